@@ -1,0 +1,1 @@
+//! Attachments, avatars, icons, emojis: blobs on disk and signed URLs.

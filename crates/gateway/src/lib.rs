@@ -1,0 +1,1 @@
+//! The WebSocket edge: slices that own sockets and sessions, the node's relay, identify and resume.

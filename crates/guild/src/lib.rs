@@ -1,0 +1,1 @@
+//! The guild actor: members, roles, channels, voice states, permissions, event log.

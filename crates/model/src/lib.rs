@@ -1,0 +1,1 @@
+//! Snowflakes, objects, permissions, intents, limits: pure data and pure rules.

@@ -1,0 +1,1 @@
+//! The stateless HTTP edge: authenticate, limit, validate, call the owner.

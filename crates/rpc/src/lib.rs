@@ -1,0 +1,1 @@
+//! The one seam between actors: typed services, clients, placement, transports.

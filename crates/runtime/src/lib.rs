@@ -1,0 +1,1 @@
+//! Clock, randomness, spawn, bounded mailboxes, supervision, the registry of actors.

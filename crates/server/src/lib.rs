@@ -1,0 +1,1 @@
+//! The consort binary: config, roles, wiring, shutdown.

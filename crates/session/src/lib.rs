@@ -1,0 +1,1 @@
+//! A logical gateway session: sequence, replay journal, intents filter. Sans-IO.

@@ -1,0 +1,1 @@
+//! The default backend: SQLite with one writer, group commit and pooled readers.

@@ -1,0 +1,1 @@
+//! The user actor: sessions, presence, relationships, private channels, settings, read states.

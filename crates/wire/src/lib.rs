@@ -1,0 +1,1 @@
+//! Gateway frames, opcodes and close codes; WebSocket framing; JSON, ETF, zlib and zstd.
