@@ -1,2 +1,59 @@
-//! Tasks of the project.
-fn main() {}
+//! Tasks of the project, run as `cargo xtask TASK`.
+//!
+//! Owns what surrounds the product: building and starting it for a person, running every test, the
+//! repository's own rules (`tidy`) and the benches. It drives the shipped binary from outside, over its
+//! public API only, and never links to one of its crates.
+#![allow(clippy::print_stdout, reason = "a command line tool speaks on its standard output")]
+
+use std::process::ExitCode;
+
+mod api;
+mod args;
+mod bench;
+mod conformance;
+mod crash;
+mod gateway;
+mod prepare;
+mod run;
+mod server;
+mod sh;
+mod test;
+mod tidy;
+mod web;
+
+const USAGE: &str = "\
+cargo xtask TASK
+
+  run [--release] [--port N] [--data DIR]   build everything and serve it on 127.0.0.1
+  test [--keep-going] [--only SECTION,…]    install what the tests need and run all of them
+  ci                                        the same as test
+  tidy [--bless]                            the repository's own rules
+  conformance [--bless] [SUITE …]           client libraries against a fresh server
+  crash                                     kill the server under load and look for what it acknowledged
+  bench rest [--seconds N]                  rate and cost of REST calls
+  bench fanout [--sessions N,N] [--events N] cost of delivering an event to many sessions
+";
+
+fn main() -> ExitCode {
+    let mut args = args::Args::from_env();
+    let outcome = match args.task().as_deref() {
+        Some("run") => run::run(&mut args),
+        Some("test" | "ci") => test::run(&mut args),
+        Some("tidy") => tidy::run(&mut args),
+        Some("conformance") => conformance::run(&mut args),
+        Some("crash") => crash::run(&mut args),
+        Some("bench") => bench::run(&mut args),
+        Some("help" | "--help" | "-h") | None => {
+            print!("{USAGE}");
+            Ok(())
+        }
+        Some(other) => Err(format!("no task {other:?}\n\n{USAGE}")),
+    };
+    match outcome {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(reason) => {
+            eprintln!("{reason}");
+            ExitCode::FAILURE
+        }
+    }
+}

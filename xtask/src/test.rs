@@ -1,0 +1,221 @@
+//! `cargo xtask test`: every check of the repository, in sections; what CI runs.
+//!
+//! Two lanes run side by side, cargo's and the tools', since the one waits for the processor and the other
+//! for the network. What needs a running server comes after both.
+
+use crate::args::Args;
+use crate::server::{self, Options, Server};
+use crate::{conformance, crash, prepare, sh, tidy, web};
+use std::process::Command;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+/// How long any one section may take.
+const LIMIT: Duration = Duration::from_secs(20 * 60);
+
+/// What a section found.
+pub struct Tally {
+    /// Checks that passed.
+    pub passed: usize,
+    /// Checks that failed.
+    pub failed: usize,
+    /// What to show when some failed.
+    pub text: String,
+}
+
+impl Tally {
+    /// One check that passed.
+    pub fn one() -> Self {
+        Self { passed: 1, failed: 0, text: String::new() }
+    }
+
+    /// One check that failed.
+    pub fn failure(text: String) -> Self {
+        Self { passed: 0, failed: 1, text }
+    }
+}
+
+impl<T> From<Result<T, String>> for Tally {
+    fn from(result: Result<T, String>) -> Self {
+        match result {
+            Ok(_) => Self::one(),
+            Err(text) => Self::failure(text),
+        }
+    }
+}
+
+/// Runs sections, prints them and adds them up.
+struct Board {
+    keep_going: bool,
+    only: Vec<String>,
+    stopped: AtomicBool,
+    results: Mutex<Vec<(&'static str, Tally, Duration)>>,
+}
+
+impl Board {
+    /// Runs one section unless one before it failed or it was not asked for.
+    fn section(&self, name: &'static str, check: impl FnOnce() -> Tally) {
+        if self.stopped.load(Ordering::Relaxed)
+            || !(self.only.is_empty() || self.only.iter().any(|one| one == name))
+        {
+            return;
+        }
+        println!(".... {name}");
+        let start = Instant::now();
+        let tally = check();
+        let took = start.elapsed();
+        let word = if tally.failed == 0 { "ok  " } else { "FAIL" };
+        println!(
+            "{word} {name}: {} passed, {} failed ({:.1} s)",
+            tally.passed,
+            tally.failed,
+            took.as_secs_f64()
+        );
+        if tally.failed > 0 {
+            println!("---- {name}\n{}\n----", tally.text);
+            self.stopped.fetch_or(!self.keep_going, Ordering::Relaxed);
+        }
+        if let Ok(mut results) = self.results.lock() {
+            results.push((name, tally, took));
+        }
+    }
+
+    /// Prints the summary; the last line is `N passed, N failed`.
+    fn finish(self, start: Instant) -> Result<(), String> {
+        let results = self.results.into_inner().unwrap_or_default();
+        println!("\n{:<16} {:>7} {:>7} {:>9}", "section", "passed", "failed", "seconds");
+        for (name, tally, took) in &results {
+            println!("{name:<16} {:>7} {:>7} {:>9.1}", tally.passed, tally.failed, took.as_secs_f64());
+        }
+        let passed: usize = results.iter().map(|(_, tally, _)| tally.passed).sum();
+        let failed: usize = results.iter().map(|(_, tally, _)| tally.failed).sum();
+        if self.stopped.into_inner() {
+            println!("stopped at the first failing section; --keep-going runs the others too");
+        }
+        println!("whole run: {:.0} s", start.elapsed().as_secs_f64());
+        println!("{passed} passed, {failed} failed");
+        if failed == 0 { Ok(()) } else { Err("there are failures".to_owned()) }
+    }
+}
+
+/// Installs what is needed and runs everything.
+///
+/// # Errors
+/// When any check fails.
+pub fn run(args: &mut Args) -> Result<(), String> {
+    let keep_going = args.flag("--keep-going");
+    let only = args.option::<String>("--only")?.unwrap_or_default();
+    args.rest()?;
+    let board = Board {
+        keep_going,
+        only: only.split(',').filter(|name| !name.is_empty()).map(str::to_owned).collect(),
+        stopped: AtomicBool::new(false),
+        results: Mutex::new(Vec::new()),
+    };
+    let start = Instant::now();
+    std::thread::scope(|scope| {
+        scope.spawn(|| tools_lane(&board));
+        cargo_lane(&board);
+    });
+    served_sections(&board);
+    board.finish(start)
+}
+
+fn cargo_lane(board: &Board) {
+    board.section("fmt", || cargo("fmt", &["fmt", "--all", "--", "--check"]));
+    board.section("tidy", || tidy::check().into());
+    board.section("clippy", || {
+        cargo("clippy", &["clippy", "--workspace", "--all-targets", "--locked", "--", "-D", "warnings"])
+    });
+    board.section("build", || cargo("build", &["build", "--workspace", "--all-targets", "--locked"]));
+    board.section("cargo-test", cargo_test);
+}
+
+fn tools_lane(board: &Board) {
+    board.section("npm", || prepare::npm().into());
+    board.section("python", || prepare::python().into());
+    board.section("chromium", || prepare::chromium().into());
+    board.section("web-build", || web::build().into());
+    board.section("web-test", || npm("web-test", &["test"], &[]));
+}
+
+/// What needs the built binary and the installed tools.
+fn served_sections(board: &Board) {
+    board.section("conformance", || conformance::check(&[], false).unwrap_or_else(Tally::failure));
+    board.section("crash", || crash::check().into());
+    board.section("e2e", e2e);
+}
+
+fn cargo(name: &str, words: &[&str]) -> Tally {
+    sh::logged(name, sh::cargo().args(words), LIMIT).into()
+}
+
+fn cargo_test() -> Tally {
+    let run = sh::logged("cargo-test", sh::cargo().args(["test", "--workspace", "--locked"]), LIMIT);
+    let log = match &run {
+        Ok(log) => log.clone(),
+        Err(_) => sh::scratch("logs").map(|dir| sh::read(&dir.join("cargo-test.log"))).unwrap_or_default(),
+    };
+    let (passed, failed) = count_tests(&log);
+    match run {
+        Ok(_) => Tally { passed, failed, text: String::new() },
+        Err(text) => Tally { passed, failed: failed.max(1), text },
+    }
+}
+
+/// Adds up the lines `test result: ok. 3 passed; 0 failed; …`.
+fn count_tests(log: &str) -> (usize, usize) {
+    let number = |line: &str, word: &str| -> usize {
+        line.split_once(word)
+            .and_then(|(before, _)| before.trim_end().rsplit(' ').next()?.parse().ok())
+            .unwrap_or_default()
+    };
+    log.lines().filter(|line| line.starts_with("test result:")).fold((0, 0), |(passed, failed), line| {
+        (passed + number(line, "passed;"), failed + number(line, "failed;"))
+    })
+}
+
+/// Runs `npm run SCRIPT` in the web client's folder, when it is there.
+fn npm(name: &str, words: &[&str], env: &[(&str, String)]) -> Tally {
+    if !web::dir().join("package.json").exists() {
+        return Tally::failure(format!("{} has no package.json", web::dir().display()));
+    }
+    let mut command = Command::new("npm");
+    command.args(words).current_dir(web::dir()).envs(env.iter().map(|(key, value)| (key, value)));
+    sh::logged(name, &mut command, LIMIT).into()
+}
+
+/// The browser tests, against a server of their own.
+fn e2e() -> Tally {
+    let prepared = prepare::chromium().and_then(|chromium| {
+        let data = sh::fresh("e2e-data")?;
+        let binary = server::build(false)?;
+        let server =
+            Server::start(&Options { binary: &binary, data: &data, log: "e2e-server", extra: &["--dev"] })?;
+        Ok((chromium, server))
+    });
+    let (chromium, server) = match prepared {
+        Ok(prepared) => prepared,
+        Err(text) => return Tally::failure(text),
+    };
+    let env = [("BASE_URL", format!("http://{}", server.address)), ("CHROMIUM", chromium)];
+    let mut tally = npm("e2e", &["run", "e2e"], &env);
+    if tally.failed > 0 {
+        let log = sh::tail(&sh::read(server.log()));
+        tally.text.push_str(&format!("\nthe end of the server's log:\n{log}"));
+    }
+    tally
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count_tests;
+
+    #[test]
+    fn results_of_several_binaries_are_added_up() {
+        let log = "running 2 tests\ntest result: ok. 2 passed; 0 failed; 0 ignored\n\
+                   test result: FAILED. 11 passed; 3 failed; 0 ignored";
+        assert_eq!(count_tests(log), (13, 3));
+    }
+}
