@@ -1,0 +1,1 @@
+//! Request bodies, one module per area; each decodes itself from a [`crate::Form`].
