@@ -76,8 +76,8 @@ pub enum Precondition {
         /// The value it must have.
         value: Bytes,
     },
-    /// No newer epoch has written for the owner. When the batch is written, the epoch is recorded with it, in
-    /// [`Table::Epochs`] under the owner as partition and the empty key, as 8 bytes big endian.
+    /// No newer epoch has written for the owner. When the batch is written, a newer epoch than before is recorded
+    /// with it, in [`Table::Epochs`] under the owner as partition and the empty key, as 8 bytes big endian.
     Epoch {
         /// Whose state is written.
         owner: u64,
@@ -384,11 +384,15 @@ mod tests {
             Err(Error::Invalid(_))
         ));
         assert!(matches!(
-            check(&|b| drop(b.put(Table::Messages, 1, "x", Bytes::new()))),
+            check(&|b| {
+                b.put(Table::Messages, 1, "x", Bytes::new());
+            }),
             Err(Error::Invalid(_))
         ));
         assert!(matches!(
-            check(&|b| drop(b.put(Table::Messages, 1, 1 << 63, Bytes::new()))),
+            check(&|b| {
+                b.put(Table::Messages, 1, 1 << 63, Bytes::new());
+            }),
             Err(Error::Invalid(_))
         ));
         let full = check(&|b| {

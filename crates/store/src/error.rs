@@ -35,8 +35,8 @@ pub enum Error {
     #[error("corrupt data: {0}")]
     Corrupt(String),
     /// The database failed. Of a commit it is then unknown whether it was done.
-    #[error("the database failed")]
-    Backend(#[source] Box<dyn std::error::Error + Send + Sync>),
+    #[error(transparent)]
+    Backend(Box<dyn std::error::Error + Send + Sync>),
     /// The deadline passed. Of a commit it is then unknown whether it was done.
     #[error("the store took too long")]
     Timeout,

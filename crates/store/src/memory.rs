@@ -111,12 +111,11 @@ impl Data {
         }
         self.check_partitions(&batch.writes)?;
         for precondition in batch.preconditions {
-            if let Precondition::Epoch { owner, epoch } = precondition {
-                let recorded = self.epoch(owner).max(epoch);
-                self.rows.insert(
-                    (Table::Epochs, owner, Key::empty()),
-                    Bytes::copy_from_slice(&recorded.to_be_bytes()),
-                );
+            if let Precondition::Epoch { owner, epoch } = precondition
+                && epoch > self.epoch(owner)
+            {
+                let value = Bytes::copy_from_slice(&epoch.to_be_bytes());
+                self.rows.insert((Table::Epochs, owner, Key::empty()), value);
             }
         }
         batch.writes.into_iter().for_each(|write| self.write(write));
@@ -251,5 +250,45 @@ impl Store for Memory {
     fn close(&self) -> BoxFuture<'_, ()> {
         self.handle.closed.store(true, Ordering::SeqCst);
         Box::pin(std::future::ready(()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{StoreExt, StoreRef, contract};
+    use futures_util::FutureExt;
+
+    struct Subject(Memory);
+
+    impl contract::Subject for Subject {
+        fn store(&self) -> StoreRef {
+            Arc::new(self.0.clone())
+        }
+
+        fn reopen(&mut self) -> BoxFuture<'_, ()> {
+            self.0 = self.0.reopen();
+            Box::pin(std::future::ready(()))
+        }
+    }
+
+    #[test]
+    fn passes_the_contract() {
+        let run = contract::run(|| Subject(Memory::new()));
+        run.now_or_never().expect("every future of the memory store is ready");
+    }
+
+    #[test]
+    fn sheds_load_when_told_to() {
+        let store = Memory::new();
+        store.set_overloaded(true);
+        let refused = store.commit(Batch::new()).now_or_never().unwrap();
+        assert!(matches!(refused, Err(Error::Overloaded)));
+        store.set_overloaded(false);
+        let mut batch = Batch::new();
+        batch.put_row(Table::Users, 1, 1, &5);
+        store.commit(batch).now_or_never().unwrap().unwrap();
+        assert_eq!(store.get_row::<u8>(Table::Users, 1, 1).now_or_never().unwrap().unwrap(), Some(5));
+        assert_eq!((store.row_count(Table::Users), store.row_count(Table::Guilds)), (1, 0));
     }
 }

@@ -1,1 +1,0 @@
-//! The laws of a store, as tests that every backend runs.
