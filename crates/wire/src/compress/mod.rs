@@ -2,7 +2,7 @@
 //!
 //! There are two ways to write a connection's stream, and clients cannot tell them apart:
 //!
-//! * `stream` with `shared`: no context for a connection. Each message is compressed by itself, a broadcast once
+//! * [`stream`] with [`shared`]: no context for a connection. Each message is compressed by itself, a broadcast once
 //!   for all its receivers; what differs between sessions, the sequence number, goes before it uncompressed. A
 //!   connection's state is one byte. This is what the gateway uses.
 //! * [`context`]: a context for each connection. Three to four times smaller on the wire, at 200 KiB to 1 MiB of
@@ -12,6 +12,9 @@
 
 pub mod context;
 mod deflate;
+pub mod shared;
+pub mod stream;
+mod zstd_block;
 
 pub use deflate::payload_zlib;
 

@@ -9,7 +9,9 @@ mod read;
 mod write;
 
 pub use read::{Error, MAX_BIG_BYTES, read};
-pub use write::{from_json, put_binary, put_integer, put_map_header, put_nil, put_small_atom};
+pub use write::{
+    from_json, put_binary, put_binary_header, put_integer, put_map_header, put_nil, put_small_atom,
+};
 
 /// The byte that begins every external term.
 pub const VERSION: u8 = 131;

@@ -22,9 +22,14 @@ pub fn from_json(json: &[u8]) -> Result<Vec<u8>, serde_json::Error> {
 
 /// Appends BINARY_EXT, the form of strings and keys. Lengths beyond 32 bits cannot be told; texts are far below.
 pub fn put_binary(out: &mut Vec<u8>, bytes: &[u8]) {
-    out.push(tag::BINARY);
-    put_len(out, bytes.len());
+    put_binary_header(out, bytes.len());
     out.extend_from_slice(bytes);
+}
+
+/// Appends the header of BINARY_EXT; `len` bytes are to follow.
+pub fn put_binary_header(out: &mut Vec<u8>, len: usize) {
+    out.push(tag::BINARY);
+    put_len(out, len);
 }
 
 /// Appends a whole number in its shortest form.

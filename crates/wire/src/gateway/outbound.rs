@@ -74,10 +74,7 @@ impl Prefix {
         etf::put_integer(&mut bytes, i64::try_from(seq).unwrap_or(i64::MAX));
         if let Some(padding) = padding {
             etf::put_binary(&mut bytes, b"_");
-            let value = bytes.len();
-            etf::put_binary(&mut bytes, &[]);
-            let len = u32::try_from(padding).unwrap_or(u32::MAX);
-            bytes[value + 1..].copy_from_slice(&len.to_be_bytes());
+            etf::put_binary_header(&mut bytes, padding);
         }
         let mut prefix = Self::empty();
         prefix.push(&bytes);
