@@ -1,1 +1,221 @@
 //! The default backend: SQLite with one writer, group commit and pooled readers.
+//!
+//! * One writer thread takes what waits, checks and applies it batch by batch in one transaction, commits with
+//!   `synchronous=FULL` and only then answers. A refused batch leaves the others of its group untouched.
+//! * A few reader threads, each with a read-only connection; a read that passes its deadline is interrupted, so that
+//!   none holds up the write-ahead log for long.
+//! * One checkpointer thread moves the write-ahead log into the database, so that no commit has to.
+//! * Both queues are bounded; a full one answers [`Error::Overloaded`] at once.
+//! * One process owns a data directory: it holds a lock on the file `lock` in it.
+//!
+//! Where to read next: `writer` (group commit), `apply` (a batch as SQL), `schema` (tables), `checkpoint`.
+
+#![warn(missing_docs)]
+
+mod apply;
+mod bulk;
+mod checkpoint;
+mod lifetime;
+mod lock;
+mod options;
+mod queue;
+mod reader;
+mod schema;
+mod snowflake;
+mod sql;
+mod turn;
+mod writer;
+
+pub use lock::DirectoryInUse;
+pub use options::{Options, Stats};
+pub use schema::SchemaError;
+pub use turn::WriteHold;
+
+use bytes::Bytes;
+use checkpoint::Checkpoints;
+use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Store, Table, limits::ROWS_MAX};
+use lifetime::Lifetime;
+use queue::Queue;
+use reader::{Read, ReadJob, Reader};
+use std::{
+    path::{Path, PathBuf},
+    sync::Arc,
+    time::Instant,
+};
+use tokio::sync::oneshot;
+use turn::Turn;
+use writer::{WriteJob, Writer};
+
+/// A store in a directory of the local file system.
+///
+/// Dropping it closes it and waits until what was submitted is written; [`Store::close`] does so without blocking.
+pub struct Embedded {
+    writes: Arc<Queue<WriteJob>>,
+    reads: Arc<Queue<ReadJob>>,
+    checkpoints: Arc<Checkpoints>,
+    turn: Arc<Turn>,
+    counts: Arc<options::Counts>,
+    lifetime: Lifetime,
+    database: PathBuf,
+    options: Options,
+}
+
+impl Embedded {
+    /// Opens the store in a directory, which is made if it is missing. Blocks for some file operations.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Backend`] with [`DirectoryInUse`] when another process (or store of this one) has it open, with
+    /// [`SchemaError`] when the file is of another program or a newer version, or with what the file system says.
+    pub fn open(dir: &Path, options: Options) -> Result<Embedded, Error> {
+        let lock = lock::acquire(dir)?;
+        let database = dir.join("store.sqlite");
+        let connection = schema::open_writer(&database, &options)?;
+        let readers = (0..options.readers.max(1))
+            .map(|_| Reader::new(schema::open_reader(&database, &options)?).map_err(Error::backend))
+            .collect::<Result<Vec<_>, _>>()?;
+        let checkpointer = schema::open_checkpointer(&database)?;
+
+        let store = Embedded {
+            writes: Arc::new(Queue::new(options.write_queue_batches_max, options.write_queue_bytes_max)),
+            reads: Arc::new(Queue::new(options.read_queue_max, usize::MAX)),
+            checkpoints: Arc::new(Checkpoints::new(&database, options.wal_bytes_max)),
+            turn: Arc::default(),
+            counts: Arc::default(),
+            lifetime: Lifetime::new(lock),
+            database,
+            options,
+        };
+        store.spawn(connection, readers, checkpointer)?;
+        tracing::info!(database = %store.database.display(), "store opened");
+        Ok(store)
+    }
+
+    fn spawn(
+        &self,
+        connection: rusqlite::Connection,
+        readers: Vec<Reader>,
+        checkpointer: rusqlite::Connection,
+    ) -> Result<(), Error> {
+        let writer = Writer {
+            connection,
+            queue: self.writes.clone(),
+            turn: self.turn.clone(),
+            checkpoints: self.checkpoints.clone(),
+            counts: self.counts.clone(),
+            epochs: Default::default(),
+        };
+        self.lifetime.spawn("store-writer", move || writer.run())?;
+        for reader in readers {
+            let queue = self.reads.clone();
+            self.lifetime.spawn("store-reader", move || reader.run(&queue))?;
+        }
+        let (checkpoints, turn) = (self.checkpoints.clone(), self.turn.clone());
+        self.lifetime.spawn("store-checkpoint", move || checkpoints.run(&checkpointer, &turn))
+    }
+
+    /// Counts since the store was opened, and the state of its queues.
+    pub fn stats(&self) -> Stats {
+        self.counts.stats(self.writes.len(), self.reads.len(), self.checkpoints.wal_bytes())
+    }
+
+    /// Waits for the running group commit and lets none begin until the returned hold is dropped, so that the files
+    /// can be copied. Batches are taken meanwhile, as far as the queue holds them. Blocks.
+    pub fn hold_writes(&self) -> WriteHold {
+        self.turn.take()
+    }
+
+    /// Puts many rows, in any number of transactions, much faster than batches do: for making worlds offline.
+    ///
+    /// What it has put is durable when it answers `Ok`; after an error or a crash any part of the rows may be there.
+    /// Blocks, and holds up other writers for up to seconds. Rows in the order of table, partition and key are fastest.
+    /// Returns the number of rows.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::TooLarge`], [`Error::Invalid`] for rows that a batch could not put; [`Error::Backend`];
+    /// [`Error::Closed`].
+    pub fn bulk_load(&self, rows: impl IntoIterator<Item = (Table, u64, Row)>) -> Result<u64, Error> {
+        // Before the look at the queue: whoever closes the store now waits for this, too.
+        let _inside = self.lifetime.enter();
+        if self.writes.is_closed() {
+            return Err(Error::Closed);
+        }
+        bulk::load(&self.database, &self.options, &self.turn, &self.checkpoints, rows)
+    }
+
+    /// Queues a read; the answer comes through the receiver.
+    fn read<T: Send + 'static>(
+        &self,
+        read: impl FnOnce(oneshot::Sender<Result<T, Error>>) -> Read,
+    ) -> BoxFuture<'_, Result<T, Error>> {
+        let (sender, receiver) = oneshot::channel();
+        let job = ReadJob { read: read(sender), deadline: Instant::now() + self.options.read_timeout };
+        if let Err(error) = self.reads.push(job, 0) {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        Box::pin(async move { receiver.await.unwrap_or_else(|_| Err(thread_died())) })
+    }
+
+    fn shut_down(&self) {
+        self.writes.close();
+        self.reads.close();
+    }
+}
+
+/// The answer to an operation whose thread panicked.
+fn thread_died() -> Error {
+    Error::backend("the thread that served the operation has died")
+}
+
+impl Store for Embedded {
+    fn submit(&self, batch: Batch) -> BoxFuture<'static, Result<(), Error>> {
+        if let Err(error) = batch.check() {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        let (done, receiver) = oneshot::channel();
+        let bytes = batch.byte_size();
+        if let Err(error) = self.writes.push(WriteJob { batch, done }, bytes) {
+            return Box::pin(std::future::ready(Err(error)));
+        }
+        Box::pin(async move { receiver.await.unwrap_or_else(|_| Err(thread_died())) })
+    }
+
+    fn get(&self, table: Table, partition: u64, key: Key) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
+        self.read(|answer| Read::Get { table, partition, key, answer })
+    }
+
+    fn get_many(
+        &self,
+        table: Table,
+        partition: u64,
+        keys: Vec<Key>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Bytes>>, Error>> {
+        if keys.len() > ROWS_MAX {
+            return Box::pin(std::future::ready(Err(Error::TooLarge)));
+        }
+        self.read(|answer| Read::GetMany { table, partition, keys, answer })
+    }
+
+    fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>> {
+        self.read(|answer| Read::Scan { table, partition, range, answer })
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.shut_down();
+        Box::pin(self.lifetime.ended())
+    }
+}
+
+impl Drop for Embedded {
+    fn drop(&mut self) {
+        self.shut_down();
+        self.lifetime.join();
+    }
+}
+
+impl std::fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Embedded").field("database", &self.database).field("stats", &self.stats()).finish()
+    }
+}

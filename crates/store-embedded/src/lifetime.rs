@@ -1,0 +1,79 @@
+//! The threads of a store, and the directory's lock, which goes when the last of them has ended.
+
+use consort_store::Error;
+use std::{
+    fs::File,
+    sync::{Arc, Mutex, PoisonError},
+    thread::{self, JoinHandle},
+};
+use tokio::sync::watch;
+
+pub(crate) struct Lifetime {
+    state: Arc<State>,
+    handles: Mutex<Vec<JoinHandle<()>>>,
+}
+
+struct State {
+    lock: Mutex<Option<File>>,
+    /// Threads and other users of the directory that have not ended.
+    running: watch::Sender<usize>,
+}
+
+/// Counts what ends, also by a panic.
+pub(crate) struct Ending(Arc<State>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.running.send_modify(|running| {
+            *running -= 1;
+            if *running == 0 {
+                // Unlocked before anybody sees the count, so that who waited can open the directory again.
+                self.0.lock.lock().unwrap_or_else(PoisonError::into_inner).take();
+            }
+        });
+    }
+}
+
+impl Lifetime {
+    pub(crate) fn new(lock: File) -> Lifetime {
+        let state = State { lock: Mutex::new(Some(lock)), running: watch::Sender::new(0) };
+        Lifetime { state: Arc::new(state), handles: Mutex::default() }
+    }
+
+    /// Keeps the directory locked until the returned guard is dropped, unless it is unlocked already.
+    pub(crate) fn enter(&self) -> Ending {
+        self.state.running.send_modify(|running| *running += 1);
+        Ending(self.state.clone())
+    }
+
+    /// Starts a thread. What `run` owns is dropped before the thread counts as ended.
+    pub(crate) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
+        let ending = self.enter();
+        let body = move || {
+            let _ending = ending;
+            run();
+        };
+        let handle = thread::Builder::new().name(name.to_owned()).spawn(body).map_err(Error::backend)?;
+        self.handles.lock().unwrap_or_else(PoisonError::into_inner).push(handle);
+        Ok(())
+    }
+
+    /// Resolves when all threads have ended.
+    pub(crate) fn ended(&self) -> impl Future<Output = ()> + Send + use<> {
+        let mut running = self.state.running.subscribe();
+        async move {
+            // The sender lives as long as a thread does; that it is gone means the same as zero.
+            let _ = running.wait_for(|running| *running == 0).await;
+        }
+    }
+
+    /// Waits until all threads have ended.
+    pub(crate) fn join(&self) {
+        let handles = std::mem::take(&mut *self.handles.lock().unwrap_or_else(PoisonError::into_inner));
+        for handle in handles {
+            if handle.join().is_err() {
+                tracing::error!("a thread of the store panicked");
+            }
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The writer: one thread that commits what waits as one transaction.
+
+use crate::{
+    apply::{Applied, Broken, Epochs, apply},
+    checkpoint::Checkpoints,
+    options::Counts,
+    queue::Queue,
+    turn::Turn,
+};
+use consort_store::{Batch, Error};
+use rusqlite::Connection;
+use std::{
+    collections::HashMap,
+    sync::{Arc, atomic::Ordering},
+};
+use tokio::sync::oneshot;
+
+/// Batches of one transaction at most: beyond it the cost of the synchronisation is spread thin enough.
+const GROUP_BATCHES_MAX: usize = 128;
+
+/// A transaction takes no further batch once it has so many bytes (4 MiB).
+const GROUP_BYTES_MAX: usize = 4 << 20;
+
+/// A batch that waits for the writer, and where its outcome goes.
+pub(crate) struct WriteJob {
+    pub(crate) batch: Batch,
+    pub(crate) done: oneshot::Sender<Result<(), Error>>,
+}
+
+type Outcome = Result<(), Error>;
+
+pub(crate) struct Writer {
+    pub(crate) connection: Connection,
+    pub(crate) queue: Arc<Queue<WriteJob>>,
+    pub(crate) turn: Arc<Turn>,
+    pub(crate) checkpoints: Arc<Checkpoints>,
+    pub(crate) counts: Arc<Counts>,
+    pub(crate) epochs: Epochs,
+}
+
+/// What ends with the writer, also when it panics: nobody may wait for it any more.
+struct Ending(Arc<Queue<WriteJob>>, Arc<Checkpoints>);
+
+impl Drop for Ending {
+    fn drop(&mut self) {
+        self.0.abandon();
+        self.1.stop();
+    }
+}
+
+impl Writer {
+    /// Serves the queue until it is closed and empty.
+    pub(crate) fn run(mut self) {
+        let _ending = Ending(self.queue.clone(), self.checkpoints.clone());
+        while self.queue.wait() {
+            let turn = self.turn.take();
+            // Taken only now, so that what came while waiting for the turn is in the same group.
+            let jobs = self.queue.drain(GROUP_BATCHES_MAX, GROUP_BYTES_MAX);
+            let (batches, answers): (Vec<_>, Vec<_>) =
+                jobs.into_iter().map(|job| (job.batch, job.done)).unzip();
+            let outcomes = self.commit(&batches);
+            drop(turn);
+            self.count(&outcomes);
+            for (answer, outcome) in answers.into_iter().zip(outcomes) {
+                // Nobody needs to wait for the outcome.
+                let _ = answer.send(outcome);
+            }
+        }
+    }
+
+    fn count(&self, outcomes: &[Outcome]) {
+        let committed = outcomes.iter().filter(|outcome| outcome.is_ok()).count() as u64;
+        self.counts.groups.fetch_add(1, Ordering::Relaxed);
+        self.counts.committed.fetch_add(committed, Ordering::Relaxed);
+        self.counts.refused.fetch_add(outcomes.len() as u64 - committed, Ordering::Relaxed);
+        if committed > 0 {
+            self.checkpoints.note_writes();
+        }
+    }
+
+    /// Commits a group as one transaction, and without the batches that turn out to be at fault halfway through.
+    fn commit(&mut self, batches: &[Batch]) -> Vec<Outcome> {
+        let mut faults = HashMap::new();
+        loop {
+            match self.transaction(batches, &faults) {
+                Ok(mut outcomes) => {
+                    faults.into_iter().for_each(|(index, error)| outcomes[index] = Err(error));
+                    return outcomes;
+                }
+                Err(Failure::Batch(index, error)) => {
+                    self.undo();
+                    faults.insert(index, error);
+                }
+                Err(Failure::Database(error)) => {
+                    tracing::error!(%error, batches = batches.len(), "group commit failed");
+                    self.undo();
+                    let error = Arc::new(error);
+                    return batches.iter().map(|_| Err(Error::backend(error.clone()))).collect();
+                }
+            }
+        }
+    }
+
+    fn transaction(
+        &mut self,
+        batches: &[Batch],
+        faults: &HashMap<usize, Error>,
+    ) -> Result<Vec<Outcome>, Failure> {
+        let mut outcomes = Vec::with_capacity(batches.len());
+        self.connection.prepare_cached("BEGIN IMMEDIATE")?.execute([])?;
+        for (index, batch) in batches.iter().enumerate() {
+            if faults.contains_key(&index) {
+                // Replaced by the fault.
+                outcomes.push(Ok(()));
+                continue;
+            }
+            match apply(&self.connection, &mut self.epochs, batch) {
+                Ok(Applied::Done) => outcomes.push(Ok(())),
+                Ok(Applied::Refused(error)) => outcomes.push(Err(error)),
+                Err(Broken::Batch(error)) => return Err(Failure::Batch(index, error)),
+                Err(Broken::Database(error)) => return Err(error.into()),
+            }
+        }
+        self.connection.prepare_cached("COMMIT")?.execute([])?;
+        Ok(outcomes)
+    }
+
+    /// Undoes the transaction, if the failure has not done so.
+    fn undo(&mut self) {
+        self.epochs.forget();
+        if !self.connection.is_autocommit()
+            && let Err(error) = self.connection.execute_batch("ROLLBACK")
+        {
+            tracing::error!(%error, "rollback failed");
+        }
+    }
+}
+
+/// Why a transaction must be undone.
+enum Failure {
+    /// The batch at this position is at fault.
+    Batch(usize, Error),
+    Database(rusqlite::Error),
+}
+
+impl From<rusqlite::Error> for Failure {
+    fn from(error: rusqlite::Error) -> Failure {
+        Failure::Database(error)
+    }
+}
