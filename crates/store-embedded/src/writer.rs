@@ -148,3 +148,60 @@ impl From<rusqlite::Error> for Failure {
         Failure::Database(error)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Options, schema};
+    use consort_store::Table;
+
+    fn writer(dir: &std::path::Path) -> Writer {
+        let path = dir.join("store.sqlite");
+        Writer {
+            connection: schema::open_writer(&path, &Options::default()).unwrap(),
+            queue: Arc::new(Queue::new(10, 1_000)),
+            turn: Arc::default(),
+            checkpoints: Arc::new(Checkpoints::new(&path, u64::MAX)),
+            counts: Arc::default(),
+            epochs: Epochs::default(),
+        }
+    }
+
+    fn batch(id: u64, bytes: usize) -> Batch {
+        let mut batch = Batch::new();
+        batch.require_epoch(1, id).put(Table::Users, id, 1, vec![0; bytes].into());
+        batch
+    }
+
+    #[test]
+    fn a_full_disk_fails_the_group_and_nothing_after_it() {
+        let dir = tempfile::tempdir().unwrap();
+        let mut writer = writer(dir.path());
+        let pages: i64 = writer.connection.query_row("PRAGMA page_count", [], |row| row.get(0)).unwrap();
+        let set_max = format!("PRAGMA max_page_count = {}", pages + 10);
+        writer.connection.query_row(&set_max, [], |_| Ok(())).unwrap();
+
+        let outcomes = writer.commit(&[batch(5, 10), batch(6, 200_000)]);
+        assert!(outcomes.iter().all(|outcome| matches!(outcome, Err(Error::Backend(_)))), "{outcomes:?}");
+        assert!(writer.connection.is_autocommit(), "no transaction is left open");
+        let rows = |writer: &Writer| {
+            let count = "SELECT (SELECT count(*) FROM users) + (SELECT count(*) FROM epochs)";
+            writer.connection.query_row(count, [], |row| row.get::<_, i64>(0)).unwrap()
+        };
+        assert_eq!(rows(&writer), 0);
+        // Epoch 6 was never recorded, so 4 is not stale.
+        assert!(writer.commit(&[batch(4, 10)])[0].is_ok());
+        assert_eq!(rows(&writer), 2);
+    }
+
+    #[test]
+    fn a_writer_that_ends_leaves_nobody_waiting() {
+        let dir = tempfile::tempdir().unwrap();
+        let writer = writer(dir.path());
+        let (done, mut receiver) = oneshot::channel();
+        writer.queue.push(WriteJob { batch: batch(1, 1), done }, 1).unwrap();
+        drop(Ending(writer.queue.clone(), writer.checkpoints.clone()));
+        assert!(matches!(receiver.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
+        assert!(writer.queue.is_closed());
+    }
+}

@@ -114,3 +114,12 @@ async fn reads_go_on_while_writes_are_held() {
     pending.await.unwrap();
     assert_eq!(store.get_row(Table::Users, 2, Key::empty()).await.unwrap(), Some(2u64));
 }
+
+#[tokio::test]
+async fn a_full_queue_of_reads_sheds_load_at_once() {
+    let dir = tempfile::tempdir().unwrap();
+    let options = Options { read_queue_max: 0, ..Options::default() };
+    let store = Embedded::open(dir.path(), options).unwrap();
+    let read = store.get(Table::Users, 1, Key::empty()).now_or_never().expect("refused without waiting");
+    assert!(matches!(read, Err(Error::Overloaded)));
+}
