@@ -1,0 +1,36 @@
+"""Voice states, without media."""
+from harness import holds
+
+
+async def run(world):
+    bot, second, guild = world.bot, world.second, world.guild
+    state = {}
+
+    def seen(fits):
+        return second.expect('voice_state_update', lambda member, _, after: member.id == bot.user.id and fits(after))
+
+    async def join():
+        state['channel'] = channel = await guild.create_voice_channel('Talk')
+        event = seen(lambda after: after.channel is not None and after.channel.id == channel.id)
+        await guild.change_voice_state(channel=channel)
+        await event
+        holds(guild.me.voice, 'a voice state of its own')
+
+    async def self_mute():
+        event = seen(lambda after: after.self_mute)
+        await guild.change_voice_state(channel=state['channel'], self_mute=True)
+        await event
+
+    async def server_mute():
+        event = seen(lambda after: after.mute)
+        await guild.me.edit(mute=True)
+        await event
+
+    async def leave():
+        event = seen(lambda after: after.channel is None)
+        await guild.change_voice_state(channel=None)
+        await event
+        await state['channel'].delete()
+
+    for body in [join, self_mute, server_mute, leave]:
+        await world.check(f'voice.{body.__name__}', body)
