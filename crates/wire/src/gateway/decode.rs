@@ -209,7 +209,7 @@ fn presence(d: &mut Fields) -> Result<PresenceUpdate, DecodeError> {
         activities.extend(d.take("game"));
     }
     activities.retain(|activity| {
-        activity.is_object() && !activity.get("name").is_some_and(|name| name.as_str() == Some(""))
+        activity.is_object() && activity.get("name").is_none_or(|name| name.as_str() != Some(""))
     });
     Ok(PresenceUpdate {
         // Some libraries serialise a time library's object here; it says nothing then.
