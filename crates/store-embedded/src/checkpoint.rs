@@ -19,6 +19,17 @@ pub(crate) struct Checkpoints {
     wal_bytes_max: u64,
 }
 
+/// Held by every other user of the database until its connection is closed; without any, the checkpointer ends.
+///
+/// So its connection is the last: the log is emptied durably and its files are removed.
+pub(crate) struct Needed(pub(crate) Arc<Checkpoints>);
+
+impl Drop for Needed {
+    fn drop(&mut self) {
+        self.0.stop();
+    }
+}
+
 #[derive(Default)]
 struct State {
     written: bool,
@@ -42,7 +53,7 @@ impl Checkpoints {
     }
 
     /// Lets the checkpointer move everything once more and end.
-    pub(crate) fn stop(&self) {
+    fn stop(&self) {
         self.lock().stopped = true;
         self.changed.notify_all();
     }

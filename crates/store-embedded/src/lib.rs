@@ -32,14 +32,14 @@ pub use schema::SchemaError;
 pub use turn::WriteHold;
 
 use bytes::Bytes;
-use checkpoint::Checkpoints;
+use checkpoint::{Checkpoints, Needed};
 use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Store, Table, limits::ROWS_MAX};
 use lifetime::Lifetime;
 use queue::Queue;
 use reader::{Read, ReadJob, Reader};
 use std::{
     path::{Path, PathBuf},
-    sync::Arc,
+    sync::{Arc, Weak},
     time::Instant,
 };
 use tokio::sync::oneshot;
@@ -53,6 +53,8 @@ pub struct Embedded {
     writes: Arc<Queue<WriteJob>>,
     reads: Arc<Queue<ReadJob>>,
     checkpoints: Arc<Checkpoints>,
+    /// Gone once the threads with other connections than the checkpointer's have ended.
+    needed: Weak<Needed>,
     turn: Arc<Turn>,
     counts: Arc<options::Counts>,
     lifetime: Lifetime,
@@ -76,10 +78,11 @@ impl Embedded {
             .collect::<Result<Vec<_>, _>>()?;
         let checkpointer = schema::open_checkpointer(&database)?;
 
-        let store = Embedded {
+        let mut store = Embedded {
             writes: Arc::new(Queue::new(options.write_queue_batches_max, options.write_queue_bytes_max)),
             reads: Arc::new(Queue::new(options.read_queue_max, usize::MAX)),
             checkpoints: Arc::new(Checkpoints::new(&database, options.wal_bytes_max)),
+            needed: Weak::new(),
             turn: Arc::default(),
             counts: Arc::default(),
             lifetime: Lifetime::new(lock),
@@ -92,11 +95,13 @@ impl Embedded {
     }
 
     fn spawn(
-        &self,
+        &mut self,
         connection: rusqlite::Connection,
         readers: Vec<Reader>,
         checkpointer: rusqlite::Connection,
     ) -> Result<(), Error> {
+        let needed = Arc::new(Needed(self.checkpoints.clone()));
+        self.needed = Arc::downgrade(&needed);
         let writer = Writer {
             connection,
             queue: self.writes.clone(),
@@ -105,10 +110,17 @@ impl Embedded {
             counts: self.counts.clone(),
             epochs: Default::default(),
         };
-        self.lifetime.spawn("store-writer", move || writer.run())?;
+        let needed_by_writer = needed.clone();
+        self.lifetime.spawn("store-writer", move || {
+            let _needed = needed_by_writer;
+            writer.run();
+        })?;
         for reader in readers {
-            let queue = self.reads.clone();
-            self.lifetime.spawn("store-reader", move || reader.run(&queue))?;
+            let (queue, needed) = (self.reads.clone(), needed.clone());
+            self.lifetime.spawn("store-reader", move || {
+                let _needed = needed;
+                reader.run(&queue);
+            })?;
         }
         let (checkpoints, turn) = (self.checkpoints.clone(), self.turn.clone());
         self.lifetime.spawn("store-checkpoint", move || checkpoints.run(&checkpointer, &turn))
@@ -120,7 +132,8 @@ impl Embedded {
     }
 
     /// Waits for the running group commit and lets none begin until the returned hold is dropped, so that the files
-    /// can be copied. Batches are taken meanwhile, as far as the queue holds them. Blocks.
+    /// can be copied. Batches are taken meanwhile, as far as the queue holds them. Blocks. Closing the store waits for
+    /// the hold to end, so drop it first.
     pub fn hold_writes(&self) -> WriteHold {
         self.turn.take()
     }
@@ -136,11 +149,8 @@ impl Embedded {
     /// [`Error::TooLarge`], [`Error::Invalid`] for rows that a batch could not put; [`Error::Backend`];
     /// [`Error::Closed`].
     pub fn bulk_load(&self, rows: impl IntoIterator<Item = (Table, u64, Row)>) -> Result<u64, Error> {
-        // Before the look at the queue: whoever closes the store now waits for this, too.
-        let _inside = self.lifetime.enter();
-        if self.writes.is_closed() {
-            return Err(Error::Closed);
-        }
+        // Whoever closes the store now waits for this, too.
+        let Some(_needed) = self.needed.upgrade() else { return Err(Error::Closed) };
         bulk::load(&self.database, &self.options, &self.turn, &self.checkpoints, rows)
     }
 

@@ -15,12 +15,12 @@ pub(crate) struct Lifetime {
 
 struct State {
     lock: Mutex<Option<File>>,
-    /// Threads and other users of the directory that have not ended.
+    /// Threads that have not ended.
     running: watch::Sender<usize>,
 }
 
-/// Counts what ends, also by a panic.
-pub(crate) struct Ending(Arc<State>);
+/// Counts a thread that ends, also by a panic.
+struct Ending(Arc<State>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
@@ -40,15 +40,10 @@ impl Lifetime {
         Lifetime { state: Arc::new(state), handles: Mutex::default() }
     }
 
-    /// Keeps the directory locked until the returned guard is dropped, unless it is unlocked already.
-    pub(crate) fn enter(&self) -> Ending {
-        self.state.running.send_modify(|running| *running += 1);
-        Ending(self.state.clone())
-    }
-
     /// Starts a thread. What `run` owns is dropped before the thread counts as ended.
     pub(crate) fn spawn(&self, name: &str, run: impl FnOnce() + Send + 'static) -> Result<(), Error> {
-        let ending = self.enter();
+        self.state.running.send_modify(|running| *running += 1);
+        let ending = Ending(self.state.clone());
         let body = move || {
             let _ending = ending;
             run();

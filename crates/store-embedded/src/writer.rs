@@ -39,19 +39,18 @@ pub(crate) struct Writer {
 }
 
 /// What ends with the writer, also when it panics: nobody may wait for it any more.
-struct Ending(Arc<Queue<WriteJob>>, Arc<Checkpoints>);
+struct Ending(Arc<Queue<WriteJob>>);
 
 impl Drop for Ending {
     fn drop(&mut self) {
         self.0.abandon();
-        self.1.stop();
     }
 }
 
 impl Writer {
     /// Serves the queue until it is closed and empty.
     pub(crate) fn run(mut self) {
-        let _ending = Ending(self.queue.clone(), self.checkpoints.clone());
+        let _ending = Ending(self.queue.clone());
         while self.queue.wait() {
             let turn = self.turn.take();
             // Taken only now, so that what came while waiting for the turn is in the same group.
@@ -200,8 +199,10 @@ mod tests {
         let writer = writer(dir.path());
         let (done, mut receiver) = oneshot::channel();
         writer.queue.push(WriteJob { batch: batch(1, 1), done }, 1).unwrap();
-        drop(Ending(writer.queue.clone(), writer.checkpoints.clone()));
+        drop(Ending(writer.queue.clone()));
         assert!(matches!(receiver.try_recv(), Err(oneshot::error::TryRecvError::Closed)));
-        assert!(writer.queue.is_closed());
+        let (done, _) = oneshot::channel();
+        let refused = writer.queue.push(WriteJob { batch: batch(1, 1), done }, 1);
+        assert!(matches!(refused, Err(Error::Closed)));
     }
 }
