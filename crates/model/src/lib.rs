@@ -8,6 +8,7 @@
 pub mod error;
 pub mod form;
 pub mod id;
+pub mod limits;
 pub mod patch;
 pub mod permissions;
 pub mod request;
