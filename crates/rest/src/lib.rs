@@ -1,1 +1,29 @@
 //! The stateless HTTP edge: authenticate, limit, validate, call the owner.
+//!
+//! A handler reads its input with the extractors of [`extract`], turns it into an operation of `consort-rpc` and
+//! passes the owner's [`Reply`](consort_rpc::Reply) on with [`answer`]. It holds no product rules: permissions are
+//! checked by the owner.
+//!
+//! * [`App`]: what every handler shares, and the short ways to the owners.
+//! * [`routes`]: every route, one file an area, one table.
+//! * [`limit`]: rate limits; [`token`]: who is calling; [`place`]: who owns a channel.
+//! * [`router`]: all of it as one service, with the edge's own guards in front.
+
+pub mod app;
+mod edge;
+pub mod extract;
+mod failure;
+pub mod limit;
+pub mod normalise;
+pub mod place;
+pub mod routes;
+pub mod token;
+
+pub use app::{App, Config, Parts};
+pub use edge::router;
+pub use extract::{
+    AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Upload, UploadedFile,
+    UserAuth,
+};
+pub use failure::{Answered, Failure, answer, created, empty, json};
+pub use place::Place;

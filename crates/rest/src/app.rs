@@ -1,0 +1,226 @@
+//! What every handler shares.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+use axum::response::Response;
+use consort_cdn::Cdn;
+use consort_model::{ChannelId, GuildId, Timestamp, UserId};
+use consort_rpc::{Caller, Client, MeshRef, Reply, guild, message, private, user};
+use consort_runtime::{ClockRef, Ids, Registry};
+use consort_store::StoreRef;
+use tokio::sync::Semaphore;
+
+use crate::limit::Limiter;
+use crate::place::{Place, Places};
+use crate::token::Tokens;
+use crate::{Answered, Failure, answer};
+
+/// Settings of the edge.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Base of the URLs that are given out, such as `https://chat.example`; by default `http://` and the request's Host.
+    pub public_url: Option<String>,
+    /// Base of gateway URLs, such as `wss://gateway.example`; by default that of `public_url` or the request's Host.
+    pub gateway_url: Option<String>,
+    /// A developer's machine: no limits on registration and login.
+    pub dev: bool,
+    /// Whether rate limits apply; off for measurements only.
+    pub rate_limits: bool,
+    /// Whether anybody may register; the first account always may.
+    pub registration: bool,
+    /// Whether `X-Forwarded-For` of a reverse proxy is believed.
+    pub trust_proxy: bool,
+    /// Requests handled at once; more are answered 503.
+    pub requests_max: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            public_url: None,
+            gateway_url: None,
+            dev: false,
+            rate_limits: true,
+            registration: true,
+            trust_proxy: false,
+            requests_max: 4096,
+        }
+    }
+}
+
+/// What an [`App`] is made of.
+pub struct Parts {
+    /// This node and the way to the others.
+    pub mesh: MeshRef,
+    /// Where rows are.
+    pub store: StoreRef,
+    /// Where files are.
+    pub cdn: Arc<Cdn>,
+    /// The time.
+    pub clock: ClockRef,
+    /// Snowflakes of this node.
+    pub ids: Arc<Ids>,
+    /// The list of actors.
+    pub registry: Registry,
+    /// Settings.
+    pub config: Config,
+}
+
+/// Bytes of request bodies in memory at once, over all requests; more are answered 503.
+const BODY_BYTES_MAX: usize = 256 << 20;
+
+/// The edge's state. Handlers take it as `State<Arc<App>>`.
+pub struct App {
+    /// This node and the way to the others.
+    pub mesh: MeshRef,
+    /// Owners of guilds.
+    pub guilds: Client<guild::Guild>,
+    /// Owners of accounts.
+    pub users: Client<user::User>,
+    /// Owners of private channels.
+    pub privates: Client<private::Private>,
+    /// Where rows are.
+    pub store: StoreRef,
+    /// Where files are.
+    pub cdn: Arc<Cdn>,
+    /// The time.
+    pub clock: ClockRef,
+    /// Snowflakes of this node.
+    pub ids: Arc<Ids>,
+    /// Rate limits.
+    pub limiter: Limiter,
+    /// Who calls.
+    pub tokens: Tokens,
+    /// Where channels are.
+    pub places: Places,
+    /// The list of actors.
+    pub registry: Registry,
+    /// Settings.
+    pub config: Config,
+    /// Memory that request bodies may take, in KiB.
+    pub(crate) body_budget: Arc<Semaphore>,
+    pub(crate) in_flight: AtomicUsize,
+}
+
+impl fmt::Debug for App {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
+    }
+}
+
+impl App {
+    /// Puts the edge together.
+    pub fn new(parts: Parts) -> Arc<Self> {
+        let Parts { mesh, store, cdn, clock, ids, registry, config } = parts;
+        Arc::new(Self {
+            guilds: mesh.client(),
+            users: mesh.client(),
+            privates: mesh.client(),
+            limiter: Limiter::new(),
+            tokens: Tokens::new(store.clone(), clock.clone()),
+            places: Places::default(),
+            body_budget: Arc::new(Semaphore::new(BODY_BYTES_MAX >> 10)),
+            in_flight: AtomicUsize::new(0),
+            mesh,
+            store,
+            cdn,
+            clock,
+            ids,
+            registry,
+            config,
+        })
+    }
+
+    /// Now, Unix milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
+    }
+
+    /// Now.
+    pub fn now(&self) -> Timestamp {
+        Timestamp::from_ms(self.now_ms())
+    }
+
+    /// Draws a snowflake.
+    pub fn next_id(&self) -> u64 {
+        self.ids.next(self.now_ms())
+    }
+
+    /// Finds the owner of a channel.
+    ///
+    /// # Errors
+    /// 404/10003 when there is no such channel.
+    pub async fn place(&self, channel: ChannelId) -> Result<Place, Failure> {
+        self.places.find(&self.store, channel).await
+    }
+
+    /// The guild of a channel.
+    ///
+    /// # Errors
+    /// 404/10003 when there is no such channel, 400/50024 when it is a private one.
+    pub async fn guild_of(&self, channel: ChannelId) -> Result<GuildId, Failure> {
+        match self.place(channel).await? {
+            Place::Guild(guild) => Ok(guild),
+            Place::Private => Err(Failure(consort_model::ApiError::cannot_execute_on_dm())),
+        }
+    }
+
+    /// Asks a guild and passes its reply on.
+    ///
+    /// # Errors
+    /// Never; the type is that of handlers. The owner's refusal is in the response.
+    pub async fn ask_guild(&self, guild: GuildId, caller: Caller, op: guild::Op) -> Answered {
+        Ok(answer(self.guilds.call(guild.get(), caller, op).await))
+    }
+
+    /// Asks an account's owner and passes its reply on.
+    ///
+    /// # Errors
+    /// As [`App::ask_guild`].
+    pub async fn ask_user(&self, user: UserId, caller: Caller, op: user::Op) -> Answered {
+        Ok(answer(self.users.call(user.get(), caller, op).await))
+    }
+
+    /// Asks a private channel and passes its reply on.
+    ///
+    /// # Errors
+    /// As [`App::ask_guild`].
+    pub async fn ask_private(&self, channel: ChannelId, caller: Caller, op: private::Op) -> Answered {
+        Ok(answer(self.privates.call(channel.get(), caller, op).await))
+    }
+
+    /// Asks the conversation of a channel, whoever owns it.
+    ///
+    /// # Errors
+    /// 404/10003 when there is no such channel, or the owner's refusal.
+    pub async fn call_message(
+        &self,
+        channel: ChannelId,
+        caller: Caller,
+        op: message::Op,
+    ) -> Result<Reply, Failure> {
+        Ok(match self.place(channel).await? {
+            Place::Guild(guild) => {
+                self.guilds.call(guild.get(), caller, guild::Op::Message { channel, op }).await
+            }
+            Place::Private => {
+                self.privates.call(channel.get(), caller, private::Op::Message { channel, op }).await
+            }
+        })
+    }
+
+    /// Asks the conversation of a channel, whoever owns it, and passes the reply on.
+    ///
+    /// # Errors
+    /// As [`App::call_message`].
+    pub async fn ask_message(&self, channel: ChannelId, caller: Caller, op: message::Op) -> Answered {
+        self.call_message(channel, caller, op).await.map(answer)
+    }
+}
+
+/// A response made by a function that cannot fail, as a handler's result.
+pub fn ok(response: Response) -> Answered {
+    Ok(response)
+}

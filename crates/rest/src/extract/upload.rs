@@ -1,0 +1,202 @@
+//! Bodies with files: `multipart/form-data` with `payload_json` and `files[n]` (API Reference, "Uploading Files").
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use axum::body::Body;
+use axum::extract::{FromRequest, Request};
+use bytes::Bytes;
+use consort_model::ApiError;
+use futures_util::TryStreamExt as _;
+use http::HeaderMap;
+use http::header::CONTENT_TYPE;
+use multer::{Constraints, Field, Multipart, SizeLimit};
+use serde_json::{Map, Value};
+use tokio::sync::OwnedSemaphorePermit;
+
+use super::body::{self, JSON_BYTES_MAX, Media};
+use crate::{App, Failure};
+
+/// Files of one request.
+pub const FILES_MAX: usize = 10;
+/// Bytes of one file.
+pub const FILE_BYTES_MAX: usize = 10 << 20;
+/// Bytes of all files of a request, with what frames them.
+pub const UPLOAD_BYTES_MAX: usize = 25 << 20;
+/// Fields besides files.
+const FIELDS_MAX: usize = 64;
+/// How long a client may take to send its files.
+const UPLOAD_DEADLINE: Duration = Duration::from_secs(120);
+
+/// A file of a request.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UploadedFile {
+    /// The `n` of `files[n]`; for `file` and other names the position among the files.
+    pub index: u64,
+    /// The name as sent, at most 260 characters.
+    pub name: String,
+    /// The type as sent.
+    pub content_type: Option<String>,
+    /// The content.
+    pub bytes: Bytes,
+}
+
+/// A body with or without files. Plain JSON and urlencoded bodies come through as well.
+#[derive(Debug)]
+pub struct Upload {
+    /// `payload_json`, or the plain fields as an object of texts.
+    pub payload: Value,
+    /// The files in the order sent.
+    pub files: Vec<UploadedFile>,
+    /// Held while the files are in memory.
+    _budget: Option<OwnedSemaphorePermit>,
+}
+
+impl FromRequest<Arc<App>> for Upload {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        let (parts, body) = request.into_parts();
+        if Media::of(&parts.headers) != Media::Multipart {
+            let request = Request::from_parts(parts, body);
+            let body::JsonBody::<JSON_BYTES_MAX>(payload) =
+                body::JsonBody::from_request(request, app).await?;
+            return Ok(Self { payload, files: Vec::new(), _budget: None });
+        }
+        let budget = body::reserve(app, &parts.headers, UPLOAD_BYTES_MAX)?;
+        let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, body)).await;
+        let (payload, files) = read.map_err(|_| ApiError::new(408, 0, "408: Request Timeout"))??;
+        Ok(Self { payload, files, _budget: budget })
+    }
+}
+
+async fn read(headers: &HeaderMap, body: Body) -> Result<(Value, Vec<UploadedFile>), ApiError> {
+    let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    let boundary = multer::parse_boundary(kind).map_err(|_| body::unsupported(headers))?;
+    let limits = SizeLimit::new().whole_stream(UPLOAD_BYTES_MAX as u64).per_field(FILE_BYTES_MAX as u64);
+    let stream = body.into_data_stream().map_err(|error| error.into_inner());
+    let mut parts = Multipart::with_constraints(stream, boundary, Constraints::new().size_limit(limits));
+    let mut payload = None;
+    let mut fields = Map::new();
+    let mut files = Vec::new();
+    while let Some(field) = parts.next_field().await.map_err(refusal)? {
+        let name = field.name().unwrap_or_default().to_owned();
+        if name == "payload_json" {
+            let bytes = field.bytes().await.map_err(refusal)?;
+            if bytes.len() > JSON_BYTES_MAX {
+                return Err(ApiError::too_large());
+            }
+            payload = Some(body::parse(&bytes)?);
+        } else if field.file_name().is_some() || file_index(&name).is_some() {
+            if files.len() == FILES_MAX {
+                return Err(ApiError::max_attachments());
+            }
+            let index = file_index(&name).flatten().unwrap_or(files.len() as u64);
+            files.push(file(index, field).await?);
+        } else if fields.len() < FIELDS_MAX {
+            let bytes = field.bytes().await.map_err(refusal)?;
+            fields.insert(name, Value::String(String::from_utf8_lossy(&bytes).into_owned()));
+        } else {
+            return Err(ApiError::too_large());
+        }
+    }
+    Ok((payload.unwrap_or(Value::Object(fields)), files))
+}
+
+async fn file(index: u64, field: Field<'_>) -> Result<UploadedFile, ApiError> {
+    let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("unknown");
+    let name = name.chars().take(260).collect();
+    let content_type = field.content_type().map(ToString::to_string);
+    let bytes = field.bytes().await.map_err(refusal)?;
+    Ok(UploadedFile { index, name, content_type, bytes })
+}
+
+/// Whether a field's name is one of those that files have: `Some(Some(n))` for `files[n]` and `filen`, `Some(None)` for
+/// `file`.
+fn file_index(name: &str) -> Option<Option<u64>> {
+    if name == "file" {
+        return Some(None);
+    }
+    if let Some(index) = name.strip_prefix("files[").and_then(|rest| rest.strip_suffix(']')) {
+        return index.parse().ok().map(Some);
+    }
+    name.strip_prefix("file")?.parse().ok().map(Some)
+}
+
+fn refusal(error: multer::Error) -> ApiError {
+    match error {
+        multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
+            ApiError::too_large()
+        }
+        multer::Error::StreamReadFailed(_) => ApiError::bad_request(),
+        error => {
+            tracing::debug!(%error, "a multipart body cannot be read");
+            ApiError::invalid_field("", "MULTIPART_INVALID", "Could not parse the multipart body.")
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    fn headers() -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(CONTENT_TYPE, "multipart/form-data; boundary=xx".parse().unwrap());
+        headers
+    }
+
+    fn part(disposition: &str, content: &str) -> String {
+        format!("--xx\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
+    }
+
+    async fn parse(parts: &[String]) -> Result<(Value, Vec<UploadedFile>), ApiError> {
+        let body = format!("{}--xx--\r\n", parts.concat());
+        read(&headers(), Body::from(body)).await
+    }
+
+    #[tokio::test]
+    async fn payload_and_files_are_told_apart() {
+        let parts = [
+            part("name=\"payload_json\"", "{\"content\":\"hi\"}"),
+            part("name=\"files[3]\"; filename=\"a b.txt\"", "one"),
+            part("name=\"file\"; filename=\"c.txt\"", "two"),
+            part("name=\"file7\"; filename=\"d.txt\"", "three"),
+        ];
+        let (payload, files) = parse(&parts).await.unwrap();
+        assert_eq!(payload, json!({"content": "hi"}));
+        let seen: Vec<_> =
+            files.iter().map(|file| (file.index, file.name.as_str(), &file.bytes[..])).collect();
+        assert_eq!(seen, [(3, "a b.txt", &b"one"[..]), (1, "c.txt", b"two"), (7, "d.txt", b"three")]);
+    }
+
+    #[tokio::test]
+    async fn plain_fields_are_the_payload_when_there_is_no_other() {
+        let (payload, files) =
+            parse(&[part("name=\"content\"", "hé"), part("name=\"tts\"", "true")]).await.unwrap();
+        assert_eq!(payload, json!({"content": "hé", "tts": "true"}));
+        assert!(files.is_empty());
+    }
+
+    #[tokio::test]
+    async fn too_many_files_and_too_large_ones_are_refused() {
+        let many: Vec<_> =
+            (0..11).map(|n| part(&format!("name=\"files[{n}]\"; filename=\"f\""), "x")).collect();
+        assert_eq!(parse(&many).await.unwrap_err().code, 30015);
+        let large = part("name=\"files[0]\"; filename=\"f\"", &"x".repeat(FILE_BYTES_MAX + 1));
+        let error = parse(&[large]).await.unwrap_err();
+        assert_eq!((error.status, error.code), (413, 40005));
+        let part_large = || part("name=\"files[0]\"; filename=\"f\"", &"x".repeat(9 << 20));
+        assert_eq!(parse(&[part_large(), part_large(), part_large()]).await.unwrap_err().status, 413);
+    }
+
+    #[tokio::test]
+    async fn broken_bodies_are_400() {
+        assert_eq!(parse(&[part("name=\"payload_json\"", "{")]).await.unwrap_err().code, 50109);
+        let cut = read(&headers(), Body::from("--xx\r\nContent-Disp")).await.unwrap_err();
+        assert_eq!(cut.status, 400);
+        let empty = read(&headers(), Body::empty()).await.unwrap_err();
+        assert_eq!(empty.status, 400);
+    }
+}

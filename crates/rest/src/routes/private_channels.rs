@@ -1,0 +1,12 @@
+//! Routes of the area `private_channels`.
+
+use std::sync::Arc;
+
+use axum::Router;
+
+use crate::App;
+
+/// The area's routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+}
