@@ -136,6 +136,7 @@ fn tools_lane(board: &Board) {
     board.section("npm", || prepare::npm().into());
     board.section("python", || prepare::python().into());
     board.section("chromium", || prepare::chromium().into());
+    board.section("web-check", || npm("web-check", &["run", "check"], &[]));
     board.section("web-build", || web::build().into());
     board.section("web-test", || npm("web-test", &["test"], &[]));
 }

@@ -279,7 +279,8 @@ fn floor(sessions: usize, events: usize, bytes: u64) -> Result<f64, String> {
     let mut receivers = Vec::new();
     for skip in (0..sessions).step_by(SESSIONS_PER_PROCESS) {
         let count = SESSIONS_PER_PROCESS.min(sessions - skip).to_string();
-        let words = ["clients", "--raw", &bytes.to_string(), &address, "-", "0", &count].map(str::to_owned);
+        let words =
+            ["clients", "--raw", &bytes.to_string(), &address, "none", "0", &count].map(str::to_owned);
         receivers.push(Helper::start(&words)?);
     }
     let mut receivers = Helpers(receivers);
