@@ -1,1 +1,16 @@
-//! Clock, randomness, spawn, bounded mailboxes, supervision, the registry of actors.
+//! What every role stands on: clock, randomness, tasks, node-wide ids, the registry of actors.
+//!
+//! Nothing else in the workspace reads the wall clock, draws randomness or spawns a task, so a test that hands in
+//! its own [`Clock`] decides what time it is.
+
+mod clock;
+mod ids;
+mod random;
+mod registry;
+mod task;
+
+pub use clock::{Clock, ClockRef, Manual, System};
+pub use ids::Ids;
+pub use random::{random_bytes, random_hex, random_token, random_u64};
+pub use registry::{ActorGauge, ActorInfo, Registry};
+pub use task::spawn;

@@ -1,0 +1,61 @@
+//! The owner of one guild.
+
+use consort_model::{ChannelId, GuildId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Service, message};
+
+pub mod ban;
+pub mod channel;
+pub mod emoji;
+pub mod gateway;
+pub mod invite;
+pub mod member;
+pub mod role;
+pub mod settings;
+pub mod thread;
+pub mod voice;
+pub mod webhook;
+
+/// The service; its key is the guild's id.
+#[derive(Debug)]
+pub struct Guild;
+
+impl Service for Guild {
+    const NAME: &'static str = "guild";
+    type Op = Op;
+}
+
+/// What a guild's owner is asked, by area. The permission checks are the owner's.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Op {
+    /// Reads and changes of the guild itself, its audit log, its deletion.
+    Settings(settings::Op),
+    /// Channels and their overwrites.
+    Channel(channel::Op),
+    /// Roles.
+    Role(role::Op),
+    /// Members: list, search, edit, kick, join, leave.
+    Member(member::Op),
+    /// Bans.
+    Ban(ban::Op),
+    /// Invites.
+    Invite(invite::Op),
+    /// Emojis and stickers.
+    Emoji(emoji::Op),
+    /// Webhooks.
+    Webhook(webhook::Op),
+    /// Threads of one of its channels.
+    Thread { channel: ChannelId, op: thread::Op },
+    /// Messages, reactions, pins, typing of one of its channels or threads.
+    Message { channel: ChannelId, op: message::Op },
+    /// Voice states.
+    Voice(voice::Op),
+    /// What the gateway asks: attach, presence, member chunks.
+    Gateway(gateway::Op),
+}
+
+/// A guild as its own key.
+pub fn key(guild: GuildId) -> u64 {
+    guild.get()
+}

@@ -1,0 +1,288 @@
+//! A node's place among the others: clients, hosts, and the routing between them.
+
+use std::any::Any;
+use std::collections::HashMap;
+use std::fmt;
+use std::marker::PhantomData;
+use std::sync::{Arc, PoisonError, RwLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use consort_model::ApiError;
+use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use tokio::sync::oneshot;
+use tokio::time::Instant;
+
+use crate::{Caller, Directory, Effect, NodeId, Reply, Transport, guild, private, relay, user};
+
+/// How long a call may take, from the caller's question to the answer, unless it says otherwise.
+pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
+
+/// How keys of a service find their node.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Placement {
+    /// By hashing over the live nodes.
+    Ring,
+    /// The key is the node's number.
+    Node,
+}
+
+/// A kind of actor.
+pub trait Service: Send + Sync + 'static {
+    /// Its name, also in metrics and between nodes.
+    const NAME: &'static str;
+    /// Where its actors live.
+    const PLACEMENT: Placement = Placement::Ring;
+    /// What can be asked of it.
+    type Op: Serialize + DeserializeOwned + fmt::Debug + Send + 'static;
+}
+
+/// Takes the answer of a call; dropping it answers that the call was lost.
+#[derive(Debug)]
+pub struct Responder(Option<oneshot::Sender<Reply>>);
+
+impl Responder {
+    /// For a call nobody waits for.
+    pub fn none() -> Self {
+        Self(None)
+    }
+
+    /// A responder and the place where its answer arrives.
+    pub fn channel() -> (Self, oneshot::Receiver<Reply>) {
+        let (sender, receiver) = oneshot::channel();
+        (Self(Some(sender)), receiver)
+    }
+
+    /// Gives the answer. A caller that has gone away is no error.
+    pub fn send(self, reply: Reply) {
+        if let Some(sender) = self.0 {
+            let _gone = sender.send(reply);
+        }
+    }
+
+    /// Whether somebody waits for the answer.
+    pub fn is_awaited(&self) -> bool {
+        self.0.as_ref().is_some_and(|sender| !sender.is_closed())
+    }
+}
+
+/// One operation on its way into an actor.
+#[derive(Debug)]
+pub struct Call<S: Service> {
+    /// On whose behalf.
+    pub caller: Caller,
+    /// What.
+    pub op: S::Op,
+    /// Where the answer goes.
+    pub respond: Responder,
+    /// After this nobody waits any more: the owner may drop the call unhandled.
+    pub deadline: Instant,
+}
+
+/// Runs the actors of one service on this node. `deliver` never blocks: a full mailbox answers
+/// [`ApiError::overloaded`].
+pub trait Host<S: Service>: Send + Sync + 'static {
+    /// Puts a call into the mailbox of the actor `key`, starting the actor if need be. Calls delivered one after the
+    /// other by the same thread are handled in that order.
+    fn deliver(&self, key: u64, call: Call<S>);
+}
+
+/// Why a call could not be made.
+#[derive(Debug, thiserror::Error)]
+pub enum CallError {
+    /// No node runs the service.
+    #[error("no node runs {0}")]
+    NoOwner(&'static str),
+    /// The other node could not be reached.
+    #[error("node unreachable: {0}")]
+    Unreachable(NodeId),
+    /// No answer before the deadline.
+    #[error("no answer in time")]
+    Deadline,
+    /// The actor or its node went away with the call.
+    #[error("the call was lost")]
+    Lost,
+    /// A value could not be decoded: nodes of incompatible versions.
+    #[error("undecodable: {0}")]
+    Codec(String),
+}
+
+impl From<CallError> for ApiError {
+    fn from(error: CallError) -> Self {
+        tracing::warn!(%error, "call failed");
+        ApiError::overloaded()
+    }
+}
+
+/// A shared mesh.
+pub type MeshRef = Arc<Mesh>;
+
+/// This node, the services that run on it, and the way to the others.
+pub struct Mesh {
+    node: NodeId,
+    directory: Arc<dyn Directory>,
+    transport: Arc<dyn Transport>,
+    hosts: RwLock<HashMap<&'static str, Arc<dyn AnyHost>>>,
+}
+
+impl fmt::Debug for Mesh {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Mesh").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
+/// A call as it crosses between nodes.
+#[derive(Serialize, Deserialize)]
+struct Wire<Op> {
+    caller: Caller,
+    op: Op,
+}
+
+/// A host whose service is not known to the type system any more.
+trait AnyHost: Send + Sync {
+    fn typed(&self) -> &dyn Any;
+    fn deliver_bytes(&self, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError>;
+}
+
+struct Erased<S: Service>(Arc<dyn Host<S>>);
+
+impl<S: Service> AnyHost for Erased<S> {
+    fn typed(&self) -> &dyn Any {
+        &self.0
+    }
+
+    fn deliver_bytes(&self, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
+        let wire: Wire<S::Op> = rmp_serde::from_slice(body).map_err(|e| CallError::Codec(e.to_string()))?;
+        let deadline = Instant::now() + CALL_DEADLINE;
+        self.0.deliver(key, Call { caller: wire.caller, op: wire.op, respond, deadline });
+        Ok(())
+    }
+}
+
+impl Mesh {
+    /// A node that so far hosts nothing.
+    pub fn new(node: NodeId, directory: Arc<dyn Directory>, transport: Arc<dyn Transport>) -> MeshRef {
+        Arc::new(Self { node, directory, transport, hosts: RwLock::default() })
+    }
+
+    /// This node.
+    pub fn node(&self) -> NodeId {
+        self.node
+    }
+
+    /// Runs a service here from now on.
+    pub fn host<S: Service>(&self, host: Arc<dyn Host<S>>) {
+        let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);
+        hosts.insert(S::NAME, Arc::new(Erased(host)));
+    }
+
+    /// A client of a service, wherever its actors are.
+    pub fn client<S: Service>(self: &Arc<Self>) -> Client<S> {
+        Client { mesh: self.clone(), service: PhantomData }
+    }
+
+    /// Sends the consequence of a change to its owner; the order of effects from one caller to one actor is kept.
+    pub fn perform(self: &Arc<Self>, effect: Effect) {
+        let system = Caller::system();
+        let sent = match effect {
+            Effect::Relay { node, message } => {
+                self.client::<relay::Relay>().cast(u64::from(node.0), system, message)
+            }
+            Effect::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
+            Effect::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
+            Effect::Private { channel, op } => self.client::<private::Private>().cast(channel.get(), system, op),
+        };
+        if let Err(error) = sent {
+            tracing::warn!(%error, "an effect could not be delivered");
+        }
+    }
+
+    /// Takes a call that came from another node.
+    ///
+    /// # Errors
+    /// When the service does not run here or the call cannot be decoded.
+    pub fn receive(&self, service: &str, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
+        let host = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
+        host.ok_or(CallError::Lost)?.deliver_bytes(key, body, respond)
+    }
+
+    fn owner<S: Service>(&self, key: u64) -> Result<NodeId, CallError> {
+        match S::PLACEMENT {
+            Placement::Ring => self.directory.owner(S::NAME, key).ok_or(CallError::NoOwner(S::NAME)),
+            Placement::Node => u16::try_from(key).map(NodeId).map_err(|_| CallError::NoOwner(S::NAME)),
+        }
+    }
+
+    fn local<S: Service>(&self) -> Result<Arc<dyn Host<S>>, CallError> {
+        let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
+        let host = hosts.get(S::NAME).ok_or(CallError::NoOwner(S::NAME))?;
+        host.typed().downcast_ref::<Arc<dyn Host<S>>>().cloned().ok_or(CallError::NoOwner(S::NAME))
+    }
+}
+
+/// Talks to the actors of a service.
+pub struct Client<S: Service> {
+    mesh: MeshRef,
+    service: PhantomData<fn() -> S>,
+}
+
+impl<S: Service> Clone for Client<S> {
+    fn clone(&self) -> Self {
+        Self { mesh: self.mesh.clone(), service: PhantomData }
+    }
+}
+
+impl<S: Service> fmt::Debug for Client<S> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Client<{}>", S::NAME)
+    }
+}
+
+impl<S: Service> Client<S> {
+    /// Asks and waits for the answer, at most [`CALL_DEADLINE`].
+    ///
+    /// # Errors
+    /// The owner's refusal, or 503 when it could not be asked in time.
+    pub async fn call(&self, key: u64, caller: Caller, op: S::Op) -> Reply {
+        let deadline = Instant::now() + CALL_DEADLINE;
+        let answer = tokio::time::timeout_at(deadline, self.ask(key, caller, op, deadline)).await;
+        answer.unwrap_or(Err(CallError::Deadline))?
+    }
+
+    /// Asks without waiting. The order of casts from one caller to one actor is kept.
+    ///
+    /// # Errors
+    /// When it is known at once that nobody can take it.
+    pub fn cast(&self, key: u64, caller: Caller, op: S::Op) -> Result<(), CallError> {
+        let owner = self.mesh.owner::<S>(key)?;
+        if owner == self.mesh.node {
+            let deadline = Instant::now() + CALL_DEADLINE;
+            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond: Responder::none(), deadline });
+            return Ok(());
+        }
+        let body = encode(&Wire { caller, op })?;
+        self.mesh.transport.cast(owner, S::NAME, key, body)
+    }
+
+    async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
+        let owner = self.mesh.owner::<S>(key)?;
+        if owner == self.mesh.node {
+            let (respond, answer) = Responder::channel();
+            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline });
+            return answer.await.map_err(|_| CallError::Lost);
+        }
+        let body = encode(&Wire { caller, op })?;
+        let answer = self.mesh.transport.call(owner, S::NAME, key, body).await?;
+        rmp_serde::from_slice(&answer).map_err(|e| CallError::Codec(e.to_string()))
+    }
+}
+
+fn encode<T: Serialize>(value: &T) -> Result<Bytes, CallError> {
+    rmp_serde::to_vec_named(value).map(Bytes::from).map_err(|e| CallError::Codec(e.to_string()))
+}
+
+/// Encodes an answer for the way back between nodes.
+pub(crate) fn encode_reply(reply: &Reply) -> Result<Bytes, CallError> {
+    encode(reply)
+}

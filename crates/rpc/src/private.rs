@@ -1,0 +1,36 @@
+//! The owner of one private channel: a DM or a group DM.
+
+use consort_model::{ChannelId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{Service, message};
+
+/// The service; its key is the channel's id.
+#[derive(Debug)]
+pub struct Private;
+
+impl Service for Private {
+    const NAME: &'static str = "private";
+    type Op = Op;
+}
+
+/// What a private channel's owner is asked.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Op {
+    /// Messages, reactions, pins, typing; see [`message`].
+    Message { channel: ChannelId, op: message::Op },
+    /// The channel as the caller sees it (recipients without the caller). Answers a channel.
+    Get,
+    /// Changes a group's name or icon. Answers the channel.
+    Update { name: consort_model::Patch<String>, icon: consort_model::Patch<String>, owner: Option<UserId> },
+    /// Adds a person to a group.
+    AddRecipient { user: UserId },
+    /// Takes a person out of a group.
+    RemoveRecipient { user: UserId },
+    /// Closes a DM for the caller, or leaves a group. Answers the channel.
+    Close,
+    /// Lists the channel for the caller again and tells its sessions (CHANNEL_CREATE). Answers the channel.
+    Open,
+    /// A recipient has changed name or avatar.
+    UserChanged { user: Box<consort_model::User> },
+}

@@ -1,0 +1,57 @@
+//! The relay of a node: takes one envelope per event from an owner and hands it to the node's sessions.
+//!
+//! Everything an owner sends to one relay arrives in order, so an attachment's snapshot and the events after it fit
+//! together without a gap or a double.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consort_model::{GuildId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::{ClassId, Event, Placement, Service};
+
+/// The service; its key is the node's number.
+#[derive(Debug)]
+pub struct Relay;
+
+impl Service for Relay {
+    const NAME: &'static str = "relay";
+    const PLACEMENT: Placement = Placement::Node;
+    type Op = Op;
+}
+
+/// Where a session lives: which slice of which node, and its number there.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct SessionKey {
+    /// The node.
+    pub node: crate::NodeId,
+    /// The slice on the node.
+    pub slice: u16,
+    /// The session's number, unique on its node while the process lives.
+    pub number: u64,
+}
+
+/// What a relay is told.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Op {
+    /// A guild's event ([`Event::guild`] is set): to every attached session of its audience.
+    Publish(Arc<Event>),
+    /// An event to these sessions of this node, whatever they are attached to. Intents are still applied.
+    Direct { sessions: Vec<SessionKey>, event: Arc<Event> },
+    /// A session is attached to a guild from here on. `guild_create` is the `d` of its GUILD_CREATE as this member may
+    /// see it.
+    Attached { session: SessionKey, guild: GuildId, class: ClassId, guild_create: Bytes },
+    /// The session cannot be attached: its user is no member, or the guild is gone or unavailable.
+    Refused { session: SessionKey, guild: GuildId, unavailable: bool },
+    /// The sessions of a user have another class in a guild from here on.
+    Class { guild: GuildId, user: UserId, class: ClassId },
+    /// The sessions of a user are no longer attached to a guild (kicked, left, banned). Comes after its GUILD_DELETE.
+    Detach { guild: GuildId, user: UserId },
+    /// Nobody is attached to the guild any more: it was deleted.
+    Drop { guild: GuildId },
+    /// These sessions are to attach themselves to a guild their user has joined.
+    Join { sessions: Vec<SessionKey>, guild: GuildId },
+    /// These sessions are to be closed: logout, password change, token reset.
+    Close { sessions: Vec<SessionKey>, code: u16 },
+}

@@ -1,0 +1,61 @@
+//! The owner of one account across its devices: sessions, presence, relationships, private channels, settings,
+//! read states.
+
+use std::sync::Arc;
+
+use consort_model::{ChannelId, GuildId, MessageId, UserId};
+use serde::{Deserialize, Serialize};
+
+use crate::relay::SessionKey;
+use crate::{Event, Service};
+
+pub mod account;
+pub mod gateway;
+pub mod read_state;
+pub mod relationship;
+pub mod settings;
+
+/// The service; its key is the user's id.
+#[derive(Debug)]
+pub struct User;
+
+impl Service for User {
+    const NAME: &'static str = "user";
+    type Op = Op;
+}
+
+/// What a user's owner is asked, by area.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Op {
+    /// The account itself: profile, names, avatar, password.
+    Account(account::Op),
+    /// Sessions and presence, from the gateway.
+    Gateway(gateway::Op),
+    /// Friends, requests, blocks, notes.
+    Relationship(relationship::Op),
+    /// Read states and mentions.
+    ReadState(read_state::Op),
+    /// Settings of the account and per guild.
+    Settings(settings::Op),
+    /// A guild's owner tells: the user is a member now. Sessions attach themselves.
+    GuildJoined { guild: GuildId },
+    /// A guild's owner tells: the user is no member any more.
+    GuildLeft { guild: GuildId },
+    /// A private channel's owner tells: the channel is listed for the user (again).
+    ChannelOpened { channel: ChannelId },
+    /// A private channel's owner tells: the user is out of the group.
+    ChannelLeft { channel: ChannelId },
+    /// An event for every session of this user ([`Event::audience`] is ignored; intents are applied).
+    Deliver(Arc<Event>),
+    /// A message mentions the user (or is in one of its private channels): counts as unread mention.
+    Mentioned { guild: Option<GuildId>, channel: ChannelId, message: MessageId },
+    /// The user has posted there: the channel is read up to its own message.
+    Posted { channel: ChannelId, message: MessageId },
+    /// The sessions of the user, for an owner that wants to reach them directly. Answers `[SessionKey]`.
+    Sessions,
+    /// Another user has changed name or avatar: for those who show it outside guilds (friends, private channels).
+    Friend { user: UserId, event: Arc<Event> },
+}
+
+/// Sessions as [`Op::Sessions`] answers them.
+pub type Sessions = Vec<SessionKey>;

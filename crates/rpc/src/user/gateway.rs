@@ -1,0 +1,50 @@
+//! What the gateway tells and asks a user's owner.
+
+use bytes::Bytes;
+use consort_model::{GuildId, Presence};
+use serde::{Deserialize, Serialize};
+
+use crate::relay::SessionKey;
+
+/// The gateway's operations on an account.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum Op {
+    /// A session identifies. Answers [`Opened`] as JSON. The owner then tells the user's guilds the merged presence.
+    Open(OpenSession),
+    /// A session has changed its presence (opcode 3).
+    SetPresence { session: SessionKey, presence: Box<Presence> },
+    /// A session has ended: closed with 1000 or 1001, or not resumed in time.
+    Closed { session: SessionKey },
+}
+
+/// What a session says of itself when it identifies.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct OpenSession {
+    /// Where it lives.
+    pub session: SessionKey,
+    /// Its public id, as in READY.
+    pub session_id: String,
+    /// The authentication session (token) behind it, so that a logout can close it.
+    pub auth_session: u64,
+    /// The presence of IDENTIFY, or what the account last chose.
+    pub presence: Option<Box<Presence>>,
+    /// User accounts: the capability bits of IDENTIFY.
+    pub capabilities: u64,
+    /// `os`, `browser`, `device`, for the list of sessions.
+    pub client: (String, String, String),
+    /// Shard id and count of a bot.
+    pub shard: Option<(u32, u32)>,
+    /// Whether it is a bot's.
+    pub bot: bool,
+}
+
+/// What a session needs for its READY.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Opened {
+    /// The JSON object of READY without `guilds`, `session_id`, `resume_gateway_url`, `shard`, `v`.
+    pub ready: Bytes,
+    /// The JSON object of READY_SUPPLEMENTAL without `guilds`, for user accounts that asked for it.
+    pub supplemental: Option<Bytes>,
+    /// The user's guilds.
+    pub guilds: Vec<GuildId>,
+}
