@@ -171,6 +171,11 @@ impl Mesh {
         self.node
     }
 
+    /// Every live node.
+    pub fn nodes(&self) -> Vec<NodeId> {
+        self.directory.nodes()
+    }
+
     /// Runs a service here from now on.
     pub fn host<S: Service>(&self, host: Arc<dyn Host<S>>) {
         let mut hosts = self.hosts.write().unwrap_or_else(PoisonError::into_inner);

@@ -52,6 +52,12 @@ pub enum Op {
     Drop { guild: GuildId },
     /// These sessions are to attach themselves to a guild their user has joined.
     Join { sessions: Vec<SessionKey>, guild: GuildId },
+    /// The guild's owner was loaded again (after a failure or an idle time) and knows no subscriber: whoever is attached
+    /// attaches again.
+    GuildRestarted { guild: GuildId },
+    /// The user's owner was loaded again and knows no session: the relay tells it of the sessions it has
+    /// ([`crate::user::gateway::Op::Open`] with `again`).
+    UserRestarted { user: UserId },
     /// These sessions are to be closed: logout, password change, token reset.
     Close { sessions: Vec<SessionKey>, code: u16 },
 }

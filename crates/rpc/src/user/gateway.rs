@@ -36,6 +36,8 @@ pub struct OpenSession {
     pub shard: Option<(u32, u32)>,
     /// Whether it is a bot's.
     pub bot: bool,
+    /// Whether the session exists already and only the owner is new: nothing but the registration is wanted.
+    pub again: bool,
 }
 
 /// What a session needs for its READY.

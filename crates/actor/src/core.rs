@@ -1,0 +1,124 @@
+//! What an owner implements.
+
+use bytes::Bytes;
+use consort_model::ApiError;
+use consort_rpc::{Answer, Effect, NodeId, Reply, Service};
+use consort_store::{BoxFuture, Error, Key, Range, StoreRef, Table};
+
+use crate::Cx;
+
+/// The state machine of one actor.
+pub trait Core: Sized + Send + 'static {
+    /// The service it implements.
+    type Service: Service;
+
+    /// Brings the actor to life from its rows. `None` when there is no such thing.
+    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>>;
+
+    /// What a call to something that does not exist is answered.
+    fn not_found() -> ApiError;
+
+    /// What the rest of the cluster must be told when the actor comes to life: it knows nothing of who listened to its
+    /// predecessor. Performed before the first call is handled.
+    fn started(&self, _nodes: &[NodeId]) -> Vec<Effect> {
+        Vec::new()
+    }
+
+    /// Handles one call; see the crate's documentation for the order of reads and writes.
+    ///
+    /// # Errors
+    /// [`Stop::Error`] is the answer; [`Stop::Load`] asks for rows and has the call handled again.
+    fn handle(&mut self, cx: &mut Cx<'_>, op: &<Self::Service as Service>::Op) -> Result<Outcome, Stop>;
+
+    /// When [`Core::tick`] wants to be called next, Unix milliseconds.
+    fn next_deadline_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// Does what is due.
+    fn tick(&mut self, _cx: &mut Cx<'_>) {}
+
+    /// Whether it holds nothing that only lives in memory, so that it may be put away when idle.
+    fn is_idle(&self) -> bool {
+        true
+    }
+
+    /// Whether the actor has ended for good (its guild was deleted): it is put away after the pending commits.
+    fn is_over(&self) -> bool {
+        false
+    }
+}
+
+/// What a handler gives back.
+pub enum Outcome {
+    /// The answer, to be given once everything written is durable.
+    Answer(Answer),
+    /// The rest is reading only, and done beside the actor: the permission check is over, other calls may go on. Runs once
+    /// everything written so far is durable.
+    Later(Box<dyn FnOnce(StoreRef) -> BoxFuture<'static, Reply> + Send>),
+}
+
+impl Outcome {
+    /// 204.
+    pub const EMPTY: Result<Self, Stop> = Ok(Self::Answer(Answer::Empty));
+
+    /// Answers a model.
+    ///
+    /// # Errors
+    /// Never; the type is that of [`Core::handle`].
+    pub fn json<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, Stop> {
+        Ok(Self::Answer(Answer::json(value)))
+    }
+
+    /// Answers a model that was just made.
+    ///
+    /// # Errors
+    /// Never; the type is that of [`Core::handle`].
+    pub fn created<T: serde::Serialize + ?Sized>(value: &T) -> Result<Self, Stop> {
+        Ok(Self::Answer(Answer::created(value)))
+    }
+
+    /// Answers encoded JSON.
+    ///
+    /// # Errors
+    /// Never; the type is that of [`Core::handle`].
+    pub fn raw(json: impl Into<Bytes>) -> Result<Self, Stop> {
+        Ok(Self::Answer(Answer::Json(json.into())))
+    }
+
+    /// Reads on beside the actor.
+    ///
+    /// # Errors
+    /// Never; the type is that of [`Core::handle`].
+    pub fn later<F, Fut>(read: F) -> Result<Self, Stop>
+    where
+        F: FnOnce(StoreRef) -> Fut + Send + 'static,
+        Fut: Future<Output = Reply> + Send + 'static,
+    {
+        Ok(Self::Later(Box::new(move |store| Box::pin(read(store)))))
+    }
+}
+
+/// Rows wanted from the store.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Load {
+    /// One row, kept in the cache afterwards.
+    Row(Table, u64, Key),
+    /// A range, for this call only.
+    Scan(Table, u64, Range),
+}
+
+/// Why a handler stopped.
+#[derive(Debug)]
+pub enum Stop {
+    /// The call is refused.
+    Error(Box<ApiError>),
+    /// Something must be read first.
+    Load(Load),
+}
+
+impl From<ApiError> for Stop {
+    fn from(error: ApiError) -> Self {
+        Self::Error(Box::new(error))
+    }
+}

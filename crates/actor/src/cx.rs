@@ -1,0 +1,134 @@
+//! What a handler sees of the world.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consort_model::{ApiError, UserId};
+use consort_rpc::{Caller, Effect, NodeId, user};
+use consort_runtime::Ids;
+use consort_store::{Batch, Key, Range, Row, Table, row};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::core::{Load, Stop};
+use crate::rows::Rows;
+
+/// The context of one call: time, caller, rows, and what is to be written and done.
+pub struct Cx<'a> {
+    /// Now, Unix milliseconds.
+    pub now_ms: u64,
+    /// On whose behalf.
+    pub caller: &'a Caller,
+    /// This node.
+    pub node: NodeId,
+    /// What will be written; the methods of `Cx` are the usual way in.
+    pub batch: Batch,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) conflict: Option<ApiError>,
+    pub(crate) rows: &'a mut Rows,
+    pub(crate) scans: &'a [(Load, Vec<Row>)],
+    pub(crate) ids: &'a Ids,
+}
+
+impl Cx<'_> {
+    /// Reads a row that this owner alone writes. Sees this call's own writes only after the call.
+    ///
+    /// # Errors
+    /// [`Stop::Load`] when it must be loaded first; 500 when it cannot be decoded.
+    pub fn row<T: DeserializeOwned>(
+        &mut self,
+        table: Table,
+        partition: u64,
+        key: impl Into<Key>,
+    ) -> Result<Option<T>, Stop> {
+        self.row_bytes(table, partition, key.into())?.map(|bytes| decode(&bytes)).transpose()
+    }
+
+    /// Whether a row exists.
+    ///
+    /// # Errors
+    /// [`Stop::Load`] when that is not known yet.
+    pub fn has_row(&mut self, table: Table, partition: u64, key: impl Into<Key>) -> Result<bool, Stop> {
+        Ok(self.row_bytes(table, partition, key.into())?.is_some())
+    }
+
+    fn row_bytes(&mut self, table: Table, partition: u64, key: Key) -> Result<Option<Bytes>, Stop> {
+        let key = (table, partition, key);
+        match self.rows.get(&key) {
+            Some(value) => Ok(value),
+            None => Err(self.load(Load::Row(key.0, key.1, key.2))),
+        }
+    }
+
+    /// Reads a range. It shows what was durable when it was read: commits still on their way are missing, which is right
+    /// for everything that was acknowledged.
+    ///
+    /// # Errors
+    /// [`Stop::Load`] when it has not been read for this call yet.
+    pub fn scan(&mut self, table: Table, partition: u64, range: Range) -> Result<Vec<Row>, Stop> {
+        let wanted = Load::Scan(table, partition, range);
+        match self.scans.iter().find(|(load, _)| *load == wanted) {
+            Some((_, rows)) => Ok(rows.clone()),
+            None => Err(self.load(wanted)),
+        }
+    }
+
+    /// Reads a range of typed rows; see [`Cx::scan`].
+    ///
+    /// # Errors
+    /// As [`Cx::scan`]; 500 when a row cannot be decoded.
+    pub fn scan_rows<T: DeserializeOwned>(
+        &mut self,
+        table: Table,
+        partition: u64,
+        range: Range,
+    ) -> Result<Vec<(Key, T)>, Stop> {
+        self.scan(table, partition, range)?.into_iter().map(|row| Ok((row.key, decode(&row.value)?))).collect()
+    }
+
+    fn load(&self, load: Load) -> Stop {
+        debug_assert!(
+            self.batch.is_empty() && self.effects.is_empty(),
+            "a handler must read everything before it changes anything: {load:?}"
+        );
+        Stop::Load(load)
+    }
+
+    /// Writes a row.
+    pub fn put<T: Serialize + ?Sized>(&mut self, table: Table, partition: u64, key: impl Into<Key>, value: &T) {
+        self.batch.put(table, partition, key, row::encode(value));
+    }
+
+    /// Deletes a row.
+    pub fn delete(&mut self, table: Table, partition: u64, key: impl Into<Key>) {
+        self.batch.delete(table, partition, key);
+    }
+
+    /// What the caller is answered if a precondition of the batch does not hold (a name is taken). The actor is then
+    /// loaded again, since its memory is ahead of the store.
+    pub fn on_conflict(&mut self, error: ApiError) {
+        self.conflict = Some(error);
+    }
+
+    /// Adds a consequence, performed once everything written is durable, in the order added.
+    pub fn effect(&mut self, effect: Effect) {
+        self.effects.push(effect);
+    }
+
+    /// Sends an event to every session of a user.
+    pub fn deliver(&mut self, user: UserId, event: consort_rpc::Event) {
+        self.effect(Effect::User { user, op: user::Op::Deliver(Arc::new(event)) });
+    }
+
+    /// Draws a snowflake.
+    pub fn next_id(&self) -> u64 {
+        self.ids.next(self.now_ms)
+    }
+}
+
+fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Stop> {
+    row::decode(bytes).map_err(|error| {
+        tracing::error!(%error, row = std::any::type_name::<T>(), "a stored row cannot be read");
+        Stop::from(ApiError::internal())
+    })
+}

@@ -1,0 +1,40 @@
+//! The kit of an owner. An owner is a **core** (a state machine without clock, socket or task: [`Core`]) in the one
+//! **shell** of this crate ([`Owners`]), which feeds it calls, brings what it wants to read, commits what it writes
+//! and performs its effects.
+//!
+//! How a call goes:
+//!
+//! 1. `Core::handle(cx, op)` checks permissions and reads through [`Cx`]. What is not at hand is asked for by returning
+//!    [`Stop::Load`] (the `?` of [`Cx::row`] and [`Cx::scan`] does): the shell loads it and calls `handle` again with the
+//!    same call. So a handler **reads everything first, then changes its state**; `Cx` asserts that in debug builds.
+//! 2. The handler changes its own state, puts rows in the batch of `cx` and adds effects.
+//! 3. The shell submits the batch and goes on with the next call at once; commits are pipelined. Effects and answer
+//!    of a call wait until its batch, and those of all calls before it, are durable. So nobody sees or is told what a
+//!    crash could undo, and everybody sees events in the order of commits.
+//!
+//! Rows an owner has read or written stay in a bounded write-through cache ([`Cx::row`]); since it is the only writer of
+//! its partitions, the cache is always right, commits on their way included.
+//!
+//! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
+//! next call.
+
+mod core;
+mod cx;
+mod owners;
+mod rows;
+mod turn;
+
+pub use self::core::{Core, Load, Outcome, Stop};
+pub use cx::Cx;
+pub use owners::{Env, Owners};
+
+/// Calls waiting for one actor; the next one is answered 503 with code 130000.
+pub const MAILBOX_CALLS_MAX: usize = 4096;
+/// Commits of one actor on their way to the store; more calls wait in the mailbox.
+pub const COMMITS_PENDING_MAX: usize = 512;
+/// Calls of one actor that wait for rows to be loaded; more calls wait in the mailbox.
+pub const LOADS_PENDING_MAX: usize = 512;
+/// Rows in the cache of one actor.
+pub const CACHED_ROWS_MAX: usize = 4096;
+/// An actor without calls for so long is put away.
+pub const IDLE: std::time::Duration = std::time::Duration::from_secs(600);

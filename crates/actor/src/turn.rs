@@ -1,0 +1,94 @@
+//! One call at a time through a core: pure, without waiting.
+
+use std::sync::Arc;
+
+use consort_model::ApiError;
+use consort_rpc::{Answer, Caller, Effect, NodeId, Service};
+use consort_runtime::Ids;
+use consort_store::{Batch, Row};
+
+use crate::core::{Core, Load, Outcome, Stop};
+use crate::cx::Cx;
+use crate::rows::Rows;
+
+/// The owner's machine: core, cache, and the count of turns.
+pub(crate) struct Machine<C: Core> {
+    pub(crate) core: C,
+    pub(crate) rows: Rows,
+    node: NodeId,
+    ids: Arc<Ids>,
+    turn: u64,
+}
+
+/// What came of a turn.
+pub(crate) struct Turn {
+    pub(crate) number: u64,
+    pub(crate) batch: Batch,
+    pub(crate) effects: Vec<Effect>,
+    pub(crate) outcome: Result<Outcome, Box<ApiError>>,
+    pub(crate) conflict: Option<ApiError>,
+}
+
+/// A finished turn, or what must be loaded before it can be taken.
+pub(crate) enum Step {
+    Turn(Turn),
+    Load(Load),
+}
+
+impl<C: Core> Machine<C> {
+    pub(crate) fn new(core: C, node: NodeId, ids: Arc<Ids>) -> Self {
+        Self { core, rows: Rows::default(), node, ids, turn: 0 }
+    }
+
+    pub(crate) fn handle(
+        &mut self,
+        now_ms: u64,
+        caller: &Caller,
+        op: &<C::Service as Service>::Op,
+        scans: &[(Load, Vec<Row>)],
+    ) -> Step {
+        let mut cx = context(&mut self.rows, self.node, &self.ids, now_ms, caller, scans);
+        let outcome = match self.core.handle(&mut cx, op) {
+            Ok(outcome) => Ok(outcome),
+            Err(Stop::Load(load)) => return Step::Load(load),
+            Err(Stop::Error(error)) => Err(error),
+        };
+        let (mut batch, effects, conflict) = (cx.batch, cx.effects, cx.conflict);
+        if outcome.is_err() {
+            debug_assert!(batch.is_empty() && effects.is_empty(), "a refused call must not change anything");
+            batch = Batch::new();
+        }
+        Step::Turn(self.finish(batch, effects, outcome, conflict))
+    }
+
+    pub(crate) fn tick(&mut self, now_ms: u64) -> Turn {
+        let caller = Caller::system();
+        let mut cx = context(&mut self.rows, self.node, &self.ids, now_ms, &caller, &[]);
+        self.core.tick(&mut cx);
+        let (batch, effects) = (cx.batch, cx.effects);
+        self.finish(batch, effects, Ok(Outcome::Answer(Answer::Empty)), None)
+    }
+
+    fn finish(
+        &mut self,
+        batch: Batch,
+        effects: Vec<Effect>,
+        outcome: Result<Outcome, Box<ApiError>>,
+        conflict: Option<ApiError>,
+    ) -> Turn {
+        self.turn += 1;
+        self.rows.apply(&batch.writes, self.turn);
+        Turn { number: self.turn, batch, effects, outcome, conflict }
+    }
+}
+
+fn context<'a>(
+    rows: &'a mut Rows,
+    node: NodeId,
+    ids: &'a Ids,
+    now_ms: u64,
+    caller: &'a Caller,
+    scans: &'a [(Load, Vec<Row>)],
+) -> Cx<'a> {
+    Cx { now_ms, caller, node, batch: Batch::new(), effects: Vec::new(), conflict: None, rows, scans, ids }
+}
