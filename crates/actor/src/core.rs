@@ -15,6 +15,12 @@ pub trait Core: Sized + Send + 'static {
     /// Brings the actor to life from its rows. `None` when there is no such thing.
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>>;
 
+    /// An actor for a key without rows, whose first call may found it (creating a guild). It must answer everything else with
+    /// [`Core::not_found`] and be [`Core::is_over`] until it is founded. `None`: nothing can be founded by a call.
+    fn vacant(_key: u64) -> Option<Self> {
+        None
+    }
+
     /// What a call to something that does not exist is answered.
     fn not_found() -> ApiError;
 

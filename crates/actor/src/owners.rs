@@ -92,6 +92,7 @@ fn start<C: Core>(key: u64, env: &Env, actors: &Actors<C>) -> Inbox<C> {
         gauge.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
         let store = env.store.clone();
         let loaded = C::load(key, store, env.clock.now_ms()).await;
+        let loaded = loaded.map(|core| core.or_else(|| C::vacant(key)));
         match loaded {
             Ok(Some(core)) => {
                 for effect in core.started(&env.mesh.nodes()) {

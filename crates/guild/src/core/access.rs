@@ -1,0 +1,275 @@
+//! Who may do what, and who sees what.
+//!
+//! Members with the same roles see the same channels. They share a **class**; what a class may do is computed once and
+//! kept until a role, an overwrite or a channel changes. Only classes of members with a session exist. A member with an
+//! overwrite of its own, and the owner, is a class alone.
+
+use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
+
+use consort_actor::{Cx, Stop};
+use consort_model::permissions::{MemberRank, Scope, Standing, apply_implied, compute_base, compute_channel};
+use consort_model::{
+    ApiError, Channel, ChannelId, ChannelType, Member, OverwriteKind, Permissions, RoleId, RoleRank, UserId,
+};
+use consort_rpc::{ClassId, ClassSet, View};
+
+use super::Guild;
+
+/// What makes members see the same: the sorted roles, and for those who are a class alone the user.
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+pub(crate) struct ClassKey {
+    roles: Box<[RoleId]>,
+    alone: Option<UserId>,
+}
+
+/// The classes of attached members, and the cached views.
+#[derive(Debug, Default)]
+pub(crate) struct Classes {
+    ids: HashMap<ClassKey, ClassId>,
+    keys: Vec<ClassKey>,
+    /// Attached users and their class.
+    users: HashMap<UserId, ClassId>,
+    /// Classes that see a channel, until something changes.
+    views: HashMap<ChannelId, Arc<ClassSet>>,
+}
+
+impl Classes {
+    /// The class of an attached user.
+    pub(crate) fn of(&self, user: UserId) -> Option<ClassId> {
+        self.users.get(&user).copied()
+    }
+
+    /// Forgets a user who is no member any more.
+    pub(crate) fn forget(&mut self, user: UserId) {
+        self.users.remove(&user);
+    }
+
+    /// Forgets the cached views after a change of roles, overwrites or channels.
+    pub(crate) fn invalidate(&mut self) {
+        self.views.clear();
+    }
+
+    fn intern(&mut self, key: ClassKey) -> ClassId {
+        if let Some(id) = self.ids.get(&key) {
+            return *id;
+        }
+        let id = ClassId::try_from(self.keys.len()).unwrap_or(ClassId::MAX);
+        self.ids.insert(key.clone(), id);
+        self.keys.push(key);
+        // A new class is in no cached view yet.
+        self.views.clear();
+        id
+    }
+}
+
+/// What each class saw, per channel, before a change.
+pub(crate) type Seen = BTreeMap<ChannelId, Arc<ClassSet>>;
+
+impl Guild {
+    /// The guild-wide rights of a user; empty for somebody who is no member.
+    pub(crate) fn base_permissions(&self, user: UserId) -> Permissions {
+        let Some(member) = self.members.get(&user) else { return Permissions::empty() };
+        self.base_of(&member.roles, user)
+    }
+
+    fn base_of(&self, roles: &[RoleId], user: UserId) -> Permissions {
+        let everyone = self.roles.get(&self.id.cast()).map_or(Permissions::empty(), |role| role.permissions);
+        let held = roles.iter().filter_map(|role| self.roles.get(role)).map(|role| role.permissions);
+        compute_base(user == self.info.owner_id, everyone, held)
+    }
+
+    /// The guild-wide rights of a user now: those of [`Guild::base_permissions`], less what a timeout or pending screening
+    /// takes.
+    pub(crate) fn permissions(&self, user: UserId, now_ms: u64) -> Permissions {
+        let base = self.base_permissions(user);
+        if base.is_admin() {
+            return base;
+        }
+        let standing = self.standing(user, now_ms);
+        let mut all = base;
+        if standing.timed_out {
+            all &= Permissions::TIMED_OUT;
+        }
+        if standing.pending {
+            all &= Permissions::PENDING;
+        }
+        all
+    }
+
+    /// The rights of a user in a channel or thread now. `None`: there is no such channel here.
+    pub(crate) fn permissions_in(&self, user: UserId, channel: ChannelId, now_ms: u64) -> Option<Permissions> {
+        let (place, scope) = self.place(channel)?;
+        let Some(member) = self.members.get(&user) else { return Some(Permissions::empty()) };
+        let base = self.base_of(&member.roles, user);
+        let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
+        let held = compute_channel(base, self.id, &member.roles, user, overwrites);
+        let mut held = apply_implied(held, scope, self.standing(user, now_ms));
+        // A private thread is for its members and for those who manage threads.
+        if let Some(thread) = self.threads.get(&channel)
+            && thread.channel.kind == ChannelType::PrivateThread
+            && !held.contains(Permissions::MANAGE_THREADS)
+            && !thread.members.contains_key(&user)
+        {
+            held = Permissions::empty();
+        }
+        Some(held)
+    }
+
+    /// The channel whose overwrites count for `channel` (a thread's parent), and the kind of rights.
+    fn place(&self, channel: ChannelId) -> Option<(&Channel, Scope)> {
+        if let Some(thread) = self.threads.get(&channel) {
+            return Some((self.channels.get(&thread.channel.parent_id?)?, Scope::Thread));
+        }
+        let channel = self.channels.get(&channel)?;
+        let voice = matches!(channel.kind, ChannelType::GuildVoice | ChannelType::GuildStageVoice);
+        Some((channel, if voice { Scope::Voice } else { Scope::Text }))
+    }
+
+    fn standing(&self, user: UserId, now_ms: u64) -> Standing {
+        let Some(member) = self.members.get(&user) else { return Standing::default() };
+        Standing { timed_out: is_timed_out(member, now_ms), pending: member.pending }
+    }
+
+    /// Refuses callers who are no members (50001) or lack one of the guild-wide rights (50013). The system may everything.
+    pub(crate) fn require(&self, cx: &Cx<'_>, wanted: Permissions) -> Result<(), Stop> {
+        if cx.caller.system {
+            return Ok(());
+        }
+        self.require_member(cx)?;
+        if self.permissions(cx.caller.user, cx.now_ms).contains(wanted) {
+            return Ok(());
+        }
+        Err(ApiError::missing_permissions().into())
+    }
+
+    /// Refuses callers who are no members (50001).
+    pub(crate) fn require_member(&self, cx: &Cx<'_>) -> Result<(), Stop> {
+        if cx.caller.system || self.members.contains_key(&cx.caller.user) {
+            return Ok(());
+        }
+        Err(ApiError::missing_access().into())
+    }
+
+    /// Refuses callers who do not see a channel (50001) or lack one of the rights there (50013), and unknown channels
+    /// (10003).
+    pub(crate) fn require_in(&self, cx: &Cx<'_>, channel: ChannelId, wanted: Permissions) -> Result<(), Stop> {
+        let held = self.permissions_in(cx.caller.user, channel, cx.now_ms).ok_or_else(ApiError::unknown_channel)?;
+        if cx.caller.system || held.contains(wanted | Permissions::VIEW_CHANNEL) {
+            return Ok(());
+        }
+        if !held.contains(Permissions::VIEW_CHANNEL) {
+            return Err(ApiError::missing_access().into());
+        }
+        Err(ApiError::missing_permissions().into())
+    }
+
+    /// The rank of a member; see [`MemberRank::outranks`].
+    pub(crate) fn rank(&self, user: UserId) -> MemberRank {
+        let roles = self.members.get(&user).map(|member| member.roles.as_slice()).unwrap_or_default();
+        let ranks = roles.iter().filter_map(|id| self.roles.get(id)).map(|r| RoleRank::new(r.position, r.id));
+        MemberRank::of(user == self.info.owner_id, ranks)
+    }
+
+    /// Refuses to act on a member who is not below the caller (50013). Acting on oneself is the caller's business.
+    pub(crate) fn require_above(&self, cx: &Cx<'_>, target: UserId) -> Result<(), Stop> {
+        if cx.caller.system || self.rank(cx.caller.user).outranks(self.rank(target)) {
+            return Ok(());
+        }
+        Err(ApiError::missing_permissions().into())
+    }
+
+    /// Refuses to act on a role that is not below the caller's highest (50013).
+    pub(crate) fn require_above_role(&self, cx: &Cx<'_>, role: RoleId) -> Result<(), Stop> {
+        let rank = self.roles.get(&role).map(|r| RoleRank::new(r.position, r.id));
+        let rank = rank.ok_or_else(ApiError::unknown_role)?;
+        if cx.caller.system || self.rank(cx.caller.user).outranks_role(rank) {
+            return Ok(());
+        }
+        Err(ApiError::missing_permissions().into())
+    }
+
+    /// Puts an attached user in its class and tells it.
+    pub(crate) fn classify(&mut self, user: UserId) -> Option<ClassId> {
+        let member = self.members.get(&user)?;
+        let mut roles: Vec<_> = member.roles.iter().copied().filter(|id| self.roles.contains_key(id)).collect();
+        roles.sort_unstable();
+        roles.dedup();
+        let alone = user == self.info.owner_id || self.has_own_overwrite(user);
+        let key = ClassKey { roles: roles.into(), alone: alone.then_some(user) };
+        let class = self.classes.intern(key);
+        self.classes.users.insert(user, class);
+        Some(class)
+    }
+
+    fn has_own_overwrite(&self, user: UserId) -> bool {
+        let overwrites = self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
+        overwrites.flatten().any(|o| o.kind == OverwriteKind::Member && o.id == user.cast())
+    }
+
+    /// The classes that hold `wanted` (and see the channel).
+    pub(crate) fn view_with(&self, channel: ChannelId, wanted: Permissions) -> View {
+        View::Classes(Arc::new(self.classes_with(channel, wanted)))
+    }
+
+    /// The classes that hold a right in the whole guild.
+    pub(crate) fn view_guild(&self, wanted: Permissions) -> View {
+        let holds = |key: &ClassKey| self.base_of(&key.roles, key.user()).contains(wanted);
+        View::Classes(Arc::new(self.classes_where(holds)))
+    }
+
+    /// The classes that see a channel, or a thread's parent. For a private thread: those who manage threads; its members
+    /// must be added to the audience ([`Guild::audience_of`] does).
+    pub(crate) fn view_of(&mut self, channel: ChannelId) -> View {
+        if let Some(thread) = self.threads.get(&channel) {
+            let Some(parent) = thread.channel.parent_id else { return View::None };
+            if thread.channel.kind == ChannelType::PrivateThread {
+                return self.view_with(parent, Permissions::MANAGE_THREADS);
+            }
+            return View::Classes(self.seen_by(parent));
+        }
+        View::Classes(self.seen_by(channel))
+    }
+
+    fn seen_by(&mut self, channel: ChannelId) -> Arc<ClassSet> {
+        if let Some(view) = self.classes.views.get(&channel) {
+            return view.clone();
+        }
+        let view = Arc::new(self.classes_with(channel, Permissions::VIEW_CHANNEL));
+        self.classes.views.insert(channel, view.clone());
+        view
+    }
+
+    fn classes_with(&self, channel: ChannelId, wanted: Permissions) -> ClassSet {
+        let Some(channel) = self.channels.get(&channel) else { return ClassSet::default() };
+        let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
+        let wanted = wanted | Permissions::VIEW_CHANNEL;
+        self.classes_where(|key| {
+            let base = self.base_of(&key.roles, key.user());
+            compute_channel(base, self.id, &key.roles, key.user(), overwrites).contains(wanted)
+        })
+    }
+
+    fn classes_where(&self, holds: impl Fn(&ClassKey) -> bool) -> ClassSet {
+        let classes = self.classes.keys.iter().enumerate().filter(|(_, key)| holds(key));
+        classes.filter_map(|(id, _)| ClassId::try_from(id).ok()).collect()
+    }
+
+    /// What every class sees now; to be compared after a change by [`Guild::announce_views`].
+    pub(crate) fn seen(&mut self) -> Seen {
+        let channels: Vec<_> = self.channels.keys().copied().collect();
+        channels.into_iter().map(|channel| (channel, self.seen_by(channel))).collect()
+    }
+}
+
+impl ClassKey {
+    /// The user, for a class of one; a user id that nobody has otherwise.
+    fn user(&self) -> UserId {
+        self.alone.unwrap_or_else(|| UserId::new(0))
+    }
+}
+
+/// Whether a member's timeout has not ended yet.
+pub(crate) fn is_timed_out(member: &Member, now_ms: u64) -> bool {
+    member.communication_disabled_until.is_some_and(|until| until.unix_ms() > now_ms as i64)
+}

@@ -1,0 +1,105 @@
+//! What a guild tells the world: events to the relays of subscribed nodes, entries of the audit log.
+
+use std::sync::Arc;
+
+use consort_actor::Cx;
+use consort_model::{ChannelId, ChannelType, Intents, UserId};
+use consort_rpc::{Audience, Effect, Event, View, relay};
+use serde::Serialize;
+
+use super::Guild;
+use super::access::Seen;
+
+impl Guild {
+    /// Sends an event to every node with sessions of this guild: one message a node, whatever the number of sessions.
+    pub(crate) fn publish(&self, cx: &mut Cx<'_>, mut event: Event) {
+        event.guild = Some(self.id);
+        let event = Arc::new(event);
+        self.tell_relays(cx, || relay::Op::Publish(event.clone()));
+    }
+
+    /// Sends an event to everyone in the guild who has one of the intents.
+    pub(crate) fn publish_all<T: Serialize + ?Sized>(
+        &self,
+        cx: &mut Cx<'_>,
+        name: &'static str,
+        intents: Intents,
+        d: &T,
+    ) {
+        self.publish(cx, Event::new(name, intents, Audience::all(), d));
+    }
+
+    /// Sends an event to those who see a channel or thread and have one of the intents.
+    pub(crate) fn publish_in<T: Serialize + ?Sized>(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        name: &'static str,
+        intents: Intents,
+        d: &T,
+    ) {
+        let audience = self.audience_of(channel);
+        self.publish(cx, Event::new(name, intents, audience, d));
+    }
+
+    /// Those who see a channel or thread. In private threads: its members, and who manages threads.
+    pub(crate) fn audience_of(&mut self, channel: ChannelId) -> Audience {
+        let mut audience = Audience::view(self.view_of(channel));
+        if let Some(thread) = self.threads.get(&channel)
+            && thread.channel.kind == ChannelType::PrivateThread
+        {
+            audience.users = thread.members.keys().copied().collect();
+        }
+        audience
+    }
+
+    /// Sends every relay with sessions of this guild a message.
+    pub(crate) fn tell_relays(&self, cx: &mut Cx<'_>, message: impl Fn() -> relay::Op) {
+        for node in &self.nodes {
+            cx.effect(Effect::Relay { node: *node, message: message() });
+        }
+    }
+
+    /// Tells those who gained or lost sight of channels, after a change of roles or overwrites: `before` is
+    /// [`Guild::seen`] from before it. Gains are CHANNEL_CREATE (and THREAD_LIST_SYNC if there are active threads), losses
+    /// CHANNEL_DELETE, so that no session keeps or misses a channel.
+    pub(crate) fn announce_views(&mut self, cx: &mut Cx<'_>, before: &Seen) {
+        self.classes.invalidate();
+        let after = self.seen();
+        for (channel, now) in &after {
+            let Some(then) = before.get(channel) else { continue };
+            let (gained, lost) = (now.minus(then), then.minus(now));
+            let Some(object) = self.channels.get(channel).cloned() else { continue };
+            if !lost.is_empty() {
+                let audience = Audience::view(View::Classes(Arc::new(lost)));
+                self.publish(cx, Event::new("CHANNEL_DELETE", Intents::GUILDS, audience, &object));
+            }
+            if !gained.is_empty() {
+                let audience = Audience::view(View::Classes(Arc::new(gained)));
+                self.publish(cx, Event::new("CHANNEL_CREATE", Intents::GUILDS, audience.clone(), &object));
+                self.sync_threads(cx, *channel, audience);
+            }
+        }
+    }
+
+    /// Puts an attached member in the class of its present roles and tells its sessions what they gained and lost.
+    pub(crate) fn reclassify(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(before) = self.classes.of(user) else { return };
+        let Some(after) = self.classify(user) else { return };
+        if before == after {
+            return;
+        }
+        let guild = self.id;
+        self.tell_relays(cx, || relay::Op::Class { guild, user, class: after });
+        for (channel, view) in self.seen() {
+            let (then, now) = (view.contains(before), view.contains(after));
+            let Some(object) = self.channels.get(&channel).filter(|_| then != now).cloned() else { continue };
+            let name = if now { "CHANNEL_CREATE" } else { "CHANNEL_DELETE" };
+            let audience = Audience::users([user]);
+            self.publish(cx, Event::new(name, Intents::GUILDS, audience.clone(), &object));
+            if now {
+                self.sync_threads(cx, channel, audience);
+            }
+        }
+    }
+}
