@@ -1,7 +1,29 @@
-//! Operations of this area on a guild; see the REST documentation of each for its rules.
+//! Emojis and stickers of a guild. Images are stored by the edge before the owner is asked.
 
+use consort_model::{EmojiId, Patch, RoleId, StickerId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Op {}
+pub enum Op {
+    /// Answers an array.
+    List,
+    /// One emoji.
+    Get { emoji: EmojiId },
+    /// CREATE_GUILD_EXPRESSIONS. The image is stored under `id`. Answers the emoji, created.
+    Create { id: EmojiId, name: String, animated: bool, roles: Vec<RoleId> },
+    /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own. Answers the emoji.
+    Update { emoji: EmojiId, name: Option<String>, roles: Patch<Vec<RoleId>> },
+    /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own.
+    Delete { emoji: EmojiId },
+    /// Answers an array of stickers.
+    ListStickers,
+    /// One sticker.
+    GetSticker { sticker: StickerId },
+    /// CREATE_GUILD_EXPRESSIONS. The file is stored under `id`. Answers the sticker, created.
+    CreateSticker { id: StickerId, name: String, description: Option<String>, tags: String, format: u8 },
+    /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own. Answers the sticker.
+    UpdateSticker { sticker: StickerId, name: Option<String>, description: Patch<String>, tags: Option<String> },
+    /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own.
+    DeleteSticker { sticker: StickerId },
+}

@@ -1,0 +1,151 @@
+//! The guild's state machine. One file per area; each adds `handle_*` methods to [`Guild`].
+
+mod access;
+mod audit;
+mod ban;
+mod channels;
+mod emojis;
+mod found;
+mod gateway;
+mod invites;
+mod load;
+mod members;
+mod messages;
+mod publish;
+mod roles;
+mod settings;
+mod threads;
+mod voice;
+mod webhooks;
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+
+use consort_actor::{Core, Cx, Outcome, Stop};
+use consort_model::{
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Presence, Role, RoleId, Sticker, StickerId, ThreadMember,
+    UserId, VoiceState, Webhook, WebhookId,
+};
+use consort_rpc::guild::Op;
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Effect, NodeId, guild, relay};
+use consort_store::{BoxFuture, Error, StoreRef};
+
+use access::Classes;
+pub use invites::InviteRow;
+
+/// A thread that is not archived, with its members.
+#[derive(Debug, Clone)]
+pub(crate) struct Thread {
+    pub(crate) channel: Channel,
+    pub(crate) members: BTreeMap<UserId, ThreadMember>,
+}
+
+/// One guild. Everything in memory but messages, bans, the audit log and archived threads, which are rows read when needed.
+#[derive(Debug)]
+pub struct Guild {
+    pub(crate) id: GuildId,
+    /// Settings; its lists of roles, emojis and stickers are empty here, see the maps.
+    pub(crate) info: consort_model::Guild,
+    pub(crate) roles: BTreeMap<RoleId, Role>,
+    pub(crate) channels: BTreeMap<ChannelId, Channel>,
+    pub(crate) threads: BTreeMap<ChannelId, Thread>,
+    /// Members, with their user objects.
+    pub(crate) members: BTreeMap<UserId, Member>,
+    pub(crate) emojis: BTreeMap<EmojiId, Emoji>,
+    pub(crate) stickers: BTreeMap<StickerId, Sticker>,
+    pub(crate) invites: BTreeMap<String, InviteRow>,
+    pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
+    /// Who is in a voice channel, with the session that joined.
+    pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,
+    /// Presences of members who are not offline.
+    pub(crate) presences: HashMap<UserId, Presence>,
+    /// Nodes with attached sessions.
+    pub(crate) nodes: BTreeSet<NodeId>,
+    pub(crate) classes: Classes,
+    pub(crate) talk: messages::Talk,
+    pub(crate) phase: Phase,
+}
+
+/// Whether the guild exists.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// Not founded yet: only [`guild::settings::Op::Create`] is understood.
+    Vacant,
+    /// Alive.
+    Live,
+    /// Deleted.
+    Gone,
+}
+
+impl Core for Guild {
+    type Service = guild::Guild;
+
+    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+        Box::pin(load::load(GuildId::new(key), store, now_ms))
+    }
+
+    fn vacant(key: u64) -> Option<Self> {
+        Some(Self::empty(GuildId::new(key)))
+    }
+
+    fn not_found() -> ApiError {
+        ApiError::unknown_guild()
+    }
+
+    fn started(&self, nodes: &[NodeId]) -> Vec<Effect> {
+        if self.phase != Phase::Live {
+            return Vec::new();
+        }
+        let message = relay::Op::GuildRestarted { guild: self.id };
+        nodes.iter().map(|node| Effect::Relay { node: *node, message: message.clone() }).collect()
+    }
+
+    fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        let founding = matches!(op, Op::Settings(guild::settings::Op::Create { .. }));
+        if self.phase != Phase::Live && !founding {
+            return self.handle_absent(cx, op);
+        }
+        match op {
+            Op::Settings(op) => self.handle_settings(cx, op),
+            Op::Channel(op) => self.handle_channel(cx, op),
+            Op::Role(op) => self.handle_role(cx, op),
+            Op::Member(op) => self.handle_member(cx, op),
+            Op::Ban(op) => self.handle_ban(cx, op),
+            Op::Invite(op) => self.handle_invite(cx, op),
+            Op::Emoji(op) => self.handle_emoji(cx, op),
+            Op::Webhook(op) => self.handle_webhook(cx, op),
+            Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),
+            Op::Message { channel, op } => self.handle_message(cx, *channel, op),
+            Op::Voice(op) => self.handle_voice(cx, op),
+            Op::Gateway(op) => self.handle_gateway(cx, op),
+        }
+    }
+
+    fn next_deadline_ms(&self) -> Option<u64> {
+        self.next_thread_deadline_ms()
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        self.archive_due_threads(cx);
+    }
+
+    fn is_idle(&self) -> bool {
+        self.nodes.is_empty()
+    }
+
+    fn is_over(&self) -> bool {
+        self.phase != Phase::Live
+    }
+}
+
+impl Guild {
+    /// Answers a call to a guild that is not there. A session that wants to attach is told through its relay.
+    fn handle_absent(&self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        if let Op::Gateway(guild::gateway::Op::Attach { session, .. }) = op {
+            let message = relay::Op::Refused { session: *session, guild: self.id, unavailable: false };
+            cx.effect(Effect::Relay { node: session.node, message });
+            return Outcome::EMPTY;
+        }
+        Err(Self::not_found().into())
+    }
+}
