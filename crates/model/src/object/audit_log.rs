@@ -1,0 +1,151 @@
+//! Entries of the audit log.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::numeric;
+use crate::id::{AuditLogEntryId, Id};
+use crate::UserId;
+
+numeric! {
+    /// What was done (Audit Log, Audit Log Events).
+    AuditLogEvent {
+        /// Guild changed.
+        GuildUpdate = 1,
+        /// Channel made.
+        ChannelCreate = 10,
+        /// Channel changed.
+        ChannelUpdate = 11,
+        /// Channel deleted.
+        ChannelDelete = 12,
+        /// Overwrite made.
+        ChannelOverwriteCreate = 13,
+        /// Overwrite changed.
+        ChannelOverwriteUpdate = 14,
+        /// Overwrite deleted.
+        ChannelOverwriteDelete = 15,
+        /// Member kicked.
+        MemberKick = 20,
+        /// Members pruned.
+        MemberPrune = 21,
+        /// Member banned.
+        MemberBanAdd = 22,
+        /// Ban lifted.
+        MemberBanRemove = 23,
+        /// Member changed.
+        MemberUpdate = 24,
+        /// Roles of a member changed.
+        MemberRoleUpdate = 25,
+        /// Member moved in voice.
+        MemberMove = 26,
+        /// Member disconnected from voice.
+        MemberDisconnect = 27,
+        /// Bot added.
+        BotAdd = 28,
+        /// Role made.
+        RoleCreate = 30,
+        /// Role changed.
+        RoleUpdate = 31,
+        /// Role deleted.
+        RoleDelete = 32,
+        /// Invite made.
+        InviteCreate = 40,
+        /// Invite changed.
+        InviteUpdate = 41,
+        /// Invite deleted.
+        InviteDelete = 42,
+        /// Webhook made.
+        WebhookCreate = 50,
+        /// Webhook changed.
+        WebhookUpdate = 51,
+        /// Webhook deleted.
+        WebhookDelete = 52,
+        /// Emoji made.
+        EmojiCreate = 60,
+        /// Emoji changed.
+        EmojiUpdate = 61,
+        /// Emoji deleted.
+        EmojiDelete = 62,
+        /// Somebody else's message deleted.
+        MessageDelete = 72,
+        /// Messages deleted in bulk.
+        MessageBulkDelete = 73,
+        /// Message pinned.
+        MessagePin = 74,
+        /// Message unpinned.
+        MessageUnpin = 75,
+        /// Integration added.
+        IntegrationCreate = 80,
+        /// Integration changed.
+        IntegrationUpdate = 81,
+        /// Integration removed.
+        IntegrationDelete = 82,
+        /// Sticker made.
+        StickerCreate = 90,
+        /// Sticker changed.
+        StickerUpdate = 91,
+        /// Sticker deleted.
+        StickerDelete = 92,
+        /// Thread made.
+        ThreadCreate = 110,
+        /// Thread changed.
+        ThreadUpdate = 111,
+        /// Thread deleted.
+        ThreadDelete = 112,
+        /// Status of a voice channel set.
+        VoiceChannelStatusUpdate = 192,
+        /// Status of a voice channel cleared.
+        VoiceChannelStatusDelete = 193,
+    }
+}
+
+/// One thing somebody did.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditLogEntry {
+    /// Its id, and so when.
+    pub id: AuditLogEntryId,
+    /// To what; a generic id.
+    pub target_id: Option<Id<()>>,
+    /// By whom.
+    pub user_id: Option<UserId>,
+    /// What.
+    pub action_type: AuditLogEvent,
+    /// What changed.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub changes: Vec<AuditLogChange>,
+    /// More, by action; values are strings, counts too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub options: Option<BTreeMap<String, String>>,
+    /// Why, as the caller said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reason: Option<String>,
+}
+
+/// A changed property.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct AuditLogChange {
+    /// Its key; `$add` and `$remove` for roles of a member.
+    pub key: String,
+    /// Before.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub old_value: Option<Value>,
+    /// After.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub new_value: Option<Value>,
+}
+
+impl AuditLogChange {
+    /// A change between two values, if they differ. `null` counts as not being there.
+    pub fn of<T: Serialize>(key: &str, old: Option<&T>, new: Option<&T>) -> Option<Self> {
+        let value = |v: Option<&T>| v.and_then(|v| serde_json::to_value(v).ok()).filter(|v| !v.is_null());
+        let (old_value, new_value) = (value(old), value(new));
+        (old_value != new_value).then(|| Self { key: key.to_owned(), old_value, new_value })
+    }
+
+    /// The differences between two objects over the named keys.
+    pub fn between(old: &Value, new: &Value, keys: &[&str]) -> Vec<Self> {
+        keys.iter().filter_map(|key| Self::of(key, old.get(*key), new.get(*key))).collect()
+    }
+}

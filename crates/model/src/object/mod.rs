@@ -1,0 +1,89 @@
+//! The things of the platform, each as one struct: a row in the store, an answer of the REST edge and a body in the
+//! gateway at once.
+//!
+//! Keys that the documented schema requires are always present (as `null` where that is allowed); optional ones are left
+//! out when empty. What was `null` and what was absent therefore survive a round trip.
+
+mod application;
+mod audit_log;
+mod channel;
+mod emoji;
+mod guild;
+mod invite;
+mod member;
+mod message;
+mod presence;
+mod role;
+mod user;
+mod voice;
+mod webhook;
+
+pub mod account;
+
+pub use application::{Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication};
+pub use audit_log::{AuditLogChange, AuditLogEntry, AuditLogEvent};
+pub use channel::{Channel, ChannelType, DefaultReaction, ForumTag, ThreadMember, ThreadMetadata};
+pub use emoji::{Emoji, PartialEmoji, Sticker, StickerItem};
+pub use guild::{Ban, GatewayGuild, Guild, MyGuild, UnavailableGuild};
+pub use invite::{Invite, InviteChannel, InviteGuild};
+pub use member::Member;
+pub use message::{
+    Attachment, CountDetails, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider, Message,
+    MentionedUser, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce, Reaction, SnapshotMessage,
+};
+pub use presence::{ClientStatus, Presence, Status, UserRef};
+pub use role::{Role, RoleColors, RoleTags};
+pub use user::{CurrentUser, PrimaryGuild, User, UserFlags};
+pub use voice::{VoiceRegion, VoiceState};
+pub use webhook::Webhook;
+
+/// Makes an enumeration that is a number on the wire and keeps numbers it does not know.
+macro_rules! numeric {
+    ($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $number:literal,)* }) => {
+        $(#[$doc])*
+        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum $name {
+            $($(#[$variant_doc])* $variant,)*
+            /// A number of a newer protocol.
+            Unknown(u16),
+        }
+
+        impl $name {
+            /// The number on the wire.
+            pub const fn number(self) -> u16 {
+                match self {
+                    $(Self::$variant => $number,)*
+                    Self::Unknown(number) => number,
+                }
+            }
+        }
+
+        impl From<u16> for $name {
+            fn from(number: u16) -> Self {
+                match number {
+                    $($number => Self::$variant,)*
+                    other => Self::Unknown(other),
+                }
+            }
+        }
+
+        impl serde::Serialize for $name {
+            fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+                serializer.serialize_u16(self.number())
+            }
+        }
+
+        impl<'de> serde::Deserialize<'de> for $name {
+            fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                u16::deserialize(deserializer).map(Self::from)
+            }
+        }
+    };
+}
+pub(crate) use numeric;
+
+/// For `skip_serializing_if`: a flag that is only shown when set.
+#[allow(clippy::trivially_copy_pass_by_ref, reason = "the signature serde wants")]
+pub(crate) fn is_false(flag: &bool) -> bool {
+    !flag
+}
