@@ -83,7 +83,10 @@ impl Cx<'_> {
         partition: u64,
         range: Range,
     ) -> Result<Vec<(Key, T)>, Stop> {
-        self.scan(table, partition, range)?.into_iter().map(|row| Ok((row.key, decode(&row.value)?))).collect()
+        self.scan(table, partition, range)?
+            .into_iter()
+            .map(|row| Ok((row.key, decode(&row.value)?)))
+            .collect()
     }
 
     fn load(&self, load: Load) -> Stop {
@@ -95,7 +98,13 @@ impl Cx<'_> {
     }
 
     /// Writes a row.
-    pub fn put<T: Serialize + ?Sized>(&mut self, table: Table, partition: u64, key: impl Into<Key>, value: &T) {
+    pub fn put<T: Serialize + ?Sized>(
+        &mut self,
+        table: Table,
+        partition: u64,
+        key: impl Into<Key>,
+        value: &T,
+    ) {
         self.batch.put(table, partition, key, row::encode(value));
     }
 

@@ -72,7 +72,9 @@ impl<C: Core> Host<C::Service> for Owners<C> {
         let inbox = actors.entry(key).or_insert_with(|| start::<C>(key, &self.env, &self.actors));
         let call = match inbox.try_send(call) {
             Ok(()) => return,
-            Err(mpsc::error::TrySendError::Full(call)) => return call.respond.send(Err(ApiError::overloaded())),
+            Err(mpsc::error::TrySendError::Full(call)) => {
+                return call.respond.send(Err(ApiError::overloaded()));
+            }
             // It died without taking itself off the list: start it again.
             Err(mpsc::error::TrySendError::Closed(call)) => call,
         };
@@ -212,7 +214,11 @@ impl<C: Core> Actor<C> {
             End::Idle => {}
             End::Over => refuse::<C>(self.receiver, self.key, &self.actors, C::not_found()).await,
             End::Failed => {
-                tracing::error!(service = C::Service::NAME, key = self.key, "an actor failed and will be loaded again");
+                tracing::error!(
+                    service = C::Service::NAME,
+                    key = self.key,
+                    "an actor failed and will be loaded again"
+                );
                 refuse::<C>(self.receiver, self.key, &self.actors, ApiError::overloaded()).await;
             }
         }
@@ -231,11 +237,11 @@ impl<C: Core> Actor<C> {
         }
         let now_ms = self.env.clock.now_ms();
         let started = Instant::now();
-        let machine = AssertUnwindSafe(&mut self.machine);
-        let step = catch_unwind(|| {
-            let AssertUnwindSafe(machine) = { machine };
+        let machine = &mut self.machine;
+        // A panic ends the actor, so its half-changed state is never seen again.
+        let step = catch_unwind(AssertUnwindSafe(|| {
             machine.handle(now_ms, &parked.call.caller, &parked.call.op, &parked.scans)
-        });
+        }));
         self.gauge.busy_us.fetch_add(started.elapsed().as_micros() as u64, Ordering::Relaxed);
         self.gauge.active_ms.store(now_ms, Ordering::Relaxed);
         match step {
@@ -248,7 +254,11 @@ impl<C: Core> Actor<C> {
                 None
             }
             Err(_) => {
-                tracing::error!(service = C::Service::NAME, key = self.key, "an operation broke an invariant");
+                tracing::error!(
+                    service = C::Service::NAME,
+                    key = self.key,
+                    "an operation broke an invariant"
+                );
                 parked.call.respond.send(Err(ApiError::internal()));
                 Some(End::Failed)
             }

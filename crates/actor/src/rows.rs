@@ -96,7 +96,12 @@ mod tests {
     }
 
     fn put(id: u64) -> Write {
-        Write::Put { table: Table::Messages, partition: 1, key: Key::id(id), value: Bytes::from_static(b"new") }
+        Write::Put {
+            table: Table::Messages,
+            partition: 1,
+            key: Key::id(id),
+            value: Bytes::from_static(b"new"),
+        }
     }
 
     #[test]

@@ -54,7 +54,8 @@ bitflags! {
 
 impl Intents {
     /// Those an application must have switched on.
-    pub const PRIVILEGED: Self = Self::GUILD_MEMBERS.union(Self::GUILD_PRESENCES).union(Self::MESSAGE_CONTENT);
+    pub const PRIVILEGED: Self =
+        Self::GUILD_MEMBERS.union(Self::GUILD_PRESENCES).union(Self::MESSAGE_CONTENT);
 }
 
 impl Serialize for Intents {

@@ -8,8 +8,8 @@
 pub mod error;
 pub mod form;
 pub mod id;
-pub mod limits;
 pub mod intents;
+pub mod limits;
 pub mod object;
 pub mod patch;
 pub mod permissions;

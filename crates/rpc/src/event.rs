@@ -143,7 +143,12 @@ impl Event {
     ///
     /// # Panics
     /// Never for our models; see [`crate::Answer::json`].
-    pub fn new<T: Serialize + ?Sized>(name: &'static str, intents: Intents, audience: Audience, d: &T) -> Self {
+    pub fn new<T: Serialize + ?Sized>(
+        name: &'static str,
+        intents: Intents,
+        audience: Audience,
+        d: &T,
+    ) -> Self {
         let crate::Answer::Json(body) = crate::Answer::json(d) else { unreachable!("json() gives Json") };
         Self {
             name: Cow::Borrowed(name),

@@ -25,7 +25,7 @@ pub use answer::{Answer, Reply};
 pub use caller::Caller;
 pub use directory::{Directory, NodeId, Static};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
-pub use mesh::{Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service, CALL_DEADLINE};
+pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service};
 pub use transport::{InProcess, Transport};
 
 use serde::{Deserialize, Serialize};

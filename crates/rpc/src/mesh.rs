@@ -196,7 +196,9 @@ impl Mesh {
             }
             Effect::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
             Effect::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
-            Effect::Private { channel, op } => self.client::<private::Private>().cast(channel.get(), system, op),
+            Effect::Private { channel, op } => {
+                self.client::<private::Private>().cast(channel.get(), system, op)
+            }
         };
         if let Err(error) = sent {
             tracing::warn!(%error, "an effect could not be delivered");

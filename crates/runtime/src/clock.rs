@@ -21,7 +21,9 @@ pub struct System;
 impl Clock for System {
     fn now_ms(&self) -> u64 {
         // A clock set before 1970 is a broken machine; ids would repeat, so the epoch itself is the floor.
-        SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+        SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
     }
 }
 

@@ -6,8 +6,8 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::numeric;
-use crate::id::{AuditLogEntryId, Id};
 use crate::UserId;
+use crate::id::{AuditLogEntryId, Id};
 
 numeric! {
     /// What was done (Audit Log, Audit Log Events).

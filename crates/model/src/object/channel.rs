@@ -268,7 +268,10 @@ impl Serialize for Channel {
             return map.end();
         }
         entries!(map, self: position, topic, nsfw);
-        map.serialize_entry("permission_overwrites", self.permission_overwrites.as_deref().unwrap_or_default())?;
+        map.serialize_entry(
+            "permission_overwrites",
+            self.permission_overwrites.as_deref().unwrap_or_default(),
+        )?;
         if self.kind.is_voice() {
             map.serialize_entry("bitrate", &self.bitrate.unwrap_or(64_000))?;
             map.serialize_entry("user_limit", &self.user_limit.unwrap_or(0))?;

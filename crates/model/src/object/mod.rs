@@ -20,7 +20,9 @@ mod webhook;
 
 pub mod account;
 
-pub use application::{Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication};
+pub use application::{
+    Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication,
+};
 pub use audit_log::{AuditLogChange, AuditLogEntry, AuditLogEvent};
 pub use channel::{Channel, ChannelType, DefaultReaction, ForumTag, ThreadMember, ThreadMetadata};
 pub use emoji::{Emoji, PartialEmoji, Sticker, StickerItem};
@@ -28,8 +30,9 @@ pub use guild::{Ban, GatewayGuild, Guild, MyGuild, UnavailableGuild};
 pub use invite::{Invite, InviteChannel, InviteGuild};
 pub use member::Member;
 pub use message::{
-    Attachment, CountDetails, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider, Message,
-    MentionedUser, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce, Reaction, SnapshotMessage,
+    Attachment, CountDetails, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider,
+    MentionedUser, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce, Reaction,
+    SnapshotMessage,
 };
 pub use presence::{ClientStatus, Presence, Status, UserRef};
 pub use role::{Role, RoleColors, RoleTags};

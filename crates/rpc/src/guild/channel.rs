@@ -1,6 +1,6 @@
 //! Channels of a guild and their permission overwrites.
 
-use consort_model::{ChannelId, OverwriteId, Overwrite, Patch};
+use consort_model::{ChannelId, Overwrite, OverwriteId, Patch};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 

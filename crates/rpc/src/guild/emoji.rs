@@ -23,7 +23,12 @@ pub enum Op {
     /// CREATE_GUILD_EXPRESSIONS. The file is stored under `id`. Answers the sticker, created.
     CreateSticker { id: StickerId, name: String, description: Option<String>, tags: String, format: u8 },
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own. Answers the sticker.
-    UpdateSticker { sticker: StickerId, name: Option<String>, description: Patch<String>, tags: Option<String> },
+    UpdateSticker {
+        sticker: StickerId,
+        name: Option<String>,
+        description: Patch<String>,
+        tags: Option<String>,
+    },
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own.
     DeleteSticker { sticker: StickerId },
 }

@@ -19,7 +19,13 @@ pub enum Op {
     /// Answers the preview.
     Preview,
     /// VIEW_AUDIT_LOG. Answers the log with its side lists.
-    AuditLog { user: Option<UserId>, action: Option<u16>, before: Option<u64>, after: Option<u64>, limit: u32 },
+    AuditLog {
+        user: Option<UserId>,
+        action: Option<u16>,
+        before: Option<u64>,
+        after: Option<u64>,
+        limit: u32,
+    },
     /// MANAGE_GUILD. Answers `{enabled, channel_id}`.
     WidgetSettings,
     /// MANAGE_GUILD. Answers `{enabled, channel_id}`.
