@@ -98,10 +98,12 @@ proptest! {
     fn etf_decoder_bears_bytes_that_look_like_etf(bytes in etf_like()) {
         let _ = decode(Encoding::Etf, &bytes, 4096);
         if let Ok(value) = etf::read(&bytes, LIMITS) {
-            // What was read can be written, and reads the same again.
+            // What was read can be written, and reads the same again. (By way of text, which may change the last
+            // bit of a float.)
+            let text = value.to_string();
             let mut again = vec![etf::VERSION];
-            again.extend(etf::from_json(value.to_string().as_bytes()).unwrap());
-            prop_assert_eq!(etf::read(&again, LIMITS).unwrap(), value);
+            again.extend(etf::from_json(text.as_bytes()).unwrap());
+            prop_assert_eq!(etf::read(&again, LIMITS).unwrap(), json::parse(text.as_bytes(), LIMITS).unwrap());
         }
     }
 
