@@ -10,12 +10,14 @@ pub mod form;
 pub mod id;
 pub mod intents;
 pub mod limits;
+pub mod mention;
 pub mod object;
 pub mod patch;
 pub mod permissions;
 pub mod request;
 pub mod snowflake;
 pub mod time;
+pub mod validate;
 
 pub use error::{ApiError, FieldError, FormErrors};
 pub use form::{Form, Image, ImageFormat};
