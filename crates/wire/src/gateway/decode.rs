@@ -70,33 +70,12 @@ pub fn decode(encoding: Encoding, bytes: &[u8], max_bytes: usize) -> Result<Inbo
 }
 
 fn inbound(op: Opcode, d: Value) -> Result<Inbound, DecodeError> {
-    if op == Opcode::Heartbeat {
-        return heartbeat(op, &d);
+    match op {
+        Opcode::Heartbeat => return heartbeat(op, &d),
+        ignored if ignored.is_ignored() => return Ok(Inbound::Ignored(ignored)),
+        _ => {}
     }
-    let mut fields = match op {
-        Opcode::Identify
-        | Opcode::PresenceUpdate
-        | Opcode::VoiceStateUpdate
-        | Opcode::Resume
-        | Opcode::RequestGuildMembers
-        | Opcode::CallConnect
-        | Opcode::GuildSubscriptions
-        | Opcode::StreamCreate
-        | Opcode::StreamDelete
-        | Opcode::StreamWatch
-        | Opcode::StreamSetPaused
-        | Opcode::RequestForumUnreads
-        | Opcode::RequestSoundboardSounds
-        | Opcode::RequestLastMessages
-        | Opcode::SearchRecentMembers
-        | Opcode::RequestChannelStatuses
-        | Opcode::GuildSubscriptionsBulk
-        | Opcode::RequestChannelMemberCount
-        | Opcode::QosHeartbeat
-        | Opcode::RequestChannelInfo => Fields::new(op, d)?,
-        ignored => return Ok(Inbound::Ignored(ignored)),
-    };
-    let d = &mut fields;
+    let d = &mut Fields::new(op, d)?;
     Ok(match op {
         Opcode::QosHeartbeat => return heartbeat(op, &d.take("seq").unwrap_or(Value::Null)),
         Opcode::Identify => Inbound::Identify(Box::new(identify(d)?)),
@@ -104,6 +83,19 @@ fn inbound(op: Opcode, d: Value) -> Result<Inbound, DecodeError> {
         Opcode::VoiceStateUpdate => Inbound::VoiceStateUpdate(voice_state(d)?),
         Opcode::Resume => Inbound::Resume(resume(d)?),
         Opcode::RequestGuildMembers => Inbound::RequestGuildMembers(request_guild_members(d)?),
+        Opcode::RequestSoundboardSounds => {
+            Inbound::RequestSoundboardSounds { guild_ids: d.ids("guild_ids")? }
+        }
+        Opcode::RequestChannelInfo => {
+            Inbound::RequestChannelInfo { guild_id: d.id("guild_id")?, fields: texts(d, "fields")? }
+        }
+        other => return of_user(other, d),
+    })
+}
+
+/// Reads what only user clients send.
+fn of_user(op: Opcode, d: &mut Fields) -> Result<Inbound, DecodeError> {
+    Ok(match op {
         Opcode::CallConnect => Inbound::CallConnect { channel_id: d.id("channel_id")? },
         Opcode::GuildSubscriptions => {
             let guild_id = d.id("guild_id")?;
@@ -117,9 +109,6 @@ fn inbound(op: Opcode, d: Value) -> Result<Inbound, DecodeError> {
             Inbound::StreamSetPaused { stream_key: d.text("stream_key")?, paused: d.flag("paused")? }
         }
         Opcode::RequestForumUnreads => Inbound::RequestForumUnreads(forum_unreads(d)?),
-        Opcode::RequestSoundboardSounds => {
-            Inbound::RequestSoundboardSounds { guild_ids: d.ids("guild_ids")? }
-        }
         Opcode::RequestLastMessages => Inbound::RequestLastMessages {
             guild_id: d.id("guild_id")?,
             channel_ids: at_most(d, "channel_ids", MAX_REQUESTED_CHANNELS)?.unwrap_or_default(),
@@ -135,9 +124,6 @@ fn inbound(op: Opcode, d: Value) -> Result<Inbound, DecodeError> {
             guild_id: d.id("guild_id")?,
             channel_id: d.id("channel_id")?,
         },
-        Opcode::RequestChannelInfo => {
-            Inbound::RequestChannelInfo { guild_id: d.id("guild_id")?, fields: texts(d, "fields")? }
-        }
         other => Inbound::Ignored(other),
     })
 }

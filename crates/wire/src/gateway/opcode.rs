@@ -156,6 +156,31 @@ impl Opcode {
         self as u8
     }
 
+    /// Tells whether it is taken from a client but nothing answers it: dead, or of products that this is not.
+    pub const fn is_ignored(self) -> bool {
+        matches!(
+            self,
+            Opcode::VoiceServerPing
+                | Opcode::GuildSync
+                | Opcode::LobbyConnect
+                | Opcode::LobbyDisconnect
+                | Opcode::LobbyVoiceStates
+                | Opcode::StreamPing
+                | Opcode::LfgSubscriptions
+                | Opcode::RequestGuildApplicationCommands
+                | Opcode::EmbeddedActivityCreate
+                | Opcode::EmbeddedActivityDelete
+                | Opcode::EmbeddedActivityUpdate
+                | Opcode::RemoteCommand
+                | Opcode::RequestDeletedEntityIds
+                | Opcode::SpeedTestCreate
+                | Opcode::SpeedTestDelete
+                | Opcode::GuildChannelsResync
+                | Opcode::UpdateTimeSpentSessionId
+                | Opcode::LobbyVoiceServerPing
+        )
+    }
+
     /// Tells whether a client may send it; the others are the server's alone.
     pub const fn is_from_client(self) -> bool {
         !matches!(
