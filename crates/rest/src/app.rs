@@ -12,6 +12,7 @@ use consort_runtime::{ClockRef, Ids, Registry};
 use consort_store::StoreRef;
 use tokio::sync::Semaphore;
 
+use crate::accounts::password::Passwords;
 use crate::limit::Limiter;
 use crate::place::{Place, Places};
 use crate::token::Tokens;
@@ -93,6 +94,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Who calls.
     pub tokens: Tokens,
+    /// Hashes passwords.
+    pub passwords: Passwords,
     /// Where channels are.
     pub places: Places,
     /// The list of actors.
@@ -120,6 +123,7 @@ impl App {
             privates: mesh.client(),
             limiter: Limiter::new(),
             tokens: Tokens::new(store.clone(), clock.clone()),
+            passwords: Passwords::default(),
             places: Places::default(),
             body_budget: Arc::new(Semaphore::new(BODY_BYTES_MAX >> 10)),
             in_flight: AtomicUsize::new(0),

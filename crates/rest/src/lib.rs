@@ -9,6 +9,7 @@
 //! * [`limit`]: rate limits; [`token`]: who is calling; [`place`]: who owns a channel.
 //! * [`router`]: all of it as one service, with the edge's own guards in front.
 
+pub mod accounts;
 pub mod app;
 mod edge;
 pub mod extract;

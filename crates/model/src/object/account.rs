@@ -44,28 +44,38 @@ impl std::fmt::Debug for CredentialsRow {
     }
 }
 
-/// A token's row (`Table::Tokens`, partition: first eight bytes of its SHA-256, key: the SHA-256).
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub struct TokenRow {
+/// Row of the username and e-mail indices (partition: [`index_partition`] of the key, key: the text).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct AccountIndexRow {
     /// Whose it is.
     pub user: UserId,
-    /// Whether it is a bot's.
-    #[serde(default)]
-    pub bot: bool,
-    /// The application: of the bot, or the one the person authorised.
-    #[serde(default)]
-    pub application: Option<ApplicationId>,
-    /// Id of the authentication session, unique per token.
-    pub session: u64,
-    /// OAuth2 scopes; `None` for full tokens.
-    #[serde(default)]
-    pub scopes: Option<Vec<String>>,
-    /// When it was given out.
-    pub created_at: Timestamp,
-    /// When it ends, if it does.
-    #[serde(default)]
-    pub expires_at: Option<Timestamp>,
-    /// Operating system and program, as told at login.
-    #[serde(default)]
-    pub client: (String, String),
+}
+
+/// The key of a username in its index: people's names are unique by themselves, bots' with their discriminator.
+pub fn username_key(username: &str, discriminator: &str) -> String {
+    match discriminator {
+        "" | "0" => username.to_lowercase(),
+        discriminator => format!("{}#{discriminator}", username.to_lowercase()),
+    }
+}
+
+/// The partition of a text in an index: FNV-1a, so that nodes and releases agree, over 2^16 partitions.
+pub fn index_partition(text: &str) -> u64 {
+    let hash = text.bytes().fold(0xcbf2_9ce4_8422_2325, |hash: u64, byte| {
+        (hash ^ u64::from(byte)).wrapping_mul(0x0000_0100_0000_01b3)
+    });
+    hash & 0xffff
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_indexed_in_lower_case_and_bots_with_their_number() {
+        assert_eq!(username_key("Ada", "0"), "ada");
+        assert_eq!(username_key("Ada", "0042"), "ada#0042");
+        // Rows are found by it: it never changes. FNV-1a of "a" is 0xaf63dc4c8601ec8c.
+        assert_eq!(index_partition("a"), 0xec8c);
+    }
 }

@@ -7,6 +7,7 @@ use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use consort_model::ApiError;
+use consort_model::limits::JSON_DEPTH_MAX;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use http_body_util::{BodyExt as _, LengthLimitError, Limited};
@@ -24,7 +25,7 @@ pub const LARGE_JSON_BYTES_MAX: usize = (10 << 20) / 3 * 4 + JSON_BYTES_MAX;
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
 /// A body of JSON or of an urlencoded form, as a value to open with [`Form::root`](consort_model::Form::root). No body at
-/// all is an empty object. Nesting is bounded by the decoder at 128 levels.
+/// all is an empty object. Nesting is bounded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonBody<const MAX: usize = JSON_BYTES_MAX>(pub Value);
 
@@ -89,7 +90,17 @@ fn decode(media: Media, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, ApiE
 
 /// Parses JSON.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
-    serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_json())
+    let value = serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_json())?;
+    if nests_within(&value, JSON_DEPTH_MAX) { Ok(value) } else { Err(ApiError::invalid_json()) }
+}
+
+/// Whether a value nests no deeper than `levels`. The decoder itself stops at 128.
+fn nests_within(value: &Value, levels: usize) -> bool {
+    match value {
+        Value::Array(list) => levels > 0 && list.iter().all(|value| nests_within(value, levels - 1)),
+        Value::Object(map) => levels > 0 && map.values().all(|value| nests_within(value, levels - 1)),
+        _ => true,
+    }
 }
 
 /// An urlencoded form as an object of texts; a key given twice is a list.
@@ -177,6 +188,9 @@ mod tests {
     fn bad_json_deep_json_and_other_types_are_refused() {
         assert_eq!(read("application/json", "{").unwrap_err().code, 50109);
         assert_eq!(read("application/json", &"[".repeat(10_000)).unwrap_err().code, 50109);
+        let nested = |levels: usize| format!("{}1{}", "[".repeat(levels), "]".repeat(levels));
+        assert!(read("application/json", &nested(JSON_DEPTH_MAX)).is_ok());
+        assert_eq!(read("application/json", &nested(JSON_DEPTH_MAX + 1)).unwrap_err().code, 50109);
         let error = read("text/plain", "hi").unwrap_err();
         assert_eq!((error.status, error.code), (400, 50035));
     }
