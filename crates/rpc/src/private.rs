@@ -31,6 +31,11 @@ pub enum Op {
     Close,
     /// Lists the channel for the caller again and tells its sessions (CHANNEL_CREATE). Answers the channel.
     Open,
+    /// Makes the channel: a DM with one other person, or a group. Who may be spoken to is checked here. Answers the channel;
+    /// 409 when a DM of the two exists already.
+    Found { group: bool, recipients: Vec<UserId> },
+    /// A recipient blocks or no longer blocks the other one of a DM. From the system.
+    Blocked { by: UserId, blocked: bool },
     /// A recipient has changed name or avatar.
     UserChanged { user: Box<consort_model::User> },
 }

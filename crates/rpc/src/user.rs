@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use consort_model::{ChannelId, GuildId, MessageId, UserId};
+use consort_model::{Channel, ChannelId, GuildId, MessageId};
 use serde::{Deserialize, Serialize};
 
 use crate::relay::SessionKey;
@@ -41,8 +41,11 @@ pub enum Op {
     GuildJoined { guild: GuildId },
     /// A guild's owner tells: the user is no member any more.
     GuildLeft { guild: GuildId },
-    /// A private channel's owner tells: the channel is listed for the user (again).
-    ChannelOpened { channel: ChannelId },
+    /// A private channel's owner tells: the channel is listed for the user (again), or its people have changed. The channel
+    /// is as the user sees it, with all people of a group in `recipients` but the user.
+    ChannelOpened { channel: Box<Channel> },
+    /// A private channel's owner tells: the channel is no longer listed for the user, who closed it.
+    ChannelClosed { channel: ChannelId },
     /// A private channel's owner tells: the user is out of the group.
     ChannelLeft { channel: ChannelId },
     /// An event for every session of this user ([`Event::audience`] is ignored; intents are applied).
@@ -53,8 +56,8 @@ pub enum Op {
     Posted { channel: ChannelId, message: MessageId },
     /// The sessions of the user, for an owner that wants to reach them directly. Answers `[SessionKey]`.
     Sessions,
-    /// Another user has changed name or avatar: for those who show it outside guilds (friends, private channels).
-    Friend { user: UserId, event: Arc<Event> },
+    /// The private channels that are listed for the user. Answers an array of channels.
+    Channels,
 }
 
 /// Sessions as [`Op::Sessions`] answers them.

@@ -1,7 +1,55 @@
-//! Operations of this area on an account.
+//! Operations on the account itself: names, pictures, password, guilds.
 
+use consort_model::{GuildId, Patch, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Op {}
+pub enum Op {
+    /// The account as it sees itself. Answers the current user.
+    Get,
+    /// The guilds the account is in. Answers `[id]`.
+    Guilds,
+    /// Another account's profile as the caller, whose owner this is, may see it. Answers the profile.
+    Profile { user: UserId, mutual_guilds: bool, mutual_friends: bool },
+    /// Changes the account. Answers the current user.
+    Update(Box<Update>),
+    /// Logins have ended: their sessions are closed with 4004.
+    LoggedOut { auth_sessions: Vec<u64> },
+    /// The bot of an application that is deleted: forgets everything but the name in old messages. From the system.
+    Disable,
+    /// Another owner asks whether this account is in a guild. Answers `true` or `false`.
+    IsMember { guild: GuildId },
+}
+
+/// A change of an account. The edge has checked forms and the password and stored the pictures.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[serde(default)]
+pub struct Update {
+    /// A new unique name, in lower case for people.
+    pub username: Option<String>,
+    /// The name shown.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub global_name: Patch<String>,
+    /// Hash of a stored picture.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub avatar: Patch<String>,
+    /// Hash of a stored picture.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub banner: Patch<String>,
+    /// 0xRRGGBB.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub accent_color: Patch<u32>,
+    /// The profile's text.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub bio: Patch<String>,
+    /// Pronouns of the profile.
+    #[serde(skip_serializing_if = "Patch::is_absent")]
+    pub pronouns: Patch<String>,
+    /// A new address, unique.
+    pub email: Option<String>,
+    /// BCP 47 tag.
+    pub locale: Option<String>,
+    /// The Argon2id hash of a new password.
+    pub password: Option<String>,
+}

@@ -1,7 +1,55 @@
-//! Operations of this area on an account.
+//! Friends, requests, blocks, notes; and what the owners of two accounts tell each other about them.
 
+use consort_model::{Patch, Presence, User, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
 #[derive(Debug, Clone, Serialize, Deserialize)]
-pub enum Op {}
+pub enum Op {
+    /// All relationships. Answers an array.
+    List,
+    /// Asks somebody to be friends, or accepts the request of the same.
+    Request { user: UserId },
+    /// Blocks somebody.
+    Block { user: UserId },
+    /// Ends a friendship, takes back or declines a request, or ends a block.
+    Remove { user: UserId },
+    /// Gives a friend a name of one's own.
+    Nickname { user: UserId, nickname: Patch<String> },
+    /// Declines all incoming requests.
+    ClearRequests,
+    /// The note on somebody. Answers `{user_id, note_user_id, note}`.
+    Note { user: UserId },
+    /// All notes. Answers a map of id to text.
+    Notes,
+    /// Writes the note on somebody; empty removes it.
+    PutNote { user: UserId, note: String },
+    /// Another account's owner tells of its side. From the system.
+    Peer { from: Box<User>, news: Peer },
+    /// A friend's owner tells its presence. From the system.
+    Presence(Box<FriendPresence>),
+}
+
+/// What happened on the other side of a relationship. Each is true of the other side when it is sent and may be told twice.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Peer {
+    /// It wants to be friends.
+    Requested,
+    /// It holds this account for a friend, as it accepted or both asked.
+    Accepted,
+    /// It has ended the friendship or the request.
+    Removed,
+    /// It has another name or avatar.
+    Changed,
+}
+
+/// The presence of a friend.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct FriendPresence {
+    /// What friends may see of it.
+    pub presence: Presence,
+    /// Whether it has sessions, visible or not, that want to know of this account's presence.
+    pub watching: bool,
+    /// Whether it has just come and wants to be told this account's presence.
+    pub wants_reply: bool,
+}
