@@ -152,6 +152,9 @@ pub struct IntegrationApplication {
     pub icon: Option<String>,
     /// Text.
     pub description: String,
+    /// Null: an ordinary one.
+    #[serde(rename = "type", default)]
+    pub kind: Option<u8>,
     /// The bot.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bot: Option<User>,
