@@ -107,6 +107,34 @@ fn identify_of_careless_libraries() {
     assert_eq!(bad_status.presence, None);
 }
 
+/// What erlpack 0.1.4 makes of an IDENTIFY and of a heartbeat with a number beyond 32 bits.
+#[test]
+fn payloads_packed_by_erlpack() {
+    let packed =
+        b"\x83t\x00\x00\x00\x02m\x00\x00\x00\x02opa\x02m\x00\x00\x00\x01dt\x00\x00\x00\x07m\x00\x00\x00\
+        \x05tokenm\x00\x00\x00\x05Bot xm\x00\x00\x00\x07intentsb\x00\
+        1\xff\xffm\x00\x00\x00\x05shardl\x00\x00\x00\x02a\x00a\x01jm\x00\x00\x00\x0fla\
+        rge_thresholda\xfam\x00\x00\x00\x08compresss\x05\
+        falsem\x00\x00\x00\x0apropertiest\x00\x00\x00\x01m\x00\x00\x00\x02\
+        osm\x00\x00\x00\x01lm\x00\x00\x00\x08presencet\x00\x00\x00\x04m\x00\x00\x00\
+        \x05sinceFBx\xbc\xfeV\x80\x00\x00m\x00\x00\x00\x06statusm\x00\x00\x00\
+        \x04idlem\x00\x00\x00\x03afks\x05falsem\x00\x00\x00\x0aactiv\
+        itiess\x03nil";
+    let inbound = decode(Encoding::Etf, packed, MAX_BOT_PAYLOAD_BYTES).unwrap();
+    let Inbound::Identify(identify) = inbound else { panic!("{inbound:?}") };
+    assert_eq!((identify.token.expose(), identify.intents), ("x", Some(3276799)));
+    assert_eq!(identify.shard, Some(Shard { id: 0, count: 1 }));
+    assert_eq!(
+        (identify.properties.os.as_str(), identify.large_threshold, identify.compress),
+        ("l", 250, false)
+    );
+    let presence = identify.presence.unwrap();
+    assert_eq!((presence.since, presence.status), (Some(1_700_000_000_000), Status::Idle));
+    let packed = b"\x83t\0\0\0\x02m\0\0\0\x02opa\x01m\0\0\0\x01dFA\xf2\xa0\x5f\x20\0\0\0";
+    let inbound = decode(Encoding::Etf, packed, MAX_BOT_PAYLOAD_BYTES).unwrap();
+    assert_eq!(inbound, Inbound::Heartbeat(Some(5_000_000_000)));
+}
+
 #[test]
 fn intents_keep_their_bits() {
     assert_eq!(identify(json!({"token": "a", "intents": "513"})).intents, Some(513));
