@@ -5,7 +5,8 @@ use zstd::zstd_safe::{CCtx, CParameter, InBuffer, OutBuffer, zstd_sys::ZSTD_EndD
 
 use super::{Error, deflate};
 
-/// One zlib stream. Its context is made with the first message: about 312 KiB with 15 window bits, 204 KiB with 12.
+/// One zlib stream. Its context is made with the first message: 270 KiB with 15 window bits,
+/// 210 KiB with 12 (as measured, level 6).
 pub struct ZlibStream {
     level: u32,
     window_bits: u8,
@@ -29,8 +30,8 @@ impl ZlibStream {
     }
 }
 
-/// One zstd frame. Its context is made with the first message: about 113 KiB at level 1 and a window of 32 KiB,
-/// 0.8 to 1.4 MiB at levels 3 to 6 and larger windows.
+/// One zstd frame. Its context is made with the first message: 305 KiB at level 1 and a window of 32 KiB,
+/// 1.0 MiB at level 3, 3.5 MiB at level 6 and a window of 256 KiB (as libzstd counts it; less is touched).
 pub struct ZstdStream {
     level: i32,
     window_log: u32,

@@ -234,6 +234,28 @@ fn without_the_reset_block_repeat_offsets_are_read_wrong() {
     assert!(wrong > 0, "the reset block would not be needed");
 }
 
+/// The parsers of higher levels use all three repeat offsets, those of lower ones only the first two.
+#[test]
+fn pieces_of_every_level_follow_each_other() {
+    for (zlib_level, zstd_level) in [(0, 1), (1, 2), (4, 5), (6, 7), (8, 13), (9, 16), (9, 19)] {
+        let mut compressor = Compressor::new(zlib_level, zstd_level);
+        let mut clients = [Client::new(Transport::Zlib), Client::new(Transport::Zstd)];
+        let mut starts = [vec![0x78, 0x9C], vec![0x28, 0xB5, 0x2F, 0xFD, 0, 0x40]];
+        let mut rng = Rng::new(zstd_level as u64);
+        for _ in 0..60 {
+            let text = format!("\"t\":\"{}\",{}", name(&mut rng), body(&mut rng, 0));
+            let pieces = [
+                compressor.zlib(text.as_bytes()).bytes().clone(),
+                compressor.zstd(text.as_bytes()).bytes().clone(),
+            ];
+            for ((client, start), piece) in clients.iter_mut().zip(&mut starts).zip(pieces) {
+                let read = client.read(&[&std::mem::take(start)[..], &piece].concat());
+                assert_eq!(String::from_utf8(read).unwrap().trim_start(), text, "level {zstd_level}");
+            }
+        }
+    }
+}
+
 #[test]
 fn what_cannot_be_compressed_is_sent_as_it_is() {
     let mut rng = Rng::new(3);
