@@ -11,6 +11,6 @@
 
 #![warn(missing_docs)]
 
-//pub mod core;
+pub mod core;
 
-//pub use core::Guild;
+pub use core::Guild;

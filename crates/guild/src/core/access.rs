@@ -271,5 +271,5 @@ impl ClassKey {
 
 /// Whether a member's timeout has not ended yet.
 pub(crate) fn is_timed_out(member: &Member, now_ms: u64) -> bool {
-    member.communication_disabled_until.is_some_and(|until| until.unix_ms() > now_ms as i64)
+    member.communication_disabled_until.is_some_and(|until| until.ms() > now_ms)
 }

@@ -5,7 +5,7 @@ mod audit;
 mod ban;
 mod channels;
 mod emojis;
-mod found;
+
 mod gateway;
 mod invites;
 mod load;
@@ -31,7 +31,6 @@ use consort_rpc::{Effect, NodeId, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
 
 use access::Classes;
-pub use invites::InviteRow;
 
 /// A thread that is not archived, with its members.
 #[derive(Debug, Clone)]
@@ -53,7 +52,7 @@ pub struct Guild {
     pub(crate) members: BTreeMap<UserId, Member>,
     pub(crate) emojis: BTreeMap<EmojiId, Emoji>,
     pub(crate) stickers: BTreeMap<StickerId, Sticker>,
-    pub(crate) invites: BTreeMap<String, InviteRow>,
+    pub(crate) invites: BTreeMap<String, invites::InviteRow>,
     pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
     /// Who is in a voice channel, with the session that joined.
     pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,

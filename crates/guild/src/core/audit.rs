@@ -1,0 +1,66 @@
+//! The audit log: one entry per change that moderators may want to look up.
+
+use std::collections::BTreeMap;
+
+use consort_actor::Cx;
+use consort_model::id::Id;
+use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions};
+use consort_rpc::{Audience, Event};
+use consort_store::Table;
+use serde::Serialize;
+
+use super::Guild;
+
+/// An entry with the guild it belongs to, as the gateway sends it.
+#[derive(Serialize)]
+struct EntryCreate<'a> {
+    guild_id: consort_model::GuildId,
+    #[serde(flatten)]
+    entry: &'a AuditLogEntry,
+}
+
+/// What an entry says beside who and when.
+#[derive(Debug, Default)]
+pub(crate) struct Note {
+    /// To what.
+    pub(crate) target: Option<u64>,
+    /// What changed.
+    pub(crate) changes: Vec<AuditLogChange>,
+    /// More, by action.
+    pub(crate) options: Option<BTreeMap<String, String>>,
+}
+
+impl Note {
+    /// An entry about a thing and its changes.
+    pub(crate) fn of(target: impl Into<u64>, changes: Vec<AuditLogChange>) -> Self {
+        Self { target: Some(target.into()), changes, options: None }
+    }
+
+    /// Adds an option; numbers are text there too.
+    pub(crate) fn with(mut self, key: &str, value: impl ToString) -> Self {
+        self.options.get_or_insert_default().insert(key.to_owned(), value.to_string());
+        self
+    }
+}
+
+impl Guild {
+    /// Writes an entry in the caller's name and tells those who may read the log.
+    pub(crate) fn audit(&self, cx: &mut Cx<'_>, action: AuditLogEvent, note: Note) {
+        if cx.caller.system {
+            return;
+        }
+        let entry = AuditLogEntry {
+            id: Id::new(cx.next_id()),
+            target_id: note.target.map(Id::new),
+            user_id: Some(cx.caller.user),
+            action_type: action,
+            changes: note.changes,
+            options: note.options,
+            reason: cx.caller.reason.clone(),
+        };
+        cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
+        let audience = Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG));
+        let body = EntryCreate { guild_id: self.id, entry: &entry };
+        self.publish(cx, Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body));
+    }
+}

@@ -1,0 +1,517 @@
+//! Channels of a guild and their permission overwrites.
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{
+    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite, OverwriteId,
+    OverwriteKind, Patch, Permissions, limits, validate,
+};
+use consort_rpc::guild::channel::{Create, Move, Op, Update};
+use consort_rpc::{Audience, Event};
+use consort_store::{Key, Table};
+use serde_json::{Value, json};
+
+use super::Guild;
+use super::audit::Note;
+
+/// Properties of a channel that the audit log follows.
+const AUDITED: &[&str] = &[
+    "name",
+    "type",
+    "topic",
+    "nsfw",
+    "rate_limit_per_user",
+    "position",
+    "parent_id",
+    "bitrate",
+    "user_limit",
+    "rtc_region",
+    "permission_overwrites",
+    "default_auto_archive_duration",
+    "available_tags",
+    "default_reaction_emoji",
+    "default_thread_rate_limit_per_user",
+    "flags",
+];
+
+impl Guild {
+    pub(crate) fn handle_channel(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::List => self.list_channels(cx),
+            Op::Get { channel } => {
+                self.require_in(cx, *channel, Permissions::VIEW_CHANNEL)?;
+                Outcome::json(self.channel(*channel)?)
+            }
+            Op::Create(create) => self.create_channel(cx, create),
+            Op::Update { channel, update } => self.update_channel(cx, *channel, update),
+            Op::Delete { channel } => self.delete_channel(cx, *channel),
+            Op::Move(moves) => self.move_channels(cx, moves),
+            Op::SetOverwrite { channel, overwrite } => self.set_overwrite(cx, *channel, *overwrite),
+            Op::DeleteOverwrite { channel, id } => self.delete_overwrite(cx, *channel, *id),
+            Op::SetVoiceStatus { channel, status } => self.set_voice_status(cx, *channel, status.as_deref()),
+        }
+    }
+
+    /// A channel that is no thread.
+    pub(crate) fn channel(&self, id: ChannelId) -> Result<&Channel, ApiError> {
+        self.channels.get(&id).ok_or_else(ApiError::unknown_channel)
+    }
+
+    fn list_channels(&self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let sees = |channel: &&Channel| {
+            let held = self.permissions_in(cx.caller.user, channel.id, cx.now_ms);
+            cx.caller.system || held.is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
+        };
+        let mut channels: Vec<_> = self.channels.values().filter(sees).collect();
+        channels.sort_by_key(|channel| (channel.position, channel.id));
+        Outcome::json(&channels)
+    }
+
+    fn create_channel(&mut self, cx: &mut Cx<'_>, create: &Create) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_CHANNELS)?;
+        if self.channels.len() >= limits::GUILD_CHANNELS_MAX {
+            return Err(ApiError::max_guild_channels().into());
+        }
+        if let Some(parent) = create.parent_id {
+            self.require_category(parent, None)?;
+        }
+        if let Some(overwrites) = &create.permission_overwrites {
+            self.require_overwrites(cx, overwrites, &[], None)?;
+        }
+        let channel = self.new_channel(cx.next_id().into(), create)?;
+        let changes = AuditLogChange::between(&Value::Null, &value(&channel), AUDITED);
+        self.insert_channel(cx, channel.clone());
+        self.audit(cx, AuditLogEvent::ChannelCreate, Note::of(channel.id, changes));
+        Outcome::created(&channel)
+    }
+
+    /// Builds a channel; nothing is stored yet.
+    pub(crate) fn new_channel(&self, id: ChannelId, create: &Create) -> Result<Channel, Stop> {
+        let kind = ChannelType::from(u16::from(create.kind));
+        let parent = create.parent_id.and_then(|parent| self.channels.get(&parent));
+        let inherited = || parent.and_then(|parent| parent.permission_overwrites.clone()).unwrap_or_default();
+        let siblings = self.channels.values().filter(|c| is_heading(c.kind) == is_heading(kind));
+        let next = siblings.map(|c| c.position + 1).max().unwrap_or(0);
+        let mut channel = Channel::guild(id, kind, self.id, shown_name(kind, &create.name));
+        channel.position = create.position.unwrap_or(next);
+        channel.parent_id = create.parent_id.filter(|_| kind != ChannelType::GuildCategory);
+        channel.permission_overwrites = Some(create.permission_overwrites.clone().unwrap_or_else(inherited));
+        channel.topic = create.topic.clone().filter(|topic| !topic.is_empty());
+        channel.nsfw = create.nsfw;
+        channel.rate_limit_per_user = create.rate_limit_per_user.unwrap_or(0);
+        channel.default_auto_archive_duration = create.default_auto_archive_duration;
+        channel.default_thread_rate_limit_per_user = create.default_thread_rate_limit_per_user;
+        if kind.is_voice() {
+            channel.bitrate = Some(self.bitrate(create.bitrate)?);
+            channel.user_limit = Some(create.user_limit.unwrap_or(0));
+            channel.rtc_region.clone_from(&create.rtc_region);
+            channel.video_quality_mode = create.video_quality_mode;
+        }
+        if kind.is_forum() {
+            channel.available_tags = Some(tags(create.available_tags.as_deref().unwrap_or_default(), id));
+            channel.default_reaction_emoji = create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
+            channel.default_sort_order = create.default_sort_order;
+            channel.default_forum_layout = create.default_forum_layout;
+        }
+        Ok(channel)
+    }
+
+    fn bitrate(&self, wanted: Option<u32>) -> Result<u32, Stop> {
+        let tier = usize::from(self.info.premium_tier).min(limits::BITRATE_MAX_BY_TIER.len() - 1);
+        let bitrate = wanted.unwrap_or(limits::BITRATE_DEFAULT);
+        if bitrate > limits::BITRATE_MAX_BY_TIER[tier].max(limits::BITRATE_MAX_BY_TIER[3]) {
+            return Err(ApiError::bitrate_too_high().into());
+        }
+        Ok(bitrate)
+    }
+
+    /// Adds a channel and tells those who see it.
+    pub(crate) fn insert_channel(&mut self, cx: &mut Cx<'_>, channel: Channel) {
+        self.put_channel(cx, &channel);
+        let index = json!({ "guild": self.id });
+        cx.put(Table::ChannelIndex, channel.id.get(), Key::empty(), &index);
+        let id = channel.id;
+        let own: Vec<_> = channel.permission_overwrites.iter().flatten().copied().collect();
+        self.channels.insert(id, channel.clone());
+        self.classes.invalidate();
+        self.reclassify_targets(cx, &own);
+        self.publish_in(cx, id, "CHANNEL_CREATE", Intents::GUILDS, &channel);
+    }
+
+    /// Stores a channel's row.
+    pub(crate) fn put_channel(&self, cx: &mut Cx<'_>, channel: &Channel) {
+        cx.put(Table::Channels, self.id.get(), channel.id.get(), channel);
+    }
+
+    /// Members with an overwrite of their own are a class of one; those who got or lost one change class.
+    fn reclassify_targets(&mut self, cx: &mut Cx<'_>, overwrites: &[Overwrite]) {
+        for overwrite in overwrites.iter().filter(|o| o.kind == OverwriteKind::Member) {
+            self.reclassify(cx, overwrite.id.cast());
+        }
+    }
+
+    fn require_category(&self, id: ChannelId, moving: Option<ChannelId>) -> Result<(), Stop> {
+        let not_category = || ApiError::invalid_field("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
+        let parent = self.channels.get(&id).ok_or_else(|| {
+            ApiError::invalid_field("parent_id", "CHANNEL_PARENT_INVALID", "Category does not exist")
+        })?;
+        if parent.kind != ChannelType::GuildCategory {
+            return Err(not_category().into());
+        }
+        let children = self.channels.values().filter(|c| c.parent_id == Some(id) && Some(c.id) != moving);
+        if children.count() >= limits::CATEGORY_CHANNELS_MAX {
+            let full = "Maximum number of channels in category reached (50)";
+            return Err(ApiError::invalid_field("parent_id", "CHANNEL_PARENT_MAX_CHANNELS", full).into());
+        }
+        Ok(())
+    }
+
+    /// Setting overwrites needs MANAGE_ROLES, and only rights that the caller has may change, unless the caller is
+    /// an administrator.
+    fn require_overwrites(
+        &self,
+        cx: &Cx<'_>,
+        wanted: &[Overwrite],
+        present: &[Overwrite],
+        channel: Option<ChannelId>,
+    ) -> Result<(), Stop> {
+        if wanted.len() > limits::OVERWRITES_MAX {
+            return Err(ApiError::max_overwrites().into());
+        }
+        if cx.caller.system {
+            return Ok(());
+        }
+        let guild_wide = self.permissions(cx.caller.user, cx.now_ms);
+        if guild_wide.is_admin() {
+            return Ok(());
+        }
+        let held = match channel {
+            Some(channel) => guild_wide | self.permissions_in(cx.caller.user, channel, cx.now_ms).unwrap_or_default(),
+            None => guild_wide,
+        };
+        let same = wanted == present;
+        if !same && !held.contains(Permissions::MANAGE_ROLES) {
+            return Err(ApiError::missing_permissions().into());
+        }
+        for overwrite in wanted {
+            let none = Overwrite { allow: Permissions::empty(), deny: Permissions::empty(), ..*overwrite };
+            let old = present.iter().find(|old| old.id == overwrite.id).unwrap_or(&none);
+            let changed = (old.allow ^ overwrite.allow) | (old.deny ^ overwrite.deny);
+            if !held.contains(changed) {
+                return Err(ApiError::missing_permissions().into());
+            }
+        }
+        Ok(())
+    }
+
+    fn update_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId, update: &Update) -> Result<Outcome, Stop> {
+        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
+        let old = self.channel(id)?.clone();
+        if let Patch::Value(parent) = update.parent_id {
+            self.require_category(parent, Some(id))?;
+        }
+        if let Some(overwrites) = update.permission_overwrites.as_option() {
+            let present = old.permission_overwrites.as_deref().unwrap_or_default();
+            self.require_overwrites(cx, overwrites, present, Some(id))?;
+        }
+        let mut channel = old.clone();
+        self.apply_update(&mut channel, update)?;
+        if channel == old {
+            return Outcome::json(&channel);
+        }
+        self.replace_channel(cx, channel.clone());
+        if old.kind == ChannelType::GuildCategory && channel.permission_overwrites != old.permission_overwrites {
+            self.sync_children(cx, &old, &channel);
+        }
+        let changes = AuditLogChange::between(&value(&old), &value(&channel), AUDITED);
+        self.audit(cx, AuditLogEvent::ChannelUpdate, Note::of(id, changes));
+        Outcome::json(&channel)
+    }
+
+    fn apply_update(&self, channel: &mut Channel, update: &Update) -> Result<(), Stop> {
+        if let Some(kind) = update.kind.map(|kind| ChannelType::from(u16::from(kind))) {
+            let texts = [ChannelType::GuildText, ChannelType::GuildAnnouncement];
+            if kind != channel.kind && !(texts.contains(&kind) && texts.contains(&channel.kind)) {
+                return Err(ApiError::invalid_channel_type().into());
+            }
+            channel.kind = kind;
+        }
+        if let Some(name) = &update.name {
+            channel.name = Some(shown_name(channel.kind, name));
+        }
+        update.position.clone().apply_or(&mut channel.position, 0);
+        update.topic.clone().apply(&mut channel.topic);
+        channel.topic = channel.topic.take().filter(|topic| !topic.is_empty());
+        update.nsfw.clone().apply_or(&mut channel.nsfw, false);
+        update.rate_limit_per_user.clone().apply_or(&mut channel.rate_limit_per_user, 0);
+        update.parent_id.clone().apply(&mut channel.parent_id);
+        update.default_auto_archive_duration.clone().apply(&mut channel.default_auto_archive_duration);
+        update.default_thread_rate_limit_per_user.clone().apply(&mut channel.default_thread_rate_limit_per_user);
+        if update.permission_overwrites.is_present() {
+            channel.permission_overwrites = Some(update.permission_overwrites.clone().value().unwrap_or_default());
+        }
+        if channel.kind.is_voice() {
+            if let Patch::Value(bitrate) = update.bitrate {
+                channel.bitrate = Some(self.bitrate(Some(bitrate))?);
+            }
+            update.user_limit.clone().apply(&mut channel.user_limit);
+            update.rtc_region.clone().apply(&mut channel.rtc_region);
+            update.video_quality_mode.clone().apply(&mut channel.video_quality_mode);
+        }
+        if channel.kind.is_forum() {
+            if let Some(wanted) = &update.available_tags {
+                channel.available_tags = Some(tags(wanted, channel.id));
+            }
+            let emoji = update.default_reaction_emoji.clone();
+            if emoji.is_present() {
+                channel.default_reaction_emoji = emoji.value().and_then(|v| serde_json::from_value(v).ok());
+            }
+            update.default_sort_order.clone().apply(&mut channel.default_sort_order);
+            update.default_forum_layout.clone().apply(&mut channel.default_forum_layout);
+        }
+        if let Some(flags) = update.flags {
+            channel.flags = flags;
+        }
+        Ok(())
+    }
+
+    /// Puts a changed channel in its place, tells those who see it before and after, and those who gained or lost it.
+    fn replace_channel(&mut self, cx: &mut Cx<'_>, channel: Channel) {
+        let before = self.seen();
+        let id = channel.id;
+        self.put_channel(cx, &channel);
+        let old = self.channels.insert(id, channel.clone());
+        let old = old.and_then(|old| old.permission_overwrites).unwrap_or_default();
+        let now = channel.permission_overwrites.clone().unwrap_or_default();
+        // Whoever sees it afterwards is told of the change; those who just gained it get it by announce_views.
+        self.classes.invalidate();
+        self.publish_in(cx, id, "CHANNEL_UPDATE", Intents::GUILDS, &channel);
+        if old != now {
+            self.announce_views(cx, &before);
+            self.reclassify_targets(cx, &old);
+            self.reclassify_targets(cx, &now);
+        }
+    }
+
+    /// Channels whose overwrites equalled their category's follow it.
+    fn sync_children(&mut self, cx: &mut Cx<'_>, old: &Channel, new: &Channel) {
+        let synced: Vec<_> = self
+            .channels
+            .values()
+            .filter(|c| c.parent_id == Some(new.id) && same_overwrites(c, old))
+            .map(|c| Channel { permission_overwrites: new.permission_overwrites.clone(), ..c.clone() })
+            .collect();
+        for channel in synced {
+            self.replace_channel(cx, channel);
+        }
+    }
+
+    fn delete_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId) -> Result<Outcome, Stop> {
+        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
+        let old = self.channel(id)?.clone();
+        if [self.info.rules_channel_id, self.info.public_updates_channel_id].contains(&Some(id)) {
+            return Err(ApiError::cannot_delete_community_channel().into());
+        }
+        self.remove_channel(cx, &old);
+        let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
+        self.audit(cx, AuditLogEvent::ChannelDelete, Note::of(id, changes));
+        Outcome::json(&old)
+    }
+
+    fn remove_channel(&mut self, cx: &mut Cx<'_>, old: &Channel) {
+        let id = old.id;
+        let audience = self.audience_of(id);
+        self.drop_threads_of(cx, id);
+        self.drop_channel_invites(cx, id);
+        self.drop_channel_webhooks(cx, id);
+        self.leave_voice_channel(cx, id);
+        self.channels.remove(&id);
+        self.classes.invalidate();
+        cx.delete(Table::Channels, self.id.get(), id.get());
+        cx.delete(Table::ChannelIndex, id.get(), Key::empty());
+        cx.batch.delete_partition(Table::Messages, id.get());
+        cx.batch.delete_partition(Table::Pins, id.get());
+        let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();
+        for child in children {
+            self.replace_channel(cx, Channel { parent_id: None, ..child });
+        }
+        let mut changed = false;
+        for slot in [&mut self.info.system_channel_id, &mut self.info.afk_channel_id, &mut self.info.widget_channel_id] {
+            if *slot == Some(id) {
+                *slot = None;
+                changed = true;
+            }
+        }
+        self.publish(cx, Event::new("CHANNEL_DELETE", Intents::GUILDS, audience, old));
+        if changed {
+            self.put_info(cx);
+            self.publish_guild_update(cx);
+        }
+    }
+
+    fn move_channels(&mut self, cx: &mut Cx<'_>, moves: &[Move]) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_CHANNELS)?;
+        let mut changed = Vec::new();
+        for entry in moves {
+            let old = self.channel(entry.id)?;
+            let mut channel = old.clone();
+            if let Some(position) = entry.position {
+                channel.position = position;
+            }
+            if let Patch::Value(parent) = entry.parent_id {
+                self.require_category(parent, Some(entry.id))?;
+            }
+            entry.parent_id.clone().apply(&mut channel.parent_id);
+            if entry.lock_permissions
+                && let Some(parent) = channel.parent_id.and_then(|parent| self.channels.get(&parent))
+            {
+                channel.permission_overwrites.clone_from(&parent.permission_overwrites);
+            }
+            if channel != *old {
+                changed.push(channel);
+            }
+        }
+        for channel in changed {
+            self.replace_channel(cx, channel);
+        }
+        Outcome::EMPTY
+    }
+
+    fn set_overwrite(&mut self, cx: &mut Cx<'_>, id: ChannelId, overwrite: Overwrite) -> Result<Outcome, Stop> {
+        let (old, rest) = self.overwrites_without(cx, id, overwrite.id)?;
+        if overwrite.kind == OverwriteKind::Role && !self.roles.contains_key(&overwrite.id.cast()) {
+            return Err(ApiError::unknown_role().into());
+        }
+        if overwrite.kind == OverwriteKind::Member && !self.members.contains_key(&overwrite.id.cast()) {
+            return Err(ApiError::unknown_member().into());
+        }
+        let mut wanted = rest;
+        wanted.push(overwrite);
+        let present = old.permission_overwrites.as_deref().unwrap_or_default();
+        self.require_overwrites(cx, &wanted, present, Some(id))?;
+        let existed = present.iter().copied().find(|o| o.id == overwrite.id);
+        self.replace_overwrites(cx, &old, wanted);
+        let action = match existed {
+            Some(_) => AuditLogEvent::ChannelOverwriteUpdate,
+            None => AuditLogEvent::ChannelOverwriteCreate,
+        };
+        self.audit_overwrite(cx, id, action, existed, Some(overwrite));
+        Outcome::EMPTY
+    }
+
+    fn delete_overwrite(&mut self, cx: &mut Cx<'_>, id: ChannelId, target: OverwriteId) -> Result<Outcome, Stop> {
+        let (old, rest) = self.overwrites_without(cx, id, target)?;
+        let present = old.permission_overwrites.as_deref().unwrap_or_default();
+        let gone = present.iter().copied().find(|o| o.id == target).ok_or_else(ApiError::unknown_overwrite)?;
+        self.replace_overwrites(cx, &old, rest);
+        self.audit_overwrite(cx, id, AuditLogEvent::ChannelOverwriteDelete, Some(gone), None);
+        Outcome::EMPTY
+    }
+
+    /// Checks MANAGE_ROLES in the channel; the channel, and its overwrites but for one target.
+    fn overwrites_without(
+        &self,
+        cx: &Cx<'_>,
+        id: ChannelId,
+        target: OverwriteId,
+    ) -> Result<(Channel, Vec<Overwrite>), Stop> {
+        self.require_in(cx, id, Permissions::MANAGE_ROLES)?;
+        let channel = self.channel(id)?.clone();
+        let rest = channel.permission_overwrites.iter().flatten().filter(|o| o.id != target).copied().collect();
+        Ok((channel, rest))
+    }
+
+    fn replace_overwrites(&mut self, cx: &mut Cx<'_>, old: &Channel, wanted: Vec<Overwrite>) {
+        let channel = Channel { permission_overwrites: Some(wanted), ..old.clone() };
+        self.replace_channel(cx, channel.clone());
+        if old.kind == ChannelType::GuildCategory {
+            self.sync_children(cx, old, &channel);
+        }
+    }
+
+    fn audit_overwrite(
+        &self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        action: AuditLogEvent,
+        old: Option<Overwrite>,
+        new: Option<Overwrite>,
+    ) {
+        let Some(target) = new.or(old) else { return };
+        let json = |o: Option<Overwrite>| o.and_then(|o| serde_json::to_value(o).ok()).unwrap_or_default();
+        let changes = AuditLogChange::between(&json(old), &json(new), &["allow", "deny", "id", "type"]);
+        let mut note = Note::of(channel, changes).with("id", target.id).with("type", target.kind as u8);
+        if let Some(role) = self.roles.get(&target.id.cast()) {
+            note = note.with("role_name", &role.name);
+        }
+        self.audit(cx, action, note);
+    }
+
+    fn set_voice_status(&mut self, cx: &mut Cx<'_>, id: ChannelId, status: Option<&str>) -> Result<Outcome, Stop> {
+        self.require_in(cx, id, Permissions::SET_VOICE_CHANNEL_STATUS)?;
+        let mut channel = self.channel(id)?.clone();
+        if !channel.kind.is_voice() {
+            return Err(ApiError::invalid_channel_type().into());
+        }
+        channel.status = status.filter(|text| !text.is_empty()).map(str::to_owned);
+        self.put_channel(cx, &channel);
+        let body = json!({"id": id, "guild_id": self.id, "status": channel.status});
+        let action = match channel.status {
+            Some(_) => AuditLogEvent::VoiceChannelStatusUpdate,
+            None => AuditLogEvent::VoiceChannelStatusDelete,
+        };
+        self.channels.insert(id, channel);
+        let audience: Audience = self.audience_of(id);
+        self.publish(cx, Event::new("VOICE_CHANNEL_STATUS_UPDATE", Intents::GUILDS, audience, &body));
+        self.audit(cx, action, Note::of(id, Vec::new()).with("status", status.unwrap_or_default()));
+        Outcome::EMPTY
+    }
+}
+
+fn is_heading(kind: ChannelType) -> bool {
+    kind == ChannelType::GuildCategory
+}
+
+/// Text channels are lower-cased with `-` for spaces; others keep their name.
+fn shown_name(kind: ChannelType, name: &str) -> String {
+    match kind {
+        ChannelType::GuildText | ChannelType::GuildAnnouncement | ChannelType::GuildForum | ChannelType::GuildMedia => {
+            validate::channel_name(name)
+        }
+        _ => name.to_owned(),
+    }
+}
+
+fn same_overwrites(a: &Channel, b: &Channel) -> bool {
+    let sorted = |channel: &Channel| {
+        let mut list = channel.permission_overwrites.clone().unwrap_or_default();
+        list.sort_by_key(|o| (o.kind, o.id));
+        list
+    };
+    sorted(a) == sorted(b)
+}
+
+/// Tags as asked for; new ones get ids derived from the channel's, unique within it.
+fn tags(wanted: &[Value], channel: ChannelId) -> Vec<ForumTag> {
+    let known: Vec<u64> = wanted.iter().filter_map(|tag| tag.get("id")?.as_str()?.parse().ok()).collect();
+    let mut next = known.iter().copied().max().unwrap_or(channel.get()).max(channel.get());
+    let parse = |tag: &Value| {
+        let text = |key: &str| tag.get(key).and_then(Value::as_str).map(str::to_owned);
+        let id = text("id").and_then(|id| id.parse().ok()).unwrap_or_else(|| {
+            next += 1;
+            next.into()
+        });
+        Some(ForumTag {
+            id,
+            name: text("name")?,
+            moderated: tag.get("moderated").and_then(Value::as_bool).unwrap_or(false),
+            emoji_id: text("emoji_id").and_then(|id| id.parse().ok()),
+            emoji_name: text("emoji_name"),
+        })
+    };
+    wanted.iter().filter_map(parse).collect()
+}
+
+fn value(channel: &Channel) -> Value {
+    serde_json::to_value(channel).unwrap_or_default()
+}

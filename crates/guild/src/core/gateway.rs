@@ -1,0 +1,240 @@
+//! What sessions ask: attaching, presence, member chunks.
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{
+    ApiError, GatewayGuild, Intents, Member, Permissions, Presence, Status, User, UserId, VoiceState,
+};
+use consort_rpc::guild::gateway::{ChunkRequest, Op};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Audience, Effect, Event, relay};
+use consort_store::Table;
+use serde::Serialize;
+
+use super::Guild;
+
+/// Members above which not even online ones are listed in GUILD_CREATE (Gateway Events, Guild Create).
+const ONLINE_LISTED_MAX: usize = 75_000;
+/// Members in one GUILD_MEMBERS_CHUNK.
+const CHUNK_MEMBERS: usize = 1_000;
+/// Members a search by prefix gives at most.
+const CHUNK_QUERY_MAX: u32 = 100;
+
+#[derive(Serialize)]
+struct MembersChunk<'a> {
+    guild_id: consort_model::GuildId,
+    members: Vec<&'a Member>,
+    chunk_index: usize,
+    chunk_count: usize,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    not_found: Option<&'a [UserId]>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    presences: Option<Vec<&'a Presence>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    nonce: Option<&'a str>,
+}
+
+/// GUILD_MEMBER_UPDATE: a member with the guild it is in.
+#[derive(Serialize)]
+pub(crate) struct MemberEvent<'a> {
+    pub(crate) guild_id: consort_model::GuildId,
+    #[serde(flatten)]
+    pub(crate) member: &'a Member,
+}
+
+impl Guild {
+    pub(crate) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::Attach { session, large_threshold, presences } => {
+                self.attach(cx, *session, usize::from(*large_threshold), *presences)
+            }
+            Op::Detached { node } => {
+                self.nodes.remove(node);
+                Outcome::EMPTY
+            }
+            Op::Presence { presence } => self.set_presence(cx, presence),
+            Op::Chunk(request) => self.chunk(cx, request),
+            Op::UserChanged { user } => self.user_changed(cx, user),
+            // Ranged member lists are not offered yet; members come by chunks.
+            Op::Subscribe { .. } | Op::Unsubscribe { .. } => Outcome::EMPTY,
+            Op::Explain { user, .. } => Outcome::json(&self.base_permissions(*user)),
+        }
+    }
+
+    fn attach(
+        &mut self,
+        cx: &mut Cx<'_>,
+        session: SessionKey,
+        large_threshold: usize,
+        presences: bool,
+    ) -> Result<Outcome, Stop> {
+        let user = cx.caller.user;
+        let Some(class) = self.classify(user) else {
+            let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
+            cx.effect(Effect::Relay { node: session.node, message });
+            return Outcome::EMPTY;
+        };
+        self.nodes.insert(session.node);
+        let snapshot = self.snapshot_for(user, large_threshold, presences);
+        let consort_rpc::Answer::Json(guild_create) = consort_rpc::Answer::json(&snapshot) else {
+            return Err(ApiError::internal().into());
+        };
+        let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
+        cx.effect(Effect::Relay { node: session.node, message });
+        // Other sessions of the user may have been put in another class before.
+        let guild = self.id;
+        self.tell_relays(cx, || relay::Op::Class { guild, user, class });
+        Outcome::EMPTY
+    }
+
+    /// The guild as a member may see it: hidden channels and threads are left out.
+    pub(crate) fn snapshot_for(&self, user: UserId, large_threshold: usize, presences: bool) -> GatewayGuild {
+        let sees = |channel| {
+            self.permissions_in(user, channel, 0).is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
+        };
+        let large = self.members.len() > large_threshold;
+        let members = self.members_for(user, large, presences);
+        let listed = |id: &UserId| !large || members.iter().any(|m| m.user.as_ref().is_some_and(|u| u.id == *id));
+        let presences: Vec<_> = match presences {
+            true => self.presences.iter().filter(|(id, _)| listed(id)).map(|(_, p)| p.clone()).collect(),
+            false => Vec::new(),
+        };
+        let threads = self.threads.values().filter(|thread| sees(thread.channel.id)).map(|thread| {
+            let mut channel = thread.channel.clone();
+            channel.member = thread.members.get(&user).cloned();
+            channel
+        });
+        GatewayGuild {
+            guild: self.object(),
+            joined_at: self.members.get(&user).map(|member| member.joined_at).unwrap_or_default(),
+            large,
+            unavailable: false,
+            member_count: self.members.len() as u64,
+            voice_states: self.voice.values().map(|(state, _)| listed_voice(state)).collect(),
+            channels: self.channels.values().filter(|channel| sees(channel.id)).cloned().collect(),
+            threads: threads.collect(),
+            members,
+            presences,
+            stage_instances: Vec::new(),
+            guild_scheduled_events: Vec::new(),
+            soundboard_sounds: Vec::new(),
+        }
+    }
+
+    /// All members of a small guild. Of a large one those online (if presences may be told at all and they are not too
+    /// many), those in voice, and oneself.
+    fn members_for(&self, user: UserId, large: bool, presences: bool) -> Vec<Member> {
+        if !large && presences {
+            return self.members.values().cloned().collect();
+        }
+        let online = presences && self.presences.len() <= ONLINE_LISTED_MAX;
+        let listed = self.voice.keys().chain(self.presences.keys().filter(|_| online)).chain([&user]);
+        let listed: std::collections::BTreeSet<_> = listed.collect();
+        listed.into_iter().filter_map(|id| self.members.get(id)).cloned().collect()
+    }
+
+    /// The guild object with its lists.
+    pub(crate) fn object(&self) -> consort_model::Guild {
+        let mut object = self.info.clone();
+        object.roles = self.roles.values().cloned().collect();
+        object.emojis = self.emojis.values().cloned().collect();
+        object.stickers = self.stickers.values().cloned().collect();
+        object
+    }
+
+    fn set_presence(&mut self, cx: &mut Cx<'_>, presence: &Presence) -> Result<Outcome, Stop> {
+        let user = presence.user.id;
+        if !self.members.contains_key(&user) {
+            return Outcome::EMPTY;
+        }
+        let shown = Presence { guild_id: Some(self.id), ..presence.clone() };
+        match presence.status {
+            Status::Offline | Status::Invisible => drop(self.presences.remove(&user)),
+            _ => drop(self.presences.insert(user, shown.clone())),
+        }
+        let audience = Audience::all().without([user]);
+        let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
+        event.volatile = true;
+        self.publish(cx, event);
+        Outcome::EMPTY
+    }
+
+    fn user_changed(&mut self, cx: &mut Cx<'_>, user: &User) -> Result<Outcome, Stop> {
+        let Some(member) = self.members.get_mut(&user.id) else { return Outcome::EMPTY };
+        member.user = Some(user.clone());
+        let member = member.clone();
+        cx.put(Table::Members, self.id.get(), user.id.get(), &member);
+        self.publish_member_update(cx, &member);
+        Outcome::EMPTY
+    }
+
+    /// Tells those who follow members, and the member itself whatever its intents.
+    pub(crate) fn publish_member_update(&self, cx: &mut Cx<'_>, member: &Member) {
+        let user = member.user.as_ref().map_or(UserId::new(0), |user| user.id);
+        let audience = Audience::all().and_always([user]);
+        let body = MemberEvent { guild_id: self.id, member };
+        self.publish(cx, Event::new("GUILD_MEMBER_UPDATE", Intents::GUILD_MEMBERS, audience, &body));
+    }
+
+    fn chunk(&self, cx: &mut Cx<'_>, request: &ChunkRequest) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let mut not_found = Vec::new();
+        let found: Vec<&Member> = if request.user_ids.is_empty() {
+            self.chunk_by_query(request)
+        } else {
+            let mut found = Vec::new();
+            for id in &request.user_ids {
+                match self.members.get(id) {
+                    Some(member) => found.push(member),
+                    None => not_found.push(*id),
+                }
+            }
+            found
+        };
+        let chunk_count = found.len().div_ceil(CHUNK_MEMBERS).max(1);
+        let chunks: Vec<_> = (0..chunk_count)
+            .map(|chunk_index| {
+                let from = chunk_index * CHUNK_MEMBERS;
+                let members: Vec<_> = found.iter().copied().skip(from).take(CHUNK_MEMBERS).collect();
+                let presences = request.presences.then(|| self.presences_of(&members));
+                let not_found = (!not_found.is_empty()).then_some(not_found.as_slice());
+                let nonce = request.nonce.as_deref();
+                MembersChunk { guild_id: self.id, members, chunk_index, chunk_count, not_found, presences, nonce }
+            })
+            .collect();
+        Outcome::json(&chunks)
+    }
+
+    fn chunk_by_query(&self, request: &ChunkRequest) -> Vec<&Member> {
+        let query = request.query.as_deref().unwrap_or_default();
+        if query.is_empty() && request.limit == 0 {
+            return if request.may_list_all { self.members.values().collect() } else { Vec::new() };
+        }
+        let limit = match request.limit {
+            0 => CHUNK_QUERY_MAX,
+            limit if query.is_empty() && request.may_list_all => limit,
+            limit => limit.min(CHUNK_QUERY_MAX),
+        };
+        self.search_members(query).take(limit as usize).collect()
+    }
+
+    fn presences_of(&self, members: &[&Member]) -> Vec<&Presence> {
+        let ids = members.iter().filter_map(|member| member.user.as_ref());
+        ids.filter_map(|user| self.presences.get(&user.id)).collect()
+    }
+
+    /// Members whose username, display name or nick begins with `query`, whatever its case. Looks at each member.
+    pub(crate) fn search_members<'a>(&'a self, query: &str) -> impl Iterator<Item = &'a Member> + use<'a> {
+        let query = query.to_lowercase();
+        self.members.values().filter(move |member| {
+            let begins = |name: &str| name.to_lowercase().starts_with(&query);
+            let account = member.user.as_ref();
+            member.nick.as_deref().is_some_and(begins)
+                || account.is_some_and(|u| begins(&u.username) || u.global_name.as_deref().is_some_and(begins))
+        })
+    }
+}
+
+/// A voice state as GUILD_CREATE lists it, without the member that stands in `members`.
+fn listed_voice(state: &VoiceState) -> VoiceState {
+    VoiceState { member: None, ..state.clone() }
+}

@@ -1,0 +1,65 @@
+//! From rows to the living guild.
+
+use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember, Webhook};
+use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
+use serde::de::DeserializeOwned;
+
+use super::invites::InviteRow;
+use super::{Guild, Phase, Thread};
+
+/// Rows read at a time while loading.
+const PAGE_ROWS: usize = 5_000;
+
+/// Reads a guild; `None` when there is none.
+pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<Option<Guild>, Error> {
+    let Some(info) = store.get_row(Table::Guilds, id.get(), Key::empty()).await? else { return Ok(None) };
+    let mut guild = Guild { info, phase: Phase::Live, ..Guild::empty(id) };
+    let rows = Rows { store: &store, guild: id };
+    rows.each(Table::Roles, |role: Role| drop(guild.roles.insert(role.id, role))).await?;
+    rows.each(Table::Channels, |channel: Channel| drop(guild.channels.insert(channel.id, channel))).await?;
+    rows.each(Table::Members, |member: Member| {
+        if let Some(user) = &member.user {
+            guild.members.insert(user.id, member);
+        }
+    })
+    .await?;
+    rows.each(Table::Emojis, |emoji: Emoji| drop(guild.emojis.insert(emoji.id, emoji))).await?;
+    rows.each(Table::Stickers, |sticker: Sticker| drop(guild.stickers.insert(sticker.id, sticker))).await?;
+    rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite))).await?;
+    rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
+    let mut active = Vec::new();
+    rows.each(Table::Threads, |channel: Channel| {
+        if channel.thread_metadata.as_ref().is_some_and(|meta| !meta.archived) {
+            active.push(channel);
+        }
+    })
+    .await?;
+    for channel in active {
+        let mut thread = Thread { channel, members: Default::default() };
+        let members = store.pages(Table::ThreadMembers, thread.channel.id.get(), Range::all(PAGE_ROWS));
+        each_of(members, |member: ThreadMember| drop(thread.members.insert(member.user_id, member))).await?;
+        guild.threads.insert(thread.channel.id, thread);
+    }
+    Ok(Some(guild))
+}
+
+struct Rows<'a> {
+    store: &'a StoreRef,
+    guild: GuildId,
+}
+
+impl Rows<'_> {
+    async fn each<T: DeserializeOwned>(&self, table: Table, take: impl FnMut(T)) -> Result<(), Error> {
+        each_of(self.store.pages(table, self.guild.get(), Range::all(PAGE_ROWS)), take).await
+    }
+}
+
+async fn each_of<T: DeserializeOwned>(
+    mut pages: consort_store::Pages<'_, dyn consort_store::Store>,
+    mut take: impl FnMut(T),
+) -> Result<(), Error> {
+    while let Some(rows) = pages.next_rows::<T>().await? {
+        rows.into_iter().for_each(|(_, row)| take(row));
+    }
+    Ok(())
+}

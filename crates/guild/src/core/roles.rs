@@ -1,0 +1,251 @@
+//! Roles: what members are, and what that lets them do.
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{
+    ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId, UserId,
+    limits,
+};
+use consort_rpc::guild::role::{Fields, Op};
+use consort_rpc::Event;
+use consort_rpc::Audience;
+use consort_store::Table;
+use serde::Serialize;
+use serde_json::{Value, json};
+
+use super::Guild;
+use super::audit::Note;
+
+/// Properties of a role that the audit log follows.
+const AUDITED: &[&str] =
+    &["name", "permissions", "color", "colors", "hoist", "mentionable", "icon", "unicode_emoji", "position"];
+
+#[derive(Serialize)]
+struct RoleEvent<'a> {
+    guild_id: GuildId,
+    role: &'a Role,
+}
+
+impl Guild {
+    pub(crate) fn handle_role(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::List => {
+                self.require_member(cx)?;
+                Outcome::json(&self.roles.values().collect::<Vec<_>>())
+            }
+            Op::Get { role } => {
+                self.require_member(cx)?;
+                Outcome::json(self.role(*role)?)
+            }
+            Op::MemberCounts => self.role_member_counts(cx),
+            Op::Create(fields) => self.create_role(cx, fields),
+            Op::Update { role, fields } => self.update_role(cx, *role, fields),
+            Op::Delete { role } => self.delete_role(cx, *role),
+            Op::Move(moves) => self.move_roles(cx, moves),
+        }
+    }
+
+    fn role(&self, id: RoleId) -> Result<&Role, ApiError> {
+        self.roles.get(&id).ok_or_else(ApiError::unknown_role)
+    }
+
+    fn everyone(&self) -> RoleId {
+        self.id.cast()
+    }
+
+    fn role_member_counts(&self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let mut counts: std::collections::BTreeMap<RoleId, u64> =
+            self.roles.keys().filter(|id| **id != self.everyone()).map(|id| (*id, 0)).collect();
+        for role in self.members.values().flat_map(|member| &member.roles) {
+            counts.entry(*role).and_modify(|count| *count += 1);
+        }
+        let counts: serde_json::Map<_, _> = counts.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
+        Outcome::json(&Value::Object(counts))
+    }
+
+    /// Refuses rights that the caller does not have itself.
+    fn require_grantable(&self, cx: &Cx<'_>, wanted: Permissions) -> Result<(), Stop> {
+        if cx.caller.system || self.permissions(cx.caller.user, cx.now_ms).contains(wanted) {
+            return Ok(());
+        }
+        Err(ApiError::missing_permissions().into())
+    }
+
+    fn create_role(&mut self, cx: &mut Cx<'_>, fields: &Fields) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_ROLES)?;
+        if self.roles.len() >= limits::ROLES_PER_GUILD_MAX {
+            return Err(ApiError::max_roles().into());
+        }
+        let default = self.role(self.everyone())?.permissions;
+        let permissions = fields.permissions.as_option().copied();
+        if let Some(wanted) = permissions {
+            self.require_grantable(cx, wanted)?;
+        }
+        let mut role = Role::new(RoleId::new(cx.next_id()), "new role", permissions.unwrap_or(default), 1);
+        apply(&mut role, fields);
+        // A new role stands just above @everyone; the others move up.
+        let mut moved = Vec::new();
+        for other in self.roles.values_mut().filter(|other| other.position >= 1) {
+            other.position += 1;
+            moved.push(other.clone());
+        }
+        for other in &moved {
+            cx.put(Table::Roles, self.id.get(), other.id.get(), other);
+        }
+        self.insert_role(cx, role.clone());
+        let changes = AuditLogChange::between(&Value::Null, &value(&role), AUDITED);
+        self.audit(cx, AuditLogEvent::RoleCreate, Note::of(role.id, changes));
+        for other in &moved {
+            self.publish_role(cx, "GUILD_ROLE_UPDATE", other);
+        }
+        Outcome::json(&role)
+    }
+
+    /// Adds a role and tells of it.
+    pub(crate) fn insert_role(&mut self, cx: &mut Cx<'_>, role: Role) {
+        cx.put(Table::Roles, self.id.get(), role.id.get(), &role);
+        self.publish_role(cx, "GUILD_ROLE_CREATE", &role);
+        self.roles.insert(role.id, role);
+    }
+
+    fn publish_role(&self, cx: &mut Cx<'_>, name: &'static str, role: &Role) {
+        self.publish_all(cx, name, Intents::GUILDS, &RoleEvent { guild_id: self.id, role });
+    }
+
+    fn update_role(&mut self, cx: &mut Cx<'_>, id: RoleId, fields: &Fields) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_ROLES)?;
+        let old = self.role(id)?.clone();
+        if id != self.everyone() {
+            self.require_above_role(cx, id)?;
+        }
+        if let Some(wanted) = fields.permissions.as_option() {
+            self.require_grantable(cx, *wanted & !old.permissions)?;
+        }
+        let mut role = old.clone();
+        apply(&mut role, fields);
+        if id == self.everyone() {
+            role.name.clone_from(&old.name);
+        }
+        if role == old {
+            return Outcome::json(&role);
+        }
+        let before = self.seen();
+        self.roles.insert(id, role.clone());
+        cx.put(Table::Roles, self.id.get(), id.get(), &role);
+        self.publish_role(cx, "GUILD_ROLE_UPDATE", &role);
+        if role.permissions != old.permissions {
+            self.announce_views(cx, &before);
+        }
+        let changes = AuditLogChange::between(&value(&old), &value(&role), AUDITED);
+        self.audit(cx, AuditLogEvent::RoleUpdate, Note::of(id, changes));
+        Outcome::json(&role)
+    }
+
+    fn delete_role(&mut self, cx: &mut Cx<'_>, id: RoleId) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_ROLES)?;
+        let old = self.role(id)?.clone();
+        if id == self.everyone() || old.managed {
+            return Err(ApiError::invalid_role().into());
+        }
+        self.require_above_role(cx, id)?;
+        self.remove_role(cx, &old);
+        let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
+        self.audit(cx, AuditLogEvent::RoleDelete, Note::of(id, changes));
+        Outcome::EMPTY
+    }
+
+    /// Takes a role away from the guild, its members and the overwrites, and tells of it.
+    pub(crate) fn remove_role(&mut self, cx: &mut Cx<'_>, old: &Role) {
+        let id = old.id;
+        let before = self.seen();
+        self.roles.remove(&id);
+        cx.delete(Table::Roles, self.id.get(), id.get());
+        let mut holders: Vec<UserId> = Vec::new();
+        for (user, member) in &mut self.members {
+            if member.roles.contains(&id) {
+                member.roles.retain(|role| *role != id);
+                cx.put(Table::Members, self.id.get(), user.get(), member);
+                holders.push(*user);
+            }
+        }
+        for channel in self.channels.values_mut() {
+            let Some(overwrites) = &mut channel.permission_overwrites else { continue };
+            let count = overwrites.len();
+            overwrites.retain(|overwrite| overwrite.id != id.cast());
+            if overwrites.len() != count {
+                cx.put(Table::Channels, self.id.get(), channel.id.get(), channel);
+            }
+        }
+        let audience = Audience::all();
+        let body = json!({"guild_id": self.id, "role_id": id});
+        self.publish(cx, Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, audience, &body));
+        self.announce_views(cx, &before);
+        for user in holders {
+            self.reclassify(cx, user);
+        }
+    }
+
+    fn move_roles(&mut self, cx: &mut Cx<'_>, moves: &[(RoleId, Option<i64>)]) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_ROLES)?;
+        for (id, position) in moves {
+            self.role(*id)?;
+            if *id == self.everyone() {
+                return Err(ApiError::invalid_role().into());
+            }
+            if position.is_some() {
+                self.require_above_role(cx, *id)?;
+            }
+        }
+        let mut order: Vec<(i64, RoleId)> = self.roles.values().map(|r| (r.position, r.id)).collect();
+        order.retain(|(_, id)| *id != self.everyone());
+        order.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
+        for (id, position) in moves {
+            let Some(position) = position else { continue };
+            let Some(from) = order.iter().position(|(_, other)| other == id) else { continue };
+            let entry = order.remove(from);
+            let to = usize::try_from((position - 1).max(0)).unwrap_or(usize::MAX).min(order.len());
+            order.insert(to, entry);
+        }
+        let mut changed = Vec::new();
+        for (index, (_, id)) in order.into_iter().enumerate() {
+            let position = index as i64 + 1;
+            let Some(role) = self.roles.get_mut(&id).filter(|role| role.position != position) else { continue };
+            role.position = position;
+            changed.push(role.clone());
+        }
+        for role in &changed {
+            cx.put(Table::Roles, self.id.get(), role.id.get(), role);
+            self.publish_role(cx, "GUILD_ROLE_UPDATE", role);
+        }
+        Outcome::json(&self.roles.values().collect::<Vec<_>>())
+    }
+}
+
+fn value(role: &Role) -> Value {
+    serde_json::to_value(role).unwrap_or_default()
+}
+
+fn apply(role: &mut Role, fields: &Fields) {
+    if let Patch::Value(name) = &fields.name {
+        role.name.clone_from(name);
+    }
+    if let Patch::Value(permissions) = fields.permissions {
+        role.permissions = permissions;
+    }
+    if let Patch::Value(color) = fields.color {
+        role.color = color;
+        role.colors = RoleColors { primary_color: color, secondary_color: None, tertiary_color: None };
+    }
+    if let Patch::Value((primary_color, secondary_color, tertiary_color)) = fields.colors {
+        role.color = primary_color;
+        role.colors = RoleColors { primary_color, secondary_color, tertiary_color };
+    }
+    if let Patch::Value(hoist) = fields.hoist {
+        role.hoist = hoist;
+    }
+    if let Patch::Value(mentionable) = fields.mentionable {
+        role.mentionable = mentionable;
+    }
+    fields.icon.clone().apply(&mut role.icon);
+    fields.unicode_emoji.clone().apply(&mut role.unicode_emoji);
+}

@@ -1,0 +1,484 @@
+//! The guild itself: founding, reading, changing, deleting, its audit log.
+
+use std::collections::BTreeSet;
+use std::ops::Bound;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{
+    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, ChannelId, ChannelType, Guild as Object, Integration,
+    Intents, Member, Patch, Permissions, Role, Timestamp, UnavailableGuild, User, UserId,
+};
+use consort_rpc::guild::channel::Create;
+use consort_rpc::guild::settings::{Op, Update};
+use consort_rpc::{Audience, Effect, Event, relay, user};
+use consort_store::{Key, Order, Range, Table};
+use serde_json::{Value, json};
+
+use super::audit::Note;
+use super::{Guild, Phase};
+
+/// Properties of a guild that the audit log follows.
+const AUDITED: &[&str] = &[
+    "name",
+    "icon",
+    "splash",
+    "discovery_splash",
+    "banner",
+    "description",
+    "owner_id",
+    "afk_channel_id",
+    "afk_timeout",
+    "system_channel_id",
+    "system_channel_flags",
+    "rules_channel_id",
+    "public_updates_channel_id",
+    "verification_level",
+    "default_message_notifications",
+    "explicit_content_filter",
+    "preferred_locale",
+    "features",
+    "widget_enabled",
+    "widget_channel_id",
+];
+/// Features that a guild's managers may switch on and off.
+const SETTABLE_FEATURES: &[&str] = &["COMMUNITY", "INVITES_DISABLED", "DISCOVERABLE", "RAID_ALERTS_DISABLED"];
+/// Keys of the row that holds what is rarely needed (`Table::GuildMisc`).
+const WELCOME: &str = "welcome_screen";
+
+impl Guild {
+    /// A guild that does not exist yet.
+    pub(super) fn empty(id: consort_model::GuildId) -> Self {
+        Self {
+            id,
+            info: Object::new(id, "", UserId::new(0)),
+            roles: Default::default(),
+            channels: Default::default(),
+            threads: Default::default(),
+            members: Default::default(),
+            emojis: Default::default(),
+            stickers: Default::default(),
+            invites: Default::default(),
+            webhooks: Default::default(),
+            voice: Default::default(),
+            presences: Default::default(),
+            nodes: Default::default(),
+            classes: Default::default(),
+            talk: Default::default(),
+            phase: Phase::Vacant,
+        }
+    }
+
+    pub(crate) fn handle_settings(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::Create { owner, name, icon, channels } => self.found(cx, owner, name, icon.clone(), channels),
+            Op::Get { with_counts } => {
+                self.require_member(cx)?;
+                Outcome::json(&self.counted(*with_counts))
+            }
+            Op::Update(update) => self.update_settings(cx, update),
+            Op::Delete => self.delete_guild(cx),
+            Op::Preview => {
+                self.require_member(cx)?;
+                Outcome::json(&self.preview())
+            }
+            Op::AuditLog { user, action, before, after, limit } => {
+                self.audit_log(cx, (*user, *action), *before, *after, *limit as usize)
+            }
+            Op::WidgetSettings => {
+                self.require(cx, Permissions::MANAGE_GUILD)?;
+                Outcome::json(&self.widget_settings())
+            }
+            Op::UpdateWidget { enabled, channel } => self.update_widget(cx, *enabled, channel),
+            Op::Widget => self.widget(),
+            Op::WelcomeScreen => {
+                let stored: Option<Value> = cx.row(Table::GuildMisc, self.id.get(), Key::text(WELCOME))?;
+                let shown = stored.ok_or_else(ApiError::unknown_welcome_screen)?;
+                Outcome::json(&shown)
+            }
+            Op::UpdateWelcomeScreen { enabled, description, channels } => {
+                self.update_welcome(cx, *enabled, description, channels.as_deref())
+            }
+            Op::VanityUrl => {
+                self.require(cx, Permissions::MANAGE_GUILD)?;
+                Outcome::json(&json!({"code": self.info.vanity_url_code, "uses": 0}))
+            }
+            Op::Integrations => {
+                self.require(cx, Permissions::MANAGE_GUILD)?;
+                let rows: Vec<(Key, Integration)> = cx.scan_rows(Table::Integrations, self.id.get(), Range::all(100))?;
+                Outcome::json(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
+            }
+            Op::DeleteIntegration { integration } => self.delete_integration(cx, *integration),
+            Op::Onboarding => {
+                self.require_member(cx)?;
+                Outcome::json(&json!({
+                    "guild_id": self.id, "prompts": [], "default_channel_ids": [], "enabled": false, "mode": 0
+                }))
+            }
+        }
+    }
+
+    /// Makes the guild: @everyone, the owner as its first member, and channels.
+    fn found(
+        &mut self,
+        cx: &mut Cx<'_>,
+        owner: &User,
+        name: &str,
+        icon: Option<String>,
+        channels: &[Create],
+    ) -> Result<Outcome, Stop> {
+        if self.phase != Phase::Vacant {
+            return Err(ApiError::overloaded().into());
+        }
+        self.phase = Phase::Live;
+        self.info = Object::new(self.id, name, owner.id);
+        self.info.icon = icon;
+        let everyone = Role::everyone(self.id);
+        cx.put(Table::Roles, self.id.get(), everyone.id.get(), &everyone);
+        self.roles.insert(everyone.id, everyone);
+        let member = Member::new(owner.clone(), Timestamp::from_ms(cx.now_ms));
+        cx.put(Table::Members, self.id.get(), owner.id.get(), &member);
+        self.members.insert(owner.id, member);
+        match channels {
+            [] => self.found_usual_channels(cx)?,
+            wanted => self.found_channels(cx, wanted)?,
+        }
+        let first_text = self.channels.values().find(|channel| channel.kind == ChannelType::GuildText);
+        self.info.system_channel_id = first_text.map(|channel| channel.id);
+        self.put_info(cx);
+        cx.effect(Effect::User { user: owner.id, op: user::Op::GuildJoined { guild: self.id } });
+        Outcome::created(&self.object())
+    }
+
+    fn found_usual_channels(&mut self, cx: &mut Cx<'_>) -> Result<(), Stop> {
+        for (heading, child, kind) in
+            [("Text Channels", "general", ChannelType::GuildText), ("Voice Channels", "General", ChannelType::GuildVoice)]
+        {
+            let category = Create { name: heading.into(), kind: ChannelType::GuildCategory.number() as u8, ..Create::default() };
+            let category = self.new_channel(ChannelId::new(cx.next_id()), &category)?;
+            let parent_id = Some(category.id);
+            self.insert_channel(cx, category);
+            let channel = Create { name: child.into(), kind: kind.number() as u8, parent_id, ..Create::default() };
+            let channel = self.new_channel(ChannelId::new(cx.next_id()), &channel)?;
+            self.insert_channel(cx, channel);
+        }
+        Ok(())
+    }
+
+    fn found_channels(&mut self, cx: &mut Cx<'_>, wanted: &[Create]) -> Result<(), Stop> {
+        for create in wanted {
+            // Parents are placeholders of the request; they are not kept.
+            let create = Create { parent_id: None, ..create.clone() };
+            let channel = self.new_channel(ChannelId::new(cx.next_id()), &create)?;
+            self.insert_channel(cx, channel);
+        }
+        Ok(())
+    }
+
+    /// Stores the guild's own row.
+    pub(crate) fn put_info(&self, cx: &mut Cx<'_>) {
+        cx.put(Table::Guilds, self.id.get(), Key::empty(), &self.info);
+    }
+
+    /// Sends GUILD_UPDATE to everyone.
+    pub(crate) fn publish_guild_update(&self, cx: &mut Cx<'_>) {
+        let object = self.object();
+        self.publish_all(cx, "GUILD_UPDATE", Intents::GUILDS, &object);
+    }
+
+    fn counted(&self, with_counts: bool) -> Object {
+        let mut object = self.object();
+        if with_counts {
+            object.approximate_member_count = Some(self.members.len() as u64);
+            object.approximate_presence_count = Some(self.presences.len() as u64);
+        }
+        object
+    }
+
+    fn update_settings(&mut self, cx: &mut Cx<'_>, update: &Update) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD)?;
+        if let Patch::Value(owner) = update.owner_id {
+            if cx.caller.user != self.info.owner_id {
+                return Err(ApiError::owner_only().into());
+            }
+            let next = self.members.get(&owner).and_then(|member| member.user.as_ref());
+            let next = next.ok_or_else(ApiError::unknown_member)?;
+            if next.bot {
+                return Err(ApiError::bots_cannot_own().into());
+            }
+        }
+        self.check_channel_settings(update)?;
+        let old = self.info.clone();
+        let before = self.seen();
+        apply(&mut self.info, update);
+        if self.info == old {
+            return Outcome::json(&self.object());
+        }
+        self.put_info(cx);
+        self.publish_guild_update(cx);
+        if old.owner_id != self.info.owner_id {
+            self.announce_views(cx, &before);
+            self.reclassify(cx, old.owner_id);
+            let owner = self.info.owner_id;
+            self.reclassify(cx, owner);
+        }
+        let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);
+        self.audit(cx, AuditLogEvent::GuildUpdate, Note::of(self.id, changes));
+        Outcome::json(&self.object())
+    }
+
+    /// Channels named in a change must be there and of the right kind.
+    fn check_channel_settings(&self, update: &Update) -> Result<(), Stop> {
+        let voice = [ChannelType::GuildVoice];
+        let text = [ChannelType::GuildText, ChannelType::GuildAnnouncement];
+        let named = [
+            ("afk_channel_id", &update.afk_channel_id, &voice[..]),
+            ("system_channel_id", &update.system_channel_id, &text[..]),
+            ("rules_channel_id", &update.rules_channel_id, &text[..]),
+            ("public_updates_channel_id", &update.public_updates_channel_id, &text[..]),
+            ("safety_alerts_channel_id", &update.safety_alerts_channel_id, &text[..]),
+        ];
+        for (field, patch, kinds) in named {
+            let Patch::Value(id) = patch else { continue };
+            if !self.channels.get(id).is_some_and(|channel| kinds.contains(&channel.kind)) {
+                return Err(ApiError::invalid_field(field, "GUILD_INVALID_CHANNEL", "Invalid channel").into());
+            }
+        }
+        Ok(())
+    }
+
+    fn delete_guild(&mut self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
+        if !cx.caller.system && cx.caller.user != self.info.owner_id {
+            let error = if self.members.contains_key(&cx.caller.user) {
+                ApiError::missing_permissions()
+            } else {
+                ApiError::missing_access()
+            };
+            return Err(error.into());
+        }
+        for channel in self.channels.keys() {
+            cx.delete(Table::ChannelIndex, channel.get(), Key::empty());
+            cx.batch.delete_partition(Table::Messages, channel.get());
+            cx.batch.delete_partition(Table::Pins, channel.get());
+        }
+        for thread in self.threads.keys() {
+            cx.delete(Table::ChannelIndex, thread.get(), Key::empty());
+            cx.batch.delete_partition(Table::Messages, thread.get());
+            cx.batch.delete_partition(Table::ThreadMembers, thread.get());
+        }
+        self.drop_all_invites(cx);
+        self.drop_all_webhooks(cx);
+        for table in GUILD_TABLES {
+            cx.batch.delete_partition(*table, self.id.get());
+        }
+        let gone = UnavailableGuild { id: self.id, unavailable: false };
+        self.publish(cx, Event::new("GUILD_DELETE", Intents::GUILDS, Audience::all(), &gone));
+        let guild = self.id;
+        self.tell_relays(cx, || relay::Op::Drop { guild });
+        for user in self.members.keys() {
+            cx.effect(Effect::User { user: *user, op: user::Op::GuildLeft { guild } });
+        }
+        self.phase = Phase::Gone;
+        Outcome::EMPTY
+    }
+
+    fn preview(&self) -> Value {
+        json!({
+            "id": self.id, "name": self.info.name, "icon": self.info.icon, "description": self.info.description,
+            "home_header": self.info.home_header, "splash": self.info.splash,
+            "discovery_splash": self.info.discovery_splash, "features": self.info.features,
+            "approximate_member_count": self.members.len(), "approximate_presence_count": self.presences.len(),
+            "emojis": self.emojis.values().collect::<Vec<_>>(), "stickers": self.stickers.values().collect::<Vec<_>>(),
+        })
+    }
+
+    fn audit_log(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (user, action): (Option<UserId>, Option<u16>),
+        before: Option<u64>,
+        after: Option<u64>,
+        limit: usize,
+    ) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::VIEW_AUDIT_LOG)?;
+        let filtered = user.is_some() || action.is_some();
+        let range = Range {
+            from: after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
+            to: before.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
+            order: if after.is_some() && before.is_none() { Order::Ascending } else { Order::Descending },
+            // A filter looks through the newest thousands; older entries are reached with `before`.
+            limit: if filtered { 5_000 } else { limit },
+        };
+        let rows: Vec<(Key, AuditLogEntry)> = cx.scan_rows(Table::AuditLog, self.id.get(), range)?;
+        let wanted = |entry: &AuditLogEntry| {
+            user.is_none_or(|user| entry.user_id == Some(user))
+                && action.is_none_or(|action| entry.action_type.number() == action)
+        };
+        let entries: Vec<_> = rows.into_iter().map(|(_, entry)| entry).filter(wanted).take(limit).collect();
+        let named = entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]).flatten();
+        let named: BTreeSet<UserId> = named.collect();
+        let users: Vec<_> = named.iter().filter_map(|id| self.members.get(id)?.user.clone()).collect();
+        Outcome::json(&json!({
+            "audit_log_entries": entries, "users": users,
+            "webhooks": self.webhooks.values().filter(|w| entries.iter().any(|e| e.target_id == Some(w.id.cast())))
+                .collect::<Vec<_>>(),
+            "threads": self.threads.values().map(|t| &t.channel)
+                .filter(|t| entries.iter().any(|e| e.target_id == Some(t.id.cast()))).collect::<Vec<_>>(),
+            "integrations": [], "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": [],
+        }))
+    }
+
+    fn widget_settings(&self) -> Value {
+        json!({"enabled": self.info.widget_enabled, "channel_id": self.info.widget_channel_id})
+    }
+
+    fn update_widget(
+        &mut self,
+        cx: &mut Cx<'_>,
+        enabled: Option<bool>,
+        channel: &Patch<ChannelId>,
+    ) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD)?;
+        if let Patch::Value(id) = channel {
+            self.channel(*id)?;
+        }
+        let old = self.info.clone();
+        self.info.widget_enabled = enabled.unwrap_or(old.widget_enabled);
+        channel.clone().apply(&mut self.info.widget_channel_id);
+        if old != self.info {
+            self.put_info(cx);
+            self.publish_guild_update(cx);
+            let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);
+            self.audit(cx, AuditLogEvent::GuildUpdate, Note::of(self.id, changes));
+        }
+        Outcome::json(&self.widget_settings())
+    }
+
+    fn widget(&self) -> Result<Outcome, Stop> {
+        if !self.info.widget_enabled {
+            return Err(ApiError::widget_disabled().into());
+        }
+        let everyone = |channel| {
+            let channel = self.channels.get(&channel)?;
+            let base = self.roles.get(&self.id.cast())?.permissions;
+            let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
+            let held = consort_model::permissions::compute_channel(base, self.id, &[], UserId::new(0), overwrites);
+            (channel.kind.is_voice() && held.contains(Permissions::VIEW_CHANNEL)).then_some(channel)
+        };
+        let channels: Vec<_> = self
+            .channels
+            .keys()
+            .filter_map(|id| everyone(*id))
+            .map(|c| json!({"id": c.id, "name": c.name, "position": c.position}))
+            .collect();
+        let members: Vec<_> = self
+            .presences
+            .values()
+            .filter_map(|p| Some((p, self.members.get(&p.user.id)?)))
+            .take(100)
+            .enumerate()
+            .map(|(n, (presence, member))| {
+                // Ids are running numbers: a widget is public and must not tell who is who.
+                json!({"id": n.to_string(), "username": member.display_name(), "discriminator": "0000", "avatar": null,
+                    "status": presence.status, "avatar_url": format!("/cdn/embed/avatars/{}.png", n % 6)})
+            })
+            .collect();
+        Outcome::json(&json!({
+            "id": self.id, "name": self.info.name, "instant_invite": null, "channels": channels,
+            "members": members, "presence_count": self.presences.len(),
+        }))
+    }
+
+    fn update_welcome(
+        &mut self,
+        cx: &mut Cx<'_>,
+        enabled: Option<bool>,
+        description: &Patch<String>,
+        channels: Option<&[Value]>,
+    ) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD)?;
+        let stored: Option<Value> = cx.row(Table::GuildMisc, self.id.get(), Key::text(WELCOME))?;
+        let mut screen = stored.unwrap_or_else(|| json!({"description": null, "welcome_channels": []}));
+        if description.is_present() {
+            screen["description"] = json!(description.as_option());
+        }
+        if let Some(channels) = channels {
+            screen["welcome_channels"] = json!(channels);
+        }
+        cx.put(Table::GuildMisc, self.id.get(), Key::text(WELCOME), &screen);
+        if let Some(enabled) = enabled {
+            self.info.features.retain(|feature| feature != "WELCOME_SCREEN_ENABLED");
+            if enabled {
+                self.info.features.push("WELCOME_SCREEN_ENABLED".into());
+            }
+            self.put_info(cx);
+            self.publish_guild_update(cx);
+        }
+        Outcome::json(&screen)
+    }
+
+    fn delete_integration(&mut self, cx: &mut Cx<'_>, id: u64) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD)?;
+        let row: Option<Integration> = cx.row(Table::Integrations, self.id.get(), Key::id(id))?;
+        let integration = row.ok_or_else(ApiError::unknown_integration)?;
+        let application = integration.application.id;
+        cx.delete(Table::Integrations, self.id.get(), Key::id(id));
+        if self.members.contains_key(&application.cast()) {
+            self.remove_member(cx, application.cast());
+        }
+        let body = json!({"id": integration.id, "guild_id": self.id, "application_id": application});
+        self.publish_all(cx, "INTEGRATION_DELETE", Intents::GUILD_INTEGRATIONS, &body);
+        let body = json!({"guild_id": self.id});
+        self.publish_all(cx, "GUILD_INTEGRATIONS_UPDATE", Intents::GUILD_INTEGRATIONS, &body);
+        self.audit(cx, AuditLogEvent::IntegrationDelete, Note::of(id, Vec::new()));
+        Outcome::EMPTY
+    }
+}
+
+/// Every table whose partition is the guild.
+const GUILD_TABLES: &[Table] = &[
+    Table::Guilds,
+    Table::Roles,
+    Table::Channels,
+    Table::Members,
+    Table::Emojis,
+    Table::Stickers,
+    Table::Bans,
+    Table::Invites,
+    Table::Webhooks,
+    Table::AuditLog,
+    Table::Threads,
+    Table::GuildMisc,
+    Table::Integrations,
+];
+
+fn value(object: &Object) -> Value {
+    serde_json::to_value(object).unwrap_or_default()
+}
+
+fn apply(info: &mut Object, update: &Update) {
+    if let Some(name) = &update.name {
+        info.name.clone_from(name);
+    }
+    update.icon.clone().apply(&mut info.icon);
+    update.splash.clone().apply(&mut info.splash);
+    update.discovery_splash.clone().apply(&mut info.discovery_splash);
+    update.banner.clone().apply(&mut info.banner);
+    update.description.clone().apply(&mut info.description);
+    update.owner_id.clone().apply_or(&mut info.owner_id, info.owner_id);
+    update.afk_channel_id.clone().apply(&mut info.afk_channel_id);
+    update.afk_timeout.clone().apply_or(&mut info.afk_timeout, 300);
+    update.system_channel_id.clone().apply(&mut info.system_channel_id);
+    update.system_channel_flags.clone().apply_or(&mut info.system_channel_flags, 0);
+    update.rules_channel_id.clone().apply(&mut info.rules_channel_id);
+    update.public_updates_channel_id.clone().apply(&mut info.public_updates_channel_id);
+    update.safety_alerts_channel_id.clone().apply(&mut info.safety_alerts_channel_id);
+    update.verification_level.clone().apply_or(&mut info.verification_level, 0);
+    update.default_message_notifications.clone().apply_or(&mut info.default_message_notifications, 0);
+    update.explicit_content_filter.clone().apply_or(&mut info.explicit_content_filter, 0);
+    update.preferred_locale.clone().apply_or(&mut info.preferred_locale, "en-US".into());
+    update.premium_progress_bar_enabled.clone().apply_or(&mut info.premium_progress_bar_enabled, false);
+    if let Some(wanted) = &update.features {
+        info.features.retain(|feature| !SETTABLE_FEATURES.contains(&feature.as_str()));
+        info.features.extend(wanted.iter().filter(|f| SETTABLE_FEATURES.contains(&f.as_str())).cloned());
+    }
+}
