@@ -42,6 +42,11 @@ impl ClassSet {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// The classes that are in both.
+    pub fn and(&self, other: &Self) -> Self {
+        Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
+    }
+
     /// The classes that are in `self` but not in `other`.
     pub fn minus(&self, other: &Self) -> Self {
         let words = self.0.iter().enumerate();

@@ -98,7 +98,12 @@ impl Guild {
     }
 
     /// The rights of a user in a channel or thread now. `None`: there is no such channel here.
-    pub(crate) fn permissions_in(&self, user: UserId, channel: ChannelId, now_ms: u64) -> Option<Permissions> {
+    pub(crate) fn permissions_in(
+        &self,
+        user: UserId,
+        channel: ChannelId,
+        now_ms: u64,
+    ) -> Option<Permissions> {
         let (place, scope) = self.place(channel)?;
         let Some(member) = self.members.get(&user) else { return Some(Permissions::empty()) };
         let base = self.base_of(&member.roles, user);
@@ -153,8 +158,14 @@ impl Guild {
 
     /// Refuses callers who do not see a channel (50001) or lack one of the rights there (50013), and unknown channels
     /// (10003).
-    pub(crate) fn require_in(&self, cx: &Cx<'_>, channel: ChannelId, wanted: Permissions) -> Result<(), Stop> {
-        let held = self.permissions_in(cx.caller.user, channel, cx.now_ms).ok_or_else(ApiError::unknown_channel)?;
+    pub(crate) fn require_in(
+        &self,
+        cx: &Cx<'_>,
+        channel: ChannelId,
+        wanted: Permissions,
+    ) -> Result<(), Stop> {
+        let held =
+            self.permissions_in(cx.caller.user, channel, cx.now_ms).ok_or_else(ApiError::unknown_channel)?;
         if cx.caller.system || held.contains(wanted | Permissions::VIEW_CHANNEL) {
             return Ok(());
         }
@@ -192,7 +203,8 @@ impl Guild {
     /// Puts an attached user in its class and tells it.
     pub(crate) fn classify(&mut self, user: UserId) -> Option<ClassId> {
         let member = self.members.get(&user)?;
-        let mut roles: Vec<_> = member.roles.iter().copied().filter(|id| self.roles.contains_key(id)).collect();
+        let mut roles: Vec<_> =
+            member.roles.iter().copied().filter(|id| self.roles.contains_key(id)).collect();
         roles.sort_unstable();
         roles.dedup();
         let alone = user == self.info.owner_id || self.has_own_overwrite(user);
@@ -203,7 +215,8 @@ impl Guild {
     }
 
     fn has_own_overwrite(&self, user: UserId) -> bool {
-        let overwrites = self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
+        let overwrites =
+            self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
         overwrites.flatten().any(|o| o.kind == OverwriteKind::Member && o.id == user.cast())
     }
 

@@ -61,6 +61,9 @@ impl Guild {
         cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
         let audience = Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG));
         let body = EntryCreate { guild_id: self.id, entry: &entry };
-        self.publish(cx, Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body));
+        self.publish(
+            cx,
+            Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body),
+        );
     }
 }

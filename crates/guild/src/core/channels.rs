@@ -1,9 +1,11 @@
 //! Channels of a guild and their permission overwrites.
 
+use std::collections::BTreeSet;
+
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite, OverwriteId,
-    OverwriteKind, Patch, Permissions, limits, validate,
+    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite,
+    OverwriteId, OverwriteKind, Patch, Permissions, UserId, limits, validate,
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
 use consort_rpc::{Audience, Event};
@@ -70,7 +72,7 @@ impl Guild {
     fn create_channel(&mut self, cx: &mut Cx<'_>, create: &Create) -> Result<Outcome, Stop> {
         self.require(cx, Permissions::MANAGE_CHANNELS)?;
         if self.channels.len() >= limits::GUILD_CHANNELS_MAX {
-            return Err(ApiError::max_guild_channels().into());
+            return Err(ApiError::max_channels().into());
         }
         if let Some(parent) = create.parent_id {
             self.require_category(parent, None)?;
@@ -109,7 +111,8 @@ impl Guild {
         }
         if kind.is_forum() {
             channel.available_tags = Some(tags(create.available_tags.as_deref().unwrap_or_default(), id));
-            channel.default_reaction_emoji = create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
+            channel.default_reaction_emoji =
+                create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
             channel.default_sort_order = create.default_sort_order;
             channel.default_forum_layout = create.default_forum_layout;
         }
@@ -131,10 +134,11 @@ impl Guild {
         let index = json!({ "guild": self.id });
         cx.put(Table::ChannelIndex, channel.id.get(), Key::empty(), &index);
         let id = channel.id;
-        let own: Vec<_> = channel.permission_overwrites.iter().flatten().copied().collect();
+        let own = targets(&channel);
         self.channels.insert(id, channel.clone());
         self.classes.invalidate();
-        self.reclassify_targets(cx, &own);
+        // Members with an overwrite of their own are a class of one; what else they see is as before.
+        self.move_classes(cx, own);
         self.publish_in(cx, id, "CHANNEL_CREATE", Intents::GUILDS, &channel);
     }
 
@@ -143,15 +147,9 @@ impl Guild {
         cx.put(Table::Channels, self.id.get(), channel.id.get(), channel);
     }
 
-    /// Members with an overwrite of their own are a class of one; those who got or lost one change class.
-    fn reclassify_targets(&mut self, cx: &mut Cx<'_>, overwrites: &[Overwrite]) {
-        for overwrite in overwrites.iter().filter(|o| o.kind == OverwriteKind::Member) {
-            self.reclassify(cx, overwrite.id.cast());
-        }
-    }
-
     fn require_category(&self, id: ChannelId, moving: Option<ChannelId>) -> Result<(), Stop> {
-        let not_category = || ApiError::invalid_field("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
+        let not_category =
+            || ApiError::invalid_field("parent_id", "CHANNEL_PARENT_INVALID_TYPE", "Not a category");
         let parent = self.channels.get(&id).ok_or_else(|| {
             ApiError::invalid_field("parent_id", "CHANNEL_PARENT_INVALID", "Category does not exist")
         })?;
@@ -186,7 +184,9 @@ impl Guild {
             return Ok(());
         }
         let held = match channel {
-            Some(channel) => guild_wide | self.permissions_in(cx.caller.user, channel, cx.now_ms).unwrap_or_default(),
+            Some(channel) => {
+                guild_wide | self.permissions_in(cx.caller.user, channel, cx.now_ms).unwrap_or_default()
+            }
             None => guild_wide,
         };
         let same = wanted == present;
@@ -220,7 +220,9 @@ impl Guild {
             return Outcome::json(&channel);
         }
         self.replace_channel(cx, channel.clone());
-        if old.kind == ChannelType::GuildCategory && channel.permission_overwrites != old.permission_overwrites {
+        if old.kind == ChannelType::GuildCategory
+            && channel.permission_overwrites != old.permission_overwrites
+        {
             self.sync_children(cx, &old, &channel);
         }
         let changes = AuditLogChange::between(&value(&old), &value(&channel), AUDITED);
@@ -232,7 +234,7 @@ impl Guild {
         if let Some(kind) = update.kind.map(|kind| ChannelType::from(u16::from(kind))) {
             let texts = [ChannelType::GuildText, ChannelType::GuildAnnouncement];
             if kind != channel.kind && !(texts.contains(&kind) && texts.contains(&channel.kind)) {
-                return Err(ApiError::invalid_channel_type().into());
+                return Err(ApiError::wrong_channel_type().into());
             }
             channel.kind = kind;
         }
@@ -246,9 +248,13 @@ impl Guild {
         update.rate_limit_per_user.clone().apply_or(&mut channel.rate_limit_per_user, 0);
         update.parent_id.clone().apply(&mut channel.parent_id);
         update.default_auto_archive_duration.clone().apply(&mut channel.default_auto_archive_duration);
-        update.default_thread_rate_limit_per_user.clone().apply(&mut channel.default_thread_rate_limit_per_user);
+        update
+            .default_thread_rate_limit_per_user
+            .clone()
+            .apply(&mut channel.default_thread_rate_limit_per_user);
         if update.permission_overwrites.is_present() {
-            channel.permission_overwrites = Some(update.permission_overwrites.clone().value().unwrap_or_default());
+            channel.permission_overwrites =
+                Some(update.permission_overwrites.clone().value().unwrap_or_default());
         }
         if channel.kind.is_voice() {
             if let Patch::Value(bitrate) = update.bitrate {
@@ -275,22 +281,18 @@ impl Guild {
         Ok(())
     }
 
-    /// Puts a changed channel in its place, tells those who see it before and after, and those who gained or lost it.
+    /// Puts a changed channel in its place and tells those who see it, gained it or lost it.
     fn replace_channel(&mut self, cx: &mut Cx<'_>, channel: Channel) {
         let before = self.seen();
         let id = channel.id;
         self.put_channel(cx, &channel);
-        let old = self.channels.insert(id, channel.clone());
-        let old = old.and_then(|old| old.permission_overwrites).unwrap_or_default();
-        let now = channel.permission_overwrites.clone().unwrap_or_default();
-        // Whoever sees it afterwards is told of the change; those who just gained it get it by announce_views.
-        self.classes.invalidate();
-        self.publish_in(cx, id, "CHANNEL_UPDATE", Intents::GUILDS, &channel);
-        if old != now {
-            self.announce_views(cx, &before);
-            self.reclassify_targets(cx, &old);
-            self.reclassify_targets(cx, &now);
+        let mut own = targets(&channel);
+        if let Some(old) = self.channels.insert(id, channel) {
+            own.extend(targets(&old));
         }
+        self.classes.invalidate();
+        let moved = self.move_classes(cx, own);
+        self.announce_change(cx, &before, &moved, Some(id));
     }
 
     /// Channels whose overwrites equalled their category's follow it.
@@ -310,7 +312,7 @@ impl Guild {
         self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         let old = self.channel(id)?.clone();
         if [self.info.rules_channel_id, self.info.public_updates_channel_id].contains(&Some(id)) {
-            return Err(ApiError::cannot_delete_community_channel().into());
+            return Err(ApiError::channel_required_for_community().into());
         }
         self.remove_channel(cx, &old);
         let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
@@ -336,7 +338,11 @@ impl Guild {
             self.replace_channel(cx, Channel { parent_id: None, ..child });
         }
         let mut changed = false;
-        for slot in [&mut self.info.system_channel_id, &mut self.info.afk_channel_id, &mut self.info.widget_channel_id] {
+        for slot in [
+            &mut self.info.system_channel_id,
+            &mut self.info.afk_channel_id,
+            &mut self.info.widget_channel_id,
+        ] {
             if *slot == Some(id) {
                 *slot = None;
                 changed = true;
@@ -377,7 +383,12 @@ impl Guild {
         Outcome::EMPTY
     }
 
-    fn set_overwrite(&mut self, cx: &mut Cx<'_>, id: ChannelId, overwrite: Overwrite) -> Result<Outcome, Stop> {
+    fn set_overwrite(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        overwrite: Overwrite,
+    ) -> Result<Outcome, Stop> {
         let (old, rest) = self.overwrites_without(cx, id, overwrite.id)?;
         if overwrite.kind == OverwriteKind::Role && !self.roles.contains_key(&overwrite.id.cast()) {
             return Err(ApiError::unknown_role().into());
@@ -399,10 +410,16 @@ impl Guild {
         Outcome::EMPTY
     }
 
-    fn delete_overwrite(&mut self, cx: &mut Cx<'_>, id: ChannelId, target: OverwriteId) -> Result<Outcome, Stop> {
+    fn delete_overwrite(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        target: OverwriteId,
+    ) -> Result<Outcome, Stop> {
         let (old, rest) = self.overwrites_without(cx, id, target)?;
         let present = old.permission_overwrites.as_deref().unwrap_or_default();
-        let gone = present.iter().copied().find(|o| o.id == target).ok_or_else(ApiError::unknown_overwrite)?;
+        let gone =
+            present.iter().copied().find(|o| o.id == target).ok_or_else(ApiError::unknown_overwrite)?;
         self.replace_overwrites(cx, &old, rest);
         self.audit_overwrite(cx, id, AuditLogEvent::ChannelOverwriteDelete, Some(gone), None);
         Outcome::EMPTY
@@ -417,7 +434,8 @@ impl Guild {
     ) -> Result<(Channel, Vec<Overwrite>), Stop> {
         self.require_in(cx, id, Permissions::MANAGE_ROLES)?;
         let channel = self.channel(id)?.clone();
-        let rest = channel.permission_overwrites.iter().flatten().filter(|o| o.id != target).copied().collect();
+        let rest =
+            channel.permission_overwrites.iter().flatten().filter(|o| o.id != target).copied().collect();
         Ok((channel, rest))
     }
 
@@ -447,11 +465,16 @@ impl Guild {
         self.audit(cx, action, note);
     }
 
-    fn set_voice_status(&mut self, cx: &mut Cx<'_>, id: ChannelId, status: Option<&str>) -> Result<Outcome, Stop> {
+    fn set_voice_status(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        status: Option<&str>,
+    ) -> Result<Outcome, Stop> {
         self.require_in(cx, id, Permissions::SET_VOICE_CHANNEL_STATUS)?;
         let mut channel = self.channel(id)?.clone();
         if !channel.kind.is_voice() {
-            return Err(ApiError::invalid_channel_type().into());
+            return Err(ApiError::wrong_channel_type().into());
         }
         channel.status = status.filter(|text| !text.is_empty()).map(str::to_owned);
         self.put_channel(cx, &channel);
@@ -475,11 +498,21 @@ fn is_heading(kind: ChannelType) -> bool {
 /// Text channels are lower-cased with `-` for spaces; others keep their name.
 fn shown_name(kind: ChannelType, name: &str) -> String {
     match kind {
-        ChannelType::GuildText | ChannelType::GuildAnnouncement | ChannelType::GuildForum | ChannelType::GuildMedia => {
-            validate::channel_name(name)
+        ChannelType::GuildText
+        | ChannelType::GuildAnnouncement
+        | ChannelType::GuildForum
+        | ChannelType::GuildMedia => {
+            // The edge has refused names that cannot be normalised.
+            validate::text_channel_name(name).unwrap_or_else(|_| name.to_owned())
         }
         _ => name.to_owned(),
     }
+}
+
+/// Members with an overwrite of their own in a channel.
+fn targets(channel: &Channel) -> BTreeSet<UserId> {
+    let own = channel.permission_overwrites.iter().flatten().filter(|o| o.kind == OverwriteKind::Member);
+    own.map(|overwrite| overwrite.id.cast()).collect()
 }
 
 fn same_overwrites(a: &Channel, b: &Channel) -> bool {

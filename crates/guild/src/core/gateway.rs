@@ -93,7 +93,8 @@ impl Guild {
         };
         let large = self.members.len() > large_threshold;
         let members = self.members_for(user, large, presences);
-        let listed = |id: &UserId| !large || members.iter().any(|m| m.user.as_ref().is_some_and(|u| u.id == *id));
+        let listed =
+            |id: &UserId| !large || members.iter().any(|m| m.user.as_ref().is_some_and(|u| u.id == *id));
         let presences: Vec<_> = match presences {
             true => self.presences.iter().filter(|(id, _)| listed(id)).map(|(_, p)| p.clone()).collect(),
             false => Vec::new(),
@@ -198,7 +199,15 @@ impl Guild {
                 let presences = request.presences.then(|| self.presences_of(&members));
                 let not_found = (!not_found.is_empty()).then_some(not_found.as_slice());
                 let nonce = request.nonce.as_deref();
-                MembersChunk { guild_id: self.id, members, chunk_index, chunk_count, not_found, presences, nonce }
+                MembersChunk {
+                    guild_id: self.id,
+                    members,
+                    chunk_index,
+                    chunk_count,
+                    not_found,
+                    presences,
+                    nonce,
+                }
             })
             .collect();
         Outcome::json(&chunks)
@@ -229,7 +238,8 @@ impl Guild {
             let begins = |name: &str| name.to_lowercase().starts_with(&query);
             let account = member.user.as_ref();
             member.nick.as_deref().is_some_and(begins)
-                || account.is_some_and(|u| begins(&u.username) || u.global_name.as_deref().is_some_and(begins))
+                || account
+                    .is_some_and(|u| begins(&u.username) || u.global_name.as_deref().is_some_and(begins))
         })
     }
 }

@@ -25,7 +25,8 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     .await?;
     rows.each(Table::Emojis, |emoji: Emoji| drop(guild.emojis.insert(emoji.id, emoji))).await?;
     rows.each(Table::Stickers, |sticker: Sticker| drop(guild.stickers.insert(sticker.id, sticker))).await?;
-    rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite))).await?;
+    rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite)))
+        .await?;
     rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
     let mut active = Vec::new();
     rows.each(Table::Threads, |channel: Channel| {

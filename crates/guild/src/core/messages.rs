@@ -11,7 +11,12 @@ use super::Guild;
 pub(crate) struct Talk {}
 
 impl Guild {
-    pub(crate) fn handle_message(&mut self, _cx: &mut Cx<'_>, _channel: ChannelId, _op: &Op) -> Result<Outcome, Stop> {
+    pub(crate) fn handle_message(
+        &mut self,
+        _cx: &mut Cx<'_>,
+        _channel: ChannelId,
+        _op: &Op,
+    ) -> Result<Outcome, Stop> {
         Err(ApiError::not_found_route().into())
     }
 }

@@ -22,8 +22,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Presence, Role, RoleId, Sticker, StickerId, ThreadMember,
-    UserId, VoiceState, Webhook, WebhookId,
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Presence, Role, RoleId, Sticker,
+    StickerId, ThreadMember, UserId, VoiceState, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
 use consort_rpc::relay::SessionKey;

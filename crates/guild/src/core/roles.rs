@@ -2,12 +2,12 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId, UserId,
-    limits,
+    ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId,
+    UserId, limits,
 };
-use consort_rpc::guild::role::{Fields, Op};
-use consort_rpc::Event;
 use consort_rpc::Audience;
+use consort_rpc::Event;
+use consort_rpc::guild::role::{Fields, Op};
 use consort_store::Table;
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -59,7 +59,8 @@ impl Guild {
         for role in self.members.values().flat_map(|member| &member.roles) {
             counts.entry(*role).and_modify(|count| *count += 1);
         }
-        let counts: serde_json::Map<_, _> = counts.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
+        let counts: serde_json::Map<_, _> =
+            counts.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
         Outcome::json(&Value::Object(counts))
     }
 
@@ -73,7 +74,7 @@ impl Guild {
 
     fn create_role(&mut self, cx: &mut Cx<'_>, fields: &Fields) -> Result<Outcome, Stop> {
         self.require(cx, Permissions::MANAGE_ROLES)?;
-        if self.roles.len() >= limits::ROLES_PER_GUILD_MAX {
+        if self.roles.len() >= limits::ROLES_MAX {
             return Err(ApiError::max_roles().into());
         }
         let default = self.role(self.everyone())?.permissions;
@@ -209,7 +210,9 @@ impl Guild {
         let mut changed = Vec::new();
         for (index, (_, id)) in order.into_iter().enumerate() {
             let position = index as i64 + 1;
-            let Some(role) = self.roles.get_mut(&id).filter(|role| role.position != position) else { continue };
+            let Some(role) = self.roles.get_mut(&id).filter(|role| role.position != position) else {
+                continue;
+            };
             role.position = position;
             changed.push(role.clone());
         }

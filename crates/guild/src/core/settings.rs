@@ -5,8 +5,8 @@ use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, ChannelId, ChannelType, Guild as Object, Integration,
-    Intents, Member, Patch, Permissions, Role, Timestamp, UnavailableGuild, User, UserId,
+    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, ChannelId, ChannelType, Guild as Object,
+    Integration, Intents, Member, Patch, Permissions, Role, Timestamp, UnavailableGuild, User, UserId,
 };
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
@@ -104,7 +104,8 @@ impl Guild {
             }
             Op::Integrations => {
                 self.require(cx, Permissions::MANAGE_GUILD)?;
-                let rows: Vec<(Key, Integration)> = cx.scan_rows(Table::Integrations, self.id.get(), Range::all(100))?;
+                let rows: Vec<(Key, Integration)> =
+                    cx.scan_rows(Table::Integrations, self.id.get(), Range::all(100))?;
                 Outcome::json(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
             }
             Op::DeleteIntegration { integration } => self.delete_integration(cx, *integration),
@@ -150,14 +151,20 @@ impl Guild {
     }
 
     fn found_usual_channels(&mut self, cx: &mut Cx<'_>) -> Result<(), Stop> {
-        for (heading, child, kind) in
-            [("Text Channels", "general", ChannelType::GuildText), ("Voice Channels", "General", ChannelType::GuildVoice)]
-        {
-            let category = Create { name: heading.into(), kind: ChannelType::GuildCategory.number() as u8, ..Create::default() };
+        for (heading, child, kind) in [
+            ("Text Channels", "general", ChannelType::GuildText),
+            ("Voice Channels", "General", ChannelType::GuildVoice),
+        ] {
+            let category = Create {
+                name: heading.into(),
+                kind: ChannelType::GuildCategory.number() as u8,
+                ..Create::default()
+            };
             let category = self.new_channel(ChannelId::new(cx.next_id()), &category)?;
             let parent_id = Some(category.id);
             self.insert_channel(cx, category);
-            let channel = Create { name: child.into(), kind: kind.number() as u8, parent_id, ..Create::default() };
+            let channel =
+                Create { name: child.into(), kind: kind.number() as u8, parent_id, ..Create::default() };
             let channel = self.new_channel(ChannelId::new(cx.next_id()), &channel)?;
             self.insert_channel(cx, channel);
         }
@@ -198,12 +205,12 @@ impl Guild {
         self.require(cx, Permissions::MANAGE_GUILD)?;
         if let Patch::Value(owner) = update.owner_id {
             if cx.caller.user != self.info.owner_id {
-                return Err(ApiError::owner_only().into());
+                return Err(ApiError::only_owner().into());
             }
             let next = self.members.get(&owner).and_then(|member| member.user.as_ref());
             let next = next.ok_or_else(ApiError::unknown_member)?;
             if next.bot {
-                return Err(ApiError::bots_cannot_own().into());
+                return Err(ApiError::owner_cannot_be_bot().into());
             }
         }
         self.check_channel_settings(update)?;
@@ -314,7 +321,8 @@ impl Guild {
                 && action.is_none_or(|action| entry.action_type.number() == action)
         };
         let entries: Vec<_> = rows.into_iter().map(|(_, entry)| entry).filter(wanted).take(limit).collect();
-        let named = entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]).flatten();
+        let named =
+            entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]).flatten();
         let named: BTreeSet<UserId> = named.collect();
         let users: Vec<_> = named.iter().filter_map(|id| self.members.get(id)?.user.clone()).collect();
         Outcome::json(&json!({
@@ -361,7 +369,8 @@ impl Guild {
             let channel = self.channels.get(&channel)?;
             let base = self.roles.get(&self.id.cast())?.permissions;
             let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
-            let held = consort_model::permissions::compute_channel(base, self.id, &[], UserId::new(0), overwrites);
+            let held =
+                consort_model::permissions::compute_channel(base, self.id, &[], UserId::new(0), overwrites);
             (channel.kind.is_voice() && held.contains(Permissions::VIEW_CHANNEL)).then_some(channel)
         };
         let channels: Vec<_> = self
@@ -464,7 +473,9 @@ fn apply(info: &mut Object, update: &Update) {
     update.discovery_splash.clone().apply(&mut info.discovery_splash);
     update.banner.clone().apply(&mut info.banner);
     update.description.clone().apply(&mut info.description);
-    update.owner_id.clone().apply_or(&mut info.owner_id, info.owner_id);
+    if let Patch::Value(owner) = update.owner_id {
+        info.owner_id = owner;
+    }
     update.afk_channel_id.clone().apply(&mut info.afk_channel_id);
     update.afk_timeout.clone().apply_or(&mut info.afk_timeout, 300);
     update.system_channel_id.clone().apply(&mut info.system_channel_id);

@@ -8,7 +8,12 @@ use consort_rpc::guild::thread::Op;
 use super::Guild;
 
 impl Guild {
-    pub(crate) fn handle_thread(&mut self, _cx: &mut Cx<'_>, _channel: ChannelId, _op: &Op) -> Result<Outcome, Stop> {
+    pub(crate) fn handle_thread(
+        &mut self,
+        _cx: &mut Cx<'_>,
+        _channel: ChannelId,
+        _op: &Op,
+    ) -> Result<Outcome, Stop> {
         Err(ApiError::not_found_route().into())
     }
 
