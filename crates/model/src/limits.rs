@@ -50,6 +50,8 @@ pub const MESSAGE_STICKERS_MAX: usize = 3;
 pub const BULK_DELETE_MESSAGES: RangeInclusive<usize> = 2..=100;
 /// Milliseconds after which a message is too old to delete in bulk: 14 days.
 pub const BULK_DELETE_AGE_MS_MAX: u64 = 14 * 24 * 3_600_000;
+/// Milliseconds after which a message is old, so that its edits are rationed: 1 hour.
+pub const OLD_MESSAGE_EDIT_MS: u64 = 3_600_000;
 /// Pinned messages of one channel.
 pub const PINS_MAX: usize = 250;
 /// Distinct reactions on one message.
@@ -125,6 +127,8 @@ pub const THREAD_MEMBERS_MAX: usize = 1000;
 pub const THREAD_MEMBER_COUNT_SHOWN_MAX: u32 = 50;
 /// Tags of one forum.
 pub const FORUM_TAGS_MAX: usize = 20;
+/// Pinned posts of one forum.
+pub const FORUM_PINNED_POSTS_MAX: usize = 1;
 /// Characters of a forum tag's name.
 pub const FORUM_TAG_NAME_CHARS: RangeInclusive<usize> = 1..=20;
 /// Tags on one forum post.
@@ -162,6 +166,10 @@ pub const BULK_BAN_USERS_MAX: usize = 200;
 pub const PRUNE_DAYS: RangeInclusive<u32> = 1..=30;
 /// Days of a prune unless given.
 pub const PRUNE_DAYS_DEFAULT: u32 = 7;
+/// Channels that everybody sees, which a guild needs for onboarding.
+pub const ONBOARDING_DEFAULT_CHANNELS_MIN: usize = 7;
+/// Those of [`ONBOARDING_DEFAULT_CHANNELS_MIN`] in which everybody may write.
+pub const ONBOARDING_WRITABLE_CHANNELS_MIN: usize = 5;
 /// Channels on the welcome screen.
 pub const WELCOME_CHANNELS_MAX: usize = 5;
 /// Seconds of inactivity after which a member is moved to the AFK channel.
@@ -301,6 +309,8 @@ pub const USER_COMMANDS_MAX: usize = 15;
 pub const MESSAGE_COMMANDS_MAX: usize = 15;
 /// Entry point commands per application.
 pub const ENTRY_POINT_COMMANDS_MAX: usize = 1;
+/// Commands that one application may make in one guild on one day.
+pub const COMMANDS_CREATED_PER_DAY_MAX: u32 = 200;
 /// Permissions of one command in one guild.
 pub const COMMAND_PERMISSIONS_MAX: usize = 100;
 /// Largest whole number an integer option takes, either side of zero.
@@ -394,5 +404,6 @@ const _: () = assert!(FILE_BYTES_MAX <= REQUEST_BYTES_MAX);
 const _: () = assert!(BODY_BYTES_MAX <= FILE_BYTES_MAX, "a body without files is smaller than a file");
 // Four bytes a character is the most UTF-8 takes.
 const _: () = assert!(4 * (MESSAGE_CONTENT_CHARS_MAX + EMBEDS_CHARS_TOTAL_MAX) < BODY_BYTES_MAX);
+const _: () = assert!(ONBOARDING_WRITABLE_CHANNELS_MIN <= ONBOARDING_DEFAULT_CHANNELS_MIN);
 const _: () = assert!(MENTIONS_MAX >= ALLOWED_MENTION_IDS_MAX);
 const _: () = assert!(INTERACTION_ANSWER_MS < INTERACTION_TOKEN_MS);

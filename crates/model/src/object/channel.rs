@@ -250,7 +250,7 @@ impl Serialize for Channel {
         map.serialize_entry("flags", &self.flags)?;
         entries!(map, self: last_message_id);
         if self.kind.is_private() {
-            entries!(map, self: recipients);
+            map.serialize_entry("recipients", self.recipients.as_deref().unwrap_or_default())?;
             if self.kind == ChannelType::GroupDm {
                 entries!(map, self: name, icon, owner_id);
             }
@@ -258,7 +258,8 @@ impl Serialize for Channel {
             return map.end();
         }
         entries!(map, self if set: guild_id);
-        entries!(map, self: name, parent_id, rate_limit_per_user);
+        map.serialize_entry("name", self.name.as_deref().unwrap_or_default())?;
+        entries!(map, self: parent_id, rate_limit_per_user);
         if self.kind.is_thread() {
             entries!(map, self: owner_id, thread_metadata);
             map.serialize_entry("message_count", &self.message_count.unwrap_or(0))?;

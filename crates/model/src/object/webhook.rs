@@ -20,8 +20,8 @@ pub struct Webhook {
     /// Who made it; left out when it is fetched by its token.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub user: Option<User>,
-    /// Its name.
-    pub name: Option<String>,
+    /// 1 to 80 characters.
+    pub name: String,
     /// Hash of its avatar.
     pub avatar: Option<String>,
     /// The secret, for type 1.

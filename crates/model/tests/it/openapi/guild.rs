@@ -144,7 +144,19 @@ fn guild_channels_conform_by_kind() {
         assert_eq!(has("available_tags"), kind.is_forum(), "{kind:?}");
         assert!(!has("thread_metadata") && !has("recipients") && !has("owner_id"), "{kind:?}");
         assert!(has("permission_overwrites") && has("position") && has("nsfw"), "{kind:?}");
+        let nameless = Channel { guild_id: Some(GUILD), ..Channel::new(CHANNEL, kind) };
+        answers("GuildChannelResponse", &nameless, &[]);
     }
+}
+
+#[test]
+fn media_channels_are_written_as_forums() {
+    // The published file does not know their type, the Channel page does.
+    let keys = |kind| {
+        let value = serde_json::to_value(channel(kind)).unwrap();
+        value.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
+    };
+    assert_eq!(keys(ChannelType::GuildMedia), keys(ChannelType::GuildForum));
 }
 
 #[test]
@@ -173,6 +185,7 @@ fn threads_conform_by_kind() {
 
 #[test]
 fn private_channels_conform() {
+    answers("PrivateChannelResponse", &Channel::new(CHANNEL, ChannelType::Dm), &[]);
     let direct = Channel { recipients: Some(vec![user()]), ..Channel::new(CHANNEL, ChannelType::Dm) };
     conforms("PrivateChannelResponse", &direct, &[]);
     let unnamed = Channel {
@@ -302,7 +315,7 @@ fn webhook(kind: u8) -> Webhook {
         guild_id: Some(GUILD),
         channel_id: Some(CHANNEL),
         user: Some(user()),
-        name: Some("hook".to_owned()),
+        name: "hook".to_owned(),
         avatar: hash(),
         token: None,
         application_id: None,
