@@ -1,0 +1,142 @@
+/** The routes this client uses, one line each. */
+import type { Channel, Emoji, Guild, Id, Invite, Message, Role, User } from '../types';
+import { request, type RequestOptions } from './client';
+
+export { describe, ApiError } from './errors';
+export { setToken, setUnauthorizedHandler } from './client';
+
+const get = <T>(path: string, query?: RequestOptions['query']) => request<T>('GET', path, { query });
+const post = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) => request<T>('POST', path, { body, ...options });
+const patch = <T = void>(path: string, body: unknown, options: RequestOptions = {}) => request<T>('PATCH', path, { body, ...options });
+const put = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) => request<T>('PUT', path, { body, idempotent: true, ...options });
+const del = <T = void>(path: string, options: RequestOptions = {}) => request<T>('DELETE', path, { idempotent: true, ...options });
+
+export interface Session {
+  id_hash: string;
+  approx_last_used_time?: string;
+  client_info?: { os?: string | null; platform?: string | null; location?: string | null };
+}
+
+export const auth = {
+  register: (body: { email: string; username: string; global_name?: string; password: string; date_of_birth?: string; consent: boolean; invite?: string }) =>
+    post<{ token: string; user_id?: Id }>('/auth/register', body),
+  login: (login: string, password: string) => post<{ token: string; user_id: Id }>('/auth/login', { login, password }),
+  logout: () => post('/auth/logout', { provider: null, voip_provider: null }),
+  sessions: () => get<{ user_sessions?: Session[] } | Session[]>('/auth/sessions'),
+  endSessions: (hashes: string[], password: string) => post('/auth/sessions/logout', { session_id_hashes: hashes, password }),
+  instance: () => get<Record<string, unknown>>('/instance'),
+};
+
+export const users = {
+  modifyMe: (body: Record<string, unknown>) => patch<User & { token?: string }>('/users/@me', body),
+  profile: (id: Id, guildId?: Id) => get<{ user: User; user_profile?: { bio?: string }; mutual_guilds?: { id: Id }[] }>(`/users/${id}/profile`, { guild_id: guildId, with_mutual_guilds: true }),
+  get: (id: Id) => get<User>(`/users/${id}`),
+  openDm: (ids: Id[]) => post<Channel & { recipients?: User[] }>('/users/@me/channels', { recipients: ids }),
+  requestFriend: (username: string) => post('/users/@me/relationships', { username, discriminator: null }),
+  setRelationship: (id: Id, type?: number) => put(`/users/@me/relationships/${id}`, type ? { type } : {}),
+  removeRelationship: (id: Id) => del(`/users/@me/relationships/${id}`),
+  leaveGuild: (id: Id) => del(`/users/@me/guilds/${id}`),
+};
+
+export interface AuditEntry {
+  id: Id;
+  target_id: Id | null;
+  user_id: Id | null;
+  action_type: number;
+  reason?: string;
+  changes?: { key: string; old_value?: unknown; new_value?: unknown }[];
+  options?: Record<string, string>;
+}
+
+export const guilds = {
+  create: (name: string, icon?: string | null) => post<Guild>('/guilds', { name, icon: icon ?? null }),
+  modify: (id: Id, body: Record<string, unknown>) => patch<Guild>(`/guilds/${id}`, body),
+  remove: (id: Id) => del(`/guilds/${id}`),
+  createChannel: (id: Id, body: Record<string, unknown>) => post<Channel>(`/guilds/${id}/channels`, body),
+  moveChannels: (id: Id, body: { id: Id; position?: number; parent_id?: Id | null }[]) => patch(`/guilds/${id}/channels`, body),
+  createRole: (id: Id, body: Record<string, unknown>) => post<Role>(`/guilds/${id}/roles`, body),
+  modifyRole: (id: Id, role: Id, body: Record<string, unknown>) => patch<Role>(`/guilds/${id}/roles/${role}`, body),
+  moveRoles: (id: Id, body: { id: Id; position: number }[]) => patch<Role[]>(`/guilds/${id}/roles`, body),
+  deleteRole: (id: Id, role: Id) => del(`/guilds/${id}/roles/${role}`),
+  members: (id: Id, after?: Id) => get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members`, { limit: 1000, after }),
+  searchMembers: (id: Id, query: string) => get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members/search`, { query, limit: 50 }),
+  modifyMember: (id: Id, user: Id, body: Record<string, unknown>, reason?: string) => patch(`/guilds/${id}/members/${user}`, body, { reason }),
+  modifyOwnMember: (id: Id, body: Record<string, unknown>) => patch(`/guilds/${id}/members/@me`, body),
+  addRole: (id: Id, user: Id, role: Id) => put(`/guilds/${id}/members/${user}/roles/${role}`),
+  removeRole: (id: Id, user: Id, role: Id) => del(`/guilds/${id}/members/${user}/roles/${role}`),
+  kick: (id: Id, user: Id, reason?: string) => del(`/guilds/${id}/members/${user}`, { reason }),
+  ban: (id: Id, user: Id, seconds: number, reason?: string) => put(`/guilds/${id}/bans/${user}`, { delete_message_seconds: seconds }, { reason }),
+  unban: (id: Id, user: Id) => del(`/guilds/${id}/bans/${user}`),
+  bans: (id: Id) => get<{ user: User; reason: string | null }[]>(`/guilds/${id}/bans`, { limit: 1000 }),
+  invites: (id: Id) => get<Invite[]>(`/guilds/${id}/invites`),
+  auditLog: (id: Id, before?: Id) => get<{ audit_log_entries: AuditEntry[]; users: User[] }>(`/guilds/${id}/audit-logs`, { limit: 50, before }),
+  createEmoji: (id: Id, name: string, image: string) => post<Emoji>(`/guilds/${id}/emojis`, { name, image, roles: [] }),
+  renameEmoji: (id: Id, emoji: Id, name: string) => patch<Emoji>(`/guilds/${id}/emojis/${emoji}`, { name }),
+  deleteEmoji: (id: Id, emoji: Id) => del(`/guilds/${id}/emojis/${emoji}`),
+};
+
+export const invites = {
+  get: (code: string) => get<Invite>(`/invites/${encodeURIComponent(code)}`, { with_counts: true }),
+  accept: (code: string) => post<Invite & { guild_id?: Id; channel?: { id: Id } }>(`/invites/${encodeURIComponent(code)}`, {}),
+  create: (channel: Id, body: Record<string, unknown>) => post<Invite>(`/channels/${channel}/invites`, body),
+  remove: (code: string) => del(`/invites/${encodeURIComponent(code)}`),
+};
+
+export interface PinPage {
+  items: { pinned_at: string; message: Message }[];
+  has_more: boolean;
+}
+
+export const channels = {
+  get: (id: Id) => get<Channel>(`/channels/${id}`),
+  modify: (id: Id, body: Record<string, unknown>) => patch<Channel>(`/channels/${id}`, body),
+  remove: (id: Id) => del(`/channels/${id}`),
+  setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) => put(`/channels/${id}/permissions/${overwrite}`, body),
+  removeOverwrite: (id: Id, overwrite: Id) => del(`/channels/${id}/permissions/${overwrite}`),
+  messages: (id: Id, query: { before?: Id; after?: Id; around?: Id; limit: number }) => get<Message[]>(`/channels/${id}/messages`, query),
+  send: (id: Id, body: Record<string, unknown>, files: File[], onProgress: (fraction: number) => void) =>
+    request<Message>('POST', `/channels/${id}/messages`, files.length ? { body, files, onProgress } : { body }),
+  edit: (id: Id, message: Id, content: string) => patch<Message>(`/channels/${id}/messages/${message}`, { content }),
+  deleteMessage: (id: Id, message: Id) => del(`/channels/${id}/messages/${message}`),
+  react: (id: Id, message: Id, emoji: string) => put(`/channels/${id}/messages/${message}/reactions/${emoji}/@me`),
+  unreact: (id: Id, message: Id, emoji: string) => del(`/channels/${id}/messages/${message}/reactions/${emoji}/@me`),
+  reactors: (id: Id, message: Id, emoji: string) => get<User[]>(`/channels/${id}/messages/${message}/reactions/${emoji}`, { limit: 25 }),
+  pins: (id: Id, before?: string) => get<PinPage>(`/channels/${id}/messages/pins`, { limit: 50, before }),
+  pin: (id: Id, message: Id) => put(`/channels/${id}/messages/pins/${message}`),
+  unpin: (id: Id, message: Id) => del(`/channels/${id}/messages/pins/${message}`),
+  typing: (id: Id) => post(`/channels/${id}/typing`),
+  ack: (id: Id, message: Id) => post(`/channels/${id}/messages/${message}/ack`, { token: null }),
+  startThread: (id: Id, message: Id, name: string) => post<Channel>(`/channels/${id}/messages/${message}/threads`, { name, auto_archive_duration: 4320 }),
+  createThread: (id: Id, name: string) => post<Channel>(`/channels/${id}/threads`, { name, type: 11, auto_archive_duration: 4320 }),
+  archivedThreads: (id: Id) => get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/archived/public`, { limit: 50 }),
+  joinThread: (id: Id) => put(`/channels/${id}/thread-members/@me`),
+  leaveThread: (id: Id) => del(`/channels/${id}/thread-members/@me`),
+};
+
+export interface Application {
+  id: Id;
+  name: string;
+  icon?: string | null;
+  description?: string;
+  bot?: User;
+  bot_public?: boolean;
+}
+
+export const applications = {
+  list: () => get<Application[]>('/applications'),
+  create: (name: string) => post<Application>('/applications', { name }),
+  remove: (id: Id) => post(`/applications/${id}/delete`, {}),
+  createBot: (id: Id) => post<{ token?: string }>(`/applications/${id}/bot`, {}),
+  resetBotToken: (id: Id) => post<{ token: string }>(`/applications/${id}/bot/reset`, {}),
+  authorizeInfo: (clientId: Id, permissions?: string) =>
+    get<{ application: Application; bot?: User; guilds?: { id: Id; name: string; icon?: string | null; permissions?: string }[] }>('/oauth2/authorize', { client_id: clientId, scope: 'bot', permissions }),
+  authorize: (clientId: Id, guildId: Id, permissions: string) =>
+    request<{ location?: string }>('POST', '/oauth2/authorize', {
+      query: { client_id: clientId, scope: 'bot', permissions },
+      body: { guild_id: guildId, permissions, authorize: true, integration_type: 0 },
+    }),
+};
+
+export const gateway = {
+  url: () => get<{ url: string }>('/gateway'),
+};

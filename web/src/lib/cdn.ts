@@ -1,0 +1,51 @@
+/** Addresses of images (Discord developer docs, "CDN Endpoints"), on the server's own origin. */
+import type { Guild, Id, User } from './types';
+
+const ext = (hash: string) => (hash.startsWith('a_') ? 'gif' : 'png');
+
+export function avatarUrl(user: Pick<User, 'id' | 'avatar'> | undefined, size = 96): string | null {
+  return user?.avatar ? `/cdn/avatars/${user.id}/${user.avatar}.${ext(user.avatar)}?size=${size === 96 ? 128 : size}` : null;
+}
+
+export function iconUrl(guild: Pick<Guild, 'id' | 'icon'>, size = 128): string | null {
+  return guild.icon ? `/cdn/icons/${guild.id}/${guild.icon}.${ext(guild.icon)}?size=${size}` : null;
+}
+
+export function emojiUrl(id: Id, animated = false): string {
+  return `/cdn/emojis/${id}.${animated ? 'gif' : 'png'}`;
+}
+
+/** A steady hue for whoever has no picture. */
+export function hueOf(id: Id): number {
+  let h = 0;
+  for (let i = 0; i < id.length; i++) h = (h * 31 + id.charCodeAt(i)) % 360;
+  return h;
+}
+
+export function initials(name: string): string {
+  const words = name.trim().split(/\s+/);
+  const letters = words.length > 1 ? [words[0]!, words.at(-1)!].map((w) => [...w][0]!) : [...words[0]!].slice(0, 2);
+  return letters.join('').toUpperCase();
+}
+
+/** Reads a file as a data URI, as images are sent inside JSON. */
+export function toDataUri(file: Blob): Promise<string> {
+  return new Promise((resolve, reject) => {
+    const reader = new FileReader();
+    reader.onload = () => resolve(String(reader.result));
+    reader.onerror = () => reject(reader.error);
+    reader.readAsDataURL(file);
+  });
+}
+
+/** Shrinks a picture to a square of at most `size` pixels, so that a photograph can be an icon. */
+export async function squareImage(file: File, size = 256): Promise<string> {
+  if (file.type === 'image/gif') return toDataUri(file);
+  const bitmap = await createImageBitmap(file);
+  const side = Math.min(bitmap.width, bitmap.height);
+  const target = Math.min(size, side);
+  const canvas = new OffscreenCanvas(target, target);
+  canvas.getContext('2d')!.drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, target, target);
+  bitmap.close();
+  return toDataUri(await canvas.convertToBlob({ type: 'image/png' }));
+}

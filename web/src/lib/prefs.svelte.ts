@@ -1,0 +1,71 @@
+/** Choices kept on this device. */
+
+export type Theme = 'system' | 'light' | 'dark';
+export type Density = 'cosy' | 'compact';
+
+interface Stored {
+  theme: Theme;
+  density: Density;
+  membersShown: boolean;
+  collapsed: string[];
+}
+
+const KEY = 'consort:prefs';
+const DEFAULTS: Stored = { theme: 'system', density: 'cosy', membersShown: true, collapsed: [] };
+
+/** Storage may be forbidden or full; the choice then lasts as long as the page. */
+export function readStorage<T>(key: string): T | null {
+  try {
+    return JSON.parse(localStorage.getItem(key) ?? 'null') as T | null;
+  } catch {
+    return null;
+  }
+}
+
+export function writeStorage(key: string, value: unknown): void {
+  try {
+    if (value === null) localStorage.removeItem(key);
+    else localStorage.setItem(key, JSON.stringify(value));
+  } catch {
+    // Nothing to do: see `readStorage`.
+  }
+}
+
+class Prefs {
+  #stored = $state.raw<Stored>({ ...DEFAULTS, ...readStorage<Partial<Stored>>(KEY) });
+
+  get theme() {
+    return this.#stored.theme;
+  }
+  get density() {
+    return this.#stored.density;
+  }
+  get membersShown() {
+    return this.#stored.membersShown;
+  }
+
+  set(change: Partial<Stored>): void {
+    this.#stored = { ...this.#stored, ...change };
+    writeStorage(KEY, this.#stored);
+    this.apply();
+  }
+
+  isCollapsed(categoryId: string): boolean {
+    return this.#stored.collapsed.includes(categoryId);
+  }
+
+  toggleCollapsed(categoryId: string): void {
+    const { collapsed } = this.#stored;
+    this.set({ collapsed: collapsed.includes(categoryId) ? collapsed.filter((c) => c !== categoryId) : [...collapsed, categoryId] });
+  }
+
+  /** Puts the theme on the page. */
+  apply(): void {
+    const root = document.documentElement;
+    if (this.theme === 'system') delete root.dataset.theme;
+    else root.dataset.theme = this.theme;
+    root.dataset.density = this.density;
+  }
+}
+
+export const prefs = new Prefs();

@@ -1,0 +1,163 @@
+/** The signed-in account: its token, its gateway connection, and what happens to dispatches. */
+import { auth, gateway as gatewayApi, setToken, setUnauthorizedHandler } from './api';
+import { clearDrafts, saveDrafts } from './drafts';
+import type { LinkStatus } from './gateway/core';
+import { Op } from './gateway/core';
+import { Gateway } from './gateway/shell';
+import { readStorage, writeStorage } from './prefs.svelte';
+import { router } from './router.svelte';
+import { onDispatch } from './notice';
+import { reduce } from './store/reducers';
+import { expireTyping } from './store/reducers/channel';
+import { store } from './store/store.svelte';
+import type { Id, Status } from './types';
+import { ui } from './ui.svelte';
+
+const TOKEN_KEY = 'consort:token';
+const STATUS_KEY = 'consort:status';
+const RESUMED_SHOWN_MS = 3000;
+
+/**
+ * What this client can take (userdoccers, "Gateway Capabilities"): lazy notes, versioned read states and settings,
+ * passive guild updates.
+ */
+const CAPABILITIES = (1 << 0) | (1 << 2) | (1 << 3) | (1 << 14);
+
+class Session {
+  token = $state<string | null>(readStorage<string>(TOKEN_KEY));
+  link = $state<LinkStatus>('idle');
+  /** How the last reconnection ended, shown for a moment. */
+  restored = $state<'resumed' | 'renewed' | null>(null);
+  status = $state<Status>(readStorage<Status>(STATUS_KEY) ?? 'online');
+  #gateway: Gateway | null = null;
+  #restoredTimer: ReturnType<typeof setTimeout> | undefined;
+  #startTimer: ReturnType<typeof setTimeout> | undefined;
+  #wasOnline = false;
+
+  constructor() {
+    setToken(this.token);
+    setUnauthorizedHandler(() => this.#end('Your session has ended. Please log in again.'));
+    addEventListener('pagehide', saveDrafts);
+    // Logging out in one tab logs out the others.
+    addEventListener('storage', (e) => {
+      if (e.key === TOKEN_KEY && !e.newValue && this.token) this.#end(null);
+    });
+    setInterval(() => expireTyping(store, Date.now()), 1000);
+  }
+
+  /** Takes a token from login or registration. */
+  begin(token: string): void {
+    this.token = token;
+    setToken(token);
+    writeStorage(TOKEN_KEY, token);
+  }
+
+  /** Replaces the token after a change of password. */
+  renew(token: string): void {
+    this.begin(token);
+    this.disconnect();
+    void this.connect();
+  }
+
+  async connect(): Promise<void> {
+    if (this.#gateway || !this.token) return;
+    const token = this.token;
+    const gateway = new Gateway({
+      dispatch: (t, d) => this.#dispatch(t, d),
+      status: (status, resumed) => this.#onStatus(status, resumed),
+      fatal: (code) => this.#end(code === 4004 ? 'Your session has ended. Please log in again.' : `The server closed the connection (${code}).`),
+    });
+    this.#gateway = gateway;
+    this.link = 'connecting';
+    try {
+      const { url } = await gatewayApi.url();
+      if (this.#gateway !== gateway) return;
+      gateway.start(url, {
+        token,
+        capabilities: CAPABILITIES,
+        properties: { os: navigator.platform || 'web', browser: 'Consort Web', device: '' },
+        presence: { status: this.status, since: 0, activities: [], afk: false },
+        compress: false,
+      });
+    } catch {
+      if (this.#gateway !== gateway) return;
+      this.#gateway = null;
+      this.link = 'reconnecting';
+      this.#startTimer = setTimeout(() => void this.connect(), 3000);
+    }
+  }
+
+  disconnect(): void {
+    clearTimeout(this.#startTimer);
+    this.#gateway?.stop();
+    this.#gateway = null;
+    this.#wasOnline = false;
+    this.link = 'idle';
+  }
+
+  retryNow(): void {
+    if (this.#gateway) this.#gateway.retryNow();
+    else void this.connect();
+  }
+
+  async logout(): Promise<void> {
+    // The token is given up here even when the server cannot be told.
+    await auth.logout().catch(() => {});
+    this.#end(null);
+    clearDrafts();
+  }
+
+  setStatus(status: Status): void {
+    this.status = status;
+    writeStorage(STATUS_KEY, status);
+    this.#gateway?.send(Op.presenceUpdate, { status, since: status === 'idle' ? Date.now() : 0, activities: [], afk: status === 'idle' });
+    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status });
+  }
+
+  /** Asks for members whose name begins with `query`; they arrive as GUILD_MEMBERS_CHUNK. */
+  requestMembers(guildId: Id, query: string, limit: number): void {
+    this.#gateway?.send(Op.requestGuildMembers, { guild_id: guildId, query, limit, presences: true });
+  }
+
+  requestMembersById(guildId: Id, ids: Id[]): void {
+    this.#gateway?.send(Op.requestGuildMembers, { guild_id: guildId, user_ids: ids.slice(0, 100), presences: true });
+  }
+
+  /** Says which part of a guild is on screen. */
+  subscribe(guildId: Id, channels: Record<Id, [number, number][]>): void {
+    this.#gateway?.send(Op.guildSubscriptions, { subscriptions: { [guildId]: { typing: true, activities: true, threads: true, channels } } });
+  }
+
+  #dispatch(t: string, d: unknown): void {
+    reduce(store, t, d);
+    onDispatch(t, d);
+  }
+
+  #onStatus(status: LinkStatus, resumed?: boolean): void {
+    this.link = status;
+    clearTimeout(this.#restoredTimer);
+    if (status !== 'online') {
+      this.restored = null;
+      return;
+    }
+    if (this.#wasOnline) {
+      this.restored = resumed ? 'resumed' : 'renewed';
+      this.#restoredTimer = setTimeout(() => (this.restored = null), RESUMED_SHOWN_MS);
+    }
+    this.#wasOnline = true;
+  }
+
+  #end(reason: string | null): void {
+    this.disconnect();
+    this.token = null;
+    setToken(null);
+    writeStorage(TOKEN_KEY, null);
+    store.reset();
+    ui.dialogs = [];
+    ui.profile = null;
+    if (reason) ui.toast(reason, 'error');
+    router.go('/login', true);
+  }
+}
+
+export const session = new Session();

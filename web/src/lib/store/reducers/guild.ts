@@ -1,0 +1,101 @@
+import type { Guild, Role } from '../../types';
+import { RangedList } from '../memberlist.svelte';
+import type { Store } from '../store.svelte';
+import { putChannel } from './channel';
+import type { Payload, Reducer } from './index';
+import { putPresence } from './user';
+
+const FIELDS = ['name', 'icon', 'description', 'owner_id', 'system_channel_id', 'system_channel_flags', 'rules_channel_id', 'default_message_notifications', 'verification_level', 'features'] as const;
+
+/** Takes in a guild as in GUILD_CREATE or READY; its own fields may be flat or under `properties`. */
+export function putGuild(store: Store, raw: Payload): void {
+  if (!store.guildOrder.includes(raw.id)) store.guildOrder = [...store.guildOrder, raw.id];
+  if (raw.unavailable) {
+    const known = store.guilds.get(raw.id);
+    if (known) store.guilds.set(raw.id, { ...known, unavailable: true });
+    return;
+  }
+  const flat = { ...raw.properties, ...raw };
+  const guild: Guild = { id: raw.id, name: '', owner_id: '', roles: raw.roles ?? [], emojis: raw.emojis ?? [], member_count: raw.member_count ?? raw.members?.length ?? 0, joined_at: raw.joined_at };
+  for (const field of FIELDS) if (flat[field] !== undefined) (guild as Payload)[field] = flat[field];
+  store.guilds.set(raw.id, guild);
+  for (const m of raw.members ?? []) store.addMember(raw.id, m);
+  for (const c of [...(raw.channels ?? []), ...(raw.threads ?? [])]) putChannel(store, c, raw.id);
+  for (const p of raw.presences ?? []) putPresence(store, p);
+  for (const v of raw.voice_states ?? []) store.setVoiceState(raw.id, v);
+}
+
+function patchGuild(store: Store, id: string, change: (guild: Guild) => Guild): void {
+  const guild = store.guilds.get(id);
+  if (guild) store.guilds.set(id, change(guild));
+}
+
+function putRole(store: Store, d: Payload): void {
+  const role = d.role as Role;
+  patchGuild(store, d.guild_id, (g) => ({ ...g, roles: [...g.roles.filter((r) => r.id !== role.id), role] }));
+}
+
+function countMember(store: Store, guildId: string, by: number): void {
+  patchGuild(store, guildId, (g) => ({ ...g, member_count: Math.max(0, g.member_count + by) }));
+}
+
+export const guildReducers: Record<string, Reducer> = {
+  GUILD_CREATE: putGuild,
+  GUILD_UPDATE(store, d) {
+    patchGuild(store, d.id, (g) => {
+      const next: Payload = { ...g, roles: d.roles ?? g.roles, emojis: d.emojis ?? g.emojis };
+      for (const field of FIELDS) if (d[field] !== undefined) next[field] = d[field];
+      return next;
+    });
+  },
+  GUILD_DELETE(store, d) {
+    if (d.unavailable) patchGuild(store, d.id, (g) => ({ ...g, unavailable: true }));
+    else store.removeGuild(d.id);
+  },
+  GUILD_ROLE_CREATE: putRole,
+  GUILD_ROLE_UPDATE: putRole,
+  GUILD_ROLE_DELETE(store, d) {
+    patchGuild(store, d.guild_id, (g) => ({ ...g, roles: g.roles.filter((r) => r.id !== d.role_id) }));
+    const members = store.members(d.guild_id);
+    for (const [id, m] of members) if (m.roles.includes(d.role_id)) members.set(id, { ...m, roles: m.roles.filter((r) => r !== d.role_id) });
+  },
+  GUILD_EMOJIS_UPDATE(store, d) {
+    patchGuild(store, d.guild_id, (g) => ({ ...g, emojis: d.emojis ?? [] }));
+  },
+  GUILD_MEMBER_ADD(store, d) {
+    const known = store.member(d.guild_id, d.user?.id);
+    store.addMember(d.guild_id, d);
+    if (!known) countMember(store, d.guild_id, 1);
+  },
+  GUILD_MEMBER_UPDATE(store, d) {
+    store.addMember(d.guild_id, d);
+  },
+  GUILD_MEMBER_REMOVE(store, d) {
+    store.members(d.guild_id).delete(d.user?.id);
+    countMember(store, d.guild_id, -1);
+  },
+  GUILD_MEMBERS_CHUNK(store, d) {
+    for (const m of d.members ?? []) store.addMember(d.guild_id, m);
+    for (const p of d.presences ?? []) putPresence(store, p);
+  },
+  GUILD_MEMBER_LIST_UPDATE(store, d) {
+    let list = store.memberLists.get(d.guild_id);
+    if (!list) store.memberLists.set(d.guild_id, (list = new RangedList()));
+    for (const op of d.ops ?? []) {
+      for (const item of op.items ?? (op.item ? [op.item] : [])) {
+        if (!item.member?.user) continue;
+        store.addMember(d.guild_id, item.member);
+        if (item.member.presence) putPresence(store, { ...item.member.presence, user: item.member.user });
+      }
+    }
+    list.apply(d.ops ?? [], d.groups);
+    if (typeof d.member_count === 'number') list.memberCount = d.member_count;
+    if (typeof d.online_count === 'number') list.onlineCount = d.online_count;
+  },
+  PASSIVE_UPDATE_V2(store, d) {
+    for (const c of d.updated_channels ?? []) if (c.last_message_id) store.lastMessage.set(c.id, c.last_message_id);
+    for (const v of d.updated_voice_states ?? []) store.setVoiceState(d.guild_id, v);
+    for (const userId of d.removed_voice_states ?? []) store.setVoiceState(d.guild_id, { user_id: userId, channel_id: null });
+    for (const m of d.updated_members ?? []) store.addMember(d.guild_id, m);
+  },
+};

@@ -1,0 +1,105 @@
+import { isAfter } from '../../snowflake';
+import { ChannelType, type Emoji, type Id, type Message, type Reaction } from '../../types';
+import type { Store } from '../store.svelte';
+import { stopTyping } from './channel';
+import type { Payload, Reducer } from './index';
+
+/** Fills in what a partial or foreign message may leave out. */
+export function normalizeMessage(raw: Payload): Message {
+  return { ...raw, content: raw.content ?? '', mentions: raw.mentions ?? [], mention_roles: raw.mention_roles ?? [], attachments: raw.attachments ?? [], embeds: raw.embeds ?? [], type: raw.type ?? 0 };
+}
+
+/** Learns the people a message names. */
+export function learnFrom(store: Store, message: Message): void {
+  if (!message.webhook_id) store.addUser(message.author);
+  if (message.guild_id && message.member && !message.webhook_id) store.addMember(message.guild_id, message.member, message.author.id);
+  for (const user of message.mentions) {
+    store.addUser(user);
+    const member = (user as Payload).member;
+    if (message.guild_id && member) store.addMember(message.guild_id, member, user.id);
+  }
+  if (message.referenced_message?.author) store.addUser(message.referenced_message.author);
+}
+
+/** Whether the message calls the own user: by name, by role, or by being in a private channel. */
+export function mentionsMe(store: Store, message: Message): boolean {
+  const me = store.me?.id;
+  if (!me || message.author?.id === me) return false;
+  if (store.relationships.get(message.author?.id)?.type === 2) return false;
+  const channel = store.channels.get(message.channel_id);
+  if (channel && (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm)) return true;
+  if (message.mention_everyone || message.mentions.some((u) => u.id === me)) return true;
+  const roles = store.member(message.guild_id ?? channel?.guild_id, me)?.roles ?? [];
+  return message.mention_roles.some((r) => roles.includes(r));
+}
+
+function countUnread(store: Store, message: Message): void {
+  const state = store.readStates.get(message.channel_id);
+  if (message.author?.id === store.me?.id) {
+    store.readStates.set(message.channel_id, { last_message_id: message.id, mention_count: 0 });
+  } else if (store.watched !== message.channel_id && mentionsMe(store, message)) {
+    store.readStates.set(message.channel_id, { last_message_id: state?.last_message_id ?? '0', mention_count: (state?.mention_count ?? 0) + 1 });
+  }
+}
+
+export const sameEmoji = (a: Emoji, b: Emoji): boolean => (a.id || b.id ? a.id === b.id : a.name === b.name);
+
+/** Reactions after one more or one less; `mine` tells whether it is the own user's. */
+export function withReaction(reactions: Reaction[] | undefined, emoji: Emoji, by: 1 | -1, mine: boolean): Reaction[] {
+  const list = reactions ?? [];
+  const known = list.find((r) => sameEmoji(r.emoji, emoji));
+  if (!known) return by > 0 ? [...list, { emoji, count: 1, me: mine }] : list;
+  // Our own reaction was already counted when it was clicked.
+  if (mine && known.me === by > 0) return list;
+  const next = { ...known, count: known.count + by, me: mine ? by > 0 : known.me };
+  return next.count > 0 ? list.map((r) => (r === known ? next : r)) : list.filter((r) => r !== known);
+}
+
+function react(by: 1 | -1): Reducer {
+  return (store, d) => {
+    const mine = d.user_id === store.me?.id;
+    if (d.member && d.guild_id) store.addMember(d.guild_id, d.member);
+    store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: withReaction(m.reactions, d.emoji, by, mine) }));
+  };
+}
+
+export function noteNewest(store: Store, channelId: Id, messageId: Id): void {
+  if (isAfter(messageId, store.lastMessage.get(channelId))) store.lastMessage.set(channelId, messageId);
+}
+
+export const messageReducers: Record<string, Reducer> = {
+  MESSAGE_CREATE(store, d) {
+    const message = normalizeMessage(d);
+    learnFrom(store, message);
+    stopTyping(store, message.channel_id, message.author.id);
+    noteNewest(store, message.channel_id, message.id);
+    countUnread(store, message);
+    store.knownLog(message.channel_id)?.add(message);
+    const channel = store.channels.get(message.channel_id);
+    if (channel?.message_count !== undefined) store.channels.set(channel.id, { ...channel, message_count: channel.message_count + 1 });
+  },
+  MESSAGE_UPDATE(store, d) {
+    if (d.author) store.addUser(d.author);
+    store.knownLog(d.channel_id)?.update(d.id, (m) => normalizeMessage({ ...m, ...d, reactions: m.reactions, referenced_message: d.referenced_message ?? m.referenced_message }));
+  },
+  MESSAGE_DELETE(store, d) {
+    store.knownLog(d.channel_id)?.remove(new Set([d.id]));
+  },
+  MESSAGE_DELETE_BULK(store, d) {
+    store.knownLog(d.channel_id)?.remove(new Set(d.ids ?? []));
+  },
+  MESSAGE_REACTION_ADD: react(1),
+  MESSAGE_REACTION_REMOVE: react(-1),
+  MESSAGE_REACTION_REMOVE_ALL(store, d) {
+    store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: [] }));
+  },
+  MESSAGE_REACTION_REMOVE_EMOJI(store, d) {
+    store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: m.reactions?.filter((r) => !sameEmoji(r.emoji, d.emoji)) }));
+  },
+  MESSAGE_ACK(store, d) {
+    const known = store.readStates.get(d.channel_id);
+    const manual = d.manual === true;
+    if (!manual && known && !isAfter(d.message_id, known.last_message_id) && known.last_message_id !== d.message_id) return;
+    store.readStates.set(d.channel_id, { last_message_id: d.message_id, mention_count: d.mention_count ?? 0 });
+  },
+};

@@ -1,0 +1,33 @@
+import type { Store } from '../store.svelte';
+import type { Payload, Reducer } from './index';
+
+export function putPresence(store: Store, raw: Payload): void {
+  const id = raw.user?.id ?? raw.user_id;
+  if (!id) return;
+  if (raw.user?.username) store.addUser(raw.user);
+  store.presences.set(id, { status: raw.status ?? 'offline', activities: raw.activities ?? [] });
+}
+
+function putRelationship(store: Store, d: Payload): void {
+  store.addUser(d.user);
+  const id = d.user?.id ?? d.user_id ?? d.id;
+  if (id) store.relationships.set(id, { id, type: d.type });
+}
+
+export const userReducers: Record<string, Reducer> = {
+  USER_UPDATE(store, d) {
+    store.addUser(d);
+    store.me = { ...store.me, ...d };
+  },
+  PRESENCE_UPDATE: putPresence,
+  SESSIONS_REPLACE(store, d) {
+    const list: Payload[] = Array.isArray(d) ? d : [];
+    const own = list.find((s) => s.session_id === 'all') ?? list[0];
+    if (own && store.me) putPresence(store, { user: { id: store.me.id }, status: own.status, activities: own.activities });
+  },
+  RELATIONSHIP_ADD: putRelationship,
+  RELATIONSHIP_UPDATE: putRelationship,
+  RELATIONSHIP_REMOVE(store, d) {
+    store.relationships.delete(d.id ?? d.user?.id);
+  },
+};

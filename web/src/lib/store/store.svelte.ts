@@ -1,0 +1,123 @@
+/** Everything the client knows, in maps whose values are replaced, never changed in place. */
+import { SvelteMap } from 'svelte/reactivity';
+import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
+import { ChannelLog } from './log.svelte';
+import { RangedList } from './memberlist.svelte';
+
+export class Store {
+  me = $state.raw<User | null>(null);
+  /** Whether the first READY has been taken in. */
+  ready = $state(false);
+  /** Counts READYs: what was fetched in an earlier epoch may be stale. */
+  epoch = $state(0);
+  guildOrder = $state.raw<Id[]>([]);
+
+  readonly guilds = new SvelteMap<Id, Guild>();
+  /** Guild channels, threads and private channels. */
+  readonly channels = new SvelteMap<Id, Channel>();
+  /** Newest message of a channel; apart from `channels` because it changes with every message. */
+  readonly lastMessage = new SvelteMap<Id, Id>();
+  readonly users = new SvelteMap<Id, User>();
+  readonly presences = new SvelteMap<Id, Presence>();
+  readonly relationships = new SvelteMap<Id, Relationship>();
+  readonly readStates = new SvelteMap<Id, ReadState>();
+  /** Channel -> user -> unix ms when the sign goes out. */
+  readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
+  /** Guild -> user -> voice state. */
+  readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
+  readonly memberLists = new SvelteMap<Id, RangedList>();
+
+  #members = new Map<Id, SvelteMap<Id, Member>>();
+  #logs = new Map<Id, ChannelLog>();
+  /** Channels the person is looking at the end of; their messages are read as they come. */
+  watched = $state.raw<Id | null>(null);
+
+  members(guildId: Id): SvelteMap<Id, Member> {
+    let map = this.#members.get(guildId);
+    if (!map) this.#members.set(guildId, (map = new SvelteMap()));
+    return map;
+  }
+
+  member(guildId: Id | undefined, userId: Id): Member | undefined {
+    return guildId ? this.members(guildId).get(userId) : undefined;
+  }
+
+  log(channelId: Id): ChannelLog {
+    let log = this.#logs.get(channelId);
+    if (!log) this.#logs.set(channelId, (log = new ChannelLog()));
+    return log;
+  }
+
+  /** The log of a channel if it was opened before. */
+  knownLog(channelId: Id): ChannelLog | undefined {
+    return this.#logs.get(channelId);
+  }
+
+  addUser(user: User | undefined | null): void {
+    if (!user?.id) return;
+    const known = this.users.get(user.id);
+    if (!known) this.users.set(user.id, user);
+    else if (user.username && !sameUser(known, user)) this.users.set(user.id, { ...known, ...user });
+  }
+
+  addMember(guildId: Id, raw: Partial<Member> & { user?: User }, userId = raw.user?.id ?? raw.user_id): void {
+    if (!userId) return;
+    this.addUser(raw.user);
+    const map = this.members(guildId);
+    const { user: _user, ...rest } = raw as Member;
+    const known = map.get(userId);
+    map.set(userId, { ...(known ?? { roles: [] }), ...rest, roles: raw.roles ?? known?.roles ?? [], user_id: userId });
+  }
+
+  setVoiceState(guildId: Id, state: VoiceState): void {
+    const next = new Map(this.voiceStates.get(guildId));
+    if (state.channel_id) next.set(state.user_id, state);
+    else next.delete(state.user_id);
+    this.voiceStates.set(guildId, next);
+  }
+
+  removeChannel(id: Id): void {
+    this.channels.delete(id);
+    this.lastMessage.delete(id);
+    this.readStates.delete(id);
+    this.typing.delete(id);
+    this.#logs.delete(id);
+  }
+
+  removeGuild(id: Id): void {
+    for (const channel of [...this.channels.values()]) if (channel.guild_id === id) this.removeChannel(channel.id);
+    this.guilds.delete(id);
+    this.#members.delete(id);
+    this.voiceStates.delete(id);
+    this.memberLists.delete(id);
+    this.guildOrder = this.guildOrder.filter((g) => g !== id);
+  }
+
+  /** Forgets all but unsent messages, as before a READY. */
+  clear(): void {
+    for (const map of [this.guilds, this.channels, this.lastMessage, this.presences, this.relationships, this.readStates, this.typing, this.voiceStates, this.memberLists]) map.clear();
+    this.#members.clear();
+    for (const [id, log] of this.#logs) {
+      if (log.outbox.length) log.loaded = false;
+      else this.#logs.delete(id);
+    }
+    this.guildOrder = [];
+  }
+
+  /** Forgets everything, as at logout. */
+  reset(): void {
+    this.clear();
+    this.#logs.clear();
+    this.users.clear();
+    this.me = null;
+    this.ready = false;
+    this.epoch = 0;
+    this.watched = null;
+  }
+}
+
+function sameUser(a: User, b: User): boolean {
+  return a.username === b.username && a.global_name === b.global_name && a.avatar === b.avatar && a.bot === b.bot && a.email === (b.email ?? a.email);
+}
+
+export const store = new Store();

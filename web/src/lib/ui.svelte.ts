@@ -1,0 +1,76 @@
+/** What is open on top of the page: dialogs, panels, toasts. One of each kind at a time. */
+import type { Id, Message, User } from './types';
+
+export type Dialog =
+  | { kind: 'create-guild' }
+  | { kind: 'join-guild' }
+  | { kind: 'settings'; tab?: string }
+  | { kind: 'guild-settings'; guildId: Id; tab?: string }
+  | { kind: 'channel-settings'; channelId: Id }
+  | { kind: 'create-channel'; guildId: Id; parentId: Id | null; category?: boolean }
+  | { kind: 'invite'; guildId: Id; channelId: Id }
+  | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; message?: Message; run: () => Promise<unknown> | unknown }
+  | { kind: 'thread'; channelId: Id; message: Message | null }
+  | { kind: 'lightbox'; url: string; alt: string; width?: number | null; height?: number | null; original: string }
+  | { kind: 'switcher' }
+  | { kind: 'reactors'; channelId: Id; messageId: Id; emoji: string; label: string };
+
+export interface Toast {
+  id: number;
+  text: string;
+  tone: 'info' | 'error' | 'good';
+}
+
+export interface ProfileTarget {
+  userId: Id;
+  guildId?: Id;
+  fallback?: User;
+  anchor: DOMRect;
+  from: Element | null;
+}
+
+const TOASTS_MAX = 4;
+const TOAST_MS = 5000;
+
+class Ui {
+  /** Dialogs lie on each other: a confirmation over a settings page. */
+  dialogs = $state.raw<Dialog[]>([]);
+  toasts = $state.raw<Toast[]>([]);
+  profile = $state.raw<ProfileTarget | null>(null);
+  panel = $state<'pins' | 'threads' | null>(null);
+  /** Narrow screens show the lists over the messages. */
+  drawer = $state<'nav' | 'members' | null>(null);
+  /** Spoken by screen readers. */
+  announcement = $state('');
+  #nextToast = 1;
+
+  open(dialog: Dialog): void {
+    this.profile = null;
+    this.dialogs = [...this.dialogs, dialog];
+  }
+
+  close(dialog: Dialog): void {
+    this.dialogs = this.dialogs.filter((d) => d !== dialog);
+  }
+
+  toast(text: string, tone: Toast['tone'] = 'info'): void {
+    const toast = { id: this.#nextToast++, text, tone };
+    this.toasts = [...this.toasts, toast].slice(-TOASTS_MAX);
+    setTimeout(() => this.dismiss(toast.id), tone === 'error' ? TOAST_MS * 1.6 : TOAST_MS);
+  }
+
+  dismiss(id: number): void {
+    this.toasts = this.toasts.filter((t) => t.id !== id);
+  }
+
+  showProfile(event: MouseEvent | KeyboardEvent, userId: Id, guildId?: Id, fallback?: User): void {
+    const from = event.currentTarget as Element;
+    this.profile = { userId, guildId, fallback, anchor: from.getBoundingClientRect(), from };
+  }
+
+  announce(text: string): void {
+    this.announcement = text;
+  }
+}
+
+export const ui = new Ui();
