@@ -1,7 +1,8 @@
 //! Numeric limits of the protocol, named once.
 //!
-//! Values are those of the API documentation (pages named at each group) unless a line says that the choice is
-//! ours. Units are in the names or in the first words of the docstring; lengths of text count Unicode characters.
+//! Values are those of the API documentation (pages named at each group) unless a line says that the choice
+//! is ours. Units are in the names or in the first words of the docstring; lengths of text count Unicode
+//! characters.
 
 use std::ops::RangeInclusive;
 
@@ -58,8 +59,8 @@ pub const PINS_MAX: usize = 250;
 pub const REACTIONS_MAX: usize = 20;
 /// Ids in each list of allowed mentions.
 pub const ALLOWED_MENTION_IDS_MAX: usize = 100;
-/// Mentions of each kind that are read from one text; our own choice: the shortest mention, `<@1>`, would fit 500
-/// times, and a text never pings more than the documented hundred.
+/// Mentions of each kind that are read from one text; our own choice: the shortest mention, `<@1>`, would fit
+/// 500 times, and a text never pings more than the documented hundred.
 pub const MENTIONS_MAX: usize = 100;
 
 // Embeds ("Message", "Embed Limits").
@@ -281,7 +282,8 @@ pub const EVENTS_MAX: usize = 100;
 /// Characters of a stage's topic.
 pub const STAGE_TOPIC_CHARS: RangeInclusive<usize> = 1..=120;
 
-// Interactions, commands, components ("Receiving and Responding", "Application Commands", "Component Reference").
+// Interactions, commands, components ("Receiving and Responding", "Application Commands", "Component
+// Reference").
 
 /// Milliseconds within which an interaction must be answered.
 pub const INTERACTION_ANSWER_MS: u64 = 3000;

@@ -2,7 +2,7 @@
 //! errors by field path.
 //!
 //! Codes and shapes: "Opcodes and Status Codes" and "API Reference" of the API documentation. The list of codes
-//! is in [`codes`].
+//! is [`CATALOGUE`].
 
 mod codes;
 mod form_errors;

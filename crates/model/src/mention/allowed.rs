@@ -52,17 +52,17 @@ impl AllowedMentions {
         Self::default()
     }
 
-    /// Pings users that the text mentions and nobody else: what webhooks and interactions have when they send no
-    /// object.
+    /// Pings users that the text mentions and nobody else: what webhooks and interactions have when they send
+    /// no object.
     pub fn users_only() -> Self {
         Self { parse: ParseKinds { users: true, ..ParseKinds::default() }, ..Self::default() }
     }
 
-    /// Reads the object; to be used as `form.object("allowed_mentions", AllowedMentions::from_form)`. Empty lists
-    /// and nulls count as absent.
+    /// Reads the object; to be used as `form.object("allowed_mentions", AllowedMentions::from_form)`. Empty
+    /// lists and nulls count as absent.
     ///
-    /// Notes an error at `parse.N` for an unknown kind, at `users` and `roles` for too many or wrong ids, and at
-    /// the object itself when a kind is given both in `parse` and as a list.
+    /// Notes an error at `parse.N` for an unknown kind, at `users` and `roles` for too many or wrong ids, and
+    /// at the object itself when a kind is given both in `parse` and as a list.
     pub fn from_form(form: &Form<'_>) -> Option<Self> {
         let parse = parse_kinds(form);
         let users = form.ids("users", ALLOWED_MENTION_IDS_MAX).map(distinct).unwrap_or_default();
@@ -115,8 +115,9 @@ fn distinct<T>(mut ids: Vec<Id<T>>) -> Vec<Id<T>> {
 /// Decides what a text pings.
 ///
 /// With no object all kinds are allowed and a reply pings its target. A role needs to be mentionable, or the
-/// author `can_mention_everyone`; so do `@everyone` and `@here`. Ids are not looked up: the caller drops users and roles
-/// that it does not know from `mentions` before. `replied_to` is the author of the message replied to.
+/// author `can_mention_everyone`; so do `@everyone` and `@here`. Ids are not looked up: the caller drops
+/// users and roles that it does not know from `mentions` before. `replied_to` is the author of the message
+/// replied to.
 pub fn resolve(
     mentions: &Mentions,
     allowed: Option<&AllowedMentions>,

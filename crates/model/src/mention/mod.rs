@@ -1,7 +1,7 @@
 //! Mentions in text, and who is pinged by them.
 //!
 //! Syntax and rules: "API Reference" (message formatting) and "Message" (allowed mentions) of the API
-//! documentation. [`parse`] reads a text, [`AllowedMentions::resolve`] decides.
+//! documentation. [`parse`] reads a text, [`resolve`] decides who is pinged.
 
 mod allowed;
 mod scan;

@@ -47,8 +47,8 @@ pub(super) fn tokens<'a>(text: &'a str, mut found: impl FnMut(Token<'a>)) {
     }
 }
 
-/// Finds the ends of code spans. A run of backticks that has no closing run of equal length is plain text; that
-/// is remembered per length, so that a text of many unclosed runs is not searched over and over.
+/// Finds the ends of code spans. A run of backticks that has no closing run of equal length is plain text;
+/// that is remembered per length, so that a text of many unclosed runs is not searched over and over.
 #[derive(Default)]
 struct Fences {
     /// Bit n: no run of n + 1 backticks is ahead.

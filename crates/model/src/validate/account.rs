@@ -41,9 +41,9 @@ pub fn password(text: &str) -> Checked {
     sized(text.to_owned(), PASSWORD_CHARS)
 }
 
-/// Checks the shape of an address: one local part and a domain with a dot. Whether it exists only a mail can tell.
-/// Returned in lower case, so that one mailbox has one account (our choice: RFC 5321 leaves the local part's
-/// case to the receiving host).
+/// Checks the shape of an address: one local part and a domain with a dot. Whether it exists only a mail can
+/// tell. Returned in lower case, so that one mailbox has one account (our choice: RFC 5321 leaves the local
+/// part's case to the receiving host).
 pub fn email(text: &str) -> Checked {
     let address = text.trim().to_lowercase();
     let ill_formed = || wrong("EMAIL_TYPE_INVALID_EMAIL", "Not a well formed email address.");

@@ -5,8 +5,8 @@ use serde::{Deserialize, Serialize};
 use crate::error::ApiError;
 use crate::id::EmojiId;
 
-/// Longest Unicode emoji in characters: the longest in use joins four people with skin tones, 10; flags of regions
-/// spell their code in tags, 7 or more.
+/// Longest Unicode emoji in characters: the longest in use joins four people with skin tones, 10; flags of
+/// regions spell their code in tags, 7 or more.
 const UNICODE_EMOJI_CHARS_MAX: usize = 32;
 /// Longest text that names a reaction, in bytes.
 const REACTION_BYTES_MAX: usize = 256;
@@ -33,8 +33,8 @@ pub enum ReactionEmoji {
 }
 
 impl ReactionEmoji {
-    /// Returns the text that is equal for the same emoji and different for others: decimal id, or the characters
-    /// without U+FE0F.
+    /// Returns the text that is equal for the same emoji and different for others: decimal id, or the
+    /// characters without U+FE0F.
     pub fn key(&self) -> String {
         match self {
             Self::Unicode(text) => unicode_key(text),
@@ -61,8 +61,8 @@ pub fn unicode_key(text: &str) -> String {
     without_selectors(text).collect()
 }
 
-/// Reads a reaction from a path segment, percent-decoded: `name:id`, `a:name:id`, both also within `<>` and with a
-/// leading colon, or the characters of a Unicode emoji.
+/// Reads a reaction from a path segment, percent-decoded: `name:id`, `a:name:id`, both also within `<>` and
+/// with a leading colon, or the characters of a Unicode emoji.
 ///
 /// # Errors
 /// 10014 for everything else.
@@ -91,9 +91,9 @@ fn custom(text: &str) -> Option<ReactionEmoji> {
     Some(ReactionEmoji::Custom { id, name, animated })
 }
 
-/// Tells whether a text is exactly one Unicode emoji, with or without its U+FE0F. Grammar: UTS #51 revision 25,
-/// "ED-17 emoji sequence"; besides, single regional indicators are taken, as upstream does. Joined sequences are
-/// not looked up in a list, so that those of later versions pass.
+/// Tells whether a text is exactly one Unicode emoji, with or without its U+FE0F. Grammar: UTS #51 revision
+/// 25, "ED-17 emoji sequence"; besides, single regional indicators are taken, as upstream does. Joined
+/// sequences are not looked up in a list, so that those of later versions pass.
 pub fn is_unicode_emoji(text: &str) -> bool {
     if text.is_empty() || text.chars().count() > UNICODE_EMOJI_CHARS_MAX {
         return false;
@@ -145,9 +145,9 @@ fn is_emoji(c: char) -> bool {
     after > 0 && code <= EMOJI_RANGES[after - 1].1
 }
 
-/// Characters with the property Emoji, first and last of each run: emoji-data.txt of Unicode 14, without keycap
-/// bases and regional indicators, with U+1F6D8, U+1F6DC and all of the block U+1FA70..U+1FAFF, from which versions
-/// 15 to 17 took theirs.
+/// Characters with the property Emoji, first and last of each run: emoji-data.txt of Unicode 14, without
+/// keycap bases and regional indicators, with U+1F6D8, U+1F6DC and all of the block U+1FA70..U+1FAFF, from
+/// which versions 15 to 17 took theirs.
 #[rustfmt::skip]
 const EMOJI_RANGES: &[(u32, u32)] = &[
     (0xA9, 0xA9), (0xAE, 0xAE), (0x203C, 0x203C), (0x2049, 0x2049), (0x2122, 0x2122),

@@ -1,6 +1,7 @@
 //! Rules of form for names, addresses, passwords, files and emojis.
 //!
-//! A rule takes text and gives the text to keep, or the leaf of a form error; [`read`] applies one to a field.
+//! A rule takes text and gives the text to keep, or the leaf of a form error; [`read`] applies one to a
+//! field.
 
 mod account;
 mod emoji;
@@ -19,8 +20,8 @@ pub use name::{FileName, channel_name, clean_file_name, emoji_name, text_channel
 /// Outcome of a rule: what to keep, or what is wrong.
 pub type Checked = Result<String, FieldError>;
 
-/// Applies a rule to an optional field of a form. Absent and null give `None`, and so does a wrong value, which is
-/// noted.
+/// Applies a rule to an optional field of a form. Absent and null give `None`, and so does a wrong value,
+/// which is noted.
 pub fn read(form: &Form<'_>, field: &str, rule: impl FnOnce(&str) -> Checked) -> Option<String> {
     let text = form.str(field, 0..=usize::MAX)?;
     match rule(&text) {
@@ -46,8 +47,8 @@ fn sized(text: String, length: RangeInclusive<usize>) -> Checked {
     Err(wrong("BASE_TYPE_BAD_LENGTH", message))
 }
 
-/// Tells whether a character shows nothing, or changes how what stands around it is shown, so that two names could
-/// look alike: controls, zero-width characters, direction marks. U+200D stays, it joins emojis.
+/// Tells whether a character shows nothing, or changes how what stands around it is shown, so that two names
+/// could look alike: controls, zero-width characters, direction marks. U+200D stays, it joins emojis.
 fn is_invisible(c: char) -> bool {
     c.is_control()
         || matches!(c, '\u{ad}' | '\u{34f}' | '\u{61c}' | '\u{115f}' | '\u{1160}' | '\u{180e}' | '\u{200b}'

@@ -14,8 +14,8 @@ pub fn text_channel_name(text: &str) -> Checked {
     sized(tidy(text).to_lowercase().replace(' ', "-"), CHANNEL_NAME_CHARS)
 }
 
-/// Checks a webhook's name: 1-80 characters that contain none of `forbidden` (lower case), which is "clyde" and
-/// "discord" upstream and a setting here.
+/// Checks a webhook's name: 1-80 characters that contain none of `forbidden` (lower case), which is "clyde"
+/// and "discord" upstream and a setting here.
 pub fn webhook_name(text: &str, forbidden: &[&str]) -> Checked {
     let name = sized(tidy(text), WEBHOOK_NAME_CHARS)?;
     let lower = name.to_lowercase();
@@ -45,8 +45,8 @@ pub struct FileName {
     pub spoiler: bool,
 }
 
-/// Cleans the name of an uploaded file: spaces become `_`, everything else outside `[A-Za-z0-9_.-]` goes, as do
-/// directories and leading dots. Too long a name loses the end of its stem and keeps its extension.
+/// Cleans the name of an uploaded file: spaces become `_`, everything else outside `[A-Za-z0-9_.-]` goes, as
+/// do directories and leading dots. Too long a name loses the end of its stem and keeps its extension.
 pub fn clean_file_name(original: &str) -> FileName {
     let base = original.rsplit(['/', '\\']).next().unwrap_or_default().trim();
     let cleaned = base

@@ -1,8 +1,8 @@
 //! Validator for the part of JSON Schema that the published OpenAPI file uses.
 //!
-//! Two liberties, both because unions of that file overlap: `oneOf` wants one match or more, and a union of objects is not
-//! told apart by a discriminator. Keywords that only say what a request may hold (lengths, counts) are checked too, since
-//! answers obey them as well.
+//! Two liberties, both because unions of that file overlap: `oneOf` wants one match or more, and a union of
+//! objects is not told apart by a discriminator. Keywords that only say what a request may hold (lengths,
+//! counts) are checked too, since answers obey them as well.
 
 use std::sync::OnceLock;
 
@@ -24,15 +24,16 @@ pub fn published() -> &'static Schemas {
 }
 
 impl Schemas {
-    /// Returns what is wrong with `value` under the schema of a name, each with its path; empty when it is valid.
+    /// Returns what is wrong with `value` under the schema of a name, each with its path; empty when it is
+    /// valid.
     pub fn problems(&self, name: &str, value: &Value) -> Vec<String> {
         let mut problems = Vec::new();
         self.check(self.named(name), value, "$", &mut problems, 0);
         problems
     }
 
-    /// Returns the paths of keys that no branch of the schema knows. They break nobody; the list keeps misspelt ones from
-    /// going unnoticed.
+    /// Returns the paths of keys that no branch of the schema knows. They break nobody; the list keeps
+    /// misspelt ones from going unnoticed.
     pub fn undocumented(&self, name: &str, value: &Value) -> Vec<String> {
         let mut paths = Vec::new();
         self.find_undocumented(&[self.named(name)], value, "", &mut paths, 0);

@@ -1,7 +1,8 @@
-//! Every object serializes into a valid instance of its published response schema, bare and with everything set.
+//! Every object serializes into a valid instance of its published response schema, bare and with everything
+//! set.
 //!
-//! `tests/data/openapi.json` is the vendor's own description of the HTTP API (MIT licence beside it). Keys beyond it are
-//! listed here with the reason for having them.
+//! `tests/data/openapi.json` is the vendor's own description of the HTTP API (MIT licence beside it). Keys
+//! beyond it are listed here with the reason for having them.
 
 mod guild;
 mod message;
@@ -14,8 +15,8 @@ use serde_json::Value;
 
 use crate::schema::published;
 
-/// Checks an object against a schema, lists what it has beyond it, and reads it back: what was read is written the
-/// same. The objects themselves may differ where a kind of channel has defaults or lacks a field.
+/// Checks an object against a schema, lists what it has beyond it, and reads it back: what was read is
+/// written the same. The objects themselves may differ where a kind of channel has defaults or lacks a field.
 #[track_caller]
 fn conforms<T: Serialize + DeserializeOwned>(schema: &str, object: &T, beyond: &[&str]) -> Value {
     let value = answers(schema, object, beyond);
