@@ -1,0 +1,50 @@
+//! The poll of a new message (Poll page, "Poll Create Request Object").
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use crate::Form;
+use crate::limits::{POLL_ANSWER_CHARS, POLL_ANSWERS, POLL_HOURS, POLL_HOURS_DEFAULT, POLL_QUESTION_CHARS};
+
+/// A poll to be opened.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct NewPoll {
+    /// Question, 1 to 300 characters.
+    pub question: String,
+    /// Answers, 1 to 10: text of 1 to 55 characters, and an emoji as it is shown.
+    pub answers: Vec<(String, Option<Value>)>,
+    /// Hours it is open, 1 to 768.
+    pub duration_hours: u32,
+    /// Whether a user may choose several.
+    pub allow_multiselect: bool,
+}
+
+impl NewPoll {
+    /// Reads the object; errors are noted in the form.
+    pub(super) fn read(form: &Form<'_>) -> Option<Self> {
+        let question =
+            form.object("question", |form| form.required("text", form.text("text", POLL_QUESTION_CHARS)));
+        let question = form.required("question", question);
+        let answers = form.array("answers", *POLL_ANSWERS.end(), |form| {
+            let media = form.object("poll_media", |form| {
+                let text = form.required("text", form.text("text", POLL_ANSWER_CHARS));
+                Some((text?, form.object("emoji", emoji)))
+            });
+            form.required("poll_media", media)
+        });
+        let answers = form.required("answers", answers);
+        if answers.as_ref().is_some_and(Vec::is_empty) {
+            form.bad_length("answers", 1, *POLL_ANSWERS.end());
+        }
+        let duration_hours = form.int("duration", POLL_HOURS).unwrap_or(POLL_HOURS_DEFAULT);
+        form.choice_u8("layout_type", &[1]);
+        let allow_multiselect = form.bool("allow_multiselect").unwrap_or(false);
+        Some(Self { question: question?, answers: answers?, duration_hours, allow_multiselect })
+    }
+}
+
+fn emoji(form: &Form<'_>) -> Option<Value> {
+    let id = form.id::<crate::marker::Emoji>("id");
+    let name = form.str("name", 0..=64);
+    Some(serde_json::json!({ "id": id, "name": name }))
+}
