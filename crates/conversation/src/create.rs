@@ -1,0 +1,311 @@
+//! Create Message: rights, slowmode, replies, forwards, mentions; then the message is posted.
+
+use consort_actor::{Cx, Stop};
+use consort_model::request::message::{
+    CreateMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, FLAG_SUPPRESS_NOTIFICATIONS, FLAG_VOICE_MESSAGE,
+    Reference,
+};
+use consort_model::{
+    ApiError, ChannelId, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Permissions,
+    SnapshotMessage, StickerItem, UserId,
+};
+use consort_rpc::message::{Create, Speaker};
+
+use crate::access::{require, text_channel};
+use crate::history::shown_reference;
+use crate::mentions::{self, Pings};
+use crate::post::{Draft, blank, post, reference};
+use crate::{Host, polls, stored};
+
+/// What a new message refers to, as it was read.
+#[derive(Default)]
+struct Referred {
+    reference: Option<MessageReference>,
+    /// The message answered; `Some(None)` when it is gone.
+    answered: Option<Option<Box<Message>>>,
+    snapshot: Option<MessageSnapshot>,
+}
+
+/// Posts a message.
+///
+/// # Errors
+/// The documented refusals, or rows to be loaded.
+pub fn create<H: Host>(
+    host: &mut H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    create: &Create,
+) -> Result<Message, Stop> {
+    let held = require(host, cx, channel, Permissions::SEND_MESSAGES)?;
+    text_channel(host, channel)?;
+    host.may_write(cx, channel, held)?;
+    let speaker = speaker(cx, create);
+    let author = speaker.map_or(cx.caller.user, |speaker| speaker.author.id);
+    if let Some(earlier) = earlier(host, cx, channel, author, &create.body)? {
+        return Ok(earlier);
+    }
+    let wait_ms = if speaker.is_some() { 0 } else { slowmode(host, cx, channel, held) };
+    if wait_ms > 0 {
+        return Err(ApiError::slowmode(wait_ms as f64 / 1000.0).into());
+    }
+    let draft = compose(host, cx, channel, held, create)?;
+    remember(host, cx, &draft.message, &create.body, held);
+    Ok(post(host, cx, draft))
+}
+
+/// Makes the message of a request, of a caller who may write in the channel and holds `held` there. Nothing is written yet:
+/// [`post`] does.
+///
+/// # Errors
+/// The documented refusals, or rows to be loaded.
+pub fn compose<H: Host>(
+    host: &H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    held: Permissions,
+    create: &Create,
+) -> Result<Draft, Stop> {
+    let body = &create.body;
+    let speaker = speaker(cx, create);
+    let author = match speaker {
+        Some(speaker) => speaker.author.clone(),
+        None => host.user(cx.caller.user).ok_or_else(ApiError::missing_access)?,
+    };
+    if speaker.is_none() {
+        rights(body, create, held)?;
+    }
+    refuse_empty(body, create)?;
+    let stickers = stickers(host, &body.sticker_ids)?;
+    let referred = refer(host, cx, channel, held, create)?;
+    let may_mention_all = match speaker {
+        Some(speaker) => speaker.may_mention_all,
+        None => held.contains(Permissions::MENTION_EVERYONE),
+    };
+    let text = mentions::text(&body.content, &body.components);
+    let pings =
+        Pings { allowed: body.allowed_mentions.as_ref(), may_mention_all, application: speaker.is_some() };
+    let answered = referred.answered.as_ref().and_then(Option::as_deref);
+    let mentioned = mentions::resolve(host, &text, pings, answered.map(|message| &message.author));
+
+    let mut message = blank(cx, channel, author, MessageType::Default);
+    message.content.clone_from(&body.content);
+    message.tts = body.tts;
+    message.embeds.clone_from(&body.embeds);
+    message.components.clone_from(&body.components);
+    message.attachments.clone_from(&create.attachments);
+    message.sticker_items = stickers;
+    message.mentions = mentioned.users;
+    message.mention_roles = mentioned.roles;
+    message.mention_everyone = mentioned.everyone;
+    message.flags = flags(body, &referred);
+    message.nonce.clone_from(&body.nonce);
+    message.poll = body.poll.as_ref().map(|poll| polls::open(cx.now_ms, poll).to_value());
+    message.message_reference = referred.reference;
+    message.message_snapshots.extend(referred.snapshot);
+    if referred.answered.is_some() {
+        message.kind = MessageType::Reply;
+    }
+    message.referenced_message = referred.answered;
+    if let Some(speaker) = speaker {
+        speak(&mut message, speaker);
+    }
+    Ok(Draft { message, silent: false })
+}
+
+/// The author in place of the caller; only the system may name one.
+fn speaker<'a>(cx: &Cx<'_>, create: &'a Create) -> Option<&'a Speaker> {
+    create.speaker.as_deref().filter(|_| cx.caller.system)
+}
+
+fn speak(message: &mut Message, speaker: &Speaker) {
+    message.webhook_id = speaker.webhook;
+    message.application_id = speaker.application;
+    if let Some(kind) = speaker.kind {
+        message.kind = kind;
+    }
+    if let Some((metadata, interaction)) = &speaker.interaction {
+        message.interaction_metadata = Some(metadata.clone());
+        message.interaction = Some(interaction.clone());
+    }
+}
+
+/// With `enforce_nonce`: the message that was posted with the same nonce lately.
+fn earlier<H: Host>(
+    host: &mut H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    author: UserId,
+    body: &CreateMessage,
+) -> Result<Option<Message>, Stop> {
+    if !body.enforce_nonce {
+        return Ok(None);
+    }
+    let Some(nonce) = body.nonce_text() else { return Ok(None) };
+    let Some(id) = host.talk().posted_with(cx.now_ms, channel, author, &nonce) else { return Ok(None) };
+    // It may have been deleted since: then this is a new message.
+    let row: Option<Message> = cx.row(consort_store::Table::Messages, channel.get(), id.get())?;
+    Ok(row.map(|message| Message { nonce: body.nonce.clone(), ..message }))
+}
+
+/// Milliseconds the caller must wait. Bots and holders of BYPASS_SLOWMODE never do (Channel page, `rate_limit_per_user`).
+fn slowmode<H: Host>(host: &mut H, cx: &Cx<'_>, channel: ChannelId, held: Permissions) -> u64 {
+    if cx.caller.bot || cx.caller.system || held.contains(Permissions::BYPASS_SLOWMODE) {
+        return 0;
+    }
+    let seconds = host.channel(channel).map_or(0, |channel| channel.rate_limit_per_user);
+    if seconds == 0 {
+        return 0;
+    }
+    host.talk().slowmode_ms(cx.now_ms, channel, cx.caller.user, u64::from(seconds))
+}
+
+fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage, held: Permissions) {
+    let (now, channel, author) = (cx.now_ms, message.channel_id, message.author.id);
+    if let Some(nonce) = body.nonce_text().filter(|_| body.enforce_nonce) {
+        host.talk().note_nonce(now, message.id, (channel, author, nonce));
+    }
+    let slow = host.channel(channel).is_some_and(|channel| channel.rate_limit_per_user > 0);
+    if slow && !held.contains(Permissions::BYPASS_SLOWMODE) && !cx.caller.system {
+        host.talk().note_write(now, channel, author);
+    }
+}
+
+/// Rights that single parts of a message need.
+fn rights(body: &CreateMessage, create: &Create, held: Permissions) -> Result<(), Stop> {
+    let voice = body.flags & FLAG_VOICE_MESSAGE != 0;
+    let needs = [
+        (body.tts, Permissions::SEND_TTS_MESSAGES),
+        (!body.embeds.is_empty(), Permissions::EMBED_LINKS),
+        (!create.attachments.is_empty(), Permissions::ATTACH_FILES),
+        (body.poll.is_some(), Permissions::SEND_POLLS),
+    ];
+    if needs.iter().any(|(used, right)| *used && !held.contains(*right)) {
+        return Err(ApiError::missing_permissions().into());
+    }
+    if voice && !held.contains(Permissions::SEND_VOICE_MESSAGES) {
+        return Err(ApiError::cannot_send_voice_messages().into());
+    }
+    Ok(())
+}
+
+fn refuse_empty(body: &CreateMessage, create: &Create) -> Result<(), Stop> {
+    let forward = body.message_reference.as_ref().is_some_and(|reference| reference.forward);
+    if body.is_empty() && create.attachments.is_empty() && !forward {
+        return Err(ApiError::cannot_send_empty_message().into());
+    }
+    if body.flags & FLAG_VOICE_MESSAGE == 0 {
+        return Ok(());
+    }
+    if !body.is_empty() {
+        return Err(ApiError::voice_message_extra_content().into());
+    }
+    match create.attachments.as_slice() {
+        [audio] if audio.waveform.is_some() && audio.duration_secs.is_some() => Ok(()),
+        [_] => Err(ApiError::voice_message_metadata().into()),
+        _ => Err(ApiError::voice_message_one_attachment().into()),
+    }
+}
+
+fn stickers<H: Host>(host: &H, ids: &[consort_model::StickerId]) -> Result<Vec<StickerItem>, Stop> {
+    let item = |id: &consort_model::StickerId| {
+        let sticker = host.sticker(*id).ok_or_else(ApiError::invalid_sticker)?;
+        Ok(StickerItem { id: sticker.id, name: sticker.name.clone(), format_type: sticker.format_type })
+    };
+    ids.iter().map(item).collect()
+}
+
+/// Reads the message that is answered, or takes the snapshot of the one that is forwarded.
+fn refer<H: Host>(
+    host: &H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    held: Permissions,
+    create: &Create,
+) -> Result<Referred, Stop> {
+    let Some(wanted) = &create.body.message_reference else { return Ok(Referred::default()) };
+    if wanted.forward {
+        return Ok(forward(wanted, create)?);
+    }
+    if !held.contains(Permissions::READ_MESSAGE_HISTORY) {
+        return Err(ApiError::cannot_reply_without_history().into());
+    }
+    let unknown = || {
+        let message = "Unknown message";
+        ApiError::invalid_field("message_reference", "REPLIES_UNKNOWN_MESSAGE", message)
+    };
+    if wanted.channel.is_some_and(|other| other != channel) {
+        return Err(unknown().into());
+    }
+    let mut answered = match stored(cx, channel, wanted.message) {
+        Ok(message) => message,
+        Err(Stop::Error(error)) if error.code == ApiError::unknown_message().code => {
+            // Without a message to answer this is an ordinary one.
+            return if wanted.fail_if_not_exists { Err(unknown().into()) } else { Ok(Referred::default()) };
+        }
+        Err(stop) => return Err(stop),
+    };
+    if !answered.kind.is_written() {
+        let message = "Cannot reply to a system message";
+        return Err(ApiError::invalid_field(
+            "message_reference",
+            "REPLIES_CANNOT_REPLY_TO_SYSTEM_MESSAGE",
+            message,
+        )
+        .into());
+    }
+    // One level only: what the answered message itself answers is not shown.
+    if shown_reference(&answered).is_some() {
+        answered.referenced_message = None;
+    }
+    let reference = reference(host, channel, answered.id);
+    Ok(Referred { reference: Some(reference), answered: Some(Some(Box::new(answered))), snapshot: None })
+}
+
+fn forward(wanted: &Reference, create: &Create) -> Result<Referred, ApiError> {
+    let source = create.forwarded.as_deref().ok_or_else(ApiError::cannot_forward)?;
+    if !source.kind.is_written() || source.poll.is_some() || source.id != wanted.message {
+        let message = "This message cannot be forwarded";
+        return Err(ApiError::invalid_field(
+            "message_reference",
+            "MESSAGE_REFERENCE_NOT_FORWARDABLE",
+            message,
+        ));
+    }
+    if !create.body.is_empty() || !create.attachments.is_empty() {
+        let message = "Forwarded messages cannot have additional content";
+        return Err(ApiError::invalid_field("message_reference", "FORWARD_CANNOT_HAVE_CONTENT", message));
+    }
+    // A forward of a forward shows the first message again.
+    let snapshot = source.message_snapshots.first().cloned().unwrap_or_else(|| snapshot(source));
+    let reference = MessageReference {
+        kind: 1,
+        message_id: Some(source.id),
+        channel_id: source.channel_id,
+        guild_id: wanted.guild.or(source.guild_id),
+    };
+    Ok(Referred { reference: Some(reference), answered: None, snapshot: Some(snapshot) })
+}
+
+fn snapshot(source: &Message) -> MessageSnapshot {
+    let message = SnapshotMessage {
+        kind: source.kind,
+        content: source.content.clone(),
+        embeds: source.embeds.clone(),
+        attachments: source.attachments.clone(),
+        timestamp: source.timestamp,
+        edited_timestamp: source.edited_timestamp,
+        flags: source.flags,
+        mentions: source.mentions.iter().map(|mention| mention.user.clone()).collect(),
+        mention_roles: source.mention_roles.clone(),
+        sticker_items: source.sticker_items.clone(),
+        components: source.components.clone(),
+    };
+    MessageSnapshot { message }
+}
+
+fn flags(body: &CreateMessage, referred: &Referred) -> MessageFlags {
+    let kept = FLAG_SUPPRESS_EMBEDS | FLAG_SUPPRESS_NOTIFICATIONS | FLAG_VOICE_MESSAGE | FLAG_COMPONENTS_V2;
+    let mut flags = MessageFlags::from_bits_truncate(body.flags & kept);
+    flags.set(MessageFlags::HAS_SNAPSHOT, referred.snapshot.is_some());
+    flags
+}

@@ -1,0 +1,184 @@
+//! Reading messages: checked by the owner, read beside it.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::Bound;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::account::UserRow;
+use consort_model::{
+    ApiError, Channel, ChannelId, GuildId, Message, MessageFlags, MessageId, MessageType, Permissions, User,
+    UserId,
+};
+use consort_rpc::Answer;
+use consort_rpc::message::Page;
+use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
+
+use crate::access::require;
+use crate::{Host, polls, reactions, stored};
+
+/// A read that failed is 503: it may succeed when tried again.
+pub(crate) fn failed(error: Error) -> ApiError {
+    tracing::warn!(%error, "messages could not be read");
+    ApiError::overloaded()
+}
+
+/// Who looks at what, for the parts of a message that depend on it.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Viewer {
+    pub(crate) user: UserId,
+    pub(crate) guild: Option<GuildId>,
+    pub(crate) now_ms: u64,
+}
+
+impl Viewer {
+    pub(crate) fn of<H: Host>(host: &H, cx: &Cx<'_>) -> Self {
+        Self { user: cx.caller.user, guild: host.guild(), now_ms: cx.now_ms }
+    }
+}
+
+/// One message.
+pub(crate) fn get<H: Host>(
+    host: &H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    message: MessageId,
+) -> Result<Outcome, Stop> {
+    require(host, cx, channel, Permissions::READ_MESSAGE_HISTORY)?;
+    let message = stored(cx, channel, message)?;
+    answer(Viewer::of(host, cx), message)
+}
+
+/// Answers one stored message as the viewer sees it.
+pub(crate) fn answer(viewer: Viewer, message: Message) -> Result<Outcome, Stop> {
+    Outcome::later(move |store| async move {
+        let mut messages = [message];
+        complete(&store, viewer, &mut messages).await?;
+        Ok(Answer::json(&messages[0]))
+    })
+}
+
+/// A page of a channel's messages, newest first. Without READ_MESSAGE_HISTORY it is empty (Message page, "Get Channel
+/// Messages").
+pub(crate) fn list<H: Host>(
+    host: &H,
+    cx: &Cx<'_>,
+    channel: ChannelId,
+    page: Page,
+    limit: u16,
+) -> Result<Outcome, Stop> {
+    let held = require(host, cx, channel, Permissions::empty())?;
+    if !held.contains(Permissions::READ_MESSAGE_HISTORY) {
+        return Outcome::json::<[Message]>(&[]);
+    }
+    let (viewer, limit) = (Viewer::of(host, cx), usize::from(limit));
+    Outcome::later(move |store| async move {
+        let mut messages = read_page(&store, channel, page, limit).await.map_err(failed)?;
+        complete(&store, viewer, &mut messages).await?;
+        Ok(Answer::json(&messages))
+    })
+}
+
+async fn read_page(
+    store: &StoreRef,
+    channel: ChannelId,
+    page: Page,
+    limit: usize,
+) -> Result<Vec<Message>, Error> {
+    let (older, newer) = match page {
+        Page::Newest => (Some(Range::newest(limit)), None),
+        Page::Before(id) => (Some(Range::before(id.get(), limit)), None),
+        Page::After(id) => (None, Some(Range::after(id.get(), limit))),
+        Page::Around(id) => {
+            let from = Range { from: Bound::Included(Key::id(id.get())), ..Range::all(limit - limit / 2) };
+            (Some(Range::before(id.get(), limit / 2)), Some(from))
+        }
+    };
+    let mut messages = Vec::with_capacity(limit);
+    if let Some(range) = newer {
+        let rows: Vec<(Key, Message)> = store.scan_rows(Table::Messages, channel.get(), range).await?;
+        messages.extend(rows.into_iter().rev().map(|(_, message)| message));
+    }
+    if let Some(range) = older.filter(|range| range.limit > 0) {
+        let rows: Vec<(Key, Message)> = store.scan_rows(Table::Messages, channel.get(), range).await?;
+        messages.extend(rows.into_iter().map(|(_, message)| message));
+    }
+    Ok(messages)
+}
+
+/// Adds what is not stored with messages: the viewer's own reactions and votes, the messages they answer, their threads.
+///
+/// # Errors
+/// 503 when the store fails.
+pub(crate) async fn complete(
+    store: &StoreRef,
+    viewer: Viewer,
+    messages: &mut [Message],
+) -> Result<(), ApiError> {
+    for message in messages.iter_mut() {
+        reactions::mark_own(store, viewer.user, message).await?;
+        polls::mark_own(store, viewer, message).await?;
+    }
+    add_referenced(store, messages).await.map_err(failed)?;
+    if let Some(guild) = viewer.guild {
+        add_threads(store, guild, messages).await.map_err(failed)?;
+    }
+    Ok(())
+}
+
+/// The message a reply or thread starter shows, if it is one.
+pub(crate) fn shown_reference(message: &Message) -> Option<(ChannelId, MessageId)> {
+    if !matches!(message.kind, MessageType::Reply | MessageType::ThreadStarterMessage) {
+        return None;
+    }
+    let reference = message.message_reference.as_ref()?;
+    Some((reference.channel_id, reference.message_id?))
+}
+
+async fn add_referenced(store: &StoreRef, messages: &mut [Message]) -> Result<(), Error> {
+    let mut wanted: BTreeMap<ChannelId, BTreeSet<MessageId>> = BTreeMap::new();
+    for (channel, id) in messages.iter().filter_map(shown_reference) {
+        wanted.entry(channel).or_default().insert(id);
+    }
+    let mut found: BTreeMap<MessageId, Message> = BTreeMap::new();
+    for (channel, ids) in wanted {
+        let keys = ids.iter().map(|id| Key::id(id.get())).collect();
+        let rows: Vec<Option<Message>> = store.get_rows(Table::Messages, channel.get(), keys).await?;
+        found.extend(rows.into_iter().flatten().map(|message| (message.id, message)));
+    }
+    for message in messages {
+        if let Some((_, id)) = shown_reference(message) {
+            message.referenced_message = Some(found.get(&id).cloned().map(Box::new));
+        }
+    }
+    Ok(())
+}
+
+async fn add_threads(store: &StoreRef, guild: GuildId, messages: &mut [Message]) -> Result<(), Error> {
+    let started = |message: &Message| message.flags.contains(MessageFlags::HAS_THREAD);
+    let keys: Vec<Key> =
+        messages.iter().filter(|message| started(message)).map(|message| Key::id(message.id.get())).collect();
+    if keys.is_empty() {
+        return Ok(());
+    }
+    let threads: Vec<Option<Channel>> = store.get_rows(Table::Threads, guild.get(), keys).await?;
+    let mut threads: BTreeMap<ChannelId, Channel> =
+        threads.into_iter().flatten().map(|thread| (thread.id, thread)).collect();
+    for message in messages.iter_mut().filter(|message| started(message)) {
+        message.thread = threads.remove(&message.id.cast()).map(Box::new);
+    }
+    Ok(())
+}
+
+/// Accounts, in the order of `ids`; those that are gone are left out.
+///
+/// # Errors
+/// 503 when the store fails.
+pub(crate) async fn users(store: &StoreRef, ids: Vec<UserId>) -> Result<Vec<User>, ApiError> {
+    let mut users = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row: Option<UserRow> =
+            store.get_row(Table::Users, id.get(), Key::empty()).await.map_err(failed)?;
+        users.extend(row.map(|row| row.current.user));
+    }
+    Ok(users)
+}

@@ -1,0 +1,75 @@
+//! Whom a message mentions: what its text says, less what `allowed_mentions` and the author's rights do not let through.
+
+use std::borrow::Cow;
+
+use consort_model::mention::{self, AllowedMentions};
+use consort_model::{MentionedUser, RoleId, User};
+use serde_json::Value;
+
+use crate::Host;
+
+/// What limits the pings of a message.
+#[derive(Clone, Copy)]
+pub(crate) struct Pings<'a> {
+    /// As requested.
+    pub(crate) allowed: Option<&'a AllowedMentions>,
+    /// MENTION_EVERYONE.
+    pub(crate) may_mention_all: bool,
+    /// Sent by a webhook or as an answer to an interaction: by default these ping users only.
+    pub(crate) application: bool,
+}
+
+/// The mention lists of a message.
+#[derive(Default)]
+pub(crate) struct Mentioned {
+    pub(crate) users: Vec<MentionedUser>,
+    pub(crate) roles: Vec<RoleId>,
+    pub(crate) everyone: bool,
+}
+
+/// All text of a message that people read: content and text displays.
+pub(crate) fn text<'a>(content: &'a str, components: &[Value]) -> Cow<'a, str> {
+    let mut parts = Vec::new();
+    components.iter().for_each(|component| displayed(component, &mut parts));
+    if parts.is_empty() {
+        return Cow::Borrowed(content);
+    }
+    Cow::Owned(std::iter::once(content).chain(parts).collect::<Vec<_>>().join("\n"))
+}
+
+fn displayed<'a>(component: &'a Value, parts: &mut Vec<&'a str>) {
+    const TEXT_DISPLAY: u64 = 10;
+    if component.get("type").and_then(Value::as_u64) == Some(TEXT_DISPLAY)
+        && let Some(content) = component.get("content").and_then(Value::as_str)
+    {
+        parts.push(content);
+    }
+    if let Some(Value::Array(children)) = component.get("components") {
+        children.iter().for_each(|child| displayed(child, parts));
+    }
+}
+
+/// Resolves the mentions of a text. `answered` is the author of the message replied to, who is pinged by default.
+pub(crate) fn resolve<H: Host>(host: &H, text: &str, pings: Pings<'_>, answered: Option<&User>) -> Mentioned {
+    let named = mention::parse(text);
+    let users_only = AllowedMentions::users_only();
+    let allowed = pings.allowed.or(pings.application.then_some(&users_only));
+    let mentionable = |role| host.role_mentionable(role).unwrap_or(false);
+    let pinged = mention::resolve(
+        &named,
+        allowed,
+        pings.may_mention_all,
+        mentionable,
+        answered.map(|author| author.id),
+    );
+    Mentioned {
+        // Who is no member (a webhook's author, somebody who left) cannot be pinged.
+        users: pinged.users.iter().filter_map(|user| mentioned(host.user(*user)?)).collect(),
+        roles: pinged.roles.into_iter().filter(|role| host.role_mentionable(*role).is_some()).collect(),
+        everyone: pinged.everyone && host.guild().is_some(),
+    }
+}
+
+fn mentioned(user: User) -> Option<MentionedUser> {
+    Some(MentionedUser { user, member: None })
+}

@@ -1,0 +1,122 @@
+//! Putting a finished message into a channel: row, event, unread marks.
+
+use consort_actor::Cx;
+use consort_model::{
+    ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageType, Timestamp, User, UserId,
+};
+use consort_rpc::{Effect, user};
+
+use crate::events::publish_message;
+use crate::{Host, store};
+
+/// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
+/// do with @everyone.
+const ROLE_MEMBERS_TOLD_MAX: usize = 100;
+
+/// A message on its way into a channel.
+#[derive(Debug, Clone)]
+pub struct Draft {
+    /// The message as it is answered: with `nonce` and `referenced_message`, which are not stored.
+    pub message: Message,
+    /// Whether it gives nobody an unread mark of a mention.
+    pub silent: bool,
+}
+
+/// An empty message of a kind by an author, with a new id.
+pub fn blank(cx: &Cx<'_>, channel: ChannelId, author: User, kind: MessageType) -> Message {
+    Message {
+        id: MessageId::new(cx.next_id()),
+        channel_id: channel,
+        guild_id: None,
+        author,
+        member: None,
+        content: String::new(),
+        timestamp: Timestamp::from_ms(cx.now_ms),
+        edited_timestamp: None,
+        tts: false,
+        mention_everyone: false,
+        mentions: Vec::new(),
+        mention_roles: Vec::new(),
+        attachments: Vec::new(),
+        embeds: Vec::new(),
+        reactions: Vec::new(),
+        nonce: None,
+        pinned: false,
+        webhook_id: None,
+        kind,
+        application_id: None,
+        flags: MessageFlags::default(),
+        message_reference: None,
+        referenced_message: None,
+        message_snapshots: Vec::new(),
+        thread: None,
+        components: Vec::new(),
+        sticker_items: Vec::new(),
+        stickers: Vec::new(),
+        position: None,
+        poll: None,
+        interaction_metadata: None,
+        interaction: None,
+    }
+}
+
+/// Posts a message. All rights have been checked, everything has been read.
+pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
+    let Draft { mut message, silent } = draft;
+    host.before_post(cx, message.channel_id, message.author.id);
+    if let Some(channel) =
+        host.channel(message.channel_id).filter(|channel| channel.thread_metadata.is_some())
+    {
+        message.position = Some(channel.total_message_sent.unwrap_or(0));
+    }
+    let (nonce, referenced) = (message.nonce.take(), message.referenced_message.take());
+    store(cx, &message);
+    (message.nonce, message.referenced_message) = (nonce, referenced);
+    publish_message(host, cx, "MESSAGE_CREATE", &message);
+    host.posted(cx, &message);
+    if !silent {
+        tell_users(host, cx, &message);
+    }
+    message
+}
+
+/// Tells the author's owner that it has read up to here, and those who are mentioned that they are.
+fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
+    let (guild, channel, id) = (host.guild(), message.channel_id, message.id);
+    if message.webhook_id.is_none() {
+        let op = user::Op::Posted { channel, message: id };
+        cx.effect(Effect::User { user: message.author.id, op });
+    }
+    let mut told: Vec<UserId> = message.mentions.iter().map(|mention| mention.user.id).collect();
+    told.extend(host.notified(channel));
+    for role in &message.mention_roles {
+        told.extend(host.role_members(*role, ROLE_MEMBERS_TOLD_MAX));
+    }
+    told.sort_unstable();
+    told.dedup();
+    for user in told.into_iter().filter(|user| *user != message.author.id) {
+        cx.effect(Effect::User { user, op: user::Op::Mentioned { guild, channel, message: id } });
+    }
+}
+
+/// Posts what the system says on behalf of `author`: joins (7), pins (6), names (4), threads (18) and the like. `adjust`
+/// sets what the kind needs besides content, such as a reference.
+pub fn system_message<H: Host>(
+    host: &mut H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    author: User,
+    kind: MessageType,
+    content: impl Into<String>,
+    adjust: impl FnOnce(&mut Message),
+) -> Message {
+    let mut message = blank(cx, channel, author, kind);
+    message.content = content.into();
+    adjust(&mut message);
+    post(host, cx, Draft { message, silent: true })
+}
+
+/// A reference to a message, as a message carries it.
+pub(crate) fn reference<H: Host>(host: &H, channel: ChannelId, message: MessageId) -> MessageReference {
+    MessageReference { kind: 0, message_id: Some(message), channel_id: channel, guild_id: host.guild() }
+}

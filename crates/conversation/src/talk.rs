@@ -1,0 +1,101 @@
+//! What a conversation remembers in memory: nonces and slowmode, each for minutes and bounded.
+
+use std::collections::{HashMap, VecDeque};
+use std::hash::Hash;
+
+use consort_model::limits::NONCE_DEDUP_SECS;
+use consort_model::{ChannelId, MessageId, UserId};
+
+/// How long a nonce with `enforce_nonce` is remembered.
+const NONCE_MS: u64 = NONCE_DEDUP_SECS * 1000;
+/// Nonces remembered by one owner; the oldest are forgotten first.
+const NONCES_MAX: usize = 10_000;
+/// Writers in slowmode channels remembered; slowmode is 6 hours at most.
+const WRITERS_MAX: usize = 20_000;
+
+/// A map that forgets its oldest entries.
+#[derive(Debug)]
+struct Recent<K, V> {
+    entries: HashMap<K, V>,
+    order: VecDeque<(u64, K)>,
+    max: usize,
+}
+
+impl<K: Clone + Eq + Hash, V> Recent<K, V> {
+    fn new(max: usize) -> Self {
+        Self { entries: HashMap::new(), order: VecDeque::new(), max }
+    }
+
+    fn insert(&mut self, now_ms: u64, key: K, value: V) {
+        if self.order.len() >= self.max
+            && let Some((_, oldest)) = self.order.pop_front()
+        {
+            self.entries.remove(&oldest);
+        }
+        self.order.push_back((now_ms, key.clone()));
+        self.entries.insert(key, value);
+    }
+
+    fn forget_before(&mut self, ms: u64) {
+        while let Some((_, key)) = self.order.pop_front_if(|(at, _)| *at < ms) {
+            self.entries.remove(&key);
+        }
+    }
+}
+
+/// The memory of one owner's conversations.
+#[derive(Debug)]
+pub struct Talk {
+    nonces: Recent<(ChannelId, UserId, String), MessageId>,
+    writers: Recent<(ChannelId, UserId), u64>,
+}
+
+impl Default for Talk {
+    fn default() -> Self {
+        Self { nonces: Recent::new(NONCES_MAX), writers: Recent::new(WRITERS_MAX) }
+    }
+}
+
+impl Talk {
+    /// The message that was posted with this nonce in the last minutes.
+    pub(crate) fn posted_with(
+        &self,
+        now_ms: u64,
+        channel: ChannelId,
+        author: UserId,
+        nonce: &str,
+    ) -> Option<MessageId> {
+        let found = self.nonces.entries.get(&(channel, author, nonce.to_owned()))?;
+        (found.timestamp_ms() + NONCE_MS > now_ms).then_some(*found)
+    }
+
+    pub(crate) fn note_nonce(&mut self, now_ms: u64, message: MessageId, at: (ChannelId, UserId, String)) {
+        self.nonces.forget_before(now_ms.saturating_sub(NONCE_MS));
+        self.nonces.insert(now_ms, at, message);
+    }
+
+    /// Milliseconds until the user may write in a channel with slowmode; 0 for now.
+    pub(crate) fn slowmode_ms(&self, now_ms: u64, channel: ChannelId, user: UserId, seconds: u64) -> u64 {
+        let last = self.writers.entries.get(&(channel, user)).copied();
+        last.map_or(0, |last| (last + seconds * 1000).saturating_sub(now_ms))
+    }
+
+    pub(crate) fn note_write(&mut self, now_ms: u64, channel: ChannelId, user: UserId) {
+        self.writers.insert(now_ms, (channel, user), now_ms);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_memory_is_bounded_and_forgets_the_oldest() {
+        let mut recent = Recent::new(3);
+        (0..5u64).for_each(|n| recent.insert(n, n, n));
+        assert_eq!(recent.entries.len(), 3);
+        assert!(!recent.entries.contains_key(&1) && recent.entries.contains_key(&2));
+        recent.forget_before(4);
+        assert_eq!(recent.entries.keys().copied().collect::<Vec<_>>(), [4]);
+    }
+}
