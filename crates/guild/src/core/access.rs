@@ -111,7 +111,7 @@ impl Guild {
         let held = compute_channel(base, self.id, &member.roles, user, overwrites);
         let mut held = apply_implied(held, scope, self.standing(user, now_ms));
         // A private thread is for its members and for those who manage threads.
-        if let Some(thread) = self.threads.get(&channel)
+        if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
             && !held.contains(Permissions::MANAGE_THREADS)
             && !thread.members.contains_key(&user)
@@ -123,7 +123,7 @@ impl Guild {
 
     /// The channel whose overwrites count for `channel` (a thread's parent), and the kind of rights.
     fn place(&self, channel: ChannelId) -> Option<(&Channel, Scope)> {
-        if let Some(thread) = self.threads.get(&channel) {
+        if let Some(thread) = self.thread(channel) {
             return Some((self.channels.get(&thread.channel.parent_id?)?, Scope::Thread));
         }
         let channel = self.channels.get(&channel)?;
@@ -234,7 +234,7 @@ impl Guild {
     /// The classes that see a channel, or a thread's parent. For a private thread: those who manage threads; its members
     /// must be added to the audience ([`Guild::audience_of`] does).
     pub(crate) fn view_of(&mut self, channel: ChannelId) -> View {
-        if let Some(thread) = self.threads.get(&channel) {
+        if let Some(thread) = self.thread(channel) {
             let Some(parent) = thread.channel.parent_id else { return View::None };
             if thread.channel.kind == ChannelType::PrivateThread {
                 return self.view_with(parent, Permissions::MANAGE_THREADS);

@@ -49,7 +49,7 @@ impl Guild {
     /// Those who see a channel or thread. In private threads: its members, and who manages threads.
     pub(crate) fn audience_of(&mut self, channel: ChannelId) -> Audience {
         let mut audience = Audience::view(self.view_of(channel));
-        if let Some(thread) = self.threads.get(&channel)
+        if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
         {
             audience.users = thread.members.keys().copied().collect();
