@@ -40,8 +40,10 @@ impl Guild {
         match op {
             Op::List => self.list_channels(cx),
             Op::Get { channel } => {
+                // Threads are asked for by their own operation; here they are unknown.
+                let found = self.channel(*channel)?;
                 self.require_in(cx, *channel, Permissions::VIEW_CHANNEL)?;
-                Outcome::json(self.channel(*channel)?)
+                Outcome::json(found)
             }
             Op::Create(create) => self.create_channel(cx, create),
             Op::Update { channel, update } => self.update_channel(cx, *channel, update),
@@ -205,8 +207,8 @@ impl Guild {
     }
 
     fn update_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId, update: &Update) -> Result<Outcome, Stop> {
-        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         let old = self.channel(id)?.clone();
+        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         if let Patch::Value(parent) = update.parent_id {
             self.require_category(parent, Some(id))?;
         }
@@ -309,8 +311,8 @@ impl Guild {
     }
 
     fn delete_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId) -> Result<Outcome, Stop> {
-        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         let old = self.channel(id)?.clone();
+        self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         if [self.info.rules_channel_id, self.info.public_updates_channel_id].contains(&Some(id)) {
             return Err(ApiError::channel_required_for_community().into());
         }

@@ -1,12 +1,258 @@
-//! Routes of the area `channels`.
+//! Routes of the area `channels`: channels of guilds, threads and private channels by their id, and overwrites.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, put};
+use consort_model::{
+    ApiError, ChannelId, ChannelType, Form, GuildId, Overwrite, OverwriteId, OverwriteKind, limits, validate,
+};
+use consort_rpc::guild::channel::{Create, Move, Op, Update};
+use consort_rpc::{guild, private};
+use serde_json::Value;
 
-use crate::App;
+use super::roles::entries;
+use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::{Answered, App, Place, answer};
+
+/// Kinds that can be made in a guild.
+const MAKEABLE: &[u8] = &[0, 2, 4, 5, 13, 15, 16];
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/guilds/{guild_id}/channels", get(list).post(create).patch(reorder))
+        .route("/channels/{channel_id}", get(show).patch(update).delete(remove))
+        .route(
+            "/channels/{channel_id}/permissions/{overwrite_id}",
+            put(set_overwrite).delete(delete_overwrite),
+        )
+        .route("/channels/{channel_id}/voice-status", put(set_voice_status))
+}
+
+fn channel(op: Op) -> guild::Op {
+    guild::Op::Channel(op)
+}
+
+async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), channel(Op::List)).await
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let create = Form::root(&body)?.check(create_form)?;
+    app.ask_guild(guild, auth.caller(), channel(Op::Create(Box::new(create)))).await
+}
+
+/// A channel to be made.
+pub(crate) fn create_form(f: &Form<'_>) -> Option<Create> {
+    let kind = f.choice_u8("type", MAKEABLE).unwrap_or(0);
+    let name = f.required("name", f.str("name", limits::CHANNEL_NAME_CHARS))?;
+    let topic_max = if ChannelType::from(u16::from(kind)).is_forum() {
+        limits::FORUM_TOPIC_CHARS_MAX
+    } else {
+        limits::TOPIC_CHARS_MAX
+    };
+    Some(Create {
+        name: checked_name(f, kind, &name)?,
+        kind,
+        topic: f.text("topic", 0..=topic_max),
+        bitrate: f.int("bitrate", limits::BITRATE_MIN..=u32::MAX),
+        user_limit: f.int("user_limit", 0..=limits::STAGE_USER_LIMIT_MAX),
+        rate_limit_per_user: f.int("rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
+        position: f.int("position", 0..=i64::from(i32::MAX)),
+        permission_overwrites: f.array("permission_overwrites", limits::OVERWRITES_MAX, overwrite_form),
+        parent_id: f.id("parent_id"),
+        nsfw: f.bool("nsfw").unwrap_or(false),
+        rtc_region: f.str("rtc_region", 0..=64).filter(|region| !region.is_empty()),
+        video_quality_mode: f.choice_u8("video_quality_mode", &[1, 2]),
+        default_auto_archive_duration: archive_duration(f, "default_auto_archive_duration"),
+        default_reaction_emoji: f.value("default_reaction_emoji").filter(Value::is_object),
+        available_tags: f.array("available_tags", limits::FORUM_TAGS_MAX, tag_form),
+        default_sort_order: f.choice_u8("default_sort_order", &[0, 1]),
+        default_forum_layout: f.choice_u8("default_forum_layout", &[0, 1, 2]),
+        default_thread_rate_limit_per_user: f
+            .int("default_thread_rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
+    })
+}
+
+/// The name as the kind of channel wants it.
+fn checked_name(f: &Form<'_>, kind: u8, name: &str) -> Option<String> {
+    let text = matches!(kind, 0 | 5 | 15 | 16);
+    let rule = if text { validate::text_channel_name } else { validate::channel_name };
+    match rule(name) {
+        Ok(name) => Some(name),
+        Err(_) => {
+            f.bad_length("name", *limits::CHANNEL_NAME_CHARS.start(), *limits::CHANNEL_NAME_CHARS.end());
+            None
+        }
+    }
+}
+
+fn archive_duration(f: &Form<'_>, name: &str) -> Option<u32> {
+    let minutes = f.int(name, 0..=u32::MAX)?;
+    if !limits::AUTO_ARCHIVE_MINUTES.contains(&minutes) {
+        f.error(name, "BASE_TYPE_CHOICES", "Value must be one of {60, 1440, 4320, 10080}.");
+        return None;
+    }
+    Some(minutes)
+}
+
+fn tag_form(f: &Form<'_>) -> Option<Value> {
+    let name = f.required("name", f.text("name", limits::FORUM_TAG_NAME_CHARS))?;
+    Some(serde_json::json!({
+        "id": f.id::<()>("id"), "name": name, "moderated": f.bool("moderated").unwrap_or(false),
+        "emoji_id": f.id::<()>("emoji_id"), "emoji_name": f.str("emoji_name", 0..=100).filter(|name| !name.is_empty()),
+    }))
+}
+
+fn overwrite_form(f: &Form<'_>) -> Option<Overwrite> {
+    let id: OverwriteId = f.required("id", f.id("id"))?;
+    overwrite(f, id)
+}
+
+/// An overwrite for `id`. The type may be a number or its text; rights default to none.
+fn overwrite(f: &Form<'_>, id: OverwriteId) -> Option<Overwrite> {
+    let kind = match f.opt("type") {
+        None => OverwriteKind::Role,
+        Some(value) => match serde_json::from_value(value.clone()) {
+            Ok(kind) => kind,
+            Err(_) => {
+                f.error("type", "BASE_TYPE_CHOICES", "Value must be one of {0, 1}.");
+                return None;
+            }
+        },
+    };
+    let rights = |name| f.permissions(name).unwrap_or_default();
+    Some(Overwrite { id, kind, allow: rights("allow"), deny: rights("deny") })
+}
+
+async fn reorder(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let moves = entries(&body, |f| {
+        Some(Move {
+            id: f.required("id", f.id("id"))?,
+            position: f.int("position", 0..=i64::from(i32::MAX)),
+            lock_permissions: f.bool("lock_permissions").unwrap_or(false),
+            parent_id: f.patch_id("parent_id"),
+        })
+    })?;
+    app.ask_guild(guild, auth.caller(), channel(Op::Move(moves))).await
+}
+
+async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
+    let caller = auth.caller();
+    let Place::Guild(guild) = app.place(id).await? else {
+        return app.ask_private(id, caller, private::Op::Get).await;
+    };
+    let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Get { channel: id })).await;
+    if !is_unknown(&reply) {
+        return Ok(answer(reply));
+    }
+    super::threads::show(&app, caller, guild, id).await
+}
+
+/// Whether a guild says that a channel of its own is none of its channels: then it is a thread.
+fn is_unknown(reply: &consort_rpc::Reply) -> bool {
+    reply.as_ref().is_err_and(|error| error.code == ApiError::unknown_channel().code)
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(id): Ids<ChannelId>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let caller = auth.caller();
+    let Place::Guild(guild) = app.place(id).await? else {
+        return super::private_channels::update(&app, caller, id, &body).await;
+    };
+    let update = Form::root(&body)?.check(|f| Some(update_form(f)))?;
+    let op = Op::Update { channel: id, update: Box::new(update) };
+    let reply = app.guilds.call(guild.get(), caller.clone(), channel(op)).await;
+    if !is_unknown(&reply) {
+        return Ok(answer(reply));
+    }
+    super::threads::update(&app, caller, guild, id, &body).await
+}
+
+fn update_form(f: &Form<'_>) -> Update {
+    let name = f.str("name", limits::CHANNEL_NAME_CHARS);
+    // Whether the name is lower-cased depends on the kind, which the owner knows.
+    let name = name.and_then(|name| checked_name(f, ChannelType::GuildCategory.number() as u8, &name));
+    Update {
+        name,
+        kind: f.choice_u8("type", MAKEABLE),
+        position: f.patch_int("position", 0..=i64::from(i32::MAX)),
+        topic: f.patch_text("topic", 0..=limits::FORUM_TOPIC_CHARS_MAX),
+        nsfw: f.patch_bool("nsfw"),
+        rate_limit_per_user: f.patch_int("rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
+        bitrate: f.patch_int("bitrate", limits::BITRATE_MIN..=u32::MAX),
+        user_limit: f.patch_int("user_limit", 0..=limits::STAGE_USER_LIMIT_MAX),
+        permission_overwrites: f.patch_array("permission_overwrites", limits::OVERWRITES_MAX, overwrite_form),
+        parent_id: f.patch_id("parent_id"),
+        rtc_region: f.patch_str("rtc_region", 0..=64),
+        video_quality_mode: f.patch_choice_u8("video_quality_mode", &[1, 2]),
+        default_auto_archive_duration: f
+            .patch("default_auto_archive_duration", |f| archive_duration(f, "default_auto_archive_duration")),
+        flags: f.int("flags", 0..=u64::from(u32::MAX)),
+        available_tags: f.array("available_tags", limits::FORUM_TAGS_MAX, tag_form),
+        default_reaction_emoji: f.patch_value("default_reaction_emoji"),
+        default_thread_rate_limit_per_user: f
+            .patch_int("default_thread_rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
+        default_sort_order: f.patch_choice_u8("default_sort_order", &[0, 1]),
+        default_forum_layout: f.patch_choice_u8("default_forum_layout", &[0, 1, 2]),
+    }
+}
+
+async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
+    let caller = auth.caller();
+    let Place::Guild(guild) = app.place(id).await? else {
+        return app.ask_private(id, caller, private::Op::Close).await;
+    };
+    let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Delete { channel: id })).await;
+    if !is_unknown(&reply) {
+        return Ok(answer(reply));
+    }
+    super::threads::remove(&app, caller, guild, id).await
+}
+
+async fn set_overwrite(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((id, target)): Ids<(ChannelId, OverwriteId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let guild = app.guild_of(id).await?;
+    let overwrite = Form::root(&body)?.check(|f| overwrite(f, target))?;
+    app.ask_guild(guild, auth.caller(), channel(Op::SetOverwrite { channel: id, overwrite })).await
+}
+
+async fn delete_overwrite(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel_id, id)): Ids<(ChannelId, OverwriteId)>,
+) -> Answered {
+    let guild = app.guild_of(channel_id).await?;
+    app.ask_guild(guild, auth.caller(), channel(Op::DeleteOverwrite { channel: channel_id, id })).await
+}
+
+async fn set_voice_status(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(id): Ids<ChannelId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let guild = app.guild_of(id).await?;
+    let status = Form::root(&body)?.check(|f| Some(f.text("status", 0..=limits::VOICE_STATUS_CHARS_MAX)))?;
+    app.ask_guild(guild, auth.caller(), channel(Op::SetVoiceStatus { channel: id, status })).await
 }

@@ -1,12 +1,247 @@
-//! Routes of the area `guilds`.
+//! Routes of the area `guilds`: the guild itself, its widget, welcome screen, integrations.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, patch, post};
+use consort_cdn::Kind;
+use consort_model::account::UserRow;
+use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
+use consort_rpc::guild;
+use consort_rpc::guild::settings::{Op, Update};
+use consort_store::{Key, StoreExt as _, Table};
+use serde_json::{Value, json};
 
-use crate::App;
+use crate::extract::{Auth, Ids, JsonBody, LargeJson, MaybeAuth, Query, UserAuth};
+use crate::{Answered, App, Failure};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/guilds", post(create))
+        .route("/guilds/{guild_id}", get(show).patch(update).delete(remove))
+        .route("/guilds/{guild_id}/delete", post(remove_by_post))
+        .route("/guilds/{guild_id}/preview", get(preview))
+        .route("/guilds/{guild_id}/widget", get(widget_settings).patch(update_widget))
+        .route("/guilds/{guild_id}/widget.json", get(widget))
+        .route("/guilds/{guild_id}/welcome-screen", get(welcome_screen).patch(update_welcome_screen))
+        .route("/guilds/{guild_id}/vanity-url", get(vanity_url).patch(no_vanity_url))
+        .route("/guilds/{guild_id}/integrations", get(integrations))
+        .route(
+            "/guilds/{guild_id}/integrations/{integration_id}",
+            patch(no_integration).delete(remove_integration),
+        )
+        .route("/guilds/{guild_id}/onboarding", get(onboarding))
+}
+
+fn settings(op: Op) -> guild::Op {
+    guild::Op::Settings(op)
+}
+
+/// The account behind a request, as everybody sees it.
+pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
+    let row: Option<UserRow> = app.store.get_row(Table::Users, user.get(), Key::empty()).await?;
+    row.map(|row| row.current.user).ok_or(Failure(ApiError::unknown_user()))
+}
+
+async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body }: LargeJson) -> Answered {
+    let (name, icon, channels) = Form::root(&body)?.check(|f| {
+        let name = f.required("name", f.text("name", limits::GUILD_NAME_CHARS));
+        let icon = f.image("icon", limits::IMAGE_BYTES_MAX);
+        let channels = f.array("channels", limits::GUILD_CHANNELS_MAX, super::channels::create_form);
+        Some((name?, icon, channels.unwrap_or_default()))
+    })?;
+    let guilds = app.store.scan(
+        Table::UserGuilds,
+        auth.user_id().get(),
+        consort_store::Range::all(limits::USER_GUILDS_MAX),
+    );
+    if guilds.await?.len() >= limits::USER_GUILDS_MAX {
+        return Err(ApiError::max_guilds().into());
+    }
+    let id = GuildId::new(app.next_id());
+    let icon = match icon {
+        Some(image) => Some(app.cdn.put_image(Kind::Icon, id.get(), image).await?),
+        None => None,
+    };
+    let owner = Box::new(account(&app, auth.user_id()).await?);
+    app.ask_guild(id, auth.caller(), settings(Op::Create { owner, name, icon, channels })).await
+}
+
+async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
+    let form = query.form();
+    let with_counts = form.flag("with_counts");
+    form.finish()?;
+    app.ask_guild(guild, auth.caller(), settings(Op::Get { with_counts })).await
+}
+
+/// Images of a change, to be stored once the rest of it is known to be right.
+struct Images {
+    icon: Patch<Image>,
+    splash: Patch<Image>,
+    discovery_splash: Patch<Image>,
+    banner: Patch<Image>,
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let (mut update, images) = Form::root(&body)?.check(|f| Some(update_form(f)))?;
+    let id = guild.get();
+    update.icon = put(&app, Kind::Icon, id, images.icon).await?;
+    update.splash = put(&app, Kind::Splash, id, images.splash).await?;
+    update.discovery_splash = put(&app, Kind::DiscoverySplash, id, images.discovery_splash).await?;
+    update.banner = put(&app, Kind::Banner, id, images.banner).await?;
+    app.ask_guild(guild, auth.caller(), settings(Op::Update(Box::new(update)))).await
+}
+
+/// Stores an image of a patch; the hash takes its place.
+pub(crate) async fn put(
+    app: &App,
+    kind: Kind,
+    owner: u64,
+    image: Patch<Image>,
+) -> Result<Patch<String>, Failure> {
+    Ok(match image {
+        Patch::Absent => Patch::Absent,
+        Patch::Null => Patch::Null,
+        Patch::Value(image) => Patch::Value(app.cdn.put_image(kind, owner, image).await?),
+    })
+}
+
+fn update_form(f: &Form<'_>) -> (Update, Images) {
+    let image = |name| f.patch_image(name, limits::IMAGE_BYTES_MAX);
+    let images = Images {
+        icon: image("icon"),
+        splash: image("splash"),
+        discovery_splash: image("discovery_splash"),
+        banner: image("banner"),
+    };
+    let afk_timeout = f.patch_int("afk_timeout", 0..=3600);
+    if let Patch::Value(seconds) = afk_timeout
+        && !limits::AFK_TIMEOUT_SECS.contains(&seconds)
+    {
+        f.error("afk_timeout", "BASE_TYPE_CHOICES", "Value must be one of (60, 300, 900, 1800, 3600).");
+    }
+    let update = Update {
+        name: f.text("name", limits::GUILD_NAME_CHARS),
+        description: f.patch_text("description", 0..=limits::GUILD_DESCRIPTION_CHARS_MAX),
+        owner_id: f.patch_id("owner_id"),
+        afk_channel_id: f.patch_id("afk_channel_id"),
+        afk_timeout,
+        system_channel_id: f.patch_id("system_channel_id"),
+        system_channel_flags: f.patch_int("system_channel_flags", 0..=u64::from(u32::MAX)),
+        rules_channel_id: f.patch_id("rules_channel_id"),
+        public_updates_channel_id: f.patch_id("public_updates_channel_id"),
+        safety_alerts_channel_id: f.patch_id("safety_alerts_channel_id"),
+        verification_level: f.patch_int("verification_level", 0..=4),
+        default_message_notifications: f.patch_int("default_message_notifications", 0..=1),
+        explicit_content_filter: f.patch_int("explicit_content_filter", 0..=2),
+        preferred_locale: f.patch_str("preferred_locale", 2..=10),
+        premium_progress_bar_enabled: f.patch_bool("premium_progress_bar_enabled"),
+        features: f.strings("features", 100, 1..=64),
+        ..Update::default()
+    };
+    (update, images)
+}
+
+async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::Delete)).await
+}
+
+async fn remove_by_post(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    _body: JsonBody,
+) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::Delete)).await
+}
+
+async fn preview(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::Preview)).await
+}
+
+async fn widget_settings(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::WidgetSettings)).await
+}
+
+async fn update_widget(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let op = Form::root(&body)?.check(|f| {
+        Some(Op::UpdateWidget { enabled: f.bool("enabled"), channel: f.patch_id("channel_id") })
+    })?;
+    app.ask_guild(guild, auth.caller(), settings(op)).await
+}
+
+async fn widget(State(app): State<Arc<App>>, _auth: MaybeAuth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, consort_rpc::Caller::system(), settings(Op::Widget)).await
+}
+
+async fn welcome_screen(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::WelcomeScreen)).await
+}
+
+async fn update_welcome_screen(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let op = Form::root(&body)?.check(|f| {
+        let channels = f.array("welcome_channels", limits::WELCOME_CHANNELS_MAX, welcome_channel);
+        Some(Op::UpdateWelcomeScreen {
+            enabled: f.bool("enabled"),
+            description: f.patch_text("description", 0..=140),
+            channels,
+        })
+    })?;
+    app.ask_guild(guild, auth.caller(), settings(op)).await
+}
+
+fn welcome_channel(f: &Form<'_>) -> Option<Value> {
+    let channel: ChannelId = f.required("channel_id", f.id("channel_id"))?;
+    let description = f.required("description", f.text("description", 1..=50))?;
+    let emoji = f.id::<consort_model::id::marker::Emoji>("emoji_id");
+    Some(json!({
+        "channel_id": channel, "description": description, "emoji_id": emoji,
+        "emoji_name": f.str("emoji_name", 1..=64),
+    }))
+}
+
+async fn vanity_url(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::VanityUrl)).await
+}
+
+async fn no_vanity_url(_auth: Auth, Ids(_guild): Ids<GuildId>, _body: JsonBody) -> Answered {
+    Err(ApiError::not_implemented().into())
+}
+
+async fn integrations(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::Integrations)).await
+}
+
+async fn no_integration(_auth: Auth, _body: JsonBody) -> Answered {
+    Err(ApiError::method_not_allowed().into())
+}
+
+async fn remove_integration(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, integration)): Ids<(GuildId, consort_model::IntegrationId)>,
+) -> Answered {
+    let op = settings(Op::DeleteIntegration { integration: integration.get() });
+    app.ask_guild(guild, auth.caller(), op).await
+}
+
+async fn onboarding(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), settings(Op::Onboarding)).await
 }

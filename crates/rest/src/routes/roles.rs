@@ -3,10 +3,115 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use consort_cdn::Kind;
+use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, limits};
+use consort_rpc::guild;
+use consort_rpc::guild::role::{Fields, Op};
+use serde_json::Value;
 
-use crate::App;
+use super::guilds::put;
+use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::{Answered, App};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/guilds/{guild_id}/roles", get(list).post(create).patch(reorder))
+        .route("/guilds/{guild_id}/roles/member-counts", get(member_counts))
+        .route("/guilds/{guild_id}/roles/{role_id}", get(show).patch(update).delete(remove))
+}
+
+async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::List)).await
+}
+
+async fn member_counts(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::MemberCounts)).await
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, role)): Ids<(GuildId, RoleId)>,
+) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Get { role })).await
+}
+
+fn fields_form(f: &Form<'_>) -> (Fields, Patch<Image>) {
+    let colors = f.patch_object("colors", |f| {
+        let color = |name| f.patch_int(name, 0..=0xff_ffff_u32).value();
+        Some((color("primary_color").unwrap_or(0), color("secondary_color"), color("tertiary_color")))
+    });
+    let fields = Fields {
+        name: f.patch_text("name", 1..=limits::ROLE_NAME_CHARS_MAX),
+        permissions: f.patch_permissions("permissions"),
+        color: f.patch_color("color"),
+        colors,
+        hoist: f.patch_bool("hoist"),
+        icon: Patch::Absent,
+        unicode_emoji: f.patch_str("unicode_emoji", 1..=100),
+        mentionable: f.patch_bool("mentionable"),
+    };
+    (fields, f.patch_image("icon", limits::ROLE_ICON_BYTES_MAX))
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
+    // The role has no id yet; its icon is kept under the guild's.
+    fields.icon = put(&app, Kind::RoleIcon, guild.get(), icon).await?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Create(Box::new(fields)))).await
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, role)): Ids<(GuildId, RoleId)>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
+    fields.icon = put(&app, Kind::RoleIcon, role.get(), icon).await?;
+    let op = Op::Update { role, fields: Box::new(fields) };
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(op)).await
+}
+
+async fn remove(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, role)): Ids<(GuildId, RoleId)>,
+) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Delete { role })).await
+}
+
+async fn reorder(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let moves = entries(&body, |f| {
+        let id = f.required("id", f.id("id"))?;
+        Some((id, f.int("position", 0..=i64::from(i32::MAX))))
+    })?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Move(moves))).await
+}
+
+/// Reads a body that is a list of objects.
+pub(crate) fn entries<T>(body: &Value, read: impl Fn(&Form<'_>) -> Option<T>) -> Result<Vec<T>, ApiError> {
+    let Some(list) = body.as_array() else {
+        return Err(ApiError::invalid_field(
+            "_",
+            "LIST_TYPE_CONVERT",
+            "Only iterables may be used in a ListType",
+        ));
+    };
+    let wrapped =
+        serde_json::json!({ "_": list.iter().take(limits::GUILD_CHANNELS_MAX + 1).collect::<Vec<_>>() });
+    Form::root(&wrapped)?.check(|f| f.array("_", limits::GUILD_CHANNELS_MAX, |f| read(f)))
 }
