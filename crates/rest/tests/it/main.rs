@@ -1,0 +1,5 @@
+//! The edge from the outside, over the in-memory store, without any owner behind it.
+
+mod auth;
+mod edge;
+mod world;
