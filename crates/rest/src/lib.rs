@@ -11,6 +11,7 @@
 
 pub mod accounts;
 pub mod app;
+pub mod apps;
 mod edge;
 pub mod extract;
 mod failure;

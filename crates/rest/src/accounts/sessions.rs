@@ -52,7 +52,7 @@ impl App {
         }
         let token = self.add_login(&mut batch, user, client);
         self.store.commit(batch).await?;
-        self.tokens.forget(&logins[..surplus]);
+        self.revoked(&logins[..surplus]).await;
         Ok(token)
     }
 
@@ -78,8 +78,13 @@ impl App {
             self.tokens.revoke(&mut batch, row);
         }
         self.store.commit(batch).await?;
-        self.tokens.forget(rows);
+        self.revoked(rows).await;
         Ok(())
+    }
+
+    /// Tells everybody that tokens have stopped working, after that was committed.
+    pub(crate) async fn revoked(&self, rows: &[TokenRow]) {
+        self.tokens.forget(rows);
     }
 
     /// Ends every login of a person but one: after a change of the password.

@@ -1,12 +1,138 @@
-//! Routes of the area `applications`.
+//! Applications and bots: the developer portal's routes, and those a bot asks about itself.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::response::Response;
+use axum::routing::{get, post};
+use consort_cdn::Kind;
+use consort_model::{ApiError, Application, ApplicationId, Form, Patch};
+use serde_json::json;
 
-use crate::App;
+use crate::apps::edit::Edit;
+use crate::apps::view;
+use crate::{Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, LargeJson, UserAuth, created, empty, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/applications", get(list).post(create))
+        .route("/applications/@me", get(mine).patch(update_mine))
+        .route("/applications/{application_id}", get(one).patch(update))
+        .route("/applications/{application_id}/delete", post(delete))
+        .route("/applications/{application_id}/bot", post(create_bot))
+        .route("/applications/{application_id}/bot/reset", post(reset_bot))
+        .route("/applications/{application_id}/reset", post(reset_secret))
+        .route("/oauth2/applications/@me", get(mine))
+}
+
+async fn list(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
+    Ok(json(&app.applications_of(auth.user_id()).await?))
+}
+
+async fn create(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
+    let name = Form::root(&body)?.check(|f| f.required("name", f.text("name", 1..=32)))?;
+    let owner = app.account(auth.user_id()).await?;
+    Ok(created(&app.create_application(owner, &name).await?))
+}
+
+/// The application of the bot that calls.
+fn own_id(auth: &BotAuth) -> Result<ApplicationId, Failure> {
+    auth.application().ok_or(Failure(ApiError::unknown_application()))
+}
+
+/// An application as its owner or its bot sees it, with its present figures.
+async fn full(app: &App, mut application: Application) -> Response {
+    let bot = application.id.get();
+    let guilds = app.store.scan(consort_store::Table::UserGuilds, bot, consort_store::Range::all(10_000)).await;
+    // A figure that cannot be had now is no reason to fail.
+    application.approximate_guild_count = guilds.map_or(0, |rows| rows.len() as u32);
+    json(&application)
+}
+
+async fn mine(State(app): State<Arc<App>>, auth: BotAuth) -> Answered {
+    let application = app.application(own_id(&auth)?).await?;
+    Ok(full(&app, application).await)
+}
+
+async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, JsonBody(body): LargeJson) -> Answered {
+    edit(&app, own_id(&auth)?, &body).await
+}
+
+async fn one(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ApplicationId>) -> Answered {
+    let application = app.application(id).await?;
+    if application.owner.id == auth.user_id() || auth.application() == Some(id) {
+        return Ok(full(&app, application).await);
+    }
+    Ok(json(&view::public(&application)))
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(id): Ids<ApplicationId>,
+    JsonBody(body): LargeJson,
+) -> Answered {
+    if auth.application() != Some(id) {
+        app.own_application(id, auth.user_id()).await?;
+    }
+    edit(&app, id, &body).await
+}
+
+async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
+    let edit = Edit::read(body)?;
+    let icon = match &edit.icon {
+        Patch::Value(image) => Some(app.cdn.put_image(Kind::AppIcon, id.get(), image.clone()).await?),
+        _ => None,
+    };
+    let application = app.change_application(id, |application| {
+        edit.apply(application, icon.as_deref());
+        Ok(())
+    });
+    Ok(full(app, application.await?).await)
+}
+
+async fn delete(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(id): Ids<ApplicationId>,
+    _body: JsonBody,
+) -> Answered {
+    let application = app.own_application(id, auth.user_id()).await?;
+    app.delete_application(&application).await?;
+    Ok(empty())
+}
+
+async fn create_bot(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(id): Ids<ApplicationId>,
+    _body: JsonBody,
+) -> Answered {
+    let application = app.own_application(id, auth.user_id()).await?;
+    Ok(json(&json!({"token": app.create_bot(&application).await?})))
+}
+
+async fn reset_bot(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(id): Ids<ApplicationId>,
+    _body: JsonBody,
+) -> Answered {
+    let application = app.own_application(id, auth.user_id()).await?;
+    if application.bot.is_none() {
+        return Err(Failure(ApiError::no_bot_for_application()));
+    }
+    Ok(json(&json!({"token": app.reset_bot_token(id).await?})))
+}
+
+async fn reset_secret(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(id): Ids<ApplicationId>,
+    _body: JsonBody,
+) -> Answered {
+    app.own_application(id, auth.user_id()).await?;
+    Ok(json(&json!({"secret": app.reset_secret(id).await?})))
 }

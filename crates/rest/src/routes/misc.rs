@@ -1,12 +1,49 @@
-//! Routes of the area `misc`.
+//! Lists that are the same for everybody, most of them empty: what this server does not have, but clients ask for.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::routing::get;
+use consort_model::{ApiError, ApplicationId};
+use serde_json::{Value, json};
 
-use crate::App;
+use crate::{AnyAuth, Answered, App, Auth, Failure, Ids, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/sticker-packs", get(sticker_packs))
+        .route("/sticker-packs/{pack_id}", get(sticker_pack))
+        .route("/soundboard-default-sounds", get(nothing))
+        .route("/applications/detectable", get(nothing_for_anybody))
+        .route("/users/@me/connections", get(connections))
+        .route("/applications/{application_id}/skus", get(nothing_of_application))
+        .route("/applications/{application_id}/entitlements", get(nothing_of_application))
+        .route("/applications/{application_id}/role-connections/metadata", get(nothing_of_application))
+}
+
+async fn sticker_packs() -> Answered {
+    Ok(json(&json!({"sticker_packs": []})))
+}
+
+async fn sticker_pack(_auth: Auth, Ids(_pack): Ids<String>) -> Answered {
+    Err(Failure(ApiError::unknown_sticker_pack()))
+}
+
+/// A bare array: py-cord never becomes ready without a 200 for the default sounds (observed).
+async fn nothing(_auth: Auth) -> Answered {
+    Ok(json(&Value::Array(Vec::new())))
+}
+
+async fn nothing_for_anybody() -> Answered {
+    Ok(json(&Value::Array(Vec::new())))
+}
+
+async fn nothing_of_application(_auth: Auth, Ids(_application): Ids<ApplicationId>) -> Answered {
+    Ok(json(&Value::Array(Vec::new())))
+}
+
+async fn connections(auth: AnyAuth) -> Answered {
+    auth.require_scope("connections")?;
+    Ok(json(&Value::Array(Vec::new())))
 }
