@@ -17,6 +17,7 @@ pub mod extract;
 mod failure;
 pub mod limit;
 pub mod normalise;
+pub mod oauth;
 pub mod place;
 pub mod routes;
 pub mod token;

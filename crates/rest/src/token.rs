@@ -52,6 +52,17 @@ pub enum Kind {
         /// What with.
         scopes: Vec<String>,
     },
+    /// A person's consent, to be exchanged for a [`Kind::Bearer`]; good for nothing else.
+    Code {
+        /// Whom the person trusts.
+        application: ApplicationId,
+        /// What with.
+        scopes: Vec<String>,
+        /// Where the code was sent; the exchange must name the same place.
+        redirect_uri: String,
+        /// Base64url of the verifier's SHA-256, or `plain:` and the verifier (RFC 7636).
+        challenge: Option<String>,
+    },
 }
 
 /// The client a login was made with, as it describes itself.
@@ -97,7 +108,8 @@ impl TokenRow {
             Kind::User => None,
             Kind::Bot { application }
             | Kind::Bearer { application, .. }
-            | Kind::Refresh { application, .. } => Some(*application),
+            | Kind::Refresh { application, .. }
+            | Kind::Code { application, .. } => Some(*application),
         }
     }
 
@@ -140,7 +152,7 @@ impl Scheme {
             Kind::User => self == Self::Bare,
             Kind::Bot { .. } => self != Self::Bearer,
             Kind::Bearer { .. } => self == Self::Bearer,
-            Kind::Refresh { .. } => false,
+            Kind::Refresh { .. } | Kind::Code { .. } => false,
         }
     }
 }
@@ -266,6 +278,14 @@ impl Tokens {
             batch.delete(Table::Tokens, partition, key);
         }
         batch.delete(Table::UserTokens, row.user.get(), row.session.get());
+    }
+
+    /// Lets a batch fail unless a token is still there.
+    pub fn require(&self, batch: &mut Batch, row: &TokenRow) {
+        if let Some(hash) = row_hash(row) {
+            let (partition, key) = place(&hash);
+            batch.require_present(Table::Tokens, partition, key);
+        }
     }
 
     /// Drops revoked tokens from the cache and tells the listeners.

@@ -1,8 +1,11 @@
 //! Logins of a person: made, listed, ended.
 
+use std::collections::BTreeMap;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consort_model::{AuthSessionId, UserId};
+use consort_rpc::{Caller, user};
 use consort_store::Batch;
 use http::HeaderMap;
 use http::header::USER_AGENT;
@@ -52,7 +55,7 @@ impl App {
         }
         let token = self.add_login(&mut batch, user, client);
         self.store.commit(batch).await?;
-        self.revoked(&logins[..surplus]).await;
+        self.revoked(&logins[..surplus]);
         Ok(token)
     }
 
@@ -78,13 +81,24 @@ impl App {
             self.tokens.revoke(&mut batch, row);
         }
         self.store.commit(batch).await?;
-        self.revoked(rows).await;
+        self.revoked(rows);
         Ok(())
     }
 
     /// Tells everybody that tokens have stopped working, after that was committed.
-    pub(crate) async fn revoked(&self, rows: &[TokenRow]) {
+    pub(crate) fn revoked(&self, rows: &[TokenRow]) {
         self.tokens.forget(rows);
+        let mut sessions: BTreeMap<UserId, Vec<u64>> = BTreeMap::new();
+        for row in rows {
+            sessions.entry(row.user).or_default().push(row.session.get());
+        }
+        for (user, auth_sessions) in sessions {
+            let op = user::Op::Account(user::account::Op::LoggedOut { auth_sessions });
+            if let Err(error) = self.users.cast(user.get(), Caller::system(), op) {
+                // The tokens are dead; only sockets that are open stay so until their session ends.
+                tracing::warn!(%error, "sessions of ended logins could not be closed");
+            }
+        }
     }
 
     /// Ends every login of a person but one: after a change of the password.

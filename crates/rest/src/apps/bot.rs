@@ -2,7 +2,7 @@
 
 use consort_model::object::account::UserRow;
 use consort_model::{ApiError, Application, ApplicationId, GuildId, User, UserId};
-use consort_rpc::{Caller, guild};
+use consort_rpc::{Caller, guild, user};
 use consort_store::{Batch, Error, Key, Range, Table};
 
 use crate::accounts::register::{NewAccount, current_user};
@@ -58,7 +58,11 @@ impl App {
                 Err(error) => return Err(error.into()),
             }
         }
-        Err(Failure(ApiError::invalid_field("name", "USERNAME_TOO_MANY_USERS", "Too many users have this username.")))
+        Err(Failure(ApiError::invalid_field(
+            "name",
+            "USERNAME_TOO_MANY_USERS",
+            "Too many users have this username.",
+        )))
     }
 
     /// Removes an application: its bot leaves its guilds, all tokens stop working.
@@ -72,6 +76,8 @@ impl App {
         self.end(&tokens).await?;
         if application.bot.is_some() {
             self.leave_guilds(bot, id).await?;
+            let disable = user::Op::Account(user::account::Op::Disable);
+            self.users.call(bot.get(), Caller::system(), disable).await?;
         }
         let mut batch = Batch::new();
         batch.delete_partition(Table::Applications, id.get());

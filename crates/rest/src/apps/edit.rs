@@ -66,10 +66,15 @@ impl Edit {
                 let message = "This server delivers interactions over the gateway only.";
                 f.error("interactions_endpoint_url", "APPLICATION_INTERACTIONS_ENDPOINT_INVALID", message);
             }
-            let redirect_uris = f.patch("redirect_uris", |f| f.strings("redirect_uris", 10, 1..=URL_CHARS_MAX));
+            let redirect_uris =
+                f.patch("redirect_uris", |f| f.strings("redirect_uris", 10, 1..=URL_CHARS_MAX));
             for (index, uri) in redirect_uris.as_option().into_iter().flatten().enumerate() {
                 if !is_url(uri) {
-                    f.error(&format!("redirect_uris.{index}"), "URL_TYPE_INVALID_URL", "Not a well formed URL.");
+                    f.error(
+                        &format!("redirect_uris.{index}"),
+                        "URL_TYPE_INVALID_URL",
+                        "Not a well formed URL.",
+                    );
                 }
             }
             Some(Self {
@@ -119,7 +124,10 @@ impl Edit {
         set(&mut application.custom_install_url, &some(&self.custom_install_url));
         set(&mut application.terms_of_service_url, &some(&self.terms_of_service_url));
         set(&mut application.privacy_policy_url, &some(&self.privacy_policy_url));
-        set(&mut application.role_connections_verification_url, &some(&self.role_connections_verification_url));
+        set(
+            &mut application.role_connections_verification_url,
+            &some(&self.role_connections_verification_url),
+        );
         set(&mut application.install_params, &some(&self.install_params));
         set(&mut application.integration_types_config, &some(&self.integration_types_config));
     }
@@ -166,7 +174,8 @@ mod tests {
 
     #[test]
     fn absent_fields_stay_and_null_clears() {
-        let application = edited(json!({"description": "x", "tags": ["a"], "custom_install_url": "https://a.test/x"}));
+        let application =
+            edited(json!({"description": "x", "tags": ["a"], "custom_install_url": "https://a.test/x"}));
         assert_eq!((application.name.as_str(), application.description.as_str()), ("before", "x"));
         assert_eq!(application.custom_install_url.as_deref(), Some("https://a.test/x"));
         assert_eq!(edited(json!({"description": null, "name": "after"})).name, "after");

@@ -36,6 +36,23 @@ impl App {
         Ok(self.application_row(id).await?.1)
     }
 
+    /// An application with its bot and its owner as they are now.
+    ///
+    /// # Errors
+    /// 503 when the store fails.
+    pub async fn with_accounts(&self, mut application: Application) -> Result<Application, Failure> {
+        let of = |id: UserId| self.store.get_row::<UserRow>(Table::Users, id.get(), Key::empty());
+        if let Some(bot) = &mut application.bot
+            && let Some(row) = of(bot.id).await?
+        {
+            *bot = row.current.user;
+        }
+        if let Some(row) = of(application.owner.id).await? {
+            application.owner = row.current.user;
+        }
+        Ok(application)
+    }
+
     async fn application_row(&self, id: ApplicationId) -> Result<(Bytes, Application), Failure> {
         let bytes = self.store.get(Table::Applications, id.get(), Key::empty()).await?;
         let bytes = bytes.ok_or_else(ApiError::unknown_application)?;
@@ -60,7 +77,8 @@ impl App {
     /// # Errors
     /// 503 when the store fails.
     pub async fn applications_of(&self, owner: UserId) -> Result<Vec<Application>, Failure> {
-        let rows = self.store.scan(Table::UserApplications, owner.get(), Range::all(APPLICATIONS_MAX)).await?;
+        let rows =
+            self.store.scan(Table::UserApplications, owner.get(), Range::all(APPLICATIONS_MAX)).await?;
         let mut applications = Vec::with_capacity(rows.len());
         for id in rows.iter().filter_map(|row| row.key.to_id()) {
             applications.extend(self.store.get_row(Table::Applications, id, Key::empty()).await?);
@@ -130,7 +148,8 @@ impl App {
     /// # Errors
     /// 503 when the store fails.
     pub async fn check_secret(&self, id: ApplicationId, secret: &str) -> Result<bool, Failure> {
-        let row: Option<SecretRow> = self.store.get_row(Table::Applications, id.get(), Key::text(SECRET)).await?;
+        let row: Option<SecretRow> =
+            self.store.get_row(Table::Applications, id.get(), Key::text(SECRET)).await?;
         // Hashes are compared, so the time it takes says nothing of the secret.
         Ok(row.is_some_and(|row| row.hash == hex::encode(crate::token::hash(secret))))
     }
@@ -150,7 +169,7 @@ impl App {
         let kind = Kind::Bot { application: id };
         let (token, _) = self.tokens.issue(&mut batch, bot, session, kind, None, ClientInfo::default());
         self.store.commit(batch).await?;
-        self.revoked(&old).await;
+        self.revoked(&old);
         Ok(token)
     }
 }

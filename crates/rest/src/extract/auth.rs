@@ -92,7 +92,7 @@ impl AnyAuth {
         match &self.0.token.kind {
             Kind::User | Kind::Bot { .. } => true,
             Kind::Bearer { scopes, .. } => scopes.iter().any(|granted| granted == scope),
-            Kind::Refresh { .. } => false,
+            Kind::Refresh { .. } | Kind::Code { .. } => false,
         }
     }
 
@@ -145,7 +145,9 @@ impl FromRequestParts<Arc<App>> for Auth {
         let AnyAuth(auth) = AnyAuth::from_request_parts(parts, app).await?;
         match auth.token.kind {
             Kind::User | Kind::Bot { .. } => Ok(auth),
-            Kind::Bearer { .. } | Kind::Refresh { .. } => Err(Failure(ApiError::missing_scope())),
+            Kind::Bearer { .. } | Kind::Refresh { .. } | Kind::Code { .. } => {
+                Err(Failure(ApiError::missing_scope()))
+            }
         }
     }
 }

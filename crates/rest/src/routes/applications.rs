@@ -4,7 +4,6 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::response::Response;
 use axum::routing::{get, post};
 use consort_cdn::Kind;
 use consort_model::{ApiError, Application, ApplicationId, Form, Patch};
@@ -12,7 +11,9 @@ use serde_json::json;
 
 use crate::apps::edit::Edit;
 use crate::apps::view;
-use crate::{Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, LargeJson, UserAuth, created, empty, json};
+use crate::{
+    Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, LargeJson, UserAuth, created, empty, json,
+};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -43,17 +44,19 @@ fn own_id(auth: &BotAuth) -> Result<ApplicationId, Failure> {
 }
 
 /// An application as its owner or its bot sees it, with its present figures.
-async fn full(app: &App, mut application: Application) -> Response {
+async fn full(app: &App, application: Application) -> Answered {
+    let mut application = app.with_accounts(application).await?;
     let bot = application.id.get();
-    let guilds = app.store.scan(consort_store::Table::UserGuilds, bot, consort_store::Range::all(10_000)).await;
+    let guilds =
+        app.store.scan(consort_store::Table::UserGuilds, bot, consort_store::Range::all(10_000)).await;
     // A figure that cannot be had now is no reason to fail.
     application.approximate_guild_count = guilds.map_or(0, |rows| rows.len() as u32);
-    json(&application)
+    Ok(json(&application))
 }
 
 async fn mine(State(app): State<Arc<App>>, auth: BotAuth) -> Answered {
     let application = app.application(own_id(&auth)?).await?;
-    Ok(full(&app, application).await)
+    full(&app, application).await
 }
 
 async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, JsonBody(body): LargeJson) -> Answered {
@@ -63,9 +66,9 @@ async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, JsonBody(body):
 async fn one(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ApplicationId>) -> Answered {
     let application = app.application(id).await?;
     if application.owner.id == auth.user_id() || auth.application() == Some(id) {
-        return Ok(full(&app, application).await);
+        return full(&app, application).await;
     }
-    Ok(json(&view::public(&application)))
+    Ok(json(&view::public(&app.with_accounts(application).await?)))
 }
 
 async fn update(
@@ -90,7 +93,7 @@ async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answere
         edit.apply(application, icon.as_deref());
         Ok(())
     });
-    Ok(full(app, application.await?).await)
+    full(app, application.await?).await
 }
 
 async fn delete(

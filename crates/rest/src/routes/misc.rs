@@ -7,7 +7,7 @@ use axum::routing::get;
 use consort_model::{ApiError, ApplicationId};
 use serde_json::{Value, json};
 
-use crate::{AnyAuth, Answered, App, Auth, Failure, Ids, json};
+use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {

@@ -48,7 +48,9 @@ async fn names_and_addresses_are_unique_whatever_their_case() {
     world.person("ada").await;
     let taken = register(&world, json!({"username": "ADA", "password": "long enough"})).await;
     assert_eq!(taken.error_at("username"), "USERNAME_ALREADY_TAKEN");
-    let eve = |email: Value| register(&world, json!({"username": "eve", "password": "long enough", "email": email}));
+    let eve = |email: Value| {
+        register(&world, json!({"username": "eve", "password": "long enough", "email": email}))
+    };
     assert_eq!(eve(json!("ADA@mail.test")).await.error_at("email"), "EMAIL_ALREADY_REGISTERED");
     // Nothing of the refused account is left behind.
     assert_eq!(eve(Value::Null).await.status, 201);
@@ -87,7 +89,8 @@ async fn logins_are_ended_by_their_hash_with_the_password() {
     let path = "/api/v10/auth/sessions/logout";
     let wrong = world.post(path, &token, json!({"session_id_hashes": [hash], "password": "wrong one"})).await;
     assert_eq!(wrong.error_at("password"), "PASSWORD_DOES_NOT_MATCH");
-    let ended = world.post(path, &token, json!({"session_id_hashes": [hash], "password": "long enough"})).await;
+    let ended =
+        world.post(path, &token, json!({"session_id_hashes": [hash], "password": "long enough"})).await;
     assert_eq!(ended.status, 204);
     assert_eq!(world.get("/api/v10/auth/sessions", &other).await.status, 401);
     assert_eq!(world.get("/api/v10/auth/sessions", &token).await.status, 200);

@@ -43,7 +43,8 @@ async fn other_origins_may_call() {
 async fn bodies_are_checked_before_handlers_see_them() {
     let world = world();
     let post = |kind: &'static str, body: String| {
-        let request = Request::post("/api/v10/auth/login").header("content-type", kind).body(Body::from(body));
+        let request =
+            Request::post("/api/v10/auth/login").header("content-type", kind).body(Body::from(body));
         world.send(request.unwrap())
     };
     assert_eq!(post("application/json", "{".to_owned()).await.status(), 400);
