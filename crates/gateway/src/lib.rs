@@ -1,1 +1,34 @@
 //! The WebSocket edge: slices that own sockets and sessions, the node's relay, identify and resume.
+//!
+//! ```text
+//! HTTP server --upgrade--> slice (thread): epoll, sockets, sessions, guild subscriptions
+//! owners ------relay-----> inbox of each slice concerned      (in order, bounded, never waiting)
+//! slice ------effects----> owners (casts), lane (identify, member chunks: tasks)
+//! ```
+//!
+//! * [`Gateway`] starts the slices, hosts the relay, says how things are.
+//! * `slice` is the core: sans-IO. `shell` is its thread. `inbox` says what happens when a slice cannot keep up.
+//! * `relay` routes owners' words by `interest`: which slices have sessions of a guild.
+//! * `lane` is where an IDENTIFY waits for the account's owner, beside the path of events.
+//! * [`upgrade`] is what the HTTP server calls.
+//!
+//! A session lives in one slice and stays there; a RESUME that lands elsewhere on the node is handed over, socket and all.
+
+mod auth;
+mod config;
+mod gateway;
+mod inbox;
+mod interest;
+mod lane;
+mod presence;
+mod relay;
+mod shell;
+mod slice;
+mod stats;
+mod upgrade;
+
+pub use auth::{AuthError, AuthFuture, Authenticator, Principal};
+pub use config::*;
+pub use gateway::{Env, Gateway};
+pub use stats::{SliceStats, Stats};
+pub use upgrade::{is_upgrade, upgrade};

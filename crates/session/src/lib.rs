@@ -1,1 +1,29 @@
-//! A logical gateway session: sequence, replay journal, intents filter. Sans-IO.
+//! One logical gateway session: identity, filter, sequence, journal, and the way from IDENTIFY to READY. Sans-IO.
+//!
+//! * [`Viewer`] and [`Shard`] decide what a session may have.
+//! * [`Dispatch`] is an event on its way to many sessions, encoded and compressed once.
+//! * [`Journal`] is what a session was sent: the outgoing queue and the memory for a RESUME in one.
+//! * [`Session`] puts them together. It knows no socket: its owner asks what is [unsent](Session::unsent), writes it, and
+//!   says [how far it got](Session::mark_sent).
+//!
+//! Invariants: sequence numbers start at 1 with READY and have no gap; nothing is unsent before READY is complete; what
+//! a RESUME replays is exactly what is behind the client's number, or it is refused.
+
+mod dispatch;
+mod id;
+mod journal;
+pub mod ready;
+mod session;
+mod viewer;
+
+#[cfg(test)]
+mod session_tests;
+
+pub use dispatch::Dispatch;
+pub use id::{NoSessionId, SessionId};
+pub use journal::{Entry, JOURNAL_BYTES_MAX, JOURNAL_EVENTS_KEPT, JOURNAL_EVENTS_MAX, Journal};
+pub use session::{
+    ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, BULK_BYTES_MAX, Identity, Opened, ResumeError, Session,
+    Step,
+};
+pub use viewer::{Choice, Shard, Viewer};

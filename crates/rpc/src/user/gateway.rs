@@ -44,9 +44,42 @@ pub struct OpenSession {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub struct Opened {
     /// The JSON object of READY without `guilds`, `session_id`, `resume_gateway_url`, `shard`, `v`.
+    #[serde(with = "text")]
     pub ready: Bytes,
     /// The JSON object of READY_SUPPLEMENTAL without `guilds`, for user accounts that asked for it.
+    #[serde(with = "optional_text")]
     pub supplemental: Option<Bytes>,
     /// The user's guilds.
     pub guilds: Vec<GuildId>,
+}
+
+/// JSON within JSON as a text rather than as a list of numbers.
+mod text {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, ser::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(json: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(std::str::from_utf8(json).map_err(S::Error::custom)?)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
+        String::deserialize(deserializer).map(Bytes::from)
+    }
+}
+
+/// As [`text`], for what may be missing.
+mod optional_text {
+    use bytes::Bytes;
+    use serde::{Deserialize, Deserializer, Serializer, ser::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(json: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
+        match json {
+            Some(json) => serializer.serialize_some(std::str::from_utf8(json).map_err(S::Error::custom)?),
+            None => serializer.serialize_none(),
+        }
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
+        Option::<String>::deserialize(deserializer).map(|json| json.map(Bytes::from))
+    }
 }

@@ -1,0 +1,108 @@
+//! Settings, and the limits that are not settings.
+
+use std::time::Duration;
+
+/// What an operator can set.
+#[derive(Debug, Clone)]
+pub struct Config {
+    /// Threads that own sockets; 0 is one per core, 64 is the most.
+    pub slices: usize,
+    /// `heartbeat_interval` of HELLO. Without a heartbeat for half as long again the connection is cut.
+    pub heartbeat_interval: Duration,
+    /// How long a connection may stay without IDENTIFY or RESUME.
+    pub identify_timeout: Duration,
+    /// How long a session outlives its socket.
+    pub resume_window: Duration,
+    /// How long READY of a user account waits for its guilds.
+    pub attach_deadline: Duration,
+    /// After how long without an answer a guild is asked again.
+    pub attach_retry: Duration,
+    /// How long a socket may take nothing while something is waiting for it.
+    pub stall_timeout: Duration,
+    /// How long a closed connection may linger until the peer has seen the close frame.
+    pub close_timeout: Duration,
+    /// Sockets of this process; more are answered 503.
+    pub connections_max: usize,
+    /// Sessions without a socket on this node; beyond, the oldest end.
+    pub detached_max: usize,
+    /// `resume_gateway_url`, without path and query; `None` takes the `Host` that the client used.
+    pub public_url: Option<String>,
+    /// The kernel's send buffer of a socket, bytes; the kernel doubles it.
+    pub send_buffer_bytes: usize,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            slices: 0,
+            // As the vendor's gateway was seen to send.
+            heartbeat_interval: Duration::from_millis(41_250),
+            identify_timeout: Duration::from_secs(30),
+            resume_window: Duration::from_secs(180),
+            attach_deadline: Duration::from_secs(5),
+            attach_retry: Duration::from_secs(10),
+            stall_timeout: Duration::from_secs(20),
+            close_timeout: Duration::from_secs(5),
+            connections_max: 1_000_000,
+            detached_max: 100_000,
+            public_url: None,
+            send_buffer_bytes: 64 * 1024,
+        }
+    }
+}
+
+impl Config {
+    /// How many slices to start.
+    pub(crate) fn slice_count(&self) -> usize {
+        let cores = std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = if self.slices == 0 { cores } else { self.slices };
+        wanted.clamp(1, SLICES_MAX)
+    }
+
+    /// How long a connection may be without a heartbeat.
+    pub(crate) fn heartbeat_timeout(&self) -> Duration {
+        self.heartbeat_interval + self.heartbeat_interval / 2
+    }
+}
+
+/// Slices of a node: a set of them is one word.
+pub const SLICES_MAX: usize = 64;
+/// Messages waiting for a slice before volatile events (typing, presence) are dropped.
+pub const INBOX_VOLATILE_MAX: usize = 16 * 1024;
+/// Messages waiting for a slice before other events are lost, and with them the sessions that should have had them.
+pub const INBOX_EVENTS_MAX: usize = 64 * 1024;
+/// Messages waiting for a slice, changes of subscriptions included, before all its sessions are lost.
+pub const INBOX_MAX: usize = 128 * 1024;
+/// Bytes of bodies waiting for a slice; beyond, as with [`INBOX_EVENTS_MAX`].
+pub const INBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Guilds and sessions remembered as having lost something; more, and all sessions of the slice count as such.
+pub const INBOX_LOST_MAX: usize = 1024;
+/// Identifies at work at once.
+pub const IDENTIFIES_ACTIVE_MAX: usize = 256;
+/// Identifies waiting; more are answered with opcode 9, and the client comes back a few seconds later.
+pub const IDENTIFIES_WAITING_MAX: usize = 8192;
+/// Member requests (opcode 8) at work or waiting; more are dropped.
+pub const CHUNK_REQUESTS_MAX: usize = 256;
+/// Unsent bytes with which a connection that takes nothing right now is cut at once, rather than after the stall
+/// timeout.
+pub const BACKLOG_MAX: usize = 8 * 1024 * 1024;
+/// Bytes of a connection's own (acks, pongs) that may wait; a client that asks without reading is cut.
+pub const OWN_BYTES_MAX: usize = 64 * 1024;
+/// Guilds of one session; more needs sharding (close code 4011).
+pub const GUILDS_MAX: usize = 2500;
+/// Presence updates within [`PRESENCE_WINDOW`]; more are ignored ("Rate Limiting", Gateway).
+pub const PRESENCE_UPDATES_MAX: u8 = 5;
+/// The window of [`PRESENCE_UPDATES_MAX`].
+pub const PRESENCE_WINDOW: Duration = Duration::from_secs(20);
+/// How often all members of one guild may be asked for by one session ("Request Guild Members").
+pub const ALL_MEMBERS_WINDOW: Duration = Duration::from_secs(30);
+/// Offers of events to sessions between two looks at the sockets.
+pub(crate) const OFFERS_PER_TURN: usize = 200_000;
+/// Connections flushed between two looks at the inbox: what arrives meanwhile leaves in the same sends.
+pub(crate) const FLUSHES_PER_TURN: usize = 1024;
+/// Dispatches in one send.
+pub(crate) const DISPATCHES_PER_SEND: usize = 32;
+/// With payload compression (`compress` of IDENTIFY), smaller payloads are sent as text.
+pub(crate) const PAYLOAD_ZLIB_MIN_BYTES: usize = 8 * 1024;
+
+const _: () = assert!(INBOX_VOLATILE_MAX < INBOX_EVENTS_MAX && INBOX_EVENTS_MAX < INBOX_MAX);

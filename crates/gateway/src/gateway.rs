@@ -1,0 +1,183 @@
+//! The gateway of a node: its slices, its relay, its lane.
+
+use std::fmt;
+use std::io;
+use std::net::TcpStream;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::Duration;
+
+use consort_rpc::MeshRef;
+use consort_rpc::relay::Relay;
+use consort_runtime::{ClockRef, Registry};
+
+use crate::auth::Authenticator;
+use crate::config::Config;
+use crate::inbox::{Inbox, InboxRef};
+use crate::interest::Interest;
+use crate::lane::Lane;
+use crate::relay::Router;
+use crate::shell::{Parts, Shell, poll};
+use crate::slice::{Input, Opening, Slice};
+use crate::stats::{SliceGauge, Stats};
+
+/// What the gateway stands on.
+#[derive(Clone)]
+pub struct Env {
+    /// The owners of users and guilds; the gateway hosts the node's relay on it.
+    pub mesh: MeshRef,
+    /// Who tokens belong to.
+    pub auth: Arc<dyn Authenticator>,
+    /// The list of actors, in which each slice has an entry.
+    pub registry: Registry,
+    /// The time, for that list.
+    pub clock: ClockRef,
+}
+
+impl fmt::Debug for Env {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Env").field("mesh", &self.mesh).finish_non_exhaustive()
+    }
+}
+
+/// The WebSocket edge of a node.
+pub struct Gateway {
+    pub(crate) config: Arc<Config>,
+    inboxes: Vec<InboxRef>,
+    gauges: Vec<Arc<SliceGauge>>,
+    interest: Arc<Interest>,
+    lane: Arc<Lane>,
+    threads: Mutex<Vec<JoinHandle<()>>>,
+    next_slice: AtomicUsize,
+    draining: AtomicBool,
+}
+
+impl fmt::Debug for Gateway {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Gateway").field("slices", &self.inboxes.len()).finish_non_exhaustive()
+    }
+}
+
+impl Gateway {
+    /// Starts the slices and hosts the relay. Must be called on the runtime that owners run on.
+    ///
+    /// # Errors
+    /// When the system gives no epoll instance or thread.
+    pub fn start(config: Config, env: &Env) -> io::Result<Arc<Self>> {
+        let count = config.slice_count();
+        let config = Arc::new(Config { slices: count, ..config });
+        let interest = Arc::new(Interest::new(count));
+        let mut polls = Vec::with_capacity(count);
+        let mut inboxes = Vec::with_capacity(count);
+        for _ in 0..count {
+            let (poll, waker) = poll()?;
+            polls.push(poll);
+            inboxes.push(Inbox::new(waker));
+        }
+        let lane = Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone());
+        let mut gauges = Vec::with_capacity(count);
+        let mut threads = Vec::with_capacity(count);
+        let node = env.mesh.node();
+        for (index, poll) in (0..).zip(polls) {
+            let gauge = Arc::new(SliceGauge::default());
+            gauges.push(gauge.clone());
+            let actor = env.registry.add("slice", u64::from(index));
+            actor.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
+            let (config, interest, lane) = (config.clone(), interest.clone(), lane.clone());
+            let (inboxes, mesh, clock) = (inboxes.clone(), env.mesh.clone(), env.clock.clone());
+            let runtime = tokio::runtime::Handle::current();
+            let run = move || {
+                // Casts may start actors, which are tasks of the runtime.
+                let _runtime = runtime.enter();
+                let send_buffer_bytes = config.send_buffer_bytes;
+                let core = Slice::new(node, index, config, interest.clone());
+                let parts = Parts {
+                    core,
+                    poll,
+                    index,
+                    inboxes,
+                    interest,
+                    lane,
+                    mesh,
+                    gauge,
+                    actor,
+                    clock,
+                    send_buffer_bytes,
+                };
+                Shell::new(parts).run();
+            };
+            threads.push(std::thread::Builder::new().name(format!("slice-{index}")).spawn(run)?);
+        }
+        env.mesh.host::<Relay>(Arc::new(Router { inboxes: inboxes.clone(), interest: interest.clone() }));
+        Ok(Arc::new(Self {
+            config,
+            inboxes,
+            gauges,
+            interest,
+            lane,
+            threads: Mutex::new(threads),
+            next_slice: AtomicUsize::new(0),
+            draining: AtomicBool::new(false),
+        }))
+    }
+
+    /// Whether another socket may come.
+    pub(crate) fn has_room(&self) -> bool {
+        let connections: usize = self.gauges.iter().map(|gauge| gauge.read().connections).sum();
+        !self.draining.load(Ordering::Relaxed) && connections < self.config.connections_max
+    }
+
+    /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
+    pub(crate) fn hand_in(&self, socket: TcpStream, opening: Opening, early: Vec<u8>) {
+        let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        if self.inboxes[slice].push(Input::Connection { socket, opening, early }).is_err() {
+            tracing::warn!(slice, "an upgraded socket is dropped: the inbox is full");
+        }
+    }
+
+    /// The figures of the moment.
+    pub fn stats(&self) -> Stats {
+        let slice = |(gauge, inbox): (&Arc<SliceGauge>, &InboxRef)| {
+            let mut stats = gauge.read();
+            stats.inbox_depth = inbox.depth();
+            stats.dropped_volatile = inbox.dropped_volatile();
+            stats.lost_events = inbox.lost_events();
+            stats
+        };
+        Stats {
+            guilds: self.interest.guilds(),
+            identifies: self.lane.identifies(),
+            slices: self.gauges.iter().zip(&self.inboxes).map(slice).collect(),
+        }
+    }
+
+    /// Sends every client away (opcode 7), waits until they have left but not longer than `grace`, closes the rest and ends
+    /// the slices.
+    pub async fn shutdown(&self, grace: Duration) {
+        self.draining.store(true, Ordering::Relaxed);
+        self.tell_all(|| Input::Drain);
+        let left = async {
+            while self.stats().sum(|slice| slice.connections) > 0 {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _in_time = tokio::time::timeout(grace, left).await;
+        self.tell_all(|| Input::Stop);
+        let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
+        let joined = tokio::task::spawn_blocking(move || {
+            threads.into_iter().filter_map(|thread| thread.join().err()).count()
+        });
+        match joined.await {
+            Ok(0) => {}
+            other => tracing::error!(panicked = ?other.ok(), "slices did not end well"),
+        }
+    }
+
+    fn tell_all(&self, input: impl Fn() -> Input) {
+        for inbox in &self.inboxes {
+            // Only sockets are ever given back.
+            let _lost = inbox.push(input());
+        }
+    }
+}

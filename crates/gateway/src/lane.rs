@@ -1,0 +1,321 @@
+//! What must wait for others: looking at an IDENTIFY, asking a guild for members. Bounded, and beside the path of events,
+//! so a storm of identifies cannot delay messages, nor a busy guild keep people out.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+
+use consort_model::{ApplicationId, GuildId, Intents};
+use consort_rpc::guild::{self, gateway::ChunkRequest};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::user::{self, gateway::Opened};
+use consort_rpc::{Caller, MeshRef};
+use consort_session::{Dispatch, Identity, SessionId, Shard, Viewer, ready};
+use consort_wire::gateway::{CloseCode, Identify};
+use serde_json::value::RawValue;
+use sha2::{Digest as _, Sha256};
+use tokio::sync::Semaphore;
+
+use crate::auth::{AuthError, Authenticator, Principal};
+use crate::config::{CHUNK_REQUESTS_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX};
+use crate::inbox::InboxRef;
+use crate::presence::presence_of;
+use crate::slice::{Admission, Identifying, Input, Refusal, open_session};
+
+/// Bits of an application's flags that switch a privileged intent on; either of two will do ("Application Flags").
+const PRIVILEGED: [(Intents, u64); 3] = [
+    (Intents::GUILD_PRESENCES, 1 << 12 | 1 << 13),
+    (Intents::GUILD_MEMBERS, 1 << 14 | 1 << 15),
+    (Intents::MESSAGE_CONTENT, 1 << 18 | 1 << 19),
+];
+
+/// The lane of a node.
+pub(crate) struct Lane {
+    mesh: MeshRef,
+    auth: Arc<dyn Authenticator>,
+    inboxes: Vec<InboxRef>,
+    identifies: Semaphore,
+    waiting: AtomicUsize,
+    chunks: AtomicUsize,
+    next_number: AtomicU32,
+}
+
+impl Lane {
+    pub(crate) fn new(mesh: MeshRef, auth: Arc<dyn Authenticator>, inboxes: Vec<InboxRef>) -> Arc<Self> {
+        Arc::new(Self {
+            mesh,
+            auth,
+            inboxes,
+            identifies: Semaphore::new(IDENTIFIES_ACTIVE_MAX),
+            waiting: AtomicUsize::new(0),
+            chunks: AtomicUsize::new(0),
+            next_number: AtomicU32::new(1),
+        })
+    }
+
+    /// Identifies at work or waiting.
+    pub(crate) fn identifies(&self) -> usize {
+        self.waiting.load(Ordering::Relaxed)
+    }
+
+    fn tell(&self, slice: u16, input: Input) {
+        // Only sockets are ever given back.
+        let _lost = self.inboxes[usize::from(slice)].push(input);
+    }
+
+    /// Starts looking at an IDENTIFY.
+    pub(crate) fn identify(self: &Arc<Self>, identifying: Box<Identifying>) {
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= IDENTIFIES_WAITING_MAX {
+            self.waiting.fetch_sub(1, Ordering::Relaxed);
+            return self.refuse(&identifying, Refusal::Later);
+        }
+        let lane = self.clone();
+        consort_runtime::spawn("identify", async move {
+            let permit = lane.identifies.acquire().await;
+            lane.identify_now(*identifying).await;
+            drop(permit);
+            lane.waiting.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+
+    fn refuse(&self, identifying: &Identifying, refusal: Refusal) {
+        let Identifying { slice, slot, conn, .. } = *identifying;
+        self.tell(slice, Input::Refuse { slot, conn, refusal });
+    }
+
+    async fn identify_now(&self, identifying: Identifying) {
+        let principal = match self.auth.authenticate(identifying.identify.token.expose()).await {
+            Ok(principal) => principal,
+            Err(AuthError::Invalid) => {
+                return self.refuse(&identifying, Refusal::Close(CloseCode::AuthenticationFailed));
+            }
+            Err(AuthError::Unavailable) => return self.refuse(&identifying, Refusal::Later),
+        };
+        let (viewer, shard) = match check(&identifying.identify, &principal) {
+            Ok(checked) => checked,
+            Err(code) => return self.refuse(&identifying, Refusal::Close(code)),
+        };
+        let key = SessionKey {
+            node: self.mesh.node(),
+            slice: identifying.slice,
+            number: u64::from(self.next_number.fetch_add(1, Ordering::Relaxed)),
+        };
+        let identity = self.identity(key, viewer, shard, &identifying.identify, &principal);
+        let identify = &identifying.identify;
+        let text = |text: &str| text.chars().take(64).collect::<String>();
+        let properties = &identify.properties;
+        let client = (text(&properties.os), text(&properties.browser), text(&properties.device));
+        let presence =
+            identify.presence.as_ref().map(|presence| Box::new(presence_of(principal.user, presence)));
+        let open = open_session(&identity, &client, presence.clone(), false);
+        let admission = Admission {
+            slot: identifying.slot,
+            conn: identifying.conn,
+            identity: identity.clone(),
+            application: principal.application,
+            client,
+            presence,
+            compress: identify.compress,
+        };
+        // Before the owner is asked: whatever it sends to the session must find it.
+        self.tell(identifying.slice, Input::Admit(Box::new(admission)));
+        self.open(identifying, identity, principal, open).await;
+    }
+
+    fn identity(
+        &self,
+        key: SessionKey,
+        viewer: Viewer,
+        shard: Option<Shard>,
+        identify: &Identify,
+        principal: &Principal,
+    ) -> Identity {
+        let id = SessionId {
+            node: key.node,
+            slice: key.slice,
+            // It was made from 32 bits.
+            number: key.number as u32,
+            secret: consort_runtime::random_u64(),
+        };
+        Identity {
+            key,
+            id,
+            viewer,
+            bot: principal.bot,
+            shard,
+            auth_session: principal.auth_session,
+            token_hash: Sha256::digest(identify.token.expose()).into(),
+            capabilities: identify.capabilities,
+            large_threshold: identify.large_threshold,
+        }
+    }
+
+    async fn open(
+        &self,
+        identifying: Identifying,
+        identity: Identity,
+        principal: Principal,
+        open: user::gateway::OpenSession,
+    ) {
+        let user = principal.user;
+        let mut caller = Caller::user(user, principal.bot);
+        caller.application = principal.application;
+        let op = user::Op::Gateway(user::gateway::Op::Open(open));
+        let answer = self.mesh.client::<user::User>().call(user.get(), caller, op).await;
+        let opened = match answer {
+            Ok(answer) => answer.body().and_then(|body| {
+                serde_json::from_slice::<Opened>(body)
+                    .inspect_err(|error| tracing::error!(%error, "the answer to Open cannot be read"))
+                    .ok()
+            }),
+            Err(error) => {
+                tracing::warn!(%error, %user, "a session could not be opened");
+                None
+            }
+        };
+        let result = opened
+            .ok_or(Refusal::Later)
+            .and_then(|opened| prepare(&identifying, &identity, &principal, opened));
+        self.tell(identity.key.slice, Input::Opened(identity.key.number, result.map(Box::new)));
+    }
+
+    /// Starts asking a guild for members.
+    pub(crate) fn chunk(
+        self: &Arc<Self>,
+        slice: u16,
+        session: u64,
+        caller: Caller,
+        guild: GuildId,
+        request: ChunkRequest,
+    ) {
+        if self.chunks.fetch_add(1, Ordering::Relaxed) >= CHUNK_REQUESTS_MAX {
+            self.chunks.fetch_sub(1, Ordering::Relaxed);
+            tracing::warn!(%guild, "too many member requests at once; one is dropped");
+            return;
+        }
+        let lane = self.clone();
+        consort_runtime::spawn("chunk", async move {
+            let op = guild::Op::Gateway(guild::gateway::Op::Chunk(request));
+            let answer = lane.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
+            lane.chunks.fetch_sub(1, Ordering::Relaxed);
+            let chunks = answer.ok().and_then(|answer| {
+                let chunks: Vec<Box<RawValue>> = serde_json::from_slice(answer.body()?).ok()?;
+                Some(chunks)
+            });
+            let Some(chunks) = chunks else { return };
+            let dispatch = |chunk: Box<RawValue>| {
+                Arc::new(Dispatch::new("GUILD_MEMBERS_CHUNK", Box::<str>::from(chunk).into_string()))
+            };
+            lane.tell(slice, Input::Chunks(session, chunks.into_iter().map(dispatch).collect()));
+        });
+    }
+}
+
+/// Checks what IDENTIFY asks for against what the account may have.
+fn check(identify: &Identify, principal: &Principal) -> Result<(Viewer, Option<Shard>), CloseCode> {
+    if !principal.bot {
+        // User accounts see everything they may and are not sharded.
+        return Ok((Viewer { user: principal.user, intents: Intents::all() }, None));
+    }
+    let shard = match identify.shard {
+        Some(shard) if !shard.is_valid() => return Err(CloseCode::InvalidShard),
+        Some(shard) => Some(Shard { id: shard.id, count: shard.count }),
+        None => None,
+    };
+    let bits = identify.intents.ok_or(CloseCode::InvalidIntents)?;
+    let intents = Intents::from_bits(bits).ok_or(CloseCode::InvalidIntents)?;
+    let allowed = |(intent, flags): &(Intents, u64)| {
+        !intents.contains(*intent) || principal.application_flags & flags != 0
+    };
+    if !PRIVILEGED.iter().all(allowed) {
+        return Err(CloseCode::DisallowedIntents);
+    }
+    Ok((Viewer { user: principal.user, intents }, shard))
+}
+
+/// Makes of the owner's answer what the session wants.
+fn prepare(
+    identifying: &Identifying,
+    identity: &Identity,
+    principal: &Principal,
+    opened: Opened,
+) -> Result<consort_session::Opened, Refusal> {
+    let mut guilds = opened.guilds;
+    guilds.retain(|guild| identity.serves(Some(*guild)));
+    if guilds.len() > GUILDS_MAX {
+        return Err(Refusal::Close(CloseCode::ShardingRequired));
+    }
+    let application = |id: ApplicationId| (id, principal.application_flags);
+    let facts = ready::Facts {
+        version: identifying.version,
+        session_id: &identity.id.to_string(),
+        resume_gateway_url: &identifying.resume_url,
+        shard: identity.shard.map(|shard| (shard.id, shard.count)),
+        application: principal.application.map(application),
+    };
+    let opening = ready::opening(&opened.ready, &facts).map_err(|error| {
+        tracing::error!(%error, "the owner's READY is no object");
+        Refusal::Later
+    })?;
+    Ok(consort_session::Opened { opening, supplemental: opened.supplemental, guilds })
+}
+
+#[cfg(test)]
+mod tests {
+    use consort_model::UserId;
+    use consort_wire::gateway::{Properties, Shard as Asked, Token};
+
+    use super::*;
+
+    fn principal(bot: bool, application_flags: u64) -> Principal {
+        Principal { user: UserId::new(1), bot, application: None, application_flags, auth_session: 0 }
+    }
+
+    fn identify(intents: Option<u64>, shard: Option<(u32, u32)>) -> Identify {
+        Identify {
+            token: Token::new("t"),
+            properties: Properties::default(),
+            compress: false,
+            large_threshold: 50,
+            shard: shard.map(|(id, count)| Asked { id, count }),
+            presence: None,
+            intents,
+            capabilities: 0,
+        }
+    }
+
+    fn code(intents: Option<u64>, shard: Option<(u32, u32)>, flags: u64) -> Option<CloseCode> {
+        check(&identify(intents, shard), &principal(true, flags)).err()
+    }
+
+    #[test]
+    fn shards_must_exist() {
+        assert_eq!(code(Some(0), Some((2, 2)), 0), Some(CloseCode::InvalidShard));
+        assert_eq!(code(Some(0), Some((0, 0)), 0), Some(CloseCode::InvalidShard));
+        assert_eq!(code(Some(0), Some((1, 2)), 0), None);
+    }
+
+    #[test]
+    fn unknown_bits_and_missing_intents_are_invalid() {
+        for bits in [1 << 17, 1 << 19, 1 << 40, u64::MAX] {
+            assert_eq!(code(Some(bits), None, u64::MAX), Some(CloseCode::InvalidIntents), "{bits:b}");
+        }
+        assert_eq!(code(None, None, 0), Some(CloseCode::InvalidIntents));
+        assert_eq!(code(Some(0), None, 0), None);
+    }
+
+    #[test]
+    fn privileged_intents_need_a_flag_of_the_application() {
+        for (bit, flags) in [(8, [12, 13]), (1, [14, 15]), (15, [18, 19])] {
+            assert_eq!(code(Some(1 << bit), None, 0), Some(CloseCode::DisallowedIntents));
+            for flag in flags {
+                assert_eq!(code(Some(1 << bit), None, 1 << flag), None);
+            }
+        }
+    }
+
+    #[test]
+    fn user_accounts_have_every_intent_and_no_shard() {
+        let (viewer, shard) = check(&identify(Some(0), Some((0, 1))), &principal(false, 0)).unwrap();
+        assert_eq!((viewer.intents, shard), (Intents::all(), None));
+    }
+}

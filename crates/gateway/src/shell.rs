@@ -1,0 +1,354 @@
+//! The thread of a slice: epoll, one read buffer, sends. It feeds the core and does what the core wants.
+
+use std::collections::VecDeque;
+use std::io::{self, Read as _, Write as _};
+use std::net::{Shutdown, TcpStream};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::{Duration, Instant};
+
+use consort_model::GuildId;
+use consort_rpc::{Caller, MeshRef, guild, user};
+use consort_runtime::{ActorGauge, ClockRef};
+use mio::net::TcpStream as Socket;
+use mio::{Events, Poll, Token, Waker};
+
+use crate::config::OFFERS_PER_TURN;
+use crate::inbox::{InboxRef, Lost, Wake};
+use crate::interest::Interest;
+use crate::lane::Lane;
+use crate::slice::{Effect, Flushed, HandOver, Input, Slice};
+use crate::stats::SliceGauge;
+
+const WAKER: Token = Token(usize::MAX);
+/// Bytes read at once; larger messages come in pieces.
+const READ_BUFFER_BYTES: usize = 64 * 1024;
+/// Reads of one socket before others get their turn.
+const READS_PER_TURN: usize = 4;
+/// How often the figures that need a walk over all sessions are made.
+const WEIGH_INTERVAL: Duration = Duration::from_secs(10);
+
+impl Wake for Waker {
+    fn wake(&self) {
+        if let Err(error) = Waker::wake(self) {
+            tracing::error!(%error, "a slice could not be woken");
+        }
+    }
+}
+
+/// What a slice's thread needs.
+pub(crate) struct Shell {
+    pub(crate) core: Slice,
+    pub(crate) poll: Poll,
+    pub(crate) index: u16,
+    pub(crate) inbox: InboxRef,
+    pub(crate) inboxes: Vec<InboxRef>,
+    pub(crate) interest: Arc<Interest>,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) mesh: MeshRef,
+    pub(crate) gauge: Arc<SliceGauge>,
+    pub(crate) actor: Arc<ActorGauge>,
+    pub(crate) clock: ClockRef,
+    pub(crate) send_buffer_bytes: usize,
+    sockets: Vec<Option<Socket>>,
+    /// Sockets that had more to read when their turn was over.
+    unread: VecDeque<usize>,
+    batch: VecDeque<Input>,
+    buffer: Vec<u8>,
+    weighed_at: Instant,
+    stopped: bool,
+}
+
+/// The parts of a shell that are made outside its thread.
+pub(crate) struct Parts {
+    pub(crate) core: Slice,
+    pub(crate) poll: Poll,
+    pub(crate) index: u16,
+    pub(crate) inboxes: Vec<InboxRef>,
+    pub(crate) interest: Arc<Interest>,
+    pub(crate) lane: Arc<Lane>,
+    pub(crate) mesh: MeshRef,
+    pub(crate) gauge: Arc<SliceGauge>,
+    pub(crate) actor: Arc<ActorGauge>,
+    pub(crate) clock: ClockRef,
+    pub(crate) send_buffer_bytes: usize,
+}
+
+/// Makes the poll of a slice and the waker for its inbox.
+pub(crate) fn poll() -> io::Result<(Poll, Box<dyn Wake>)> {
+    let poll = Poll::new()?;
+    let waker = Waker::new(poll.registry(), WAKER)?;
+    Ok((poll, Box::new(waker)))
+}
+
+impl Shell {
+    pub(crate) fn new(parts: Parts) -> Self {
+        let inbox = parts.inboxes[usize::from(parts.index)].clone();
+        Self {
+            core: parts.core,
+            poll: parts.poll,
+            index: parts.index,
+            inbox,
+            inboxes: parts.inboxes,
+            interest: parts.interest,
+            lane: parts.lane,
+            mesh: parts.mesh,
+            gauge: parts.gauge,
+            actor: parts.actor,
+            clock: parts.clock,
+            send_buffer_bytes: parts.send_buffer_bytes,
+            sockets: Vec::new(),
+            unread: VecDeque::new(),
+            batch: VecDeque::new(),
+            buffer: vec![0; READ_BUFFER_BYTES],
+            weighed_at: Instant::now(),
+            stopped: false,
+        }
+    }
+
+    /// Runs until told to stop.
+    pub(crate) fn run(mut self) {
+        let mut events = Events::with_capacity(1024);
+        while !self.stopped {
+            let timeout = self.timeout();
+            if let Err(error) = self.poll.poll(&mut events, timeout)
+                && error.kind() != io::ErrorKind::Interrupted
+            {
+                tracing::error!(%error, slice = self.index, "epoll failed; the slice ends");
+                return;
+            }
+            let started = Instant::now();
+            self.inputs(started);
+            for event in &events {
+                self.socket_event(started, event);
+            }
+            self.read_on(started);
+            self.core.tick(started);
+            self.perform();
+            self.flush();
+            self.report(started);
+        }
+        // Close frames are the last thing that is written.
+        while self.core.has_dirty() {
+            self.flush();
+        }
+    }
+
+    fn timeout(&self) -> Option<Duration> {
+        if self.core.has_dirty() || !self.batch.is_empty() || !self.unread.is_empty() {
+            return Some(Duration::ZERO);
+        }
+        let due = self.core.next_deadline().map(|due| due.saturating_duration_since(Instant::now()));
+        // A deadline that has just been missed by a rounding is not polled for.
+        Some(due.unwrap_or(WEIGH_INTERVAL).clamp(Duration::from_millis(1), WEIGH_INTERVAL))
+    }
+
+    /// Handles what is in the inbox, up to a turn's worth of work.
+    fn inputs(&mut self, now: Instant) {
+        let mut lost = Lost::default();
+        if self.batch.is_empty() {
+            lost = self.inbox.take(&mut self.batch);
+        }
+        let mut work = 0;
+        while work < OFFERS_PER_TURN
+            && let Some(input) = self.batch.pop_front()
+        {
+            self.actor.handled.fetch_add(1, Ordering::Relaxed);
+            self.input(now, input);
+            work += 1 + self.core.take_offers();
+        }
+        if !lost.is_empty() {
+            // Lost after everything in this batch: what is left of it goes first.
+            while let Some(input) = self.batch.pop_front() {
+                self.input(now, input);
+            }
+            self.core.lost_events(now, &lost);
+            self.settle();
+        }
+    }
+
+    fn input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Connection { socket, opening, early } => {
+                let _ = socket.set_nodelay(true);
+                let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
+                let slot = self.core.accept(now, opening);
+                self.register(now, slot, Socket::from_std(socket), early);
+            }
+            Input::Adopt { socket, conn, resume, rest } => {
+                let slot = self.core.adopt_resume(now, *conn, &resume);
+                self.register(now, slot, Socket::from_std(socket), rest);
+            }
+            input => {
+                self.core.input(now, input);
+                self.settle();
+            }
+        }
+    }
+
+    fn register(&mut self, now: Instant, slot: usize, mut socket: Socket, mut early: Vec<u8>) {
+        if self.sockets.len() <= slot {
+            self.sockets.resize_with(slot + 1, || None);
+        }
+        let both = mio::Interest::READABLE | mio::Interest::WRITABLE;
+        if let Err(error) = self.poll.registry().register(&mut socket, Token(slot), both) {
+            tracing::warn!(%error, "a socket could not be registered");
+            self.core.lost(now, slot);
+        }
+        self.sockets[slot] = Some(socket);
+        if !early.is_empty() {
+            self.received(now, slot, &mut early);
+        }
+        self.settle();
+    }
+
+    fn socket_event(&mut self, now: Instant, event: &mio::event::Event) {
+        let Token(slot) = event.token();
+        if event.token() == WAKER || self.sockets.get(slot).is_none_or(Option::is_none) {
+            return;
+        }
+        if event.is_writable() {
+            self.core.writable(slot);
+        }
+        if event.is_readable() || event.is_read_closed() || event.is_error() {
+            self.read(now, slot);
+        }
+    }
+
+    /// Reads on where a turn was over; once each, so that nobody is read for ever.
+    fn read_on(&mut self, now: Instant) {
+        for _ in 0..self.unread.len() {
+            if let Some(slot) = self.unread.pop_front() {
+                self.read(now, slot);
+            }
+        }
+    }
+
+    fn read(&mut self, now: Instant, slot: usize) {
+        let mut buffer = std::mem::take(&mut self.buffer);
+        for turn in 1.. {
+            let Some(socket) = self.sockets.get_mut(slot).and_then(Option::as_mut) else { break };
+            match socket.read(&mut buffer) {
+                Ok(0) => {
+                    self.core.lost(now, slot);
+                    break;
+                }
+                Ok(len) => {
+                    self.received(now, slot, &mut buffer[..len]);
+                    // Less than was asked for: the kernel has no more, and will say when it has.
+                    if len < READ_BUFFER_BYTES {
+                        break;
+                    }
+                    if turn == READS_PER_TURN {
+                        self.unread.push_back(slot);
+                        break;
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => break,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.core.lost(now, slot);
+                    break;
+                }
+            }
+        }
+        self.buffer = buffer;
+        self.settle();
+    }
+
+    fn received(&mut self, now: Instant, slot: usize, bytes: &mut [u8]) {
+        let used = self.core.receive(now, slot, bytes);
+        self.hand_over(&bytes[used..]);
+    }
+
+    /// Gives a connection to the slice where its session lives.
+    fn hand_over(&mut self, rest: &[u8]) {
+        let Some(HandOver { slot, slice, resume }) = self.core.take_hand_over() else { return };
+        let conn = Box::new(self.core.release(slot));
+        let Some(mut socket) = self.sockets[slot].take() else { return };
+        if self.poll.registry().deregister(&mut socket).is_err() {
+            return;
+        }
+        let Some(inbox) = self.inboxes.get(usize::from(slice)) else { return };
+        let socket = TcpStream::from(socket);
+        let adopt = Input::Adopt { socket, conn, resume, rest: rest.to_vec() };
+        // A full inbox gives it back, and the client finds its socket closed and tries again.
+        let _refused = inbox.push(adopt);
+    }
+
+    /// Closes the sockets of connections that are over.
+    fn settle(&mut self) {
+        for slot in self.core.take_gone() {
+            if let Some(mut socket) = self.sockets.get_mut(slot).and_then(Option::take) {
+                let _ = self.poll.registry().deregister(&mut socket);
+                self.gauge.closed.fetch_add(1, Ordering::Relaxed);
+            }
+        }
+        self.perform();
+    }
+
+    fn perform(&mut self) {
+        for effect in self.core.take_effects() {
+            match effect {
+                Effect::Identify(identifying) => self.lane.identify(identifying),
+                Effect::User { caller, user, op } => {
+                    if let Err(error) = self.mesh.client::<user::User>().cast(user.get(), caller, *op) {
+                        tracing::warn!(%error, %user, "a user's owner cannot be told");
+                    }
+                }
+                Effect::Guild { caller, guild, op } => {
+                    // An attachment that is not answered is asked for again.
+                    if let Err(error) = self.mesh.client::<guild::Guild>().cast(guild.get(), caller, *op) {
+                        tracing::warn!(%error, %guild, "a guild's owner cannot be told");
+                    }
+                }
+                Effect::Chunk { session, caller, guild, request } => {
+                    self.lane.chunk(self.index, session, caller, guild, *request);
+                }
+                Effect::Detached(guild) => self.detached(guild),
+                Effect::Stopped => self.stopped = true,
+            }
+        }
+    }
+
+    fn detached(&self, guild: GuildId) {
+        self.interest.if_nobody(guild, || {
+            let op = guild::Op::Gateway(guild::gateway::Op::Detached { node: self.mesh.node() });
+            if let Err(error) = self.mesh.client::<guild::Guild>().cast(guild.get(), Caller::system(), op) {
+                tracing::debug!(%error, %guild, "a guild's owner cannot be told that nobody is left");
+            }
+        });
+    }
+
+    /// Writes to connections that something waits for, a turn's worth.
+    fn flush(&mut self) {
+        let mut flushed = 0;
+        let now = Instant::now();
+        while let Some(slot) = self.core.next_dirty(&mut flushed) {
+            let Some(Some(socket)) = self.sockets.get_mut(slot) else { continue };
+            let outcome = self.core.flush(now, slot, |parts| match parts {
+                // `send` is cheaper than `writev` for one part.
+                [part] => socket.write(part),
+                parts => socket.write_vectored(parts),
+            });
+            match outcome {
+                Flushed::All | Flushed::Blocked => {}
+                Flushed::Closed => drop(socket.shutdown(Shutdown::Write)),
+                Flushed::Over => {}
+            }
+        }
+        self.settle();
+    }
+
+    fn report(&mut self, started: Instant) {
+        if started.duration_since(self.weighed_at) >= WEIGH_INTERVAL {
+            self.weighed_at = started;
+            self.core.weigh_journals();
+        }
+        self.gauge.set(&self.core.figures());
+        self.actor.queue.store((self.inbox.depth() + self.batch.len()) as u64, Ordering::Relaxed);
+        let busy = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
+        self.actor.busy_us.fetch_add(busy, Ordering::Relaxed);
+        self.actor.active_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+    }
+}

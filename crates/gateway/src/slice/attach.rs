@@ -1,0 +1,196 @@
+//! Sessions and guilds: attaching, letting go, asking again.
+
+use std::time::Instant;
+
+use bytes::Bytes;
+use consort_model::{GuildId, Intents, UserId};
+use consort_rpc::ClassId;
+use consort_rpc::relay::SessionKey;
+use consort_session::{Attachment, Step};
+
+use super::subscribers::Subscriber;
+use super::{Effect, Slice};
+
+impl Slice {
+    /// Begins as many attachments as the session is to have on their way.
+    pub(super) fn attach_next(&mut self, now: Instant, slot: usize) {
+        let mut any = false;
+        while let Some(guild) = self.sessions[slot].session.next_attach() {
+            self.interest.add(guild, self.index);
+            self.ask(slot, guild);
+            any = true;
+        }
+        let held = &mut self.sessions[slot];
+        if any && held.attach_due.is_none() {
+            let wait =
+                if held.session.is_live() { self.config.attach_retry } else { self.config.attach_deadline };
+            held.attach_due = Some(now + wait);
+            self.schedule_session(slot);
+        }
+    }
+
+    fn ask(&mut self, slot: usize, guild: GuildId) {
+        let held = &self.sessions[slot];
+        let identity = held.session.identity();
+        let presences = identity.viewer.intents.contains(Intents::GUILD_PRESENCES);
+        let effect = Effect::attach(&held.caller(), guild, identity.key, identity.large_threshold, presences);
+        self.effects.push(effect);
+    }
+
+    /// READY has waited long enough, or guilds that have not answered are asked again.
+    pub(super) fn attach_due(&mut self, now: Instant, slot: usize) {
+        let held = &mut self.sessions[slot];
+        held.attach_due = None;
+        if !held.session.is_live() {
+            let step = held.session.stop_waiting();
+            self.stepped(slot, step);
+        }
+        let awaited = self.sessions[slot].session.attachments();
+        let awaited: Vec<_> = awaited
+            .filter(|(_, attachment)| *attachment == Attachment::Awaited)
+            .map(|(guild, _)| guild)
+            .collect();
+        for guild in &awaited {
+            self.ask(slot, *guild);
+        }
+        if !awaited.is_empty() {
+            self.sessions[slot].attach_due = Some(now + self.config.attach_retry);
+        }
+        self.attach_next(now, slot);
+    }
+
+    /// A session may have become ready.
+    pub(super) fn stepped(&mut self, slot: usize, step: Step) {
+        if step == Step::Ready || self.sessions[slot].session.has_unsent() {
+            self.wake_session(slot);
+        }
+    }
+
+    pub(super) fn attached(
+        &mut self,
+        now: Instant,
+        key: SessionKey,
+        guild: GuildId,
+        class: ClassId,
+        guild_create: Bytes,
+    ) {
+        let index = self.index;
+        let Some((slot, held)) = self.held(key.number) else {
+            // Nobody waits for it. If it was the last one of the guild here, its end has said so.
+            return;
+        };
+        let subscriber = Subscriber { viewer: held.session.identity().viewer, class, session: slot as u32 };
+        let position = match held.session.attachment(guild) {
+            // Left in the meantime.
+            None => return,
+            // Asked twice: the second answer brings the newer class.
+            Some(Attachment::At(position)) => {
+                if let Some(known) =
+                    self.guilds.get_mut(&guild).and_then(|g| g.list.get_mut(position as usize))
+                {
+                    *known = subscriber;
+                }
+                return;
+            }
+            Some(Attachment::Awaited) => self.guilds.entry(guild).or_default().push(subscriber),
+        };
+        debug_assert_eq!(key.slice, index);
+        let step = self.sessions[slot].session.attached(guild, position, guild_create);
+        self.stepped(slot, step);
+        self.attach_next(now, slot);
+    }
+
+    pub(super) fn refused(&mut self, now: Instant, key: SessionKey, guild: GuildId, unavailable: bool) {
+        let Some((slot, held)) = self.held(key.number) else { return };
+        let Some(attachment) = held.session.attachment(guild) else { return };
+        if attachment != Attachment::Awaited {
+            return;
+        }
+        let step = held.session.refused(guild, unavailable);
+        if !unavailable {
+            self.let_go(guild);
+        }
+        self.stepped(slot, step);
+        self.attach_next(now, slot);
+    }
+
+    /// The session was taken out of its own list already, or never attached: counts it out.
+    fn let_go(&mut self, guild: GuildId) {
+        if self.interest.remove(guild, self.index) {
+            self.effects.push(Effect::Detached(guild));
+        }
+    }
+
+    /// Takes a session out of a guild's list.
+    fn unlist(&mut self, guild: GuildId, position: u32) {
+        let Some(subscribers) = self.guilds.get_mut(&guild) else { return };
+        if let Some(moved) = subscribers.remove(position) {
+            self.sessions[moved as usize].session.set_position(guild, position);
+        }
+        if subscribers.list.is_empty() {
+            self.guilds.remove(&guild);
+        }
+    }
+
+    /// A session leaves a guild.
+    pub(super) fn leave(&mut self, guild: GuildId, attachment: Attachment) {
+        if let Attachment::At(position) = attachment {
+            self.unlist(guild, position);
+        }
+        self.let_go(guild);
+    }
+
+    fn leave_session_guild(&mut self, now: Instant, slot: usize, guild: GuildId) {
+        let held = &mut self.sessions[slot];
+        held.watching.retain(|watched| *watched != guild);
+        held.voice.retain(|joined| *joined != guild);
+        if let Some(attachment) = held.session.forget_guild(guild) {
+            self.leave(guild, attachment);
+        }
+        let step = self.sessions[slot].session.ready_if_all_answered();
+        self.stepped(slot, step);
+        self.attach_next(now, slot);
+    }
+
+    pub(super) fn detach_user(&mut self, now: Instant, guild: GuildId, user: UserId) {
+        for slot in self.users.get(&user).cloned().unwrap_or_default() {
+            self.leave_session_guild(now, slot, guild);
+        }
+    }
+
+    pub(super) fn drop_guild(&mut self, now: Instant, guild: GuildId) {
+        let concerned = self.sessions.iter().filter(|(_, held)| held.session.attachment(guild).is_some());
+        let slots: Vec<_> = concerned.map(|(slot, _)| slot).collect();
+        slots.into_iter().for_each(|slot| self.leave_session_guild(now, slot, guild));
+    }
+
+    /// The users of these sessions have joined a guild.
+    pub(super) fn join(&mut self, now: Instant, sessions: &[SessionKey], guild: GuildId) {
+        let retry = now + self.config.attach_retry;
+        for key in sessions {
+            let Some((slot, held)) = self.held(key.number) else { continue };
+            let identity = held.session.identity();
+            if !identity.serves(Some(guild)) || held.session.attachment(guild).is_some() {
+                continue;
+            }
+            held.session.await_guild(guild);
+            held.attach_due.get_or_insert(retry);
+            self.interest.add(guild, self.index);
+            self.ask(slot, guild);
+            self.schedule_session(slot);
+        }
+    }
+
+    /// The guild's owner is new and numbers its classes anew: nobody gets anything of it until attached again.
+    pub(super) fn guild_restarted(&mut self, now: Instant, guild: GuildId) {
+        let Some(subscribers) = self.guilds.remove(&guild) else { return };
+        for subscriber in subscribers.list {
+            let slot = subscriber.session as usize;
+            let held = &mut self.sessions[slot];
+            held.session.await_guild(guild);
+            held.attach_due.get_or_insert(now + self.config.attach_retry);
+            self.ask(slot, guild);
+            self.schedule_session(slot);
+        }
+    }
+}

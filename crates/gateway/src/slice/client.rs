@@ -1,0 +1,365 @@
+//! What clients say.
+
+use std::sync::Arc;
+use std::time::Instant;
+
+use consort_model::{GuildId, UserId};
+use consort_rpc::guild::gateway::ChunkRequest;
+use consort_rpc::guild::voice;
+use consort_rpc::user;
+use consort_session::{Attachment, Choice, Dispatch};
+use consort_wire::gateway::limits::MAX_USER_PAYLOAD_BYTES;
+use consort_wire::gateway::{
+    CloseCode, GuildSubscription, Inbound, PresenceUpdate, RequestGuildMembers, VoiceStateUpdate,
+    close_code_for, decode, ends_session, outbound,
+};
+use consort_wire::ws::{self, Decoder, Message};
+use serde_json::{Value, json};
+
+use super::{Effect, Phase, Slice};
+use crate::config::{ALL_MEMBERS_WINDOW, GUILDS_MAX, PRESENCE_UPDATES_MAX, PRESENCE_WINDOW};
+use crate::presence::presence_of;
+
+/// Guild ids in one command; a longer list is not looked at further.
+const GUILDS_PER_COMMAND_MAX: usize = 200;
+
+impl Slice {
+    /// Handles bytes that a socket brought. Gives how many were used: fewer than all when the connection is handed to
+    /// another slice, which gets the rest.
+    pub(crate) fn receive(&mut self, now: Instant, slot: usize, bytes: &mut [u8]) -> usize {
+        let len = bytes.len();
+        let mut input = ws::Input::new(bytes);
+        // The decoder is lent out while its messages are handled.
+        let mut decoder = std::mem::replace(&mut self.conns[slot].decoder, Decoder::server(0));
+        let mut handed_over = false;
+        loop {
+            let outcome = match decoder.decode(&mut input) {
+                Ok(None) => break,
+                Ok(Some(message)) => self.message(now, slot, &message),
+                Err(error) => {
+                    self.close(now, slot, close_code_for(&error));
+                    Outcome::Go
+                }
+            };
+            match outcome {
+                Outcome::Go => {}
+                Outcome::Limit(max) => decoder.set_max_message_bytes(max),
+                Outcome::HandedOver => {
+                    handed_over = true;
+                    break;
+                }
+            }
+        }
+        let used = if handed_over { len - input.remaining() } else { len };
+        self.conns[slot].decoder = decoder;
+        used
+    }
+
+    fn message(&mut self, now: Instant, slot: usize, message: &Message<'_>) -> Outcome {
+        if let Phase::Closing { .. } = self.conns[slot].phase {
+            if let Message::Close(_) = message {
+                self.lost(now, slot);
+            }
+            return Outcome::Go;
+        }
+        if let Message::Close(reason) = *message {
+            self.peer_closes(now, slot, reason.map(|(code, _)| code));
+            return Outcome::Go;
+        }
+        if !self.conns[slot].count_command(now) {
+            self.close(now, slot, CloseCode::RateLimited.number());
+            return Outcome::Go;
+        }
+        match message {
+            Message::Text(text) => self.payload(now, slot, text.as_bytes()),
+            Message::Binary(bytes) => self.payload(now, slot, bytes),
+            Message::Ping(payload) => {
+                self.put_frame(slot, &ws::pong_frame(payload));
+                self.check_own(now, slot);
+                Outcome::Go
+            }
+            Message::Pong(_) | Message::Close(_) => Outcome::Go,
+        }
+    }
+
+    /// The client says goodbye: with 1000 or 1001 the session is over, otherwise it can be resumed.
+    fn peer_closes(&mut self, now: Instant, slot: usize, code: Option<u16>) {
+        if ends_session(code)
+            && let Phase::Live(session) = self.conns[slot].phase
+        {
+            self.release_output(slot);
+            self.end_session(session);
+        }
+        let frame = ws::close_frame(code.unwrap_or(CloseCode::Normal.number()), "");
+        self.close_with(now, slot, &frame, true);
+    }
+
+    fn check_own(&mut self, now: Instant, slot: usize) {
+        if self.owns_too_much(slot) {
+            self.cut_slow(now, slot);
+        }
+    }
+
+    fn payload(&mut self, now: Instant, slot: usize, bytes: &[u8]) -> Outcome {
+        let encoding = self.conns[slot].stream.encoding();
+        // The decoder of frames has the limit of the account; this one is the outer bound.
+        let inbound = match decode(encoding, bytes, MAX_USER_PAYLOAD_BYTES) {
+            Ok(inbound) => inbound,
+            Err(error) => {
+                let code = match (self.conns[slot].phase, error.close_code()) {
+                    (Phase::Unidentified, CloseCode::UnknownOpcode) if !is_first(&error) => {
+                        CloseCode::NotAuthenticated
+                    }
+                    (_, code) => code,
+                };
+                self.close(now, slot, code.number());
+                return Outcome::Go;
+            }
+        };
+        match inbound {
+            Inbound::Heartbeat(seq) => self.heartbeat(now, slot, seq),
+            Inbound::Identify(identify) => self.identify(now, slot, *identify),
+            Inbound::Resume(resume) => {
+                if self.resume(now, slot, resume) {
+                    return Outcome::HandedOver;
+                }
+                if let Phase::Live(session) = self.conns[slot].phase {
+                    let bot = self.sessions[session].session.identity().bot;
+                    return Outcome::Limit(super::identify::max_payload_bytes(bot));
+                }
+            }
+            command => match self.conns[slot].phase {
+                Phase::Live(session) => self.command(now, slot, session, command),
+                // What comes before READY is early, not wrong.
+                Phase::Identifying | Phase::Closing { .. } => {}
+                Phase::Unidentified => self.close(now, slot, CloseCode::NotAuthenticated.number()),
+            },
+        }
+        Outcome::Go
+    }
+
+    fn heartbeat(&mut self, now: Instant, slot: usize, seq: Option<u64>) {
+        let conn = &mut self.conns[slot];
+        conn.heartbeat_at = now;
+        let ack = outbound::heartbeat_ack(conn.stream.encoding());
+        if let (Phase::Live(session), Some(seq)) = (conn.phase, seq) {
+            self.sessions[session].session.acknowledge(seq);
+        }
+        self.put_own(slot, ack);
+        self.check_own(now, slot);
+    }
+
+    fn command(&mut self, now: Instant, slot: usize, session: usize, command: Inbound) {
+        match command {
+            Inbound::PresenceUpdate(update) => self.set_presence(now, slot, session, &update),
+            Inbound::VoiceStateUpdate(update) => self.voice_state(session, &update),
+            Inbound::RequestGuildMembers(request) => self.request_members(now, session, &request),
+            Inbound::GuildSubscriptions(subscription) => self.subscribe(session, &subscription),
+            Inbound::GuildSubscriptionsBulk(subscriptions) => {
+                for subscription in subscriptions.iter().take(GUILDS_PER_COMMAND_MAX) {
+                    self.subscribe(session, subscription);
+                }
+            }
+            Inbound::RequestSoundboardSounds { guild_ids } => self.soundboard_sounds(session, &guild_ids),
+            // Known opcodes for which this platform has nothing to say; clients do without an answer.
+            _ => {}
+        }
+    }
+
+    fn set_presence(&mut self, now: Instant, slot: usize, session: usize, update: &PresenceUpdate) {
+        let conn = &mut self.conns[slot];
+        if now.duration_since(conn.presence_since) >= PRESENCE_WINDOW {
+            conn.presence_since = now;
+            conn.presences = 0;
+        }
+        conn.presences = conn.presences.saturating_add(1);
+        if conn.presences > PRESENCE_UPDATES_MAX {
+            return;
+        }
+        let held = &mut self.sessions[session];
+        let identity = held.session.identity();
+        let presence = Box::new(presence_of(identity.viewer.user, update));
+        let op = user::gateway::Op::SetPresence { session: identity.key, presence: presence.clone() };
+        held.presence = Some(presence);
+        let effect = Effect::user(&held.caller(), op);
+        self.effects.push(effect);
+    }
+
+    fn voice_state(&mut self, session: usize, update: &VoiceStateUpdate) {
+        // Calls outside guilds are not offered.
+        let Some(guild) = update.guild_id.map(GuildId::new) else { return };
+        let held = &mut self.sessions[session];
+        if held.session.attachment(guild).is_none() {
+            return;
+        }
+        held.voice.retain(|joined| *joined != guild);
+        if update.channel_id.is_some() {
+            held.voice.push(guild);
+        }
+        let flags = voice::Flags {
+            self_mute: update.self_mute,
+            self_deaf: update.self_deaf,
+            self_video: update.self_video,
+            ..voice::Flags::default()
+        };
+        let identity = held.session.identity();
+        let channel = update.channel_id.map(Into::into);
+        let effect = Effect::voice(&held.caller(), guild, (identity.key, identity.id), channel, flags);
+        self.effects.push(effect);
+    }
+
+    fn request_members(&mut self, now: Instant, session: usize, request: &RequestGuildMembers) {
+        let held = &mut self.sessions[session];
+        let all = request.user_ids.is_none()
+            && request.query.as_deref().is_none_or(str::is_empty)
+            && request.limit == 0;
+        let intents = held.session.identity().viewer.intents;
+        held.asked_all.retain(|(_, at)| now.duration_since(*at) < ALL_MEMBERS_WINDOW);
+        for guild in request.guild_ids.iter().take(GUILDS_PER_COMMAND_MAX).copied().map(GuildId::new) {
+            let held = &mut self.sessions[session];
+            if !matches!(held.session.attachment(guild), Some(Attachment::At(_))) {
+                continue;
+            }
+            if all {
+                if let Some((_, at)) = held.asked_all.iter().find(|(asked, _)| *asked == guild) {
+                    let wait = ALL_MEMBERS_WINDOW.saturating_sub(now.duration_since(*at));
+                    self.rate_limited(session, guild, wait.as_secs_f64(), request.nonce.as_deref());
+                    continue;
+                }
+                // No more than the guilds it is in.
+                held.asked_all.push((guild, now));
+            }
+            let chunk = ChunkRequest {
+                query: request.query.clone().filter(|_| request.user_ids.is_none()),
+                limit: request.limit,
+                user_ids: request.user_ids.iter().flatten().copied().map(UserId::new).collect(),
+                presences: request.presences && intents.contains(consort_model::Intents::GUILD_PRESENCES),
+                nonce: request.nonce.clone(),
+                may_list_all: intents.contains(consort_model::Intents::GUILD_MEMBERS),
+            };
+            let (caller, number) = (held.caller(), held.session.identity().key.number);
+            self.effects.push(Effect::Chunk { session: number, caller, guild, request: Box::new(chunk) });
+        }
+    }
+
+    fn rate_limited(&mut self, session: usize, guild: GuildId, retry_after: f64, nonce: Option<&str>) {
+        let mut meta = json!({"guild_id": guild});
+        if let Some(nonce) = nonce {
+            meta["nonce"] = nonce.into();
+        }
+        let d = json!({"opcode": 8, "retry_after": retry_after, "meta": meta});
+        self.tell(session, "RATE_LIMITED", &d);
+    }
+
+    /// There is no soundboard here, so every guild has none of its own sounds.
+    fn soundboard_sounds(&mut self, session: usize, guilds: &[u64]) {
+        for guild in guilds.iter().take(GUILDS_PER_COMMAND_MAX).copied().map(GuildId::new) {
+            if self.sessions[session].session.attachment(guild).is_some() {
+                self.tell(session, "SOUNDBOARD_SOUNDS", &json!({"guild_id": guild, "soundboard_sounds": []}));
+            }
+        }
+    }
+
+    fn tell(&mut self, session: usize, name: &'static str, d: &Value) {
+        self.sessions[session].session.push(Arc::new(Dispatch::new(name, d.to_string())), Choice::Full);
+        self.wake_session(session);
+    }
+
+    /// Member chunks have come.
+    pub(super) fn chunks(&mut self, number: u64, dispatches: Vec<Arc<Dispatch>>) {
+        let Some((slot, held)) = self.held(number) else { return };
+        if !held.session.push_bulk(dispatches) {
+            tracing::warn!(
+                session = number,
+                "too many member chunks wait for a session; an answer is dropped"
+            );
+        }
+        self.wake_session(slot);
+    }
+
+    fn subscribe(&mut self, session: usize, subscription: &GuildSubscription) {
+        let guild = GuildId::new(subscription.guild_id);
+        let held = &mut self.sessions[session];
+        if held.session.attachment(guild).is_none() {
+            return;
+        }
+        if !held.watching.contains(&guild) && held.watching.len() < GUILDS_MAX {
+            held.watching.push(guild);
+        }
+        let key = held.session.identity().key;
+        let effect = Effect::subscribe(&held.caller(), guild, key, subscription_json(subscription));
+        self.effects.push(effect);
+    }
+}
+
+/// What the reading loop does after a message.
+enum Outcome {
+    Go,
+    /// The account is known now, and with it the longest message.
+    Limit(usize),
+    HandedOver,
+}
+
+/// Whether an undecodable payload was itself an IDENTIFY, RESUME or heartbeat, or no opcode at all: then it says more
+/// than that the client has not identified.
+fn is_first(error: &consort_wire::gateway::DecodeError) -> bool {
+    use consort_wire::gateway::{DecodeError, Opcode};
+    match error {
+        DecodeError::BadPayload { op, .. } => {
+            matches!(op, Opcode::Identify | Opcode::Resume | Opcode::Heartbeat | Opcode::QosHeartbeat)
+        }
+        _ => true,
+    }
+}
+
+/// A subscription as it came, ids as strings.
+fn subscription_json(subscription: &GuildSubscription) -> Value {
+    let ids = |ids: &Vec<u64>| Value::from(ids.iter().map(u64::to_string).collect::<Vec<_>>());
+    let mut out = json!({"guild_id": subscription.guild_id.to_string()});
+    let flags = [
+        ("typing", subscription.typing),
+        ("activities", subscription.activities),
+        ("threads", subscription.threads),
+        ("member_updates", subscription.member_updates),
+    ];
+    for (key, flag) in flags {
+        if let Some(flag) = flag {
+            out[key] = flag.into();
+        }
+    }
+    if let Some(members) = &subscription.members {
+        out["members"] = ids(members);
+    }
+    if let Some(threads) = &subscription.thread_member_lists {
+        out["thread_member_lists"] = ids(threads);
+    }
+    if let Some(channels) = &subscription.channels {
+        let windows = channels.iter().map(|(channel, ranges)| {
+            let ranges: Vec<_> = ranges.iter().map(|range| json!([range.first, range.last])).collect();
+            (channel.to_string(), Value::from(ranges))
+        });
+        out["channels"] = Value::Object(windows.collect());
+    }
+    out
+}
+
+#[cfg(test)]
+mod tests {
+    use consort_wire::gateway::MemberRange;
+
+    use super::*;
+
+    #[test]
+    fn a_subscription_keeps_its_form() {
+        let subscription = GuildSubscription {
+            guild_id: 1,
+            typing: Some(true),
+            members: Some(vec![2, 3]),
+            channels: Some(vec![(4, vec![MemberRange { first: 0, last: 99 }])]),
+            ..GuildSubscription::default()
+        };
+        let expected =
+            json!({"guild_id": "1", "typing": true, "members": ["2", "3"], "channels": {"4": [[0, 99]]}});
+        assert_eq!(subscription_json(&subscription), expected);
+    }
+}

@@ -1,0 +1,305 @@
+//! One connection: its stream, its decoder, its own small frames, its deadlines.
+
+use std::time::{Duration, Instant};
+
+use consort_wire::compress::stream::Stream;
+use consort_wire::gateway::limits::{COMMAND_WINDOW, MAX_COMMANDS, MAX_USER_PAYLOAD_BYTES};
+use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
+use consort_wire::ws;
+
+use super::timers::Due;
+use super::{Effect, Slice};
+use crate::config::OWN_BYTES_MAX;
+
+/// Tells the connections of a slot apart.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(crate) struct ConnId(pub(crate) u64);
+
+/// What the HTTP side knows of a connection.
+#[derive(Debug, Clone)]
+pub(crate) struct Opening {
+    pub(crate) connect: Result<Connect, ConnectError>,
+    pub(crate) resume_url: Box<str>,
+}
+
+/// How far a connection is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Phase {
+    /// HELLO is sent, or about to be.
+    Unidentified,
+    /// IDENTIFY is being looked at.
+    Identifying,
+    /// Speaks for the session in this slot.
+    Live(usize),
+    /// A close frame is on its way or sent; nothing the client says matters any more, but for its own close frame.
+    Closing { peer_has_closed: bool },
+}
+
+/// A connection. About 200 bytes while idle.
+pub(crate) struct Conn {
+    pub(super) id: ConnId,
+    pub(super) stream: Stream,
+    pub(super) version: u8,
+    pub(super) payload_zlib: bool,
+    pub(super) phase: Phase,
+    pub(super) decoder: ws::Decoder,
+    /// Frames that are the connection's own, and how much of them is written.
+    pub(super) own: Vec<u8>,
+    pub(super) own_written: usize,
+    /// Bytes already written of the session's next frame.
+    pub(super) offset: usize,
+    pub(super) dirty: bool,
+    /// Over; only its slot is still taken.
+    pub(super) gone: bool,
+    /// The socket took less than it was given; it will say when it can take more.
+    pub(super) blocked: bool,
+    pub(super) opened_at: Instant,
+    pub(super) heartbeat_at: Instant,
+    pub(super) stalled_since: Option<Instant>,
+    pub(super) closing_since: Option<Instant>,
+    due: Option<Instant>,
+    window_since: Instant,
+    commands: u32,
+    pub(super) presence_since: Instant,
+    pub(super) presences: u8,
+    pub(super) resume_url: Box<str>,
+}
+
+impl Conn {
+    /// Counts a command. Gives `false` when there were too many ("Rate Limiting", Gateway: 120 in 60 s).
+    pub(super) fn count_command(&mut self, now: Instant) -> bool {
+        if now.duration_since(self.window_since) >= COMMAND_WINDOW {
+            self.window_since = now;
+            self.commands = 0;
+        }
+        self.commands += 1;
+        self.commands <= MAX_COMMANDS
+    }
+
+    pub(super) fn has_output(&self) -> bool {
+        self.own_written < self.own.len()
+    }
+
+    fn deadline(&self, config: &crate::Config) -> Instant {
+        if let Some(since) = self.closing_since {
+            return since + config.close_timeout;
+        }
+        let heartbeat = self.heartbeat_at + config.heartbeat_timeout();
+        let identify = match self.phase {
+            Phase::Unidentified => self.opened_at + config.identify_timeout,
+            _ => heartbeat,
+        };
+        let stall = self.stalled_since.map_or(heartbeat, |since| since + config.stall_timeout);
+        heartbeat.min(identify).min(stall)
+    }
+}
+
+impl Slice {
+    /// Takes a connection whose upgrade is done. HELLO, or the refusal, is its first frame. Gives its slot.
+    pub(crate) fn accept(&mut self, now: Instant, opening: Opening) -> usize {
+        let connect = opening.connect.unwrap_or_default();
+        self.next_conn += 1;
+        let slot = self.conns.insert(Conn {
+            id: ConnId(self.next_conn),
+            stream: Stream::new(connect.compress, connect.encoding),
+            version: connect.version,
+            payload_zlib: false,
+            phase: Phase::Unidentified,
+            decoder: ws::Decoder::server(MAX_USER_PAYLOAD_BYTES),
+            own: Vec::new(),
+            own_written: 0,
+            offset: 0,
+            dirty: false,
+            gone: false,
+            blocked: false,
+            opened_at: now,
+            heartbeat_at: now,
+            stalled_since: None,
+            closing_since: None,
+            due: None,
+            window_since: now,
+            commands: 0,
+            presence_since: now,
+            presences: 0,
+            resume_url: opening.resume_url,
+        });
+        match opening.connect {
+            Err(error) => self.close(now, slot, error.close_code().number()),
+            Ok(connect) => {
+                let interval_ms =
+                    u32::try_from(self.config.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
+                self.put_own(slot, &outbound::hello(connect.encoding, interval_ms));
+                if self.draining {
+                    self.put_own(slot, &outbound::reconnect(connect.encoding));
+                }
+            }
+        }
+        self.schedule_conn(slot);
+        slot
+    }
+
+    /// Takes a connection over from another slice.
+    pub(super) fn adopt(&mut self, mut conn: Conn) -> usize {
+        self.next_conn += 1;
+        conn.id = ConnId(self.next_conn);
+        conn.due = None;
+        conn.dirty = false;
+        conn.blocked = false;
+        let slot = self.conns.insert(conn);
+        self.schedule_conn(slot);
+        self.mark_dirty(slot);
+        slot
+    }
+
+    /// Takes a connection out, to be handed to another slice. Its slot is free afterwards.
+    pub(crate) fn release(&mut self, slot: usize) -> Conn {
+        self.conns.remove(slot)
+    }
+
+    /// A connection by slot and identity.
+    pub(super) fn conn(&mut self, slot: usize, id: ConnId) -> Option<&mut Conn> {
+        self.conns.get_mut(slot).filter(|conn| conn.id == id)
+    }
+
+    pub(super) fn mark_dirty(&mut self, slot: usize) {
+        let conn = &mut self.conns[slot];
+        if !conn.dirty {
+            conn.dirty = true;
+            self.dirty.push_back(slot);
+        }
+    }
+
+    /// Sends a small frame that is no dispatch.
+    pub(super) fn put_own(&mut self, slot: usize, message: &[u8]) {
+        let conn = &mut self.conns[slot];
+        conn.stream.own(message, &mut self.compressor, &mut conn.own);
+        self.mark_dirty(slot);
+    }
+
+    pub(super) fn put_invalid_session(&mut self, slot: usize, resumable: bool) {
+        let message = outbound::invalid_session(self.conns[slot].stream.encoding(), resumable);
+        self.put_own(slot, &message);
+    }
+
+    /// Sends bytes that are a whole WebSocket frame already, uncompressed (pong, close).
+    pub(super) fn put_frame(&mut self, slot: usize, frame: &[u8]) {
+        self.conns[slot].own.extend_from_slice(frame);
+        self.mark_dirty(slot);
+    }
+
+    /// Whether a client makes us write more than it reads.
+    pub(super) fn owns_too_much(&self, slot: usize) -> bool {
+        let conn = &self.conns[slot];
+        conn.own.len() - conn.own_written > OWN_BYTES_MAX
+    }
+
+    /// Closes from our side: the frame goes out after what is being written, then the socket lingers for the peer. The
+    /// session, if any, is left as resumable as it is.
+    pub(super) fn close(&mut self, now: Instant, slot: usize, code: u16) {
+        let reason = CloseCode::from_number(code).map_or("", CloseCode::reason);
+        self.close_with(now, slot, &ws::close_frame(code, reason), false);
+    }
+
+    pub(super) fn close_with(&mut self, now: Instant, slot: usize, frame: &[u8], peer_has_closed: bool) {
+        if let Phase::Closing { .. } = self.conns[slot].phase {
+            return;
+        }
+        self.leave_session(now, slot);
+        let conn = &mut self.conns[slot];
+        conn.phase = Phase::Closing { peer_has_closed };
+        conn.closing_since = Some(now);
+        self.put_frame(slot, frame);
+        self.schedule_conn(slot);
+    }
+
+    /// The socket is gone, or is to go without a word.
+    pub(crate) fn lost(&mut self, now: Instant, slot: usize) {
+        if std::mem::replace(&mut self.conns[slot].gone, true) {
+            return;
+        }
+        if let Phase::Live(session) = self.conns[slot].phase {
+            self.conns[slot].phase = Phase::Closing { peer_has_closed: true };
+            self.detach(now, session);
+        }
+        self.gone.push(slot);
+    }
+
+    /// Parts connection and session: what is half written stays with the connection, the session can be resumed.
+    pub(super) fn leave_session(&mut self, now: Instant, slot: usize) {
+        if let Phase::Live(session) = self.conns[slot].phase {
+            self.release_output(slot);
+            self.conns[slot].phase = Phase::Unidentified;
+            self.detach(now, session);
+        }
+    }
+
+    pub(super) fn conn_due(&mut self, now: Instant, at: Instant, slot: usize, id: ConnId) {
+        let config = self.config.clone();
+        let Some(conn) = self.conn(slot, id).filter(|conn| !conn.gone) else { return };
+        if conn.due != Some(at) {
+            return;
+        }
+        conn.due = None;
+        if conn.deadline(&config) <= now {
+            self.conn_is_late(now, slot);
+        }
+        if !self.conns[slot].gone {
+            self.schedule_conn(slot);
+        }
+    }
+
+    fn conn_is_late(&mut self, now: Instant, slot: usize) {
+        let conn = &self.conns[slot];
+        let after = |since: Instant, timeout: Duration| now.duration_since(since) >= timeout;
+        if conn.closing_since.is_some() {
+            self.lost(now, slot);
+        } else if conn.stalled_since.is_some_and(|since| after(since, self.config.stall_timeout)) {
+            self.cut_slow(now, slot);
+        } else if after(conn.heartbeat_at, self.config.heartbeat_timeout()) {
+            // Documented as a connection gone zombie; any code that clients resume after will do, 4000 is one.
+            self.figures.cut_zombie += 1;
+            self.close(now, slot, CloseCode::UnknownError.number());
+        } else {
+            // Nobody ever said who it is. (Saying something else first is what 4003 is for.)
+            self.close(now, slot, CloseCode::SessionTimedOut.number());
+        }
+    }
+
+    /// A connection takes less than it is sent. No close frame could reach it.
+    pub(super) fn cut_slow(&mut self, now: Instant, slot: usize) {
+        self.figures.cut_slow += 1;
+        self.lost(now, slot);
+    }
+
+    pub(super) fn schedule_conn(&mut self, slot: usize) {
+        let conn = &mut self.conns[slot];
+        let next = conn.deadline(&self.config);
+        if conn.due.is_none_or(|due| next < due) {
+            conn.due = Some(next);
+            self.timers.add(next, Due::Conn(slot, conn.id));
+        }
+    }
+
+    /// Tells every client to come back elsewhere.
+    pub(super) fn drain(&mut self) {
+        self.draining = true;
+        let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            if !matches!(self.conns[slot].phase, Phase::Closing { .. }) {
+                let message = outbound::reconnect(self.conns[slot].stream.encoding());
+                self.put_own(slot, &message);
+            }
+        }
+    }
+
+    /// Closes everything.
+    pub(super) fn stop(&mut self, now: Instant) {
+        let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
+        for slot in slots {
+            self.close(now, slot, CloseCode::GoingAway.number());
+        }
+        let sessions: Vec<_> = self.sessions.iter().map(|(slot, _)| slot).collect();
+        sessions.into_iter().for_each(|slot| self.end_session(slot));
+        self.effects.push(Effect::Stopped);
+    }
+}

@@ -1,0 +1,108 @@
+//! What a slice wants done outside.
+
+use consort_model::{ChannelId, GuildId, UserId};
+use consort_rpc::guild::{gateway, voice};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Caller, guild, user};
+use consort_session::SessionId;
+use consort_wire::gateway::{Identify, Resume};
+
+use super::ConnId;
+
+/// Something to do for the slice, in order.
+#[derive(Debug)]
+pub(crate) enum Effect {
+    /// Look at an IDENTIFY: answered by `Refuse`, or by `Admit` and `Opened`.
+    Identify(Box<Identifying>),
+    /// Tell a user's owner.
+    User { caller: Caller, user: UserId, op: Box<user::Op> },
+    /// Tell a guild's owner.
+    Guild { caller: Caller, guild: GuildId, op: Box<guild::Op> },
+    /// Ask a guild for members: answered by `Chunks`.
+    Chunk { session: u64, caller: Caller, guild: GuildId, request: Box<gateway::ChunkRequest> },
+    /// Tell a guild's owner that the node has no session of it any more, if that is still so.
+    Detached(GuildId),
+    /// Everything is closed; once it is written the slice ends.
+    Stopped,
+}
+
+/// An IDENTIFY and the connection it came from.
+#[derive(Debug)]
+pub(crate) struct Identifying {
+    pub(crate) slice: u16,
+    pub(crate) slot: usize,
+    pub(crate) conn: ConnId,
+    pub(crate) identify: Identify,
+    pub(crate) version: u8,
+    pub(crate) resume_url: Box<str>,
+}
+
+/// A RESUME for a session of another slice. The shell takes it right after the bytes that brought it, since nothing more of
+/// the connection may be read here.
+#[derive(Debug)]
+pub(crate) struct HandOver {
+    pub(crate) slot: usize,
+    pub(crate) slice: u16,
+    pub(crate) resume: Resume,
+}
+
+impl Effect {
+    fn guild(caller: &Caller, guild: GuildId, op: guild::Op) -> Self {
+        Self::Guild { caller: caller.clone(), guild, op: Box::new(op) }
+    }
+
+    /// A session wants to attach.
+    pub(super) fn attach(
+        caller: &Caller,
+        guild: GuildId,
+        session: SessionKey,
+        large_threshold: u16,
+        presences: bool,
+    ) -> Self {
+        let op = gateway::Op::Attach { session, large_threshold, presences };
+        Self::guild(caller, guild, guild::Op::Gateway(op))
+    }
+
+    /// A session looks at parts of a member list.
+    pub(super) fn subscribe(
+        caller: &Caller,
+        guild: GuildId,
+        session: SessionKey,
+        request: serde_json::Value,
+    ) -> Self {
+        let op = gateway::Op::Subscribe { session, request: Box::new(request) };
+        Self::guild(caller, guild, guild::Op::Gateway(op))
+    }
+
+    /// It does not any more.
+    pub(super) fn unsubscribe(caller: &Caller, guild: GuildId, session: SessionKey) -> Self {
+        Self::guild(caller, guild, guild::Op::Gateway(gateway::Op::Unsubscribe { session }))
+    }
+
+    /// Opcode 4.
+    pub(super) fn voice(
+        caller: &Caller,
+        guild: GuildId,
+        session: (SessionKey, SessionId),
+        channel: Option<ChannelId>,
+        flags: voice::Flags,
+    ) -> Self {
+        let op = voice::Op::Update { session: session.0, session_id: session.1.to_string(), channel, flags };
+        Self::guild(caller, guild, guild::Op::Voice(op))
+    }
+
+    /// A session that was in voice is over.
+    pub(super) fn voice_gone(caller: &Caller, guild: GuildId, session: SessionKey) -> Self {
+        Self::guild(caller, guild, guild::Op::Voice(voice::Op::Gone { session }))
+    }
+
+    /// Something for the user's owner.
+    pub(super) fn user(caller: &Caller, op: user::gateway::Op) -> Self {
+        Self::User { caller: caller.clone(), user: caller.user, op: Box::new(user::Op::Gateway(op)) }
+    }
+
+    /// A session is over.
+    pub(super) fn closed(caller: &Caller, session: SessionKey) -> Self {
+        Self::user(caller, user::gateway::Op::Closed { session })
+    }
+}

@@ -1,0 +1,291 @@
+//! Writing: everything that waits for a connection leaves in one send.
+//!
+//! The order on a connection is: the rest of a dispatch that is half written, then the connection's own frames, then the
+//! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same.
+
+use std::io::{self, IoSlice};
+use std::time::Instant;
+
+use consort_wire::compress::{payload_zlib, stream::Delivery};
+use consort_wire::gateway::outbound::Prefix;
+use consort_wire::ws;
+
+use super::{Phase, Slice};
+use crate::config::{BACKLOG_MAX, DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
+
+/// Slices of one send: own frames, and head and body of each dispatch.
+const PARTS: usize = 1 + 2 * DISPATCHES_PER_SEND;
+
+/// What became of a flush.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Flushed {
+    /// Everything is written.
+    All,
+    /// The socket takes no more for now.
+    Blocked,
+    /// The connection is over.
+    Over,
+    /// The close frame is out: the writing side of the socket may be shut.
+    Closed,
+}
+
+/// One send: what was offered and what became of it.
+struct Sent {
+    given: usize,
+    result: io::Result<usize>,
+    /// Bytes of the connection's own frames, offered first.
+    own: usize,
+    first_seq: u64,
+    /// The lengths of the dispatches' frames, those of the first one before its offset included.
+    lens: [usize; DISPATCHES_PER_SEND],
+    count: usize,
+}
+
+impl Slice {
+    /// Whether a connection is to be flushed.
+    pub(crate) fn has_dirty(&self) -> bool {
+        !self.dirty.is_empty()
+    }
+
+    /// The next connections with something to write that can take it, at most a turn's worth.
+    pub(crate) fn next_dirty(&mut self, flushed: &mut usize) -> Option<usize> {
+        while *flushed < FLUSHES_PER_TURN {
+            let slot = self.dirty.pop_front()?;
+            // The slot may have been freed, or taken by another connection.
+            let Some(conn) = self.conns.get_mut(slot) else { continue };
+            if !std::mem::take(&mut conn.dirty) || conn.gone || conn.blocked {
+                continue;
+            }
+            *flushed += 1;
+            return Some(slot);
+        }
+        None
+    }
+
+    /// The socket can take more again.
+    pub(crate) fn writable(&mut self, slot: usize) {
+        if let Some(conn) = self.conns.get_mut(slot).filter(|conn| conn.blocked) {
+            conn.blocked = false;
+            self.mark_dirty(slot);
+        }
+    }
+
+    /// Writes all that waits for a connection through `send`, which takes what it can.
+    pub(crate) fn flush(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Flushed {
+        loop {
+            if let Some(over) = self.check_backlog(now, slot) {
+                return over;
+            }
+            self.compress_payload(slot);
+            let Some(sent) = self.send_once(slot, &mut send) else { return self.all_written(now, slot) };
+            match &sent.result {
+                Ok(0) => {
+                    self.lost(now, slot);
+                    return Flushed::Over;
+                }
+                Ok(taken) => {
+                    self.wrote(now, slot, &sent, *taken);
+                    if *taken < sent.given {
+                        return self.blocked(now, slot);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.blocked(now, slot),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.lost(now, slot);
+                    return Flushed::Over;
+                }
+            }
+        }
+    }
+
+    /// Cuts a client that is so slow that its journal has forgotten what was to be written.
+    fn check_backlog(&mut self, now: Instant, slot: usize) -> Option<Flushed> {
+        let Phase::Live(session) = self.conns[slot].phase else { return None };
+        let session = &self.sessions[session].session;
+        if session.is_live() && session.has_lost_unsent() {
+            self.cut_slow(now, slot);
+            return Some(Flushed::Over);
+        }
+        None
+    }
+
+    /// Puts parts together and sends them; `None` when there is nothing to send.
+    fn send_once(
+        &mut self,
+        slot: usize,
+        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<Sent> {
+        let Self { conns, sessions, compressor, .. } = self;
+        let conn = &mut conns[slot];
+        let mut deliveries: [Option<Delivery<'_>>; DISPATCHES_PER_SEND] =
+            [const { None }; DISPATCHES_PER_SEND];
+        let mut lens = [0; DISPATCHES_PER_SEND];
+        let mut count = 0;
+        let mut first_seq = 0;
+        if let Phase::Live(session) = conn.phase {
+            let encoding = conn.stream.encoding();
+            // While own frames wait for the end of a half-written dispatch, nothing else is put before them.
+            let most = if conn.offset > 0 && conn.has_output() { 1 } else { DISPATCHES_PER_SEND };
+            for (seq, entry) in sessions[session].session.unsent().take(most) {
+                let broadcast = entry.dispatch.encoded(entry.choice, encoding);
+                if conn.payload_zlib && broadcast.tail().len() >= PAYLOAD_ZLIB_MIN_BYTES {
+                    break;
+                }
+                if count == 0 {
+                    first_seq = seq;
+                }
+                let delivery = conn.stream.dispatch(seq, broadcast, compressor);
+                lens[count] = delivery.len();
+                deliveries[count] = Some(delivery);
+                count += 1;
+            }
+        }
+        let mut parts = [IoSlice::new(&[]); PARTS];
+        let (mut used, mut given) = (0, 0);
+        let own = if conn.offset == 0 { &conn.own[conn.own_written..] } else { &[] };
+        if !own.is_empty() {
+            parts[0] = IoSlice::new(own);
+            (used, given) = (1, own.len());
+        }
+        let mut skip = conn.offset;
+        for delivery in deliveries[..count].iter().flatten() {
+            for part in [&delivery.head[..], &delivery.body[..]] {
+                let cut = skip.min(part.len());
+                skip -= cut;
+                if cut < part.len() {
+                    parts[used] = IoSlice::new(&part[cut..]);
+                    used += 1;
+                    given += part.len() - cut;
+                }
+            }
+        }
+        (given > 0).then(|| Sent {
+            given,
+            result: send(&parts[..used]),
+            own: own.len(),
+            first_seq,
+            lens,
+            count,
+        })
+    }
+
+    /// Takes note of bytes written, in the order in which [`Slice::send_once`] offered them.
+    fn wrote(&mut self, now: Instant, slot: usize, sent: &Sent, mut taken: usize) {
+        let conn = &mut self.conns[slot];
+        if conn.stalled_since.is_some() {
+            conn.stalled_since = Some(now);
+        }
+        let own = taken.min(sent.own);
+        conn.own_written += own;
+        taken -= own;
+        if own > 0 && !conn.has_output() {
+            // Own frames are small and rare: an idle connection keeps no buffer.
+            conn.own = Vec::new();
+            conn.own_written = 0;
+        }
+        let Phase::Live(session) = conn.phase else { return };
+        taken += std::mem::take(&mut conn.offset);
+        let mut whole = 0;
+        for len in &sent.lens[..sent.count] {
+            if taken < *len {
+                conn.offset = taken;
+                break;
+            }
+            taken -= len;
+            whole += 1;
+        }
+        if whole > 0 {
+            let session_state = &mut self.sessions[session].session;
+            session_state.mark_sent(sent.first_seq + whole - 1);
+            if session_state.has_queued() {
+                self.attach_next(now, session);
+            }
+        }
+    }
+
+    fn all_written(&mut self, now: Instant, slot: usize) -> Flushed {
+        let conn = &mut self.conns[slot];
+        conn.stalled_since = None;
+        match conn.phase {
+            Phase::Closing { peer_has_closed: true } => {
+                self.lost(now, slot);
+                Flushed::Over
+            }
+            Phase::Closing { peer_has_closed: false } => Flushed::Closed,
+            _ => Flushed::All,
+        }
+    }
+
+    fn blocked(&mut self, now: Instant, slot: usize) -> Flushed {
+        let conn = &mut self.conns[slot];
+        conn.blocked = true;
+        if conn.stalled_since.is_none() {
+            conn.stalled_since = Some(now);
+            self.schedule_conn(slot);
+        }
+        let phase = self.conns[slot].phase;
+        if let Phase::Live(session) = phase
+            && self.sessions[session].session.backlog() > BACKLOG_MAX
+        {
+            // READY and the first chunks of a member list may be that large and are on their way; anything else is not.
+            let first = self.sessions[session].session.unsent().next();
+            let exempt = first.map_or(0, |(_, entry)| entry.dispatch.len(entry.choice));
+            if self.sessions[session].session.backlog() - exempt > BACKLOG_MAX {
+                self.cut_slow(now, slot);
+                return Flushed::Over;
+            }
+        }
+        Flushed::Blocked
+    }
+
+    /// With payload compression a large dispatch is a frame of the connection's own.
+    fn compress_payload(&mut self, slot: usize) {
+        let Self { conns, sessions, .. } = self;
+        let conn = &mut conns[slot];
+        let Phase::Live(session) = conn.phase else { return };
+        if !conn.payload_zlib || conn.offset > 0 || conn.own_written < conn.own.len() {
+            return;
+        }
+        let encoding = conn.stream.encoding();
+        let Some((seq, entry)) = sessions[session].session.unsent().next() else { return };
+        let tail = entry.dispatch.encoded(entry.choice, encoding).tail();
+        if tail.len() < PAYLOAD_ZLIB_MIN_BYTES {
+            return;
+        }
+        let payload = [&*Prefix::new(encoding, seq), tail].concat();
+        match payload_zlib(&payload, 6) {
+            Ok(compressed) => ws::put_frame(&mut conn.own, ws::Opcode::Binary, &compressed),
+            // Out of memory, most likely. The client takes it as it is, too.
+            Err(_) => conn.stream.own(&payload, &mut self.compressor, &mut conn.own),
+        }
+        self.sessions[session].session.mark_sent(seq);
+    }
+
+    /// Before connection and session part: what is half written of the session's is copied to the connection, so that
+    /// the stream stays whole.
+    pub(super) fn release_output(&mut self, slot: usize) {
+        let Self { conns, sessions, compressor, .. } = self;
+        let conn = &mut conns[slot];
+        let offset = std::mem::take(&mut conn.offset);
+        let Phase::Live(session) = conn.phase else { return };
+        if offset == 0 {
+            return;
+        }
+        let encoding = conn.stream.encoding();
+        let mut rest = Vec::new();
+        if let Some((seq, entry)) = sessions[session].session.unsent().next() {
+            let broadcast = entry.dispatch.encoded(entry.choice, encoding);
+            conn.stream.dispatch(seq, broadcast, compressor).put(&mut rest);
+        }
+        rest.drain(..offset.min(rest.len()));
+        // With an offset, own frames have not been begun.
+        rest.extend_from_slice(&conn.own);
+        conn.own = rest;
+    }
+}

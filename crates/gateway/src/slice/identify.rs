@@ -1,0 +1,124 @@
+//! From IDENTIFY to the session.
+
+use std::time::Instant;
+
+use consort_model::Presence;
+use consort_rpc::user::gateway::OpenSession;
+use consort_session::{Identity, Opened, Session};
+use consort_wire::compress::Transport;
+use consort_wire::gateway::limits::{MAX_BOT_PAYLOAD_BYTES, MAX_USER_PAYLOAD_BYTES};
+use consort_wire::gateway::{CloseCode, Identify};
+
+use super::effect::Identifying;
+use super::{Admission, ConnId, Effect, Held, Phase, Refusal, Slice};
+
+/// What the user's owner is told of a session.
+pub(crate) fn open_session(
+    identity: &Identity,
+    client: &(String, String, String),
+    presence: Option<Box<Presence>>,
+    again: bool,
+) -> OpenSession {
+    OpenSession {
+        session: identity.key,
+        session_id: identity.id.to_string(),
+        auth_session: identity.auth_session,
+        presence,
+        capabilities: identity.capabilities,
+        client: client.clone(),
+        shard: identity.shard.map(|shard| (shard.id, shard.count)),
+        bot: identity.bot,
+        again,
+    }
+}
+
+/// The longest message of an account.
+pub(super) fn max_payload_bytes(bot: bool) -> usize {
+    if bot { MAX_BOT_PAYLOAD_BYTES } else { MAX_USER_PAYLOAD_BYTES }
+}
+
+impl Slice {
+    pub(super) fn identify(&mut self, now: Instant, slot: usize, identify: Identify) {
+        let conn = &mut self.conns[slot];
+        if conn.phase != Phase::Unidentified {
+            return self.close(now, slot, CloseCode::AlreadyAuthenticated.number());
+        }
+        conn.phase = Phase::Identifying;
+        let identifying = Identifying {
+            slice: self.index,
+            slot,
+            conn: conn.id,
+            identify,
+            version: conn.version,
+            resume_url: conn.resume_url.clone(),
+        };
+        self.effects.push(Effect::Identify(Box::new(identifying)));
+        self.schedule_conn(slot);
+    }
+
+    pub(super) fn refuse(&mut self, now: Instant, slot: usize, conn: ConnId, refusal: Refusal) {
+        if self.conn(slot, conn).is_none_or(|conn| conn.phase != Phase::Identifying) {
+            return;
+        }
+        self.refuse_slot(now, slot, refusal);
+    }
+
+    fn refuse_slot(&mut self, now: Instant, slot: usize, refusal: Refusal) {
+        match refusal {
+            Refusal::Close(code) => self.close(now, slot, code.number()),
+            Refusal::Later => {
+                self.conns[slot].phase = Phase::Unidentified;
+                self.conns[slot].opened_at = now;
+                self.put_invalid_session(slot, false);
+                self.schedule_conn(slot);
+            }
+        }
+    }
+
+    /// The session begins. Its user's owner is asked after this, so that whatever it sends finds the session here.
+    pub(super) fn admit(&mut self, admission: Admission) {
+        let Admission { slot: conn_slot, conn, identity, application, client, presence, compress } =
+            admission;
+        let Some(conn) = self.conn(conn_slot, conn).filter(|conn| conn.phase == Phase::Identifying) else {
+            // The client has left; `Opened` will find no session and say so.
+            return;
+        };
+        conn.decoder.set_max_message_bytes(max_payload_bytes(identity.bot));
+        conn.payload_zlib = compress && conn.stream.transport() == Transport::Plain;
+        let (number, user) = (identity.key.number, identity.viewer.user);
+        let slot = self.sessions.insert(Held {
+            session: Session::new(identity),
+            conn: Some(conn_slot),
+            application,
+            detached_since: None,
+            attach_due: None,
+            due: None,
+            client: Box::new(client),
+            presence,
+            watching: Vec::new(),
+            voice: Vec::new(),
+            asked_all: Vec::new(),
+        });
+        self.conns[conn_slot].phase = Phase::Live(slot);
+        self.numbers.insert(number, slot);
+        self.users.entry(user).or_default().push(slot);
+    }
+
+    pub(super) fn opened(&mut self, now: Instant, number: u64, result: Result<Box<Opened>, Refusal>) {
+        let Some((slot, held)) = self.held(number) else { return };
+        match result {
+            Ok(opened) => {
+                let step = held.session.opened(*opened);
+                self.stepped(slot, step);
+                self.attach_next(now, slot);
+            }
+            Err(refusal) => {
+                let conn = held.conn;
+                self.end_session(slot);
+                if let Some(conn) = conn {
+                    self.refuse_slot(now, conn, refusal);
+                }
+            }
+        }
+    }
+}

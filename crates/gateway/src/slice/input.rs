@@ -1,0 +1,128 @@
+//! What comes into a slice from outside its sockets.
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::time::Instant;
+
+use consort_model::{ApplicationId, Presence};
+use consort_rpc::relay;
+use consort_session::{Dispatch, Identity, Opened};
+use consort_wire::gateway::{CloseCode, Resume};
+
+use super::{Conn, ConnId, Opening, Slice};
+use crate::inbox::Concerns;
+
+/// A message in the inbox of a slice.
+pub(crate) enum Input {
+    /// A guild's event.
+    Publish(Arc<Dispatch>),
+    /// An event for these sessions.
+    Direct(Vec<u64>, Arc<Dispatch>),
+    /// Any other word of an owner to the relay.
+    Relay(relay::Op),
+    /// A connection whose upgrade is done, with what the client has said already.
+    Connection { socket: TcpStream, opening: Opening, early: Vec<u8> },
+    /// A connection that resumes a session of this slice, handed over by another one.
+    Adopt { socket: TcpStream, conn: Box<Conn>, resume: Resume, rest: Vec<u8> },
+    /// An IDENTIFY is refused.
+    Refuse { slot: usize, conn: ConnId, refusal: Refusal },
+    /// An IDENTIFY is good: the session begins, its user's owner is about to be asked.
+    Admit(Box<Admission>),
+    /// The user's owner has answered; `Err` when it could not or would not.
+    Opened(u64, Result<Box<Opened>, Refusal>),
+    /// Dispatches of the gateway's own for a session (member chunks).
+    Chunks(u64, Vec<Arc<Dispatch>>),
+    /// Clients are to go elsewhere.
+    Drain,
+    /// The end.
+    Stop,
+}
+
+/// How an IDENTIFY is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Refusal {
+    /// By closing the connection.
+    Close(CloseCode),
+    /// For now: opcode 9, after which the client identifies again.
+    Later,
+}
+
+/// An accepted IDENTIFY.
+pub(crate) struct Admission {
+    pub(crate) slot: usize,
+    pub(crate) conn: ConnId,
+    pub(crate) identity: Identity,
+    pub(crate) application: Option<ApplicationId>,
+    pub(crate) client: (String, String, String),
+    pub(crate) presence: Option<Box<Presence>>,
+    pub(crate) compress: bool,
+}
+
+impl Input {
+    /// May be dropped under load.
+    pub(crate) fn is_volatile(&self) -> bool {
+        match self {
+            Self::Publish(dispatch) | Self::Direct(_, dispatch) => {
+                dispatch.event().is_some_and(|event| event.volatile)
+            }
+            _ => false,
+        }
+    }
+
+    /// Whether losing it costs no more than the sessions it was for.
+    pub(crate) fn is_event(&self) -> bool {
+        matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Chunks(..)) || self.is_connection()
+    }
+
+    /// Whether it is a socket, which is refused rather than lost.
+    pub(crate) fn is_connection(&self) -> bool {
+        matches!(self, Self::Connection { .. } | Self::Adopt { .. })
+    }
+
+    /// Bytes of the bodies in it.
+    pub(crate) fn bytes(&self) -> usize {
+        let full = consort_session::Choice::Full;
+        match self {
+            Self::Publish(dispatch) | Self::Direct(_, dispatch) => dispatch.len(full),
+            Self::Chunks(_, dispatches) => dispatches.iter().map(|dispatch| dispatch.len(full)).sum(),
+            Self::Relay(relay::Op::Attached { guild_create, .. }) => guild_create.len(),
+            _ => 0,
+        }
+    }
+
+    /// Whose loss it is if it is lost.
+    pub(crate) fn concerns(&self) -> Concerns {
+        match self {
+            Self::Publish(dispatch) => match dispatch.event().and_then(|event| event.guild) {
+                Some(guild) => Concerns::Guild(guild),
+                None => Concerns::Everybody,
+            },
+            Self::Direct(numbers, _) => Concerns::Sessions(numbers.clone()),
+            Self::Chunks(number, _) | Self::Opened(number, _) => Concerns::Sessions(vec![*number]),
+            // A connection waiting for its answer runs into its heartbeat timeout.
+            Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
+            Self::Connection { .. } | Self::Adopt { .. } => Concerns::Sessions(Vec::new()),
+            Self::Relay(_) | Self::Admit(_) | Self::Drain | Self::Stop => Concerns::Everybody,
+        }
+    }
+}
+
+impl Slice {
+    /// Handles an input that brings no socket.
+    pub(crate) fn input(&mut self, now: Instant, input: Input) {
+        match input {
+            Input::Publish(dispatch) => self.publish(&dispatch),
+            Input::Direct(numbers, dispatch) => self.direct(&numbers, &dispatch),
+            Input::Relay(op) => self.relay(now, op),
+            Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
+            Input::Admit(admission) => self.admit(*admission),
+            Input::Opened(number, result) => self.opened(now, number, result),
+            Input::Chunks(number, dispatches) => self.chunks(number, dispatches),
+            Input::Drain => self.drain(),
+            Input::Stop => self.stop(now),
+            Input::Connection { .. } | Input::Adopt { .. } => {
+                debug_assert!(false, "sockets are the shell's");
+            }
+        }
+    }
+}

@@ -1,0 +1,314 @@
+//! The core of a slice: its connections and sessions, the guilds they are attached to, and what must be written. It has
+//! no socket, clock or task: time and inputs come in, bytes are lent out, and what owners are to be asked is an
+//! [`Effect`].
+//!
+//! A delivery takes no lock, wakes nobody, allocates nothing and copies no body: a broadcast is offered to a dense list
+//! of subscribers, each of which takes a reference into its journal; then every connection with something unsent is
+//! written to once, heads and shared bodies in one send.
+
+mod attach;
+mod client;
+mod conn;
+mod effect;
+mod flush;
+mod identify;
+mod input;
+mod relay;
+mod resume;
+mod subscribers;
+mod timers;
+
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Instant;
+
+use consort_model::{ApplicationId, GuildId, Presence, UserId};
+use consort_rpc::{Caller, NodeId};
+use consort_session::Session;
+use consort_wire::compress::shared::Compressor;
+use slab::Slab;
+
+pub(crate) use conn::{Conn, ConnId, Opening, Phase};
+pub(crate) use effect::{Effect, HandOver, Identifying};
+pub(crate) use flush::Flushed;
+pub(crate) use identify::open_session;
+pub(crate) use input::{Admission, Input, Refusal};
+
+use crate::config::Config;
+use crate::interest::Interest;
+use subscribers::Subscribers;
+use timers::{Due, Timers};
+
+/// Figures of a slice, for the console.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) struct Figures {
+    pub(crate) connections: usize,
+    pub(crate) sessions: usize,
+    pub(crate) detached: usize,
+    pub(crate) journal_bytes: usize,
+    pub(crate) journal_events: usize,
+    pub(crate) cut_slow: u64,
+    pub(crate) cut_zombie: u64,
+    pub(crate) invalidated: u64,
+    pub(crate) resumed: u64,
+    pub(crate) deliveries: u64,
+}
+
+/// A session and what only its slice knows of it.
+struct Held {
+    session: Session,
+    conn: Option<usize>,
+    application: Option<ApplicationId>,
+    detached_since: Option<Instant>,
+    /// READY is made of what is there, or guilds are asked again, then.
+    attach_due: Option<Instant>,
+    due: Option<Instant>,
+    client: Box<(String, String, String)>,
+    presence: Option<Box<Presence>>,
+    /// Guilds whose member list the session looks at.
+    watching: Vec<GuildId>,
+    /// Guilds in whose voice channels it is.
+    voice: Vec<GuildId>,
+    /// When all members of a guild were last asked for.
+    asked_all: Vec<(GuildId, Instant)>,
+}
+
+impl Held {
+    fn caller(&self) -> Caller {
+        let identity = self.session.identity();
+        let mut caller = Caller::user(identity.viewer.user, identity.bot);
+        caller.application = self.application;
+        caller
+    }
+}
+
+/// The core of a slice.
+pub(crate) struct Slice {
+    node: NodeId,
+    index: u16,
+    config: Arc<Config>,
+    interest: Arc<Interest>,
+    conns: Slab<Conn>,
+    next_conn: u64,
+    sessions: Slab<Held>,
+    numbers: HashMap<u64, usize>,
+    users: HashMap<UserId, Vec<usize>>,
+    guilds: HashMap<GuildId, Subscribers>,
+    timers: Timers,
+    /// Detached sessions in the order they were detached; those taken up again are still in it.
+    detached: VecDeque<(Instant, u64)>,
+    detached_count: usize,
+    dirty: VecDeque<usize>,
+    gone: Vec<usize>,
+    effects: Vec<Effect>,
+    hand_over: Option<HandOver>,
+    compressor: Compressor,
+    /// Events offered to sessions since the shell last asked.
+    offers: usize,
+    draining: bool,
+    figures: Figures,
+}
+
+impl Slice {
+    pub(crate) fn new(node: NodeId, index: u16, config: Arc<Config>, interest: Arc<Interest>) -> Self {
+        Self {
+            node,
+            index,
+            config,
+            interest,
+            conns: Slab::new(),
+            next_conn: 0,
+            sessions: Slab::new(),
+            numbers: HashMap::new(),
+            users: HashMap::new(),
+            guilds: HashMap::new(),
+            timers: Timers::default(),
+            detached: VecDeque::new(),
+            detached_count: 0,
+            dirty: VecDeque::new(),
+            gone: Vec::new(),
+            effects: Vec::new(),
+            hand_over: None,
+            compressor: Compressor::default(),
+            offers: 0,
+            draining: false,
+            figures: Figures::default(),
+        }
+    }
+
+    /// What owners and the shell are to do, in order.
+    pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
+        std::mem::take(&mut self.effects)
+    }
+
+    /// A connection that is to be handed to another slice.
+    pub(crate) fn take_hand_over(&mut self) -> Option<HandOver> {
+        self.hand_over.take()
+    }
+
+    /// Connections that are over: their sockets are to be closed. Slots are used again after this.
+    pub(crate) fn take_gone(&mut self) -> Vec<usize> {
+        let gone = std::mem::take(&mut self.gone);
+        for slot in &gone {
+            self.conns.remove(*slot);
+        }
+        gone
+    }
+
+    /// Events offered to sessions since the last call: the measure of work done.
+    pub(crate) fn take_offers(&mut self) -> usize {
+        std::mem::take(&mut self.offers)
+    }
+
+    /// The figures without those that need a walk over all sessions.
+    pub(crate) fn figures(&self) -> Figures {
+        Figures {
+            connections: self.conns.len(),
+            sessions: self.sessions.len(),
+            detached: self.detached_count,
+            ..self.figures
+        }
+    }
+
+    /// Adds up the journals; a walk over all sessions.
+    pub(crate) fn weigh_journals(&mut self) {
+        let journals = self.sessions.iter().map(|(_, held)| held.session.journal());
+        let (bytes, events) =
+            journals.fold((0, 0), |(b, e), journal| (b + journal.bytes(), e + journal.len()));
+        (self.figures.journal_bytes, self.figures.journal_events) = (bytes, events);
+    }
+
+    /// When [`Slice::tick`] wants to be called.
+    pub(crate) fn next_deadline(&self) -> Option<Instant> {
+        self.timers.next()
+    }
+
+    /// Does what is due.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        while let Some((at, due)) = self.timers.pop(now) {
+            match due {
+                Due::Conn(slot, id) => self.conn_due(now, at, slot, id),
+                Due::Session(number) => self.session_due(now, at, number),
+            }
+        }
+    }
+
+    // ---- sessions ----------------------------------------------------------------------------------------------
+
+    fn held(&mut self, number: u64) -> Option<(usize, &mut Held)> {
+        let slot = *self.numbers.get(&number)?;
+        self.sessions.get_mut(slot).map(|held| (slot, held))
+    }
+
+    fn session_due(&mut self, now: Instant, at: Instant, number: u64) {
+        let Some((slot, held)) = self.held(number) else { return };
+        if held.due != Some(at) {
+            return;
+        }
+        held.due = None;
+        if let Some(since) = held.detached_since
+            && now.duration_since(since) >= self.config.resume_window
+        {
+            return self.end_session(slot);
+        }
+        if self.sessions[slot].attach_due.is_some_and(|due| due <= now) {
+            self.attach_due(now, slot);
+        }
+        self.schedule_session(slot);
+    }
+
+    /// Puts the earliest deadline of a session into the timers.
+    fn schedule_session(&mut self, slot: usize) {
+        let held = &mut self.sessions[slot];
+        let detached = held.detached_since.map(|since| since + self.config.resume_window);
+        let Some(next) = [detached, held.attach_due].into_iter().flatten().min() else { return };
+        if held.due.is_none_or(|due| next < due) {
+            held.due = Some(next);
+            self.timers.add(next, Due::Session(held.session.identity().key.number));
+        }
+    }
+
+    /// The session's socket is gone; it can be resumed for a while.
+    fn detach(&mut self, now: Instant, slot: usize) {
+        let held = &mut self.sessions[slot];
+        held.conn = None;
+        // Nobody knows the id of a session whose READY did not arrive.
+        if !held.session.is_known_to_client() {
+            return self.end_session(slot);
+        }
+        held.detached_since = Some(now);
+        self.detached.push_back((now, held.session.identity().key.number));
+        self.detached_count += 1;
+        self.schedule_session(slot);
+        self.bound_detached();
+    }
+
+    fn bound_detached(&mut self) {
+        let max = self.config.detached_max / self.config.slice_count();
+        while self.detached_count > max.max(1) || self.detached.len() > 4 * max.max(16) {
+            let Some((since, number)) = self.detached.pop_front() else { return };
+            if let Some((slot, held)) = self.held(number)
+                && held.detached_since == Some(since)
+                && self.detached_count > max.max(1)
+            {
+                self.end_session(slot);
+            }
+        }
+    }
+
+    /// A session is over: everybody who knew of it is told.
+    fn end_session(&mut self, slot: usize) {
+        let held = &mut self.sessions[slot];
+        let identity = held.session.identity().clone();
+        let caller = held.caller();
+        let (watching, voice) = (std::mem::take(&mut held.watching), std::mem::take(&mut held.voice));
+        for guild in voice {
+            self.effects.push(Effect::voice_gone(&caller, guild, identity.key));
+        }
+        for guild in watching {
+            self.effects.push(Effect::unsubscribe(&caller, guild, identity.key));
+        }
+        let guilds: Vec<_> = self.sessions[slot].session.attachments().collect();
+        for (guild, attachment) in guilds {
+            self.leave(guild, attachment);
+        }
+        self.effects.push(Effect::closed(&caller, identity.key));
+        let held = self.sessions.remove(slot);
+        if held.detached_since.is_some() {
+            self.detached_count -= 1;
+        }
+        self.numbers.remove(&identity.key.number);
+        if let Some(slots) = self.users.get_mut(&identity.viewer.user) {
+            slots.retain(|other| *other != slot);
+            if slots.is_empty() {
+                self.users.remove(&identity.viewer.user);
+            }
+        }
+        if let Some(conn) = held.conn {
+            self.conns[conn].phase = Phase::Unidentified;
+            self.conns[conn].offset = 0;
+        }
+    }
+
+    /// The session has a gap or cannot go on: its client is told to identify again, and its socket is closed.
+    fn invalidate(&mut self, now: Instant, slot: usize) {
+        self.figures.invalidated += 1;
+        let conn = self.sessions[slot].conn;
+        if let Some(conn) = conn {
+            self.release_output(conn);
+            self.put_invalid_session(conn, false);
+        }
+        self.end_session(slot);
+        if let Some(conn) = conn {
+            self.close(now, conn, consort_wire::gateway::CloseCode::UnknownError.number());
+        }
+    }
+
+    /// Something unsent: the connection, if there is one, is written to at the end of the turn.
+    fn wake_session(&mut self, slot: usize) {
+        if let Some(conn) = self.sessions[slot].conn {
+            self.mark_dirty(conn);
+        }
+    }
+}

@@ -1,0 +1,87 @@
+//! RESUME: on the slice where the connection landed, then on the one where the session lives.
+
+use std::time::Instant;
+
+use consort_session::{ResumeError, SessionId};
+use consort_wire::gateway::{CloseCode, Resume};
+use sha2::{Digest as _, Sha256};
+
+use super::{Conn, HandOver, Phase, Slice};
+
+impl Slice {
+    /// Handles RESUME of a connection of this slice. `true` when the connection is handed to another slice and nothing
+    /// more of it may be read here.
+    pub(super) fn resume(&mut self, now: Instant, slot: usize, resume: Resume) -> bool {
+        if self.conns[slot].phase != Phase::Unidentified {
+            self.close(now, slot, CloseCode::AlreadyAuthenticated.number());
+            return false;
+        }
+        match resume.session_id.parse::<SessionId>() {
+            Ok(id) if id.node == self.node && id.slice == self.index => {
+                self.resume_here(now, slot, id, &resume)
+            }
+            Ok(id) if id.node == self.node && usize::from(id.slice) < self.config.slice_count() => {
+                self.hand_over = Some(HandOver { slot, slice: id.slice, resume });
+                return true;
+            }
+            // A session of another node stays there until sessions can move.
+            _ => self.refuse_resume(slot),
+        }
+        false
+    }
+
+    /// Takes a connection that another slice handed over. Gives its slot here.
+    pub(crate) fn adopt_resume(&mut self, now: Instant, conn: Conn, resume: &Resume) -> usize {
+        let slot = self.adopt(conn);
+        match resume.session_id.parse::<SessionId>() {
+            Ok(id) if id.node == self.node && id.slice == self.index => {
+                self.resume_here(now, slot, id, resume)
+            }
+            _ => self.refuse_resume(slot),
+        }
+        slot
+    }
+
+    fn resume_here(&mut self, now: Instant, slot: usize, id: SessionId, resume: &Resume) {
+        let token_hash: [u8; 32] = Sha256::digest(resume.token.expose()).into();
+        let Some((session, held)) = self.held(u64::from(id.number)) else { return self.refuse_resume(slot) };
+        let identity = held.session.identity();
+        // A guessed id, or one of a former life of this node, and somebody else's token look the same to the client.
+        if identity.id != id || identity.token_hash != token_hash {
+            return self.refuse_resume(slot);
+        }
+        let bot = identity.bot;
+        if let Some(former) = held.conn {
+            // The former socket may not be known to be dead; it is now.
+            self.close(now, former, CloseCode::UnknownError.number());
+        }
+        // Closing may have ended a session whose READY had not arrived.
+        let Some((_, held)) = self.held(u64::from(id.number)) else { return self.refuse_resume(slot) };
+        match held.session.resume(resume.seq) {
+            Err(ResumeError::Ahead) => return self.close(now, slot, CloseCode::InvalidSeq.number()),
+            Err(ResumeError::Gone) => {
+                self.end_session(session);
+                return self.refuse_resume(slot);
+            }
+            Ok(_) => {}
+        }
+        held.conn = Some(slot);
+        if held.detached_since.take().is_some() {
+            self.detached_count -= 1;
+        }
+        self.figures.resumed += 1;
+        let conn = &mut self.conns[slot];
+        conn.phase = Phase::Live(session);
+        conn.offset = 0;
+        conn.resume_url = Box::default();
+        conn.decoder.set_max_message_bytes(super::identify::max_payload_bytes(bot));
+        self.mark_dirty(slot);
+        self.attach_next(now, session);
+        self.schedule_conn(slot);
+    }
+
+    /// The client may identify on this connection.
+    fn refuse_resume(&mut self, slot: usize) {
+        self.put_invalid_session(slot, false);
+    }
+}

@@ -1,0 +1,127 @@
+//! An event shared by every session that gets it.
+
+use std::borrow::Cow;
+use std::sync::{Arc, OnceLock};
+
+use bytes::Bytes;
+use consort_rpc::Event;
+use consort_wire::compress::shared::Broadcast;
+use consort_wire::gateway::Encoding;
+
+use crate::Choice;
+
+/// An event: its bodies, encoded once for each encoding and compressed once for each transport, when first needed.
+#[derive(Debug)]
+pub struct Dispatch {
+    event: Option<Arc<Event>>,
+    name: Cow<'static, str>,
+    full: Body,
+    redacted: Option<Box<Body>>,
+}
+
+#[derive(Debug)]
+struct Body {
+    d: Bytes,
+    json: OnceLock<Broadcast>,
+    etf: OnceLock<Box<Broadcast>>,
+}
+
+impl Body {
+    fn new(d: Bytes) -> Self {
+        Self { d, json: OnceLock::new(), etf: OnceLock::new() }
+    }
+
+    fn encoded(&self, name: &str, encoding: Encoding) -> &Broadcast {
+        match encoding {
+            Encoding::Json => self.json.get_or_init(|| broadcast(encoding, name, &self.d)),
+            Encoding::Etf => self.etf.get_or_init(|| Box::new(broadcast(encoding, name, &self.d))),
+        }
+    }
+}
+
+fn broadcast(encoding: Encoding, name: &str, d: &[u8]) -> Broadcast {
+    Broadcast::new(encoding, name, d).unwrap_or_else(|error| {
+        // An owner's mistake: the number must not be lost for it.
+        tracing::error!(event = name, %error, "the body of an event is not JSON");
+        Broadcast::from_tail(encoding, consort_wire::gateway::outbound::etf_tail(name, b"\x73\x03nil"))
+    })
+}
+
+impl Dispatch {
+    /// An event of the gateway itself, for one session. `d` is JSON.
+    pub fn new(name: impl Into<Cow<'static, str>>, d: impl Into<Bytes>) -> Self {
+        Self { event: None, name: name.into(), full: Body::new(d.into()), redacted: None }
+    }
+
+    /// An owner's event.
+    pub fn of(event: Arc<Event>) -> Self {
+        Self {
+            name: event.name.clone(),
+            full: Body::new(event.body.clone()),
+            redacted: event.redacted.clone().map(|d| Box::new(Body::new(d))),
+            event: Some(event),
+        }
+    }
+
+    /// Its name, `t`.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The owner's event, with its audience; `None` for what the gateway made itself.
+    pub fn event(&self) -> Option<&Arc<Event>> {
+        self.event.as_ref()
+    }
+
+    /// The JSON of `d`.
+    pub fn d(&self, choice: Choice) -> &Bytes {
+        &self.body(choice).d
+    }
+
+    /// Bytes of the JSON of `d`: the measure of every limit.
+    pub fn len(&self, choice: Choice) -> usize {
+        self.body(choice).d.len()
+    }
+
+    /// The encoded body, encoded now if nobody asked before.
+    pub fn encoded(&self, choice: Choice, encoding: Encoding) -> &Broadcast {
+        self.body(choice).encoded(&self.name, encoding)
+    }
+
+    fn body(&self, choice: Choice) -> &Body {
+        match (choice, &self.redacted) {
+            (Choice::Redacted, Some(redacted)) => redacted,
+            _ => &self.full,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consort_model::Intents;
+    use consort_rpc::Audience;
+
+    use super::*;
+
+    #[test]
+    fn an_event_is_encoded_once_for_each_encoding_and_body() {
+        let mut event = Event::new("MESSAGE_CREATE", Intents::GUILD_MESSAGES, Audience::all(), "secret");
+        event.redacted = Some(r#""""#.into());
+        let dispatch = Dispatch::of(Arc::new(event));
+        let full = dispatch.encoded(Choice::Full, Encoding::Json);
+        assert_eq!(&full.tail()[..], br#""t":"MESSAGE_CREATE","op":0,"d":"secret"}"#);
+        assert!(std::ptr::eq(full, dispatch.encoded(Choice::Full, Encoding::Json)));
+        assert_eq!(
+            &dispatch.encoded(Choice::Redacted, Encoding::Json).tail()[..],
+            br#""t":"MESSAGE_CREATE","op":0,"d":""}"#
+        );
+        assert_eq!(dispatch.encoded(Choice::Redacted, Encoding::Etf).encoding(), Encoding::Etf);
+        assert_eq!((dispatch.len(Choice::Full), dispatch.len(Choice::Redacted)), (8, 2));
+    }
+
+    #[test]
+    fn a_body_that_is_no_json_costs_only_its_content() {
+        let dispatch = Dispatch::new("X", "{");
+        assert!(dispatch.encoded(Choice::Full, Encoding::Etf).tail().ends_with(b"\x73\x03nil"));
+    }
+}

@@ -1,0 +1,494 @@
+//! The session itself.
+
+use std::collections::VecDeque;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consort_model::{GuildId, Intents};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{ClassId, Event};
+
+use crate::journal::{Entry, Journal};
+use crate::ready::{self, ReadyGuild};
+use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
+
+/// Attachments of a bot's session on their way at once; the next one starts when one is answered. A user account's
+/// all start together, as READY waits for them.
+pub const ATTACH_WINDOW: usize = 16;
+/// With more unsent bytes than this no further guild is attached and no chunk is queued: what comes in bulk goes at the
+/// client's pace.
+pub const BACKLOG_ATTACH_BYTES: usize = 256 * 1024;
+/// Bytes of member chunks that may wait for their turn; a request that makes more is not answered.
+pub const BULK_BYTES_MAX: usize = 32 * 1024 * 1024;
+
+/// Who a session is; does not change while it lives.
+#[derive(Debug, Clone)]
+pub struct Identity {
+    /// Where it lives.
+    pub key: SessionKey,
+    /// Its public id.
+    pub id: SessionId,
+    /// The account and its intents.
+    pub viewer: Viewer,
+    /// Whether it is a bot's.
+    pub bot: bool,
+    /// The shard of a bot.
+    pub shard: Option<Shard>,
+    /// The login behind it.
+    pub auth_session: u64,
+    /// SHA-256 of the token, to know the client by when it resumes.
+    pub token_hash: [u8; 32],
+    /// IDENTIFY's capability bits.
+    pub capabilities: u64,
+    /// IDENTIFY's `large_threshold`.
+    pub large_threshold: u16,
+}
+
+impl Identity {
+    /// Bit 5 of the capabilities of user accounts: READY_SUPPLEMENTAL follows READY.
+    const SUPPLEMENTAL: u64 = 1 << 5;
+
+    /// Whether READY_SUPPLEMENTAL is to follow READY.
+    pub fn wants_supplemental(&self) -> bool {
+        !self.bot && self.capabilities & Self::SUPPLEMENTAL != 0
+    }
+
+    /// Whether the session is concerned with what happens in this guild (`None`: outside guilds).
+    pub fn serves(&self, guild: Option<GuildId>) -> bool {
+        self.shard.is_none_or(|shard| shard.serves(guild))
+    }
+}
+
+/// What the user's owner said, prepared.
+#[derive(Debug, Clone, Default)]
+pub struct Opened {
+    /// READY up to its guilds, from [`ready::opening`].
+    pub opening: Vec<u8>,
+    /// The owner's READY_SUPPLEMENTAL.
+    pub supplemental: Option<Bytes>,
+    /// The user's guilds, those of the shard.
+    pub guilds: Vec<GuildId>,
+}
+
+/// How far a session is with a guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Attachment {
+    /// The owner was asked, or will be again.
+    Awaited,
+    /// Events flow; the number is for the owner of the session to find it in its list.
+    At(u32),
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Guild {
+    id: GuildId,
+    attachment: Attachment,
+    /// Whether the client has the guild as available (READY or GUILD_CREATE).
+    known: bool,
+}
+
+#[derive(Debug)]
+enum Phase {
+    /// The user's owner has not answered.
+    Opening,
+    /// READY waits for its guilds.
+    Attaching(Box<Gathering>),
+    /// READY is in the journal.
+    Live,
+}
+
+#[derive(Debug)]
+struct Gathering {
+    opened: Opened,
+    bodies: Vec<(GuildId, Bytes)>,
+    waiting: Vec<GuildId>,
+}
+
+/// What the owner of a session must do next for it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Step {
+    /// Nothing.
+    None,
+    /// READY has just become complete.
+    Ready,
+}
+
+/// Why a RESUME is refused.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum ResumeError {
+    /// The client has a number that it was never sent (close code 4007).
+    #[error("sequence number was never sent")]
+    Ahead,
+    /// What was missed is not known any more (opcode 9, `false`).
+    #[error("the journal does not reach back that far")]
+    Gone,
+}
+
+/// A logical session: lives longer than its sockets.
+#[derive(Debug)]
+pub struct Session {
+    identity: Identity,
+    phase: Phase,
+    /// By id.
+    guilds: Vec<Guild>,
+    /// Guilds of a bot whose attachment has not begun, the next one last.
+    queued: Vec<GuildId>,
+    awaited: u32,
+    journal: Journal,
+    /// Written to the present socket up to here.
+    sent: u64,
+    /// Written to any socket up to here.
+    sent_ever: u64,
+    backlog: usize,
+    bulk: VecDeque<Arc<Dispatch>>,
+    bulk_bytes: usize,
+}
+
+impl Session {
+    /// A session whose user's owner is about to be asked. READY's number, 1, is taken already: what arrives meanwhile
+    /// comes after it.
+    pub fn new(identity: Identity) -> Self {
+        let mut journal = Journal::default();
+        journal.push_hole();
+        if identity.wants_supplemental() {
+            journal.push_hole();
+        }
+        Self {
+            identity,
+            phase: Phase::Opening,
+            guilds: Vec::new(),
+            queued: Vec::new(),
+            awaited: 0,
+            journal,
+            sent: 0,
+            sent_ever: 0,
+            backlog: 0,
+            bulk: VecDeque::new(),
+            bulk_bytes: 0,
+        }
+    }
+
+    /// Who it is.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
+    }
+
+    /// Its journal.
+    pub fn journal(&self) -> &Journal {
+        &self.journal
+    }
+
+    /// Whether READY is complete.
+    pub fn is_live(&self) -> bool {
+        matches!(self.phase, Phase::Live)
+    }
+
+    /// Whether the client can know the session's id: READY was written whole.
+    pub fn is_known_to_client(&self) -> bool {
+        self.sent_ever >= 1
+    }
+
+    /// The number of the newest dispatch.
+    pub fn seq(&self) -> u64 {
+        self.journal.last()
+    }
+
+    /// Bytes of bodies that are not written yet.
+    pub fn backlog(&self) -> usize {
+        self.backlog
+    }
+
+    /// Whether something is to be written.
+    pub fn has_unsent(&self) -> bool {
+        self.is_live() && self.sent < self.journal.last()
+    }
+
+    /// Whether the journal has forgotten something before it was written: the client is too slow.
+    pub fn has_lost_unsent(&self) -> bool {
+        self.journal.first() > self.sent + 1
+    }
+
+    // ---- READY and the guilds ----------------------------------------------------------------------------------
+
+    /// Takes what the user's owner said. A bot's READY is complete at once; a user account's when its guilds have
+    /// answered.
+    pub fn opened(&mut self, opened: Opened) -> Step {
+        self.queued = opened.guilds.iter().rev().copied().collect();
+        if self.identity.bot {
+            let stubs: Vec<_> = opened.guilds.iter().map(|id| ReadyGuild::Stub(*id)).collect();
+            self.complete(opened, &stubs);
+            return Step::Ready;
+        }
+        let waiting = opened.guilds.clone();
+        self.phase = Phase::Attaching(Box::new(Gathering { opened, bodies: Vec::new(), waiting }));
+        self.ready_if_all_answered()
+    }
+
+    /// Gives the next guild to attach to, if the session is to begin one now.
+    pub fn next_attach(&mut self) -> Option<GuildId> {
+        let paced =
+            self.is_live() && (self.awaited as usize >= ATTACH_WINDOW || self.backlog > BACKLOG_ATTACH_BYTES);
+        if paced || matches!(self.phase, Phase::Opening) {
+            return None;
+        }
+        let guild = self.queued.pop()?;
+        self.await_guild(guild);
+        Some(guild)
+    }
+
+    /// Notes that the owner of a guild is asked. Gives `false` when the guild is awaited already.
+    pub fn await_guild(&mut self, id: GuildId) -> bool {
+        match self.guilds.binary_search_by_key(&id, |guild| guild.id) {
+            Ok(index) if self.guilds[index].attachment == Attachment::Awaited => return false,
+            Ok(index) => self.guilds[index].attachment = Attachment::Awaited,
+            Err(index) => {
+                self.guilds.insert(index, Guild { id, attachment: Attachment::Awaited, known: false });
+            }
+        }
+        self.awaited += 1;
+        true
+    }
+
+    /// How far the session is with a guild; `None` when it has nothing to do with it.
+    pub fn attachment(&self, id: GuildId) -> Option<Attachment> {
+        self.guild(id).map(|guild| guild.attachment)
+    }
+
+    /// Every guild and how far the session is with it.
+    pub fn attachments(&self) -> impl Iterator<Item = (GuildId, Attachment)> + '_ {
+        self.guilds.iter().map(|guild| (guild.id, guild.attachment))
+    }
+
+    /// How many guilds have been asked and have not answered.
+    pub fn awaited(&self) -> usize {
+        self.awaited as usize
+    }
+
+    /// Whether a guild's attachment is still to be begun.
+    pub fn has_queued(&self) -> bool {
+        !self.queued.is_empty()
+    }
+
+    /// Says where the attached session is in its owner's list.
+    pub fn set_position(&mut self, id: GuildId, position: u32) {
+        if let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) {
+            self.guilds[index].attachment = Attachment::At(position);
+        }
+    }
+
+    /// A guild has answered: the session is attached from here on.
+    pub fn attached(&mut self, id: GuildId, position: u32, guild_create: Bytes) -> Step {
+        let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) else { return Step::None };
+        let guild = &mut self.guilds[index];
+        if guild.attachment == Attachment::Awaited {
+            self.awaited -= 1;
+        }
+        guild.attachment = Attachment::At(position);
+        guild.known = true;
+        if let Phase::Attaching(gathering) = &mut self.phase {
+            gathering.waiting.retain(|waiting| *waiting != id);
+            gathering.bodies.retain(|(known, _)| *known != id);
+            gathering.bodies.push((id, guild_create));
+            return self.ready_if_all_answered();
+        }
+        if self.identity.viewer.intents.contains(Intents::GUILDS) {
+            self.push(Arc::new(Dispatch::new("GUILD_CREATE", guild_create)), Choice::Full);
+        }
+        Step::None
+    }
+
+    /// A guild will not have the session, for now (`unavailable`: it is asked again later) or for good.
+    pub fn refused(&mut self, id: GuildId, unavailable: bool) -> Step {
+        let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) else { return Step::None };
+        let guild = &mut self.guilds[index];
+        let known = std::mem::take(&mut guild.known);
+        if !unavailable {
+            if guild.attachment == Attachment::Awaited {
+                self.awaited -= 1;
+            }
+            self.guilds.remove(index);
+        }
+        if let Phase::Attaching(gathering) = &mut self.phase {
+            gathering.waiting.retain(|waiting| *waiting != id);
+            gathering.bodies.retain(|(known, _)| *known != id);
+            if !unavailable {
+                gathering.opened.guilds.retain(|guild| *guild != id);
+            }
+            return self.ready_if_all_answered();
+        }
+        // A client that was told of the guild hears that it is gone; one that has it as unavailable knows already.
+        if (known || !unavailable) && self.identity.viewer.intents.contains(Intents::GUILDS) {
+            let body = if unavailable {
+                format!("{{\"id\":\"{id}\",\"unavailable\":true}}")
+            } else {
+                format!("{{\"id\":\"{id}\"}}")
+            };
+            self.push(Arc::new(Dispatch::new("GUILD_DELETE", body)), Choice::Full);
+        }
+        Step::None
+    }
+
+    /// The session has nothing to do with a guild any more. Gives how far it was.
+    pub fn forget_guild(&mut self, id: GuildId) -> Option<Attachment> {
+        self.queued.retain(|queued| *queued != id);
+        let index = self.guilds.binary_search_by_key(&id, |guild| guild.id).ok()?;
+        let guild = self.guilds.remove(index);
+        if guild.attachment == Attachment::Awaited {
+            self.awaited -= 1;
+        }
+        if let Phase::Attaching(gathering) = &mut self.phase {
+            gathering.waiting.retain(|waiting| *waiting != id);
+            gathering.bodies.retain(|(known, _)| *known != id);
+            gathering.opened.guilds.retain(|guild| *guild != id);
+        }
+        Some(guild.attachment)
+    }
+
+    /// READY has waited long enough: guilds that have not answered are in it as unavailable.
+    pub fn stop_waiting(&mut self) -> Step {
+        if let Phase::Attaching(gathering) = &mut self.phase {
+            gathering.waiting.clear();
+        }
+        self.ready_if_all_answered()
+    }
+
+    /// READY's wait is over when nobody is waited for, be it that a guild was refused, left or timed out.
+    pub fn ready_if_all_answered(&mut self) -> Step {
+        match &self.phase {
+            Phase::Attaching(gathering) if gathering.waiting.is_empty() => {}
+            _ => return Step::None,
+        }
+        let Phase::Attaching(gathering) = std::mem::replace(&mut self.phase, Phase::Live) else {
+            return Step::None;
+        };
+        let Gathering { opened, mut bodies, .. } = *gathering;
+        let guilds: Vec<_> = opened
+            .guilds
+            .iter()
+            .map(|id| match bodies.iter().position(|(known, _)| known == id) {
+                Some(index) => ReadyGuild::Full(*id, bodies.swap_remove(index).1),
+                None => ReadyGuild::Stub(*id),
+            })
+            .collect();
+        self.complete(opened, &guilds);
+        Step::Ready
+    }
+
+    fn complete(&mut self, opened: Opened, guilds: &[ReadyGuild]) {
+        if self.identity.wants_supplemental() {
+            let object = opened.supplemental.unwrap_or_else(|| Bytes::from_static(b"{}"));
+            let body = ready::supplemental(&object, guilds)
+                .unwrap_or_else(|| Bytes::from_static(b"{\"guilds\":[]}"));
+            self.fill(2, Dispatch::new("READY_SUPPLEMENTAL", body));
+        }
+        self.fill(1, Dispatch::new("READY", ready::finish(opened.opening, guilds)));
+        self.phase = Phase::Live;
+    }
+
+    fn fill(&mut self, seq: u64, dispatch: Dispatch) {
+        let entry = Entry { dispatch: Arc::new(dispatch), choice: Choice::Full };
+        self.backlog += entry.dispatch.len(Choice::Full);
+        // A hole that is gone means the journal overflowed before READY; `has_lost_unsent` tells the owner.
+        self.journal.fill(seq, entry);
+    }
+
+    fn guild(&self, id: GuildId) -> Option<&Guild> {
+        self.guilds.binary_search_by_key(&id, |guild| guild.id).ok().map(|index| &self.guilds[index])
+    }
+
+    // ---- dispatches --------------------------------------------------------------------------------------------
+
+    /// Takes an event of a guild the session is attached to, if it may have it.
+    pub fn offer(&mut self, event: &Event, class: ClassId, dispatch: &Arc<Dispatch>) -> bool {
+        let choice = self.identity.viewer.wants(event, class);
+        choice.is_some_and(|choice| {
+            self.push(dispatch.clone(), choice);
+            true
+        })
+    }
+
+    /// Takes an event that was sent to this very session, if it may have it.
+    pub fn offer_direct(&mut self, event: &Event, dispatch: &Arc<Dispatch>) -> bool {
+        let choice = self.identity.viewer.wants_direct(event).filter(|_| self.identity.serves(event.guild));
+        choice.is_some_and(|choice| {
+            self.push(dispatch.clone(), choice);
+            true
+        })
+    }
+
+    /// Adds a dispatch and gives its number.
+    pub fn push(&mut self, dispatch: Arc<Dispatch>, choice: Choice) -> u64 {
+        self.backlog += dispatch.len(choice);
+        self.journal.push(Entry { dispatch, choice })
+    }
+
+    /// Queues what comes in bulk and may wait (member chunks); it enters the journal at the client's pace. Gives `false`
+    /// and takes nothing when too much is waiting.
+    pub fn push_bulk(&mut self, dispatches: Vec<Arc<Dispatch>>) -> bool {
+        let bytes: usize = dispatches.iter().map(|dispatch| dispatch.len(Choice::Full)).sum();
+        if self.bulk_bytes.saturating_add(bytes) > BULK_BYTES_MAX {
+            return false;
+        }
+        self.bulk_bytes += bytes;
+        self.bulk.extend(dispatches);
+        self.feed_bulk();
+        true
+    }
+
+    fn feed_bulk(&mut self) {
+        while self.backlog <= BACKLOG_ATTACH_BYTES
+            && let Some(dispatch) = self.bulk.pop_front()
+        {
+            self.bulk_bytes -= dispatch.len(Choice::Full);
+            self.push(dispatch, Choice::Full);
+        }
+    }
+
+    /// What is to be written, in order.
+    pub fn unsent(&self) -> impl Iterator<Item = (u64, &Entry)> + '_ {
+        let last = if self.is_live() { self.journal.last() } else { self.sent };
+        (self.sent + 1..=last).map_while(|seq| Some((seq, self.journal.get(seq)?)))
+    }
+
+    /// Everything up to `seq` is written.
+    pub fn mark_sent(&mut self, seq: u64) {
+        for seq in self.sent + 1..=seq {
+            self.backlog -= self.journal.get(seq).map_or(0, |entry| entry.dispatch.len(entry.choice));
+        }
+        self.sent = seq.max(self.sent);
+        if self.sent_ever < 2 {
+            // READY is large and can never be asked for again: without it nobody knows the session's id.
+            self.journal.forget(1);
+            if seq >= 2 && self.identity.wants_supplemental() {
+                self.journal.forget(2);
+            }
+        }
+        self.sent_ever = self.sent_ever.max(self.sent);
+        self.feed_bulk();
+    }
+
+    /// The client says (heartbeat) that it has everything up to `seq`.
+    pub fn acknowledge(&mut self, seq: u64) {
+        self.journal.acknowledge(seq.min(self.sent_ever));
+    }
+
+    /// Takes the session up on another socket, whose client has everything up to `seq`. What it missed is unsent again,
+    /// RESUMED comes after it. Gives the number of dispatches replayed.
+    ///
+    /// # Errors
+    /// See [`ResumeError`]; the session is as it was.
+    pub fn resume(&mut self, seq: u64) -> Result<u64, ResumeError> {
+        if seq > self.sent_ever {
+            return Err(ResumeError::Ahead);
+        }
+        if !self.is_live() || seq == 0 || !self.journal.reaches(seq) {
+            return Err(ResumeError::Gone);
+        }
+        self.sent = seq;
+        self.backlog = 0;
+        self.backlog = self.unsent().map(|(_, entry)| entry.dispatch.len(entry.choice)).sum();
+        let replayed = self.journal.last() - seq;
+        self.push(Arc::new(Dispatch::new("RESUMED", Bytes::from_static(b"{\"_trace\":[]}"))), Choice::Full);
+        Ok(replayed)
+    }
+}

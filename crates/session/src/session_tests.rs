@@ -1,0 +1,231 @@
+use std::sync::Arc;
+
+use consort_model::{GuildId, Intents, UserId};
+use consort_rpc::NodeId;
+use consort_rpc::relay::SessionKey;
+use proptest::prelude::*;
+
+use crate::*;
+
+const SUPPLEMENTAL: u64 = 1 << 5;
+
+fn identity(bot: bool, capabilities: u64) -> Identity {
+    Identity {
+        key: SessionKey { node: NodeId(1), slice: 0, number: 1 },
+        id: SessionId { node: NodeId(1), slice: 0, number: 1, secret: 1 },
+        viewer: Viewer { user: UserId::new(1), intents: Intents::all() },
+        bot,
+        shard: None,
+        auth_session: 0,
+        token_hash: [0; 32],
+        capabilities,
+        large_threshold: 50,
+    }
+}
+
+fn opened(guilds: impl IntoIterator<Item = u64>) -> Opened {
+    Opened {
+        opening: b"{\"v\":10".to_vec(),
+        supplemental: None,
+        guilds: guilds.into_iter().map(GuildId::new).collect(),
+    }
+}
+
+fn event(body: &str) -> Arc<Dispatch> {
+    Arc::new(Dispatch::new("E", body.to_owned()))
+}
+
+fn live_bot() -> Session {
+    let mut session = Session::new(identity(true, 0));
+    assert_eq!(session.opened(opened([])), Step::Ready);
+    session
+}
+
+fn unsent(session: &Session) -> Vec<(u64, String)> {
+    session.unsent().map(|(seq, entry)| (seq, entry.dispatch.name().to_owned())).collect()
+}
+
+fn names(session: &Session) -> Vec<String> {
+    unsent(session).into_iter().map(|(_, name)| name).collect()
+}
+
+#[test]
+fn nothing_is_unsent_before_ready_and_what_came_meanwhile_follows_it() {
+    let mut session = Session::new(identity(false, SUPPLEMENTAL));
+    session.push(event("1"), Choice::Full);
+    assert!(!session.has_unsent() && unsent(&session).is_empty());
+    assert_eq!(session.opened(opened([4])), Step::None);
+    session.push(event("2"), Choice::Full);
+    assert!(!session.has_unsent());
+    assert_eq!(session.next_attach(), Some(GuildId::new(4)));
+    assert_eq!(session.attached(GuildId::new(4), 0, "{\"id\":\"4\"}".into()), Step::Ready);
+    assert_eq!(names(&session), ["READY", "READY_SUPPLEMENTAL", "E", "E"]);
+    assert_eq!(unsent(&session)[3].0, 4);
+}
+
+#[test]
+fn a_user_is_ready_when_every_guild_has_answered_somehow() {
+    let mut session = Session::new(identity(false, 0));
+    session.opened(opened([1, 2, 3, 4]));
+    while session.next_attach().is_some() {}
+    let [a, b, c, d] = [1, 2, 3, 4].map(GuildId::new);
+    assert_eq!(session.attached(a, 0, "{\"id\":\"1\"}".into()), Step::None);
+    assert_eq!(session.refused(b, false), Step::None);
+    assert_eq!(session.refused(c, true), Step::None);
+    assert_eq!(session.forget_guild(d), Some(Attachment::Awaited));
+    assert_eq!(session.ready_if_all_answered(), Step::Ready);
+    let (_, ready) = session.unsent().next().unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(ready.dispatch.d(Choice::Full)).unwrap();
+    assert_eq!(ready["guilds"], serde_json::json!([{"id": "1"}, {"id": "3", "unavailable": true}]));
+    // The unavailable one is asked again, and comes with a GUILD_CREATE.
+    assert_eq!(session.attachment(c), Some(Attachment::Awaited));
+    session.attached(c, 0, "{\"id\":\"3\"}".into());
+    assert_eq!(names(&session), ["READY", "GUILD_CREATE"]);
+}
+
+#[test]
+fn a_bot_attaches_a_window_at_a_time_and_at_its_own_pace() {
+    let mut session = Session::new(identity(true, 0));
+    session.opened(opened(1..=100));
+    session.mark_sent(1);
+    let first: Vec<_> = std::iter::from_fn(|| session.next_attach()).collect();
+    assert_eq!(first.len(), ATTACH_WINDOW);
+    let large = format!("\"{}\"", "x".repeat(BACKLOG_ATTACH_BYTES));
+    session.attached(first[0], 0, large.into());
+    assert_eq!(session.next_attach(), None, "the client has not read the last one");
+    session.mark_sent(session.seq());
+    assert_eq!(session.next_attach(), Some(GuildId::new(17)));
+}
+
+#[test]
+fn a_guild_that_goes_away_is_told_once() {
+    let mut session = live_bot();
+    let guild = GuildId::new(4);
+    session.await_guild(guild);
+    session.attached(guild, 0, "{}".into());
+    session.await_guild(guild);
+    session.refused(guild, true);
+    session.refused(guild, true);
+    session.attached(guild, 0, "{}".into());
+    session.await_guild(guild);
+    session.refused(guild, false);
+    assert_eq!(names(&session), ["READY", "GUILD_CREATE", "GUILD_DELETE", "GUILD_CREATE", "GUILD_DELETE"]);
+    assert_eq!((session.attachment(guild), session.awaited()), (None, 0));
+}
+
+#[test]
+fn a_resume_replays_what_is_behind_the_number_and_no_more() {
+    let mut session = live_bot();
+    (0..5).for_each(|_| assert!(session.push(event("1"), Choice::Full) > 1));
+    session.mark_sent(4);
+    assert_eq!(session.resume(2), Ok(4));
+    assert_eq!(unsent(&session).iter().map(|(seq, _)| *seq).collect::<Vec<_>>(), [3, 4, 5, 6, 7]);
+    assert_eq!(names(&session).last().unwrap(), "RESUMED");
+    assert_eq!(session.backlog(), 4 + "{\"_trace\":[]}".len());
+}
+
+#[test]
+fn a_number_that_was_never_sent_or_is_forgotten_is_refused() {
+    let mut session = live_bot();
+    session.push(event("1"), Choice::Full);
+    session.mark_sent(1);
+    assert_eq!(session.resume(2), Err(ResumeError::Ahead), "2 exists but was not sent");
+    assert_eq!(session.resume(0), Err(ResumeError::Gone), "READY is not kept");
+    for _ in 0..=JOURNAL_EVENTS_MAX {
+        session.push(event("1"), Choice::Full);
+    }
+    assert!(session.has_lost_unsent());
+    assert_eq!(session.resume(1), Err(ResumeError::Gone));
+}
+
+#[test]
+fn chunks_wait_until_the_client_has_read() {
+    let mut session = live_bot();
+    session.mark_sent(1);
+    let chunk = event(&format!("\"{}\"", "x".repeat(BACKLOG_ATTACH_BYTES)));
+    assert!(session.push_bulk(vec![chunk; 3]));
+    assert_eq!(session.seq(), 2);
+    session.push(event("1"), Choice::Full);
+    session.mark_sent(3);
+    assert_eq!(session.seq(), 4);
+    session.mark_sent(4);
+    session.mark_sent(5);
+    assert_eq!((session.seq(), session.backlog()), (5, 0));
+    let too_much = event(&format!("\"{}\"", "x".repeat(BULK_BYTES_MAX)));
+    assert!(!session.push_bulk(vec![too_much]));
+}
+
+/// What may happen to a session and its client.
+#[derive(Debug, Clone)]
+enum Happening {
+    Event,
+    /// The socket takes so many dispatches.
+    Send(u64),
+    /// The client reads so many of those the socket took.
+    Read(usize),
+    /// The socket breaks, what is in it is lost, and the client resumes.
+    Resume,
+    /// The client tells its number.
+    Heartbeat,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        6 => Just(Happening::Event),
+        4 => (1..6u64).prop_map(Happening::Send),
+        4 => (1..6usize).prop_map(Happening::Read),
+        1 => Just(Happening::Resume),
+        1 => Just(Happening::Heartbeat),
+    ]
+}
+
+proptest! {
+    #[test]
+    fn whatever_happens_the_client_reads_every_number_once_and_in_order(
+        happenings in proptest::collection::vec(happening(), 1..400)
+    ) {
+        let mut session = live_bot();
+        // READY arrives: before that there is nothing to resume.
+        session.mark_sent(1);
+        let mut wire: std::collections::VecDeque<(u64, String)> = Default::default();
+        let mut read: Vec<String> = vec!["READY".to_owned()];
+        let mut events = 0u64;
+        for happening in happenings {
+            match happening {
+                Happening::Event => {
+                    events += 1;
+                    session.push(event(&events.to_string()), Choice::Full);
+                }
+                Happening::Send(count) => {
+                    let batch: Vec<_> = session
+                        .unsent()
+                        .take(count as usize)
+                        .map(|(seq, e)| (seq, String::from_utf8(e.dispatch.d(Choice::Full).to_vec()).unwrap()))
+                        .collect();
+                    if let Some((last, _)) = batch.last() {
+                        session.mark_sent(*last);
+                    }
+                    wire.extend(batch);
+                }
+                Happening::Read(count) => {
+                    for (seq, body) in wire.drain(..count.min(wire.len())).collect::<Vec<_>>() {
+                        prop_assert_eq!(seq, read.len() as u64 + 1);
+                        read.push(body);
+                    }
+                }
+                Happening::Resume => {
+                    wire.clear();
+                    prop_assert!(session.resume(read.len() as u64).is_ok());
+                }
+                Happening::Heartbeat => session.acknowledge(read.len() as u64),
+            }
+        }
+        wire.extend(session.unsent().map(|(seq, e)| (seq, String::from_utf8(e.dispatch.d(Choice::Full).to_vec()).unwrap())));
+        for (seq, body) in wire {
+            prop_assert_eq!(seq, read.len() as u64 + 1);
+            read.push(body);
+        }
+        let numbers: Vec<u64> = read.iter().filter_map(|body| body.parse().ok()).collect();
+        prop_assert_eq!(numbers, (1..=events).collect::<Vec<_>>());
+    }
+}
