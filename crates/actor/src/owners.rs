@@ -158,6 +158,8 @@ enum Loaded {
 }
 
 type BoxFut<T> = Pin<Box<dyn Future<Output = T> + Send>>;
+/// A call and what it waited for.
+type Brought<S> = (Parked<S>, Result<Loaded, Error>);
 
 struct Actor<C: Core> {
     key: u64,
@@ -167,7 +169,7 @@ struct Actor<C: Core> {
     actors: Actors<C>,
     gauge: Arc<ActorGauge>,
     commits: FuturesOrdered<BoxFut<Committed>>,
-    loads: FuturesUnordered<BoxFut<(Parked<C::Service>, Result<Loaded, Error>)>>,
+    loads: FuturesUnordered<BoxFut<Brought<C::Service>>>,
 }
 
 /// Why the loop ends.

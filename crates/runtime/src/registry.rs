@@ -44,9 +44,11 @@ pub struct ActorInfo {
     pub busy_us: u64,
 }
 
+type Gauges = HashMap<(&'static str, u64), Arc<ActorGauge>>;
+
 /// The list of actors of a node.
 #[derive(Debug, Default, Clone)]
-pub struct Registry(Arc<Mutex<HashMap<(&'static str, u64), Arc<ActorGauge>>>>);
+pub struct Registry(Arc<Mutex<Gauges>>);
 
 impl Registry {
     /// Lists an actor and returns its gauge.
@@ -84,7 +86,7 @@ impl Registry {
         list
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(&'static str, u64), Arc<ActorGauge>>> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Gauges> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

@@ -243,17 +243,14 @@ impl Guild {
         if let Some(name) = &update.name {
             channel.name = Some(shown_name(channel.kind, name));
         }
-        update.position.clone().apply_or(&mut channel.position, 0);
+        update.position.apply_or(&mut channel.position, 0);
         update.topic.clone().apply(&mut channel.topic);
         channel.topic = channel.topic.take().filter(|topic| !topic.is_empty());
-        update.nsfw.clone().apply_or(&mut channel.nsfw, false);
-        update.rate_limit_per_user.clone().apply_or(&mut channel.rate_limit_per_user, 0);
-        update.parent_id.clone().apply(&mut channel.parent_id);
-        update.default_auto_archive_duration.clone().apply(&mut channel.default_auto_archive_duration);
-        update
-            .default_thread_rate_limit_per_user
-            .clone()
-            .apply(&mut channel.default_thread_rate_limit_per_user);
+        update.nsfw.apply_or(&mut channel.nsfw, false);
+        update.rate_limit_per_user.apply_or(&mut channel.rate_limit_per_user, 0);
+        update.parent_id.apply(&mut channel.parent_id);
+        update.default_auto_archive_duration.apply(&mut channel.default_auto_archive_duration);
+        update.default_thread_rate_limit_per_user.apply(&mut channel.default_thread_rate_limit_per_user);
         if update.permission_overwrites.is_present() {
             channel.permission_overwrites =
                 Some(update.permission_overwrites.clone().value().unwrap_or_default());
@@ -262,9 +259,9 @@ impl Guild {
             if let Patch::Value(bitrate) = update.bitrate {
                 channel.bitrate = Some(self.bitrate(Some(bitrate))?);
             }
-            update.user_limit.clone().apply(&mut channel.user_limit);
+            update.user_limit.apply(&mut channel.user_limit);
             update.rtc_region.clone().apply(&mut channel.rtc_region);
-            update.video_quality_mode.clone().apply(&mut channel.video_quality_mode);
+            update.video_quality_mode.apply(&mut channel.video_quality_mode);
         }
         if channel.kind.is_forum() {
             if let Some(wanted) = &update.available_tags {
@@ -274,8 +271,8 @@ impl Guild {
             if emoji.is_present() {
                 channel.default_reaction_emoji = emoji.value().and_then(|v| serde_json::from_value(v).ok());
             }
-            update.default_sort_order.clone().apply(&mut channel.default_sort_order);
-            update.default_forum_layout.clone().apply(&mut channel.default_forum_layout);
+            update.default_sort_order.apply(&mut channel.default_sort_order);
+            update.default_forum_layout.apply(&mut channel.default_forum_layout);
         }
         if let Some(flags) = update.flags {
             channel.flags = flags;
@@ -369,7 +366,7 @@ impl Guild {
             if let Patch::Value(parent) = entry.parent_id {
                 self.require_category(parent, Some(entry.id))?;
             }
-            entry.parent_id.clone().apply(&mut channel.parent_id);
+            entry.parent_id.apply(&mut channel.parent_id);
             if entry.lock_permissions
                 && let Some(parent) = channel.parent_id.and_then(|parent| self.channels.get(&parent))
             {

@@ -351,7 +351,7 @@ impl Guild {
         }
         let old = self.info.clone();
         self.info.widget_enabled = enabled.unwrap_or(old.widget_enabled);
-        channel.clone().apply(&mut self.info.widget_channel_id);
+        (*channel).apply(&mut self.info.widget_channel_id);
         if old != self.info {
             self.put_info(cx);
             self.publish_guild_update(cx);
@@ -476,18 +476,18 @@ fn apply(info: &mut Object, update: &Update) {
     if let Patch::Value(owner) = update.owner_id {
         info.owner_id = owner;
     }
-    update.afk_channel_id.clone().apply(&mut info.afk_channel_id);
-    update.afk_timeout.clone().apply_or(&mut info.afk_timeout, 300);
-    update.system_channel_id.clone().apply(&mut info.system_channel_id);
-    update.system_channel_flags.clone().apply_or(&mut info.system_channel_flags, 0);
-    update.rules_channel_id.clone().apply(&mut info.rules_channel_id);
-    update.public_updates_channel_id.clone().apply(&mut info.public_updates_channel_id);
-    update.safety_alerts_channel_id.clone().apply(&mut info.safety_alerts_channel_id);
-    update.verification_level.clone().apply_or(&mut info.verification_level, 0);
-    update.default_message_notifications.clone().apply_or(&mut info.default_message_notifications, 0);
-    update.explicit_content_filter.clone().apply_or(&mut info.explicit_content_filter, 0);
+    update.afk_channel_id.apply(&mut info.afk_channel_id);
+    update.afk_timeout.apply_or(&mut info.afk_timeout, 300);
+    update.system_channel_id.apply(&mut info.system_channel_id);
+    update.system_channel_flags.apply_or(&mut info.system_channel_flags, 0);
+    update.rules_channel_id.apply(&mut info.rules_channel_id);
+    update.public_updates_channel_id.apply(&mut info.public_updates_channel_id);
+    update.safety_alerts_channel_id.apply(&mut info.safety_alerts_channel_id);
+    update.verification_level.apply_or(&mut info.verification_level, 0);
+    update.default_message_notifications.apply_or(&mut info.default_message_notifications, 0);
+    update.explicit_content_filter.apply_or(&mut info.explicit_content_filter, 0);
     update.preferred_locale.clone().apply_or(&mut info.preferred_locale, "en-US".into());
-    update.premium_progress_bar_enabled.clone().apply_or(&mut info.premium_progress_bar_enabled, false);
+    update.premium_progress_bar_enabled.apply_or(&mut info.premium_progress_bar_enabled, false);
     if let Some(wanted) = &update.features {
         info.features.retain(|feature| !SETTABLE_FEATURES.contains(&feature.as_str()));
         info.features.extend(wanted.iter().filter(|f| SETTABLE_FEATURES.contains(&f.as_str())).cloned());
