@@ -83,14 +83,8 @@ fn suite_lines(suite: &str, api: &str) -> Result<Vec<String>, String> {
             python.arg("main.py");
             python
         }
-        _ => {
-            sh::logged(
-                "build-twilight",
-                sh::cargo().args(["build", "--locked", "--package", "conformance-twilight"]),
-                Duration::from_secs(20 * 60),
-            )?;
-            Command::new(sh::target().join("debug").join("conformance-twilight"))
-        }
+        // built together with the server
+        _ => Command::new(sh::target().join("debug").join("conformance-twilight")),
     };
     command.current_dir(dir).envs(world.env(api));
     let log = sh::logged(&format!("conformance-{suite}"), &mut command, LIMIT)?;

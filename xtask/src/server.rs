@@ -38,9 +38,12 @@ pub struct Options<'a> {
 /// When the build fails.
 pub fn build(release: bool) -> Result<PathBuf, String> {
     let mut command = sh::cargo();
-    command.args(["build", "--package", "consort-server", "--bin", "consort"]);
     if release {
-        command.arg("--release");
+        command.args(["build", "--locked", "--package", "consort-server", "--bin", "consort", "--release"]);
+    } else {
+        // the whole workspace, as the tests build it: with a package alone cargo would choose other features of
+        // what it depends on, and build all of that once more
+        command.args(["build", "--locked", "--workspace", "--bins"]);
     }
     sh::logged("build-server", &mut command, Duration::from_secs(40 * 60))?;
     Ok(binary(release))
