@@ -32,11 +32,14 @@ pub struct Options<'a> {
     pub extra: &'a [&'a str],
 }
 
-/// Builds the binary and returns its path.
+/// Builds the binary and returns its path; `CONSORT_BINARY` names one that is built already.
 ///
 /// # Errors
 /// When the build fails.
 pub fn build(release: bool) -> Result<PathBuf, String> {
+    if let Some(path) = std::env::var_os("CONSORT_BINARY") {
+        return Ok(path.into());
+    }
     let mut command = sh::cargo();
     if release {
         command.args(["build", "--locked", "--package", "consort-server", "--bin", "consort", "--release"]);

@@ -60,9 +60,22 @@ class Refused(Exception):
 class Client(discord.Client):
     """The library's client, with waiting for an event that begins before what causes it."""
 
+    def __init__(self, **options):
+        super().__init__(**options)
+        self.up = asyncio.Event()
+        self.readies = 0
+
+    async def on_ready(self):
+        """Notes that a session has begun."""
+        self.readies += 1
+        self.up.set()
+
     def expect(self, event, fits=lambda *_: True):
         """A task that ends with the next event that fits."""
-        return asyncio.ensure_future(self.wait_for(event, check=fits, timeout=EVENT_SECONDS))
+        task = asyncio.ensure_future(self.wait_for(event, check=fits, timeout=EVENT_SECONDS))
+        # a check that fails earlier never awaits it
+        task.add_done_callback(lambda done: done.cancelled() or done.exception())
+        return task
 
 
 def same(actual, expected, what='value'):

@@ -24,7 +24,7 @@ def point_library_at_server():
 
 async def login(client, token):
     """Starts a client and waits until it is ready; returns its task."""
-    ready = asyncio.ensure_future(client.wait_for('ready'))
+    ready = asyncio.ensure_future(client.up.wait())
     running = asyncio.ensure_future(client.start(token))
     done, _ = await asyncio.wait({ready, running}, return_when=asyncio.FIRST_COMPLETED, timeout=25)
     if ready not in done:

@@ -14,19 +14,15 @@ MISSED = 5
 
 
 class Listener(Client):
-    """Notes what it sees of messages, and when it identifies or resumes."""
+    """Notes what it sees of messages."""
 
     def __init__(self):
         super().__init__(intents=discord.Intents.all())
         self.contents = []
-        self.readies = 0
 
     async def on_message(self, message):
         if message.content.startswith('resume'):
             self.contents.append(message.content)
-
-    async def on_ready(self):
-        self.readies += 1
 
 
 async def through_proxy(token):
@@ -36,10 +32,9 @@ async def through_proxy(token):
     socket = discord.gateway.DiscordWebSocket
     direct, socket.DEFAULT_GATEWAY = socket.DEFAULT_GATEWAY, yarl.URL(f'ws://127.0.0.1:{proxy.port}')
     listener = Listener()
-    ready = listener.expect('ready')
     running = asyncio.ensure_future(listener.start(token))
     try:
-        await ready
+        await listener.up.wait()
     finally:
         socket.DEFAULT_GATEWAY = direct
     return proxy, listener, running

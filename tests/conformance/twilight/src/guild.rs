@@ -7,7 +7,7 @@ use twilight_gateway::Event;
 use twilight_model::channel::ChannelType;
 use twilight_model::channel::thread::AutoArchiveDuration;
 use twilight_model::gateway::payload::outgoing::{RequestGuildMembers, UpdatePresence, UpdateVoiceState};
-use twilight_model::gateway::presence::Status;
+use twilight_model::gateway::presence::{ActivityType, MinimalActivity, Status};
 use twilight_model::guild::Permissions;
 use twilight_model::http::permission_overwrite::{PermissionOverwrite, PermissionOverwriteType};
 use twilight_model::id::Id;
@@ -236,7 +236,8 @@ async fn members(world: &mut World, bot: &Client, second: &Client) {
     world
         .check("presence.update", async {
             let seen = bot.expect();
-            let busy = UpdatePresence::new(Vec::new(), false, None, Status::DoNotDisturb);
+            let game = MinimalActivity { kind: ActivityType::Playing, name: "a game".to_owned(), url: None };
+            let busy = UpdatePresence::new(vec![game.into()], false, None, Status::DoNotDisturb);
             second.commands.command(&busy.map_err(text)?).map_err(text)?;
             seen.until("PRESENCE_UPDATE", |event| match event {
                 Event::PresenceUpdate(update) if update.user.id() == second_id => Some(update.status),
