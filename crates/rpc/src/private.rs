@@ -29,6 +29,8 @@ pub enum Op {
     RemoveRecipient { user: UserId },
     /// Closes a DM for the caller, or leaves a group. Answers the channel.
     Close,
+    /// Closes a DM for one of its people, who has too many. From the system.
+    CloseFor { user: UserId },
     /// Lists the channel for the caller again and tells its sessions (CHANNEL_CREATE). Answers the channel.
     Open,
     /// Makes the channel: a DM with one other person, or a group. Who may be spoken to is checked here. Answers the channel;

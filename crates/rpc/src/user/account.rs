@@ -1,6 +1,6 @@
 //! Operations on the account itself: names, pictures, password, guilds.
 
-use consort_model::{GuildId, Patch, UserId};
+use consort_model::{Patch, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -16,10 +16,8 @@ pub enum Op {
     Update(Box<Update>),
     /// Logins have ended: their sessions are closed with 4004.
     LoggedOut { auth_sessions: Vec<u64> },
-    /// The bot of an application that is deleted: forgets everything but the name in old messages. From the system.
+    /// The account can no longer be used (the bot of a deleted application): its sessions are closed. From the system.
     Disable,
-    /// Another owner asks whether this account is in a guild. Answers `true` or `false`.
-    IsMember { guild: GuildId },
 }
 
 /// A change of an account. The edge has checked forms and the password and stored the pictures.

@@ -1,0 +1,226 @@
+//! Sessions coming, changing and going; the presence that guilds and friends are told; the list of guilds.
+
+use std::sync::Arc;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{ApiError, GuildId, Intents, Presence, Status, Timestamp};
+use consort_rpc::relay::{self, SessionKey};
+use consort_rpc::user::gateway::{Op, OpenSession, Opened};
+use consort_rpc::user::relationship::{FriendPresence, Op as RelationshipOp};
+use consort_rpc::{Answer, Audience, Effect, Event, guild, user};
+use consort_store::Table;
+use serde_json::{Value, json};
+
+use super::presence::{Session, merge};
+use super::settings::STATUS_KEY;
+use super::{User, ready};
+use crate::limits::{ACTIVITIES_MAX, SESSIONS_MAX};
+use crate::rows::{ChosenStatus, RelationshipKind, UserGuildRow};
+
+/// Close code of a session whose login has ended (Opcodes and Status Codes: authentication failed; clients do not resume).
+const CLOSE_LOGGED_OUT: u16 = 4004;
+/// Kind of an activity that is a custom status.
+const CUSTOM_STATUS: u64 = 4;
+
+impl User {
+    pub(super) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        self.require_self(cx)?;
+        match op {
+            Op::Open(open) => self.open(cx, open),
+            Op::SetPresence { session, presence } => self.set_presence(cx, *session, presence),
+            Op::Closed { session } => self.closed(cx, *session),
+        }
+    }
+
+    fn open(&mut self, cx: &mut Cx<'_>, open: &OpenSession) -> Result<Outcome, Stop> {
+        if self.row.disabled {
+            return Err(ApiError::unauthorized().into());
+        }
+        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&open.session) {
+            return Err(ApiError::overloaded().into());
+        }
+        let mut session = Session::open(open, &self.chosen);
+        session.activities.truncate(ACTIVITIES_MAX);
+        let first = self.sessions.is_empty();
+        self.sessions.insert(open.session, session);
+        self.show(cx, first);
+        self.replace_sessions(cx, Some(open.session).filter(|_| !open.again));
+        if open.again {
+            return Outcome::EMPTY;
+        }
+        if self.is_bot() {
+            let opened = Opened {
+                ready: ready::of_bot(self),
+                supplemental: None,
+                guilds: self.guilds.iter().copied().collect(),
+            };
+            return Outcome::json(&opened);
+        }
+        // What private channels are like now is in their rows. Events from before this call were durable before them, events
+        // from after it reach the session, so nothing is missed.
+        let gathered = ready::Gathered::of(self, open);
+        Outcome::later(move |store| async move {
+            let opened = ready::of_person(&store, gathered).await.map_err(|error| {
+                tracing::warn!(%error, "a session could not be opened");
+                ApiError::overloaded()
+            })?;
+            Ok(Answer::json(&opened))
+        })
+    }
+
+    fn set_presence(
+        &mut self,
+        cx: &mut Cx<'_>,
+        key: SessionKey,
+        presence: &Presence,
+    ) -> Result<Outcome, Stop> {
+        let Some(session) = self.sessions.get_mut(&key) else { return Outcome::EMPTY };
+        session.status = presence.status;
+        session.activities = presence.activities.iter().take(ACTIVITIES_MAX).cloned().collect();
+        if !self.is_bot() {
+            let custom = presence.activities.iter().find(|activity| is_custom(activity)).cloned();
+            self.choose(cx, ChosenStatus { status: presence.status, custom });
+        }
+        self.show(cx, false);
+        self.replace_sessions(cx, None);
+        Outcome::EMPTY
+    }
+
+    fn closed(&mut self, cx: &mut Cx<'_>, key: SessionKey) -> Result<Outcome, Stop> {
+        if self.sessions.remove(&key).is_some() {
+            self.show(cx, false);
+            self.replace_sessions(cx, None);
+        }
+        Outcome::EMPTY
+    }
+
+    /// Ends the sessions of logins that are over.
+    pub(super) fn log_out(&mut self, cx: &mut Cx<'_>, over: impl Fn(u64) -> bool) {
+        let ended: Vec<_> = self
+            .sessions
+            .iter()
+            .filter(|(_, session)| over(session.auth_session))
+            .map(|(key, _)| *key)
+            .collect();
+        for key in &ended {
+            let message = relay::Op::Close { sessions: vec![*key], code: CLOSE_LOGGED_OUT };
+            cx.effect(Effect::Relay { node: key.node, message });
+            self.sessions.remove(key);
+        }
+        if !ended.is_empty() {
+            self.show(cx, false);
+            self.replace_sessions(cx, None);
+        }
+    }
+
+    /// Keeps what a person has chosen to be seen as. Offline is what clients say when they leave, not a choice.
+    pub(super) fn choose(&mut self, cx: &mut Cx<'_>, chosen: ChosenStatus) {
+        if chosen == self.chosen || chosen.status == Status::Offline {
+            return;
+        }
+        cx.put(Table::UserSettings, self.id.get(), STATUS_KEY, &chosen);
+        self.chosen = chosen;
+        let settings = json!({
+            "status": self.chosen.status,
+            "custom_status": super::settings::custom_status(self.chosen.custom.as_ref()),
+        });
+        self.tell(cx, "USER_SETTINGS_UPDATE", &settings);
+    }
+
+    /// Lets all sessions show what the person has chosen in the settings.
+    pub(super) fn show_chosen(&mut self, cx: &mut Cx<'_>) {
+        let ChosenStatus { status, custom } = self.chosen.clone();
+        for session in self.sessions.values_mut() {
+            session.status = status;
+            session.activities.retain(|activity| !is_custom(activity));
+            session.activities.splice(0..0, custom.clone());
+            session.activities.truncate(ACTIVITIES_MAX);
+        }
+        self.show(cx, false);
+        self.replace_sessions(cx, None);
+    }
+
+    /// Tells guilds and friends the merged presence, if it is another than before. `first`: the account has just come, so
+    /// all friends are asked for theirs.
+    fn show(&mut self, cx: &mut Cx<'_>, first: bool) {
+        let presence = merge(self.id, &self.sessions);
+        let changed = presence != self.shown;
+        let over = self.sessions.is_empty();
+        self.shown = presence;
+        if changed {
+            for guild in &self.guilds {
+                self.show_guild(cx, *guild);
+            }
+        }
+        if first {
+            let friends: Vec<_> = self.friend_ids().collect();
+            friends.into_iter().for_each(|friend| self.show_friend(cx, friend, true));
+        } else if changed || over {
+            self.friends.keys().for_each(|friend| self.show_friend(cx, *friend, false));
+        }
+        if over {
+            // Nobody is here to be told of friends; they are asked again by the next session.
+            self.friends.clear();
+        }
+    }
+
+    fn show_guild(&self, cx: &mut Cx<'_>, guild: GuildId) {
+        let presence = Presence { guild_id: Some(guild), ..self.shown.clone() };
+        let op = guild::gateway::Op::Presence { presence: Box::new(presence) };
+        cx.effect(Effect::Guild { guild, op: guild::Op::Gateway(op) });
+    }
+
+    /// Tells a friend this account's presence.
+    pub(super) fn show_friend(&self, cx: &mut Cx<'_>, friend: consort_model::UserId, wants_reply: bool) {
+        let presence =
+            FriendPresence { presence: self.shown.clone(), watching: !self.sessions.is_empty(), wants_reply };
+        let op = user::Op::Relationship(RelationshipOp::Presence(Box::new(presence)));
+        cx.effect(Effect::User { user: friend, op });
+    }
+
+    pub(super) fn friend_ids(&self) -> impl Iterator<Item = consort_model::UserId> + '_ {
+        self.relations.iter().filter(|(_, row)| row.kind == RelationshipKind::Friend).map(|(id, _)| *id)
+    }
+
+    /// All sessions, as the account's own clients see them.
+    pub(super) fn session_views(&self) -> Vec<Value> {
+        self.sessions.values().map(Session::view).collect()
+    }
+
+    fn replace_sessions(&self, cx: &mut Cx<'_>, except: Option<SessionKey>) {
+        if self.is_bot() || self.sessions.is_empty() {
+            return;
+        }
+        let views = self.session_views();
+        let event = Event::new("SESSIONS_REPLACE", Intents::empty(), Audience::all(), &views);
+        self.deliver_but(cx, except, Arc::new(event));
+    }
+
+    pub(super) fn guild_joined(&mut self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        if self.guilds.insert(guild) {
+            let row = UserGuildRow { joined_at: Timestamp::from_ms(cx.now_ms) };
+            cx.put(Table::UserGuilds, self.id.get(), guild.get(), &row);
+        }
+        self.each_node(cx, None, |sessions| relay::Op::Join { sessions, guild });
+        if self.shown.status != Status::Offline {
+            self.show_guild(cx, guild);
+        }
+        Outcome::EMPTY
+    }
+
+    pub(super) fn guild_left(&mut self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        if self.guilds.remove(&guild) {
+            cx.delete(Table::UserGuilds, self.id.get(), guild.get());
+        }
+        if self.guild_settings.remove(&guild.get()).is_some() {
+            cx.delete(Table::UserGuildSettings, self.id.get(), guild.get());
+        }
+        Outcome::EMPTY
+    }
+}
+
+fn is_custom(activity: &Value) -> bool {
+    activity.get("type").and_then(Value::as_u64) == Some(CUSTOM_STATUS)
+}

@@ -1,0 +1,156 @@
+//! The account's state machine. One file per area; each adds `handle_*` methods to [`User`].
+
+mod account;
+mod channels;
+mod gateway;
+mod load;
+mod presence;
+mod profile;
+mod proto;
+mod read_states;
+mod ready;
+mod relationships;
+mod settings;
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consort_actor::{Core, Cx, Outcome, Stop};
+use consort_model::object::account::UserRow;
+use consort_model::{ApiError, ChannelId, GuildId, Intents, Presence, UserId};
+use consort_rpc::relay::{self, SessionKey};
+use consort_rpc::user::settings::ProtoKind;
+use consort_rpc::user::{self, Op};
+use consort_rpc::{Audience, Effect, Event, NodeId};
+use consort_store::{BoxFuture, Error, StoreRef};
+use serde::Serialize;
+use serde_json::{Map, Value};
+
+use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
+
+/// One account.
+#[derive(Debug)]
+pub struct User {
+    pub(crate) id: UserId,
+    pub(crate) row: UserRow,
+    pub(crate) guilds: BTreeSet<GuildId>,
+    pub(crate) channels: BTreeMap<ChannelId, UserChannelRow>,
+    pub(crate) relations: BTreeMap<UserId, RelationshipRow>,
+    pub(crate) reads: BTreeMap<ChannelId, ReadStateRow>,
+    /// Counts the changes of read states.
+    pub(crate) read_version: u64,
+    /// Notification settings by guild; 0 is private channels.
+    pub(crate) guild_settings: BTreeMap<u64, Map<String, Value>>,
+    pub(crate) legacy: Map<String, Value>,
+    pub(crate) protos: BTreeMap<u8, Bytes>,
+    pub(crate) chosen: ChosenStatus,
+    // In memory only:
+    pub(crate) sessions: BTreeMap<SessionKey, presence::Session>,
+    /// What was told to guilds and friends last.
+    pub(crate) shown: Presence,
+    /// Friends that have sessions, with what they show.
+    pub(crate) friends: BTreeMap<UserId, Presence>,
+}
+
+impl Core for User {
+    type Service = user::User;
+
+    fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+        Box::pin(load::load(UserId::new(key), store))
+    }
+
+    fn not_found() -> ApiError {
+        ApiError::unknown_user()
+    }
+
+    fn started(&self, nodes: &[NodeId]) -> Vec<Effect> {
+        let message = relay::Op::UserRestarted { user: self.id };
+        nodes.iter().map(|node| Effect::Relay { node: *node, message: message.clone() }).collect()
+    }
+
+    fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::Account(op) => self.handle_account(cx, op),
+            Op::Gateway(op) => self.handle_gateway(cx, op),
+            Op::Relationship(op) => self.handle_relationship(cx, op),
+            Op::ReadState(op) => self.handle_read_state(cx, op),
+            Op::Settings(op) => self.handle_settings(cx, op),
+            Op::GuildJoined { guild } => self.guild_joined(cx, *guild),
+            Op::GuildLeft { guild } => self.guild_left(cx, *guild),
+            Op::ChannelOpened { channel } => self.channel_opened(cx, channel),
+            Op::ChannelClosed { channel } => self.channel_closed(cx, *channel),
+            Op::ChannelLeft { channel } => self.channel_left(cx, *channel),
+            Op::Channels => self.list_channels(),
+            Op::Deliver(event) => {
+                self.deliver(cx, event.clone());
+                Outcome::EMPTY
+            }
+            Op::Mentioned { guild, channel, message } => self.mentioned(cx, *guild, *channel, *message),
+            Op::Posted { channel, message } => self.posted(cx, *channel, *message),
+            Op::Sessions => Outcome::json(&self.sessions.keys().collect::<Vec<_>>()),
+        }
+    }
+
+    fn is_idle(&self) -> bool {
+        self.sessions.is_empty()
+    }
+}
+
+impl User {
+    /// Whether it is a bot.
+    pub(crate) fn is_bot(&self) -> bool {
+        self.row.user().bot
+    }
+
+    /// Refuses callers other than the account itself and the system (403/50001).
+    pub(crate) fn require_self(&self, cx: &Cx<'_>) -> Result<(), Stop> {
+        if cx.caller.system || cx.caller.user == self.id {
+            return Ok(());
+        }
+        Err(ApiError::missing_access().into())
+    }
+
+    /// Refuses callers other than the system (403/50013).
+    pub(crate) fn require_system(cx: &Cx<'_>) -> Result<(), Stop> {
+        if cx.caller.system { Ok(()) } else { Err(ApiError::missing_permissions().into()) }
+    }
+
+    /// Sends an event to all sessions: one message a node.
+    pub(crate) fn deliver(&self, cx: &mut Cx<'_>, event: Arc<Event>) {
+        self.deliver_but(cx, None, event);
+    }
+
+    /// Sends an event to all sessions but one.
+    pub(crate) fn deliver_but(&self, cx: &mut Cx<'_>, except: Option<SessionKey>, event: Arc<Event>) {
+        self.each_node(cx, except, |sessions| relay::Op::Direct { sessions, event: event.clone() });
+    }
+
+    /// Sends an event made here to all sessions; no intent is needed.
+    pub(crate) fn tell<T: Serialize + ?Sized>(&self, cx: &mut Cx<'_>, name: &'static str, d: &T) {
+        if self.sessions.is_empty() {
+            return;
+        }
+        self.deliver(cx, Arc::new(Event::new(name, Intents::empty(), Audience::all(), d)));
+    }
+
+    /// Sends each node with sessions one message about them.
+    pub(crate) fn each_node(
+        &self,
+        cx: &mut Cx<'_>,
+        except: Option<SessionKey>,
+        message: impl Fn(Vec<SessionKey>) -> relay::Op,
+    ) {
+        let mut by_node: BTreeMap<NodeId, Vec<SessionKey>> = BTreeMap::new();
+        for session in self.sessions.keys().filter(|session| Some(**session) != except) {
+            by_node.entry(session.node).or_default().push(*session);
+        }
+        for (node, sessions) in by_node {
+            cx.effect(Effect::Relay { node, message: message(sessions) });
+        }
+    }
+
+    pub(crate) fn proto(&self, kind: ProtoKind) -> Bytes {
+        self.protos.get(&kind.number()).cloned().unwrap_or_default()
+    }
+}

@@ -1,0 +1,177 @@
+//! Sessions of an account and what others see of them together.
+
+use std::collections::BTreeMap;
+
+use consort_model::{ClientStatus, Presence, Status, UserId, UserRef};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::user::gateway::OpenSession;
+use serde_json::{Value, json};
+
+use crate::limits::ACTIVITIES_MAX;
+use crate::rows::ChosenStatus;
+
+/// A session, as it last said of itself.
+#[derive(Debug, Clone)]
+pub(crate) struct Session {
+    /// Its public id.
+    pub(crate) id: String,
+    /// The login behind it.
+    pub(crate) auth_session: u64,
+    pub(crate) platform: Platform,
+    /// Operating system, as told.
+    pub(crate) os: String,
+    /// May be invisible.
+    pub(crate) status: Status,
+    pub(crate) activities: Vec<Value>,
+}
+
+/// Kind of client, for `client_status`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Platform {
+    Desktop,
+    Mobile,
+    Web,
+}
+
+impl Platform {
+    /// Reads `os` and `browser` of IDENTIFY. Bots count as web (observed upstream).
+    fn of(client: &(String, String, String), bot: bool) -> Self {
+        let (os, browser) = (client.0.to_lowercase(), client.1.to_lowercase());
+        let says = |text: &str, names: &[&str]| names.iter().any(|name| text.contains(name));
+        if !bot && (says(&os, &["android", "ios"]) || says(&browser, &["android", "ios", "mobile"])) {
+            Self::Mobile
+        } else if !bot && says(&browser, &["discord client", "desktop"]) {
+            Self::Desktop
+        } else {
+            Self::Web
+        }
+    }
+
+    const fn name(self) -> &'static str {
+        match self {
+            Self::Desktop => "desktop",
+            Self::Mobile => "mobile",
+            Self::Web => "web",
+        }
+    }
+}
+
+impl Session {
+    /// A session that has just been opened. Without a presence it shows what the account last chose; bots are online.
+    pub(crate) fn open(open: &OpenSession, chosen: &ChosenStatus) -> Self {
+        let (status, activities) = match &open.presence {
+            Some(presence) => (presence.status, presence.activities.clone()),
+            None if open.bot => (Status::Online, Vec::new()),
+            None => (chosen.status, chosen.custom.clone().into_iter().collect()),
+        };
+        Self {
+            id: open.session_id.clone(),
+            auth_session: open.auth_session,
+            platform: Platform::of(&open.client, open.bot),
+            os: open.client.0.chars().take(64).collect(),
+            status,
+            activities,
+        }
+    }
+
+    /// As the account's own clients see it in `sessions`.
+    pub(crate) fn view(&self) -> Value {
+        json!({
+            "session_id": self.id,
+            "status": self.status,
+            "activities": self.activities,
+            "hidden_activities": [],
+            "active": false,
+            "client_info": { "client": self.platform.name(), "os": self.os, "version": 0 },
+        })
+    }
+}
+
+/// How much a status counts when several sessions differ.
+const fn rank(status: Status) -> u8 {
+    match status {
+        Status::Online => 3,
+        Status::Idle => 2,
+        Status::Dnd => 1,
+        Status::Offline | Status::Invisible => 0,
+    }
+}
+
+/// What others see of these sessions together: the liveliest status, the activities of all that may be seen.
+pub(crate) fn merge(id: UserId, sessions: &BTreeMap<SessionKey, Session>) -> Presence {
+    let mut presence = Presence { user: UserRef { id }, ..Presence::offline(id) };
+    for session in sessions.values().filter(|session| rank(session.status) > 0) {
+        raise(&mut presence.status, session.status);
+        let place = match session.platform {
+            Platform::Desktop => &mut presence.client_status.desktop,
+            Platform::Mobile => &mut presence.client_status.mobile,
+            Platform::Web => &mut presence.client_status.web,
+        };
+        raise(place.get_or_insert(session.status), session.status);
+        for activity in &session.activities {
+            if presence.activities.len() < ACTIVITIES_MAX && !presence.activities.contains(activity) {
+                presence.activities.push(activity.clone());
+            }
+        }
+    }
+    debug_assert!(
+        (presence.status == Status::Offline) == (presence.client_status == ClientStatus::default()),
+        "who is seen is seen on some client"
+    );
+    presence
+}
+
+fn raise(status: &mut Status, other: Status) {
+    if rank(other) > rank(*status) {
+        *status = other;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use consort_rpc::NodeId;
+
+    use super::*;
+
+    fn session(browser: &str, status: Status, activities: Vec<Value>) -> Session {
+        let client = ("Linux".to_owned(), browser.to_owned(), String::new());
+        Session {
+            id: String::new(),
+            auth_session: 0,
+            platform: Platform::of(&client, false),
+            os: client.0,
+            status,
+            activities,
+        }
+    }
+
+    fn merged(sessions: Vec<Session>) -> Presence {
+        let key = |number| SessionKey { node: NodeId(0), slice: 0, number };
+        let sessions =
+            sessions.into_iter().zip(0..).map(|(session, number)| (key(number), session)).collect();
+        merge(UserId::new(1), &sessions)
+    }
+
+    #[test]
+    fn the_liveliest_status_counts_and_each_client_has_its_own() {
+        let presence = merged(vec![
+            session("Discord Client", Status::Dnd, vec![json!({"name": "a"})]),
+            session("Firefox", Status::Idle, vec![json!({"name": "b"}), json!({"name": "a"})]),
+        ]);
+        assert_eq!(presence.status, Status::Idle);
+        assert_eq!(presence.client_status.desktop, Some(Status::Dnd));
+        assert_eq!(presence.client_status.web, Some(Status::Idle));
+        assert_eq!(presence.client_status.mobile, None);
+        assert_eq!(presence.activities, [json!({"name": "a"}), json!({"name": "b"})]);
+    }
+
+    #[test]
+    fn nothing_is_seen_of_invisible_sessions() {
+        let hidden = session("Discord iOS", Status::Invisible, vec![json!({"name": "secret"})]);
+        assert_eq!(merged(vec![hidden.clone()]), Presence::offline(UserId::new(1)));
+        let presence = merged(vec![hidden, session("Firefox", Status::Online, Vec::new())]);
+        assert_eq!((presence.status, presence.client_status.mobile), (Status::Online, None));
+        assert!(presence.activities.is_empty());
+        assert_eq!(merged(Vec::new()).status, Status::Offline);
+    }
+}

@@ -1,0 +1,112 @@
+//! What one account may see of another.
+
+use std::collections::BTreeSet;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::object::account::UserRow;
+use consort_model::{ApiError, GuildId, User as UserObject, UserId};
+use consort_store::limits::ROWS_MAX;
+use consort_store::{Range, Table};
+use serde_json::{Value, json};
+
+use super::User;
+use crate::limits::MUTUALS_MAX;
+use crate::rows::{RelationshipKind, RelationshipRow};
+
+/// Reads another account's row, which its own owner writes.
+pub(crate) fn account_of(cx: &mut Cx<'_>, user: UserId) -> Result<UserRow, Stop> {
+    let rows = cx.scan_rows::<UserRow>(Table::Users, user.get(), Range::all(1))?;
+    let row = rows.into_iter().next().map(|(_, row)| row);
+    Ok(row.ok_or_else(ApiError::unknown_user)?)
+}
+
+/// Reads the guilds of another account.
+pub(crate) fn guilds_of(cx: &mut Cx<'_>, user: UserId) -> Result<BTreeSet<GuildId>, Stop> {
+    let rows = cx.scan(Table::UserGuilds, user.get(), Range::all(ROWS_MAX))?;
+    Ok(rows.into_iter().filter_map(|row| row.key.to_id()).map(GuildId::new).collect())
+}
+
+/// Reads what another account holds of this one.
+pub(crate) fn relation_of(
+    cx: &mut Cx<'_>,
+    user: UserId,
+    to: UserId,
+) -> Result<Option<RelationshipRow>, Stop> {
+    let only = Range::between(to.get(), to.get() + 1, 1);
+    Ok(cx.scan_rows(Table::Relationships, user.get(), only)?.into_iter().next().map(|(_, row)| row))
+}
+
+fn friends_of(cx: &mut Cx<'_>, user: UserId) -> Result<Vec<UserObject>, Stop> {
+    let rows = cx.scan_rows::<RelationshipRow>(Table::Relationships, user.get(), Range::all(ROWS_MAX))?;
+    let friends = rows.into_iter().map(|(_, row)| row).filter(|row| row.kind == RelationshipKind::Friend);
+    Ok(friends.map(|row| row.user).collect())
+}
+
+impl User {
+    /// Answers another account's profile to those who share a guild with it, or know it otherwise.
+    pub(super) fn profile(
+        &mut self,
+        cx: &mut Cx<'_>,
+        of: UserId,
+        with_guilds: bool,
+        with_friends: bool,
+    ) -> Result<Outcome, Stop> {
+        self.require_self(cx)?;
+        if of == self.id {
+            return Outcome::json(&profile(&self.row));
+        }
+        let row = account_of(cx, of)?;
+        let theirs = guilds_of(cx, of)?;
+        let mutual: Vec<_> = self.guilds.intersection(&theirs).take(MUTUALS_MAX).copied().collect();
+        let known = self.relations.get(&of).is_some_and(|row| row.kind != RelationshipKind::Blocked)
+            || self.channels.values().any(|channel| channel.recipients.contains(&of));
+        if mutual.is_empty() && !known {
+            return Err(ApiError::missing_access().into());
+        }
+        let friends = friends_of(cx, of)?;
+        let own: BTreeSet<_> = self.friend_ids().collect();
+        let friends: Vec<_> =
+            friends.into_iter().filter(|user| own.contains(&user.id)).take(MUTUALS_MAX).collect();
+        let mut profile = profile(&row);
+        profile["mutual_friends_count"] = json!(friends.len());
+        if with_guilds {
+            let shown: Vec<_> = mutual.iter().map(|id| json!({ "id": id, "nick": null })).collect();
+            profile["mutual_guilds"] = json!(shown);
+        }
+        if with_friends {
+            profile["mutual_friends"] = json!(friends);
+        }
+        Outcome::json(&profile)
+    }
+}
+
+/// A profile without what depends on who looks.
+fn profile(row: &UserRow) -> Value {
+    let (current, user) = (&row.current, row.user());
+    let mut profile = json!({
+        "user": user,
+        "connected_accounts": [],
+        "premium_type": null,
+        "premium_since": null,
+        "premium_guild_since": null,
+        "user_profile": {
+            "bio": current.bio,
+            "accent_color": user.accent_color,
+            "banner": user.banner,
+            "pronouns": current.pronouns,
+            "theme_colors": null,
+            "popout_animation_particle_id": null,
+            "emoji": null,
+            "profile_effect": null,
+        },
+        "badges": [],
+        "guild_badges": [],
+        "legacy_username": null,
+    });
+    // The bio is also where older clients look for it.
+    profile["user"]["bio"] = json!(current.bio);
+    if let Some(application) = row.application {
+        profile["application"] = json!({ "id": application, "verified": false });
+    }
+    profile
+}

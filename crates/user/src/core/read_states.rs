@@ -1,0 +1,145 @@
+//! How far channels are read, and how often the account was mentioned since.
+//!
+//! Clients count what they are sent; acknowledgements and the counts here are what they begin with.
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp};
+use consort_rpc::user::read_state::{Ack, Op};
+use consort_store::Table;
+use serde_json::{Value, json};
+
+use super::User;
+use super::settings::is_muted;
+use crate::limits::READ_STATES_MAX;
+use crate::rows::ReadStateRow;
+
+/// Channels acknowledged by one call; the edge splits longer lists.
+const BULK_MAX: usize = 100;
+
+/// A read state as READY has it.
+pub(super) fn entry(channel: ChannelId, row: &ReadStateRow) -> Value {
+    json!({
+        "id": channel,
+        "read_state_type": 0,
+        "last_message_id": row.last_message_id,
+        "mention_count": row.mention_count,
+        "last_pin_timestamp": row.last_pin_timestamp,
+        "flags": row.flags,
+        "last_viewed": row.last_viewed,
+    })
+}
+
+impl User {
+    pub(super) fn handle_read_state(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        self.require_self(cx)?;
+        if self.is_bot() {
+            return Err(ApiError::bots_not_allowed().into());
+        }
+        match op {
+            Op::Ack(ack) => self.ack(cx, ack),
+            Op::AckBulk { acks } => acks.iter().take(BULK_MAX).for_each(|ack| self.ack(cx, ack)),
+            Op::AckPins { channel } => self.ack_pins(cx, *channel),
+            Op::Forget { channel } => {
+                if self.reads.remove(channel).is_some() {
+                    cx.delete(Table::ReadStates, self.id.get(), channel.get());
+                }
+            }
+        }
+        Outcome::EMPTY
+    }
+
+    fn ack(&mut self, cx: &mut Cx<'_>, ack: &Ack) {
+        let before = self.reads.get(&ack.channel).cloned().unwrap_or_default();
+        let mut row = before.clone();
+        if ack.manual {
+            row.last_message_id = Some(ack.message);
+            row.mention_count = ack.mention_count.unwrap_or(0);
+        } else if row.last_message_id.is_none_or(|last| last <= ack.message) {
+            // What comes late, after a newer acknowledgement, does not make anything unread.
+            row.last_message_id = Some(ack.message);
+            row.mention_count = 0;
+        }
+        row.flags = ack.flags.unwrap_or(row.flags);
+        row.last_viewed = ack.last_viewed.or(row.last_viewed);
+        if row == before {
+            return;
+        }
+        let mut event = json!({
+            "channel_id": ack.channel,
+            "message_id": row.last_message_id,
+            "flags": row.flags,
+            "last_viewed": row.last_viewed,
+            "version": self.read_version + 1,
+        });
+        if ack.manual {
+            event["manual"] = json!(true);
+            event["mention_count"] = json!(row.mention_count);
+        }
+        self.keep(cx, ack.channel, row);
+        self.tell(cx, "MESSAGE_ACK", &event);
+    }
+
+    fn ack_pins(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
+        let timestamp = Timestamp::from_ms(cx.now_ms);
+        let mut row = self.reads.get(&channel).cloned().unwrap_or_default();
+        row.last_pin_timestamp = Some(timestamp);
+        self.keep(cx, channel, row);
+        let event = json!({ "channel_id": channel, "timestamp": timestamp, "version": self.read_version });
+        self.tell(cx, "CHANNEL_PINS_ACK", &event);
+    }
+
+    /// Counts a message that mentions the account. Muted places are not counted.
+    pub(super) fn mentioned(
+        &mut self,
+        cx: &mut Cx<'_>,
+        guild: Option<GuildId>,
+        channel: ChannelId,
+        message: MessageId,
+    ) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        let settings = self.guild_settings.get(&guild.map_or(0, GuildId::get));
+        if self.is_bot() || settings.is_some_and(|settings| is_muted(settings, channel, cx.now_ms)) {
+            return Outcome::EMPTY;
+        }
+        let mut row = self.reads.get(&channel).cloned().unwrap_or_default();
+        if row.last_message_id.is_none_or(|last| last < message) {
+            row.mention_count = row.mention_count.saturating_add(1);
+            self.keep(cx, channel, row);
+        }
+        Outcome::EMPTY
+    }
+
+    /// The account has written there itself, so it has read everything up to its message.
+    pub(super) fn posted(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        message: MessageId,
+    ) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        if self.is_bot() {
+            return Outcome::EMPTY;
+        }
+        let mut row = self.reads.get(&channel).cloned().unwrap_or_default();
+        if row.last_message_id.is_none_or(|last| last < message) {
+            row.last_message_id = Some(message);
+            row.mention_count = 0;
+            self.keep(cx, channel, row);
+        }
+        Outcome::EMPTY
+    }
+
+    fn keep(&mut self, cx: &mut Cx<'_>, channel: ChannelId, mut row: ReadStateRow) {
+        if self.reads.len() >= READ_STATES_MAX
+            && !self.reads.contains_key(&channel)
+            && let Some(oldest) = self.reads.iter().min_by_key(|(_, row)| row.version).map(|(id, _)| *id)
+        {
+            self.reads.remove(&oldest);
+            cx.delete(Table::ReadStates, self.id.get(), oldest.get());
+        }
+        self.read_version += 1;
+        row.version = self.read_version;
+        cx.put(Table::ReadStates, self.id.get(), channel.get(), &row);
+        self.reads.insert(channel, row);
+    }
+}

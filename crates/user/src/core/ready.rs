@@ -1,0 +1,205 @@
+//! What READY carries of an account. Field names: "Ready" of the Gateway Events page for bots; for people as their clients
+//! were seen to read them.
+
+use std::collections::BTreeMap;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
+use bytes::Bytes;
+use consort_model::{Channel, ChannelId, GuildId, Presence, User as UserObject, UserId};
+use consort_rpc::Answer;
+use consort_rpc::user::gateway::{OpenSession, Opened};
+use consort_rpc::user::settings::ProtoKind;
+use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
+use serde_json::{Map, Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::User;
+use super::read_states::entry;
+use super::relationships::view;
+use crate::limits::NOTES_MAX;
+use crate::rows::PrivateChannelRow;
+
+/// Capability bits of user accounts (IDENTIFY, `capabilities`).
+mod capability {
+    pub(super) const LAZY_NOTES: u64 = 1 << 0;
+    pub(super) const VERSIONED_READ_STATES: u64 = 1 << 2;
+    pub(super) const VERSIONED_GUILD_SETTINGS: u64 = 1 << 3;
+    pub(super) const DEDUPE_USERS: u64 = 1 << 4;
+    pub(super) const PRIORITIZED_READY: u64 = 1 << 5;
+}
+
+/// READY of a bot. `application` is added by the gateway, which knows its flags from the token.
+pub(super) fn of_bot(user: &User) -> Bytes {
+    let ready = json!({
+        "user": user.row.current,
+        "private_channels": [],
+        "relationships": [],
+        "presences": [],
+        "guild_join_requests": [],
+        "session_type": "normal",
+        "user_settings": {},
+        "geo_ordered_rtc_regions": [],
+        "auth": {},
+        "_trace": [],
+    });
+    body(&ready)
+}
+
+fn body(value: &Value) -> Bytes {
+    let Answer::Json(body) = Answer::json(value) else { unreachable!("json() gives Json") };
+    body
+}
+
+/// What of an account's memory goes into READY, taken at the moment the session was registered.
+pub(super) struct Gathered {
+    id: UserId,
+    auth_session: u64,
+    capabilities: u64,
+    fields: Map<String, Value>,
+    users: BTreeMap<UserId, UserObject>,
+    listed: Vec<ChannelId>,
+    presences: Vec<Presence>,
+    guilds: Vec<GuildId>,
+}
+
+impl Gathered {
+    pub(super) fn of(user: &User, open: &OpenSession) -> Self {
+        let has = |bit: u64| open.capabilities & bit != 0;
+        let dedupe = has(capability::DEDUPE_USERS);
+        let relationships: Vec<_> = user.relations.iter().map(|(id, row)| view(*id, row, dedupe)).collect();
+        let mut users = BTreeMap::new();
+        if dedupe {
+            users.extend(user.relations.values().map(|row| (row.user.id, row.user.clone())));
+        }
+        let reads: Vec<_> = user.reads.iter().map(|(channel, row)| entry(*channel, row)).collect();
+        let settings: Vec<_> = user.guild_settings.values().cloned().map(Value::Object).collect();
+        let fields = json!({
+            "user": user.row.current,
+            "relationships": relationships,
+            "read_state": versioned(reads, has(capability::VERSIONED_READ_STATES), user.read_version),
+            "user_guild_settings": versioned(settings, has(capability::VERSIONED_GUILD_SETTINGS), 0),
+            "user_settings": super::settings::legacy(user),
+            "user_settings_proto": STANDARD.encode(user.proto(ProtoKind::Preloaded)),
+            "sessions": user.session_views(),
+            "session_type": "normal",
+            "static_client_session_id": open.session_id,
+            "country_code": "ZZ",
+            "consents": { "personalization": { "consented": false } },
+            "tutorial": null,
+            "experiments": [],
+            "guild_experiments": [],
+            "connected_accounts": [],
+            "guild_join_requests": [],
+            "geo_ordered_rtc_regions": [],
+            "api_code_version": 0,
+            "friend_suggestion_count": 0,
+            "auth": { "authenticator_types": [] },
+            "_trace": [],
+        });
+        let Value::Object(fields) = fields else { unreachable!("made as an object") };
+        Self {
+            id: user.id,
+            auth_session: open.auth_session,
+            capabilities: open.capabilities,
+            fields,
+            users,
+            listed: user.listed().collect(),
+            presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
+            guilds: user.guilds.iter().copied().collect(),
+        }
+    }
+
+    fn has(&self, bit: u64) -> bool {
+        self.capabilities & bit != 0
+    }
+}
+
+/// Whether there is something to tell of a presence.
+pub(super) fn is_seen(presence: &Presence) -> bool {
+    presence.status != consort_model::Status::Offline
+}
+
+fn versioned(entries: Vec<Value>, versioned: bool, version: u64) -> Value {
+    match versioned {
+        true => json!({ "entries": entries, "partial": false, "version": version }),
+        false => Value::Array(entries),
+    }
+}
+
+/// READY of a person.
+pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Result<Opened, Error> {
+    let mut channels = private_channels(store, gathered.id, &gathered.listed).await?;
+    let mut shown = Vec::with_capacity(channels.len());
+    for channel in &mut channels {
+        let recipients = channel.recipients.clone().unwrap_or_default();
+        let mut value = json!(channel);
+        if gathered.has(capability::DEDUPE_USERS)
+            && let Some(object) = value.as_object_mut()
+        {
+            object.remove("recipients");
+            let ids: Vec<_> = recipients.iter().map(|user| user.id).collect();
+            object.insert("recipient_ids".to_owned(), json!(ids));
+            gathered.users.extend(recipients.into_iter().map(|user| (user.id, user)));
+        }
+        shown.push(value);
+    }
+    let hash = auth_session_hash(store, gathered.id, gathered.auth_session).await?;
+    let notes = match gathered.has(capability::LAZY_NOTES) {
+        true => BTreeMap::new(),
+        false => notes(store, gathered.id).await?,
+    };
+    let supplemental = gathered.has(capability::PRIORITIZED_READY).then(|| {
+        body(&json!({
+            "merged_members": [],
+            "merged_presences": { "friends": gathered.presences, "guilds": [] },
+            "lazy_private_channels": [],
+            "disclose": [],
+            "game_invites": [],
+        }))
+    });
+    let presences = if supplemental.is_some() { Vec::new() } else { gathered.presences };
+    let mut fields = gathered.fields;
+    let rest = json!({
+        "private_channels": shown,
+        "users": gathered.users.into_values().collect::<Vec<_>>(),
+        "presences": presences,
+        "notes": notes,
+        "auth_session_id_hash": hash,
+    });
+    let Value::Object(rest) = rest else { unreachable!("made as an object") };
+    fields.extend(rest);
+    Ok(Opened { ready: body(&Value::Object(fields)), supplemental, guilds: gathered.guilds })
+}
+
+/// The private channels of these ids, as a user sees them.
+pub(super) async fn private_channels(
+    store: &StoreRef,
+    user: UserId,
+    ids: &[ChannelId],
+) -> Result<Vec<Channel>, Error> {
+    let mut channels = Vec::with_capacity(ids.len());
+    for id in ids {
+        let row: Option<PrivateChannelRow> =
+            store.get_row(Table::PrivateChannels, id.get(), Key::empty()).await?;
+        channels.extend(row.filter(|row| row.people().any(|id| id == user)).map(|row| row.seen_by(user)));
+    }
+    Ok(channels)
+}
+
+/// All notes of a user, at most [`NOTES_MAX`].
+pub(super) async fn notes(store: &StoreRef, user: UserId) -> Result<BTreeMap<UserId, String>, Error> {
+    let rows = store.scan_rows(Table::Notes, user.get(), Range::all(NOTES_MAX)).await?;
+    Ok(rows.into_iter().filter_map(|(key, note)| Some((UserId::new(key.to_id()?), note))).collect())
+}
+
+/// The public name of a login, as the list of logins has it: a hash of the token's hash.
+async fn auth_session_hash(store: &StoreRef, user: UserId, session: u64) -> Result<String, Error> {
+    #[derive(serde::Deserialize)]
+    struct Token {
+        hash: String,
+    }
+    let row: Option<Token> = store.get_row(Table::UserTokens, user.get(), session).await?;
+    let text = row.map_or_else(|| session.to_string(), |row| row.hash);
+    Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes())))
+}

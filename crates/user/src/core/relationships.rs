@@ -1,0 +1,305 @@
+//! Friends, requests, blocks and notes.
+//!
+//! Each owner keeps its own side and tells the other what has become true of it ([`Peer`]). Such news may come twice or cross,
+//! so they are taken as facts, and answered where the two sides do not fit.
+
+use std::sync::Arc;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::limits::{NOTE_CHARS_MAX, RELATIONSHIPS_MAX};
+use consort_model::{ApiError, Intents, Patch, Presence, Timestamp, User as UserObject, UserId};
+use consort_rpc::user::relationship::{FriendPresence, Op, Peer};
+use consort_rpc::{Answer, Audience, Effect, Event, private, user};
+use consort_store::Table;
+use serde_json::{Value, json};
+
+use super::profile::{account_of, relation_of};
+use super::{User, ready};
+use crate::rows::{RelationshipKind, RelationshipRow};
+
+const REQUEST_BLOCKED: ApiError = ApiError::new(400, 80001, "Friend request blocked");
+const BOTS_HAVE_NO_FRIENDS: ApiError = ApiError::new(400, 80002, "Bots cannot have friends");
+const NOT_ONESELF: ApiError = ApiError::new(400, 80003, "Cannot send friend request to self");
+const NOT_FRIENDS: ApiError =
+    ApiError::new(400, 80006, "You need to be friends in order to make this change.");
+const ALREADY_FRIENDS: ApiError = ApiError::new(400, 80007, "You are already friends with that user.");
+
+/// A relationship as it is answered and dispatched. `dedupe`: without the user object.
+pub(super) fn view(id: UserId, row: &RelationshipRow, dedupe: bool) -> Value {
+    let mut view = json!({
+        "id": id,
+        "type": u8::from(row.kind),
+        "nickname": row.nickname,
+        "since": row.since,
+        "is_spam_request": false,
+        "stranger_request": false,
+        "user_ignored": false,
+    });
+    match dedupe {
+        true => view["user_id"] = json!(id),
+        false => view["user"] = json!(row.user),
+    }
+    view
+}
+
+impl User {
+    pub(super) fn handle_relationship(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        self.require_self(cx)?;
+        match op {
+            Op::Peer { from, news } => return self.peer(cx, from, *news),
+            Op::Presence(presence) => return self.friend_presence(cx, presence),
+            _ if self.is_bot() => return Err(ApiError::bots_not_allowed().into()),
+            Op::List => {
+                let all: Vec<_> = self.relations.iter().map(|(id, row)| view(*id, row, false)).collect();
+                return Outcome::json(&all);
+            }
+            Op::Notes => return self.notes(),
+            Op::Note { user } => return self.note(cx, *user),
+            Op::Request { user } => self.request(cx, *user)?,
+            Op::Block { user } => self.block(cx, *user)?,
+            Op::Remove { user } => self.remove(cx, *user),
+            Op::Nickname { user, nickname } => self.nickname(cx, *user, nickname)?,
+            Op::ClearRequests => self.clear_requests(cx),
+            Op::PutNote { user, note } => self.put_note(cx, *user, note)?,
+        }
+        Outcome::EMPTY
+    }
+
+    fn kind(&self, user: UserId) -> Option<RelationshipKind> {
+        self.relations.get(&user).map(|row| row.kind)
+    }
+
+    fn request(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<(), Stop> {
+        if user == self.id {
+            return Err(NOT_ONESELF.into());
+        }
+        match self.kind(user) {
+            Some(RelationshipKind::Friend) => return Err(ALREADY_FRIENDS.into()),
+            Some(RelationshipKind::Outgoing) => return Ok(()),
+            None if self.relations.len() >= RELATIONSHIPS_MAX => return Err(ApiError::max_friends().into()),
+            _ => {}
+        }
+        let account = account_of(cx, user)?;
+        if account.user().bot {
+            return Err(BOTS_HAVE_NO_FRIENDS.into());
+        }
+        if account.disabled {
+            return Err(ApiError::unknown_user().into());
+        }
+        let theirs = relation_of(cx, user, self.id)?.map(|row| row.kind);
+        if theirs == Some(RelationshipKind::Blocked) {
+            return Err(REQUEST_BLOCKED.into());
+        }
+        let was_blocked = self.kind(user) == Some(RelationshipKind::Blocked);
+        let asked =
+            self.kind(user) == Some(RelationshipKind::Incoming) || theirs == Some(RelationshipKind::Outgoing);
+        let (kind, news) = match asked {
+            true => (RelationshipKind::Friend, Peer::Accepted),
+            false => (RelationshipKind::Outgoing, Peer::Requested),
+        };
+        self.set_relation(cx, account.user().clone(), kind, false);
+        self.tell_peer(cx, user, news);
+        if was_blocked {
+            self.tell_block(cx, user, false);
+        }
+        Ok(())
+    }
+
+    fn block(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<(), Stop> {
+        if user == self.id {
+            return Err(ApiError::invalid_recipients().into());
+        }
+        let before = self.kind(user);
+        match before {
+            Some(RelationshipKind::Blocked) => return Ok(()),
+            None if self.relations.len() >= 2 * RELATIONSHIPS_MAX => {
+                return Err(ApiError::max_friends().into());
+            }
+            _ => {}
+        }
+        let account = account_of(cx, user)?;
+        self.set_relation(cx, account.user().clone(), RelationshipKind::Blocked, false);
+        if before.is_some() {
+            self.tell_peer(cx, user, Peer::Removed);
+        }
+        self.tell_block(cx, user, true);
+        Ok(())
+    }
+
+    fn remove(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        match self.end(cx, user) {
+            None => {}
+            Some(RelationshipKind::Blocked) => self.tell_block(cx, user, false),
+            Some(_) => self.tell_peer(cx, user, Peer::Removed),
+        }
+    }
+
+    fn clear_requests(&mut self, cx: &mut Cx<'_>) {
+        let incoming = self.relations.iter().filter(|(_, row)| row.kind == RelationshipKind::Incoming);
+        let incoming: Vec<_> = incoming.map(|(id, _)| *id).collect();
+        incoming.into_iter().for_each(|user| self.remove(cx, user));
+    }
+
+    fn nickname(&mut self, cx: &mut Cx<'_>, user: UserId, nickname: &Patch<String>) -> Result<(), Stop> {
+        let row = self.relations.get_mut(&user).filter(|row| row.kind == RelationshipKind::Friend);
+        let row = row.ok_or(NOT_FRIENDS)?;
+        nickname.clone().apply(&mut row.nickname);
+        let row = row.clone();
+        cx.put(Table::Relationships, self.id.get(), user.get(), &row);
+        self.tell(cx, "RELATIONSHIP_UPDATE", &view(user, &row, false));
+        Ok(())
+    }
+
+    /// Takes what the other side has told.
+    fn peer(&mut self, cx: &mut Cx<'_>, from: &UserObject, news: Peer) -> Result<Outcome, Stop> {
+        use RelationshipKind::{Blocked, Friend, Incoming, Outgoing};
+        Self::require_system(cx)?;
+        let (id, kind) = (from.id, self.kind(from.id));
+        match (news, kind) {
+            (Peer::Changed, Some(_)) => self.peer_changed(cx, from),
+            (Peer::Changed, None) => {}
+            (Peer::Requested, None) if self.relations.len() >= RELATIONSHIPS_MAX => {
+                self.tell_peer(cx, id, Peer::Removed);
+            }
+            (Peer::Requested, None) => self.set_relation(cx, from.clone(), Incoming, true),
+            (Peer::Requested, Some(Outgoing)) => {
+                // Both have asked: they are friends.
+                self.set_relation(cx, from.clone(), Friend, true);
+                self.tell_peer(cx, id, Peer::Accepted);
+            }
+            (Peer::Requested, Some(Friend)) => self.tell_peer(cx, id, Peer::Accepted),
+            // A request from somebody blocked just stays unanswered.
+            (Peer::Requested, Some(Incoming | Blocked)) => {}
+            (Peer::Accepted, Some(Outgoing | Incoming)) => self.set_relation(cx, from.clone(), Friend, true),
+            (Peer::Accepted, Some(Friend)) => {}
+            // It was taken back meanwhile.
+            (Peer::Accepted, None | Some(Blocked)) => self.tell_peer(cx, id, Peer::Removed),
+            (Peer::Removed, Some(Friend | Incoming | Outgoing)) => {
+                self.end(cx, id);
+            }
+            (Peer::Removed, None | Some(Blocked)) => {}
+        }
+        Outcome::EMPTY
+    }
+
+    fn peer_changed(&mut self, cx: &mut Cx<'_>, from: &UserObject) {
+        let Some(row) = self.relations.get_mut(&from.id) else { return };
+        if row.user == *from {
+            return;
+        }
+        row.user = from.clone();
+        cx.put(Table::Relationships, self.id.get(), from.id.get(), row);
+        // Clients take the names of friends from presences (observed).
+        let presence = self.friends.get(&from.id).cloned().unwrap_or_else(|| Presence::offline(from.id));
+        let mut body = json!(presence);
+        body["user"] = json!(from);
+        self.tell(cx, "PRESENCE_UPDATE", &body);
+    }
+
+    /// Makes somebody a friend, an asker, and so on. The nickname stays with a friend.
+    fn set_relation(&mut self, cx: &mut Cx<'_>, user: UserObject, kind: RelationshipKind, notify: bool) {
+        let id = user.id;
+        let row = RelationshipRow { kind, user, nickname: None, since: Timestamp::from_ms(cx.now_ms) };
+        cx.put(Table::Relationships, self.id.get(), id.get(), &row);
+        let mut event = view(id, &row, false);
+        event["should_notify"] = json!(notify);
+        self.relations.insert(id, row);
+        self.tell(cx, "RELATIONSHIP_ADD", &event);
+        match kind {
+            RelationshipKind::Friend if !self.sessions.is_empty() => self.show_friend(cx, id, true),
+            RelationshipKind::Friend => {}
+            _ => self.forget_friend(id),
+        }
+    }
+
+    fn end(&mut self, cx: &mut Cx<'_>, user: UserId) -> Option<RelationshipKind> {
+        let row = self.relations.remove(&user)?;
+        cx.delete(Table::Relationships, self.id.get(), user.get());
+        self.forget_friend(user);
+        self.tell(
+            cx,
+            "RELATIONSHIP_REMOVE",
+            &json!({ "id": user, "type": u8::from(row.kind), "nickname": row.nickname }),
+        );
+        Some(row.kind)
+    }
+
+    fn forget_friend(&mut self, user: UserId) {
+        self.friends.remove(&user);
+    }
+
+    fn friend_presence(&mut self, cx: &mut Cx<'_>, told: &FriendPresence) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        let id = told.presence.user.id;
+        if self.kind(id) != Some(RelationshipKind::Friend) || self.sessions.is_empty() {
+            return Outcome::EMPTY;
+        }
+        let before = match told.watching {
+            true => self.friends.insert(id, told.presence.clone()),
+            false => self.friends.remove(&id),
+        };
+        let before = before.unwrap_or_else(|| Presence::offline(id));
+        if before != told.presence {
+            let event = Event {
+                volatile: true,
+                ..Event::new("PRESENCE_UPDATE", Intents::empty(), Audience::all(), &told.presence)
+            };
+            self.deliver(cx, Arc::new(event));
+        }
+        if told.wants_reply {
+            self.show_friend(cx, id, false);
+        }
+        Outcome::EMPTY
+    }
+
+    fn tell_peer(&self, cx: &mut Cx<'_>, user: UserId, news: Peer) {
+        let op = Op::Peer { from: Box::new(self.row.user().clone()), news };
+        cx.effect(Effect::User { user, op: user::Op::Relationship(op) });
+    }
+
+    /// Tells everybody who is related that this account looks different.
+    pub(super) fn tell_related(&self, cx: &mut Cx<'_>) {
+        let related = self.relations.iter().filter(|(_, row)| row.kind != RelationshipKind::Blocked);
+        related.for_each(|(user, _)| self.tell_peer(cx, *user, Peer::Changed));
+    }
+
+    /// Tells the DM with somebody of a block.
+    fn tell_block(&self, cx: &mut Cx<'_>, user: UserId, blocked: bool) {
+        let by = self.id;
+        self.tell_channels(cx, |row| {
+            let theirs = !row.group && row.recipients.contains(&user);
+            theirs.then_some(private::Op::Blocked { by, blocked })
+        });
+    }
+
+    fn notes(&self) -> Result<Outcome, Stop> {
+        let id = self.id;
+        Outcome::later(move |store| async move {
+            let notes = ready::notes(&store, id).await.map_err(|error| {
+                tracing::warn!(%error, "notes could not be read");
+                ApiError::overloaded()
+            })?;
+            Ok(Answer::json(&notes))
+        })
+    }
+
+    fn note(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<Outcome, Stop> {
+        let note: Option<String> = cx.row(Table::Notes, self.id.get(), user.get())?;
+        let note = note.ok_or_else(ApiError::unknown_user)?;
+        Outcome::json(&json!({ "user_id": self.id, "note_user_id": user, "note": note }))
+    }
+
+    fn put_note(&mut self, cx: &mut Cx<'_>, user: UserId, note: &str) -> Result<(), Stop> {
+        if note.chars().count() > NOTE_CHARS_MAX {
+            return Err(ApiError::note_too_long().into());
+        }
+        account_of(cx, user)?;
+        if note.is_empty() {
+            cx.delete(Table::Notes, self.id.get(), user.get());
+        } else {
+            cx.put(Table::Notes, self.id.get(), user.get(), note);
+        }
+        self.tell(cx, "USER_NOTE_UPDATE", &json!({ "id": user, "note": note }));
+        Ok(())
+    }
+}

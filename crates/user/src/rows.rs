@@ -1,0 +1,143 @@
+//! Rows of an account and of a private channel.
+
+use consort_model::{Channel, ChannelId, MessageId, Status, Timestamp, User, UserId};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Membership in a guild (`Table::UserGuilds`, partition: the user, key: the guild).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserGuildRow {
+    /// Since when.
+    pub joined_at: Timestamp,
+}
+
+/// A private channel of a user (`Table::UserChannels`, partition: the user, key: the channel).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct UserChannelRow {
+    /// Whether it is listed; a closed DM is kept, so that it is found again.
+    pub listed: bool,
+    /// Whether it is a group.
+    pub group: bool,
+    /// Who else is in it.
+    pub recipients: Vec<UserId>,
+}
+
+/// Kind of a relationship (Relationships, Relationship Type).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(into = "u8", try_from = "u8")]
+pub enum RelationshipKind {
+    /// Both are friends.
+    Friend,
+    /// This account wants to hear nothing of the other.
+    Blocked,
+    /// The other has asked.
+    Incoming,
+    /// This account has asked.
+    Outgoing,
+}
+
+impl From<RelationshipKind> for u8 {
+    fn from(kind: RelationshipKind) -> Self {
+        match kind {
+            RelationshipKind::Friend => 1,
+            RelationshipKind::Blocked => 2,
+            RelationshipKind::Incoming => 3,
+            RelationshipKind::Outgoing => 4,
+        }
+    }
+}
+
+impl TryFrom<u8> for RelationshipKind {
+    type Error = String;
+
+    fn try_from(number: u8) -> Result<Self, String> {
+        Ok(match number {
+            1 => Self::Friend,
+            2 => Self::Blocked,
+            3 => Self::Incoming,
+            4 => Self::Outgoing,
+            other => return Err(format!("{other} is no kind of relationship")),
+        })
+    }
+}
+
+/// A relationship (`Table::Relationships`, partition: the user, key: the other one).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct RelationshipRow {
+    /// What it is.
+    pub kind: RelationshipKind,
+    /// The other one, as last told.
+    pub user: User,
+    /// The name this account gives the other.
+    #[serde(default)]
+    pub nickname: Option<String>,
+    /// Since when it is so.
+    pub since: Timestamp,
+}
+
+/// How far a channel is read (`Table::ReadStates`, partition: the user, key: the channel).
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReadStateRow {
+    /// The newest message read.
+    pub last_message_id: Option<MessageId>,
+    /// Unread mentions.
+    #[serde(default)]
+    pub mention_count: u32,
+    /// When pins were looked at last.
+    #[serde(default)]
+    pub last_pin_timestamp: Option<Timestamp>,
+    /// Bits of the client.
+    #[serde(default)]
+    pub flags: u64,
+    /// Day of the last look, days since 2015.
+    #[serde(default)]
+    pub last_viewed: Option<u64>,
+    /// Which change of the account's read states this was.
+    #[serde(default)]
+    pub version: u64,
+}
+
+/// What a person has chosen to be seen as (`Table::UserSettings`, partition: the user, key: `status`).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct ChosenStatus {
+    /// Shown for sessions that say nothing else.
+    pub status: Status,
+    /// The custom status, as an activity of type 4.
+    #[serde(default)]
+    pub custom: Option<Value>,
+}
+
+impl Default for ChosenStatus {
+    fn default() -> Self {
+        Self { status: Status::Online, custom: None }
+    }
+}
+
+/// A private channel (`Table::PrivateChannels`, partition: the channel, key: empty).
+#[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
+pub struct PrivateChannelRow {
+    /// The channel, with **all** its people as recipients.
+    pub channel: Channel,
+    /// Those for whom it is listed.
+    pub listed: Vec<UserId>,
+}
+
+impl PrivateChannelRow {
+    /// The channel as one of its people sees it.
+    pub fn seen_by(&self, user: UserId) -> Channel {
+        let mut channel = self.channel.clone();
+        if let Some(recipients) = &mut channel.recipients {
+            recipients.retain(|recipient| recipient.id != user);
+        }
+        channel
+    }
+
+    /// Its people.
+    pub fn people(&self) -> impl Iterator<Item = UserId> + '_ {
+        self.channel.recipients.iter().flatten().map(|user| user.id)
+    }
+}
+
+/// A value that an index holds: the private channel of two people (`Table::DmIndex`, partition: the lower id, key: the
+/// higher one).
+pub type DmIndexRow = ChannelId;
