@@ -2,7 +2,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::request::message::{
-    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS,
+    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, link_attachments,
 };
 use consort_model::{
     ApiError, Attachment, ChannelId, ChannelType, Embed, Message, MessageFlags, MessageId, MessageType,
@@ -79,6 +79,7 @@ fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     let kept = keep(&message.attachments, &body.attachments)?;
     message.attachments = kept;
     message.attachments.extend(edit.attachments.iter().cloned());
+    link_attachments(&mut message.embeds, &mut message.components, &mut message.attachments);
     if message.attachments.len() > consort_model::limits::ATTACHMENTS_MAX {
         return Err(ApiError::max_attachments().into());
     }

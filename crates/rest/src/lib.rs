@@ -15,6 +15,7 @@ pub mod apps;
 mod edge;
 pub mod extract;
 mod failure;
+mod files;
 pub mod limit;
 pub mod normalise;
 pub mod oauth;

@@ -1,12 +1,235 @@
-//! Routes of the area `messages`.
+//! Routes of the area `messages`: history, posting, editing, deleting, typing, polls.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post, put};
+use consort_model::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, PAGE_REACTIONS, PAGE_REACTIONS_DEFAULT};
+use consort_model::request::message::{CreateMessage, EditMessage, Reference, bulk_delete};
+use consort_model::{ApiError, ChannelId, Form, Message, MessageId, Patch};
+use consort_rpc::message::{Create, Edit, Op, Page};
+use consort_rpc::{Answer, Caller};
 
-use crate::App;
+use crate::files::{keep_files, take_files};
+use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Origin, Query, Upload, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/channels/{channel_id}/messages", get(list).post(create))
+        .route("/channels/{channel_id}/messages/bulk-delete", post(delete_many))
+        .route("/channels/{channel_id}/messages/{message_id}", get(show).patch(edit).delete(delete))
+        .route("/channels/{channel_id}/messages/{message_id}/crosspost", post(crosspost))
+        .route("/channels/{channel_id}/typing", post(typing))
+        .route("/channels/{channel_id}/polls/{message_id}/answers/{answer_id}", get(voters))
+        .route("/channels/{channel_id}/polls/{message_id}/answers/@me", put(vote))
+        .route("/channels/{channel_id}/polls/{message_id}/expire", post(expire_poll))
+}
+
+async fn list(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    let (page, limit) = query.form().check(|form| {
+        let (before, after, around) = (form.id("before"), form.id("after"), form.id("around"));
+        let page = match (before, after, around) {
+            (None, None, None) => Page::Newest,
+            (Some(id), None, None) => Page::Before(id),
+            (None, Some(id), None) => Page::After(id),
+            (None, None, Some(id)) => Page::Around(id),
+            _ => {
+                let message = "Only one of around, before, after may be given.";
+                form.error("", "MESSAGE_QUERY_EXCLUSIVE", message);
+                return None;
+            }
+        };
+        Some((page, form.int("limit", PAGE_MESSAGES).unwrap_or(PAGE_MESSAGES_DEFAULT)))
+    })?;
+    app.ask_message(channel, auth.caller(), Op::List { page, limit: limit as u16 }).await
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+) -> Answered {
+    app.ask_message(channel, auth.caller(), Op::Get { message }).await
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    origin: Origin,
+    Ids(channel): Ids<ChannelId>,
+    upload: Upload,
+) -> Answered {
+    let body = CreateMessage::parse(&upload.payload)?;
+    let create = prepare(&app, auth.caller(), &origin, channel, body, upload).await?;
+    app.ask_message(channel, auth.caller(), Op::Create(Box::new(create))).await
+}
+
+/// Makes what an owner wants of a request to post in `channel`: the files are stored, the forwarded message is read.
+///
+/// # Errors
+/// 403/50001 and 50013 when the caller may not upload there; 400/50035 for files that do not fit the request; what reading
+/// the forwarded message is refused with.
+pub(crate) async fn prepare(
+    app: &App,
+    caller: Caller,
+    origin: &Origin,
+    channel: ChannelId,
+    body: CreateMessage,
+    upload: Upload,
+) -> Result<Create, Failure> {
+    let wanted = body.attachments.clone().unwrap_or_default();
+    let files = take_files(upload.files, &wanted)?;
+    if !files.is_empty() {
+        answer_or_refuse(app.call_message(channel, caller.clone(), Op::MayAttach).await?)?;
+    }
+    let attachments = keep_files(app, origin, channel, files).await?;
+    let forwarded = match &body.message_reference {
+        Some(reference) if reference.forward => Some(Box::new(read_forwarded(app, caller, reference).await?)),
+        _ => None,
+    };
+    Ok(Create { body, attachments, forwarded, speaker: None })
+}
+
+fn answer_or_refuse(reply: consort_rpc::Reply) -> Result<Answer, Failure> {
+    reply.map_err(Failure)
+}
+
+/// Reads the message to be forwarded with the caller's own rights.
+async fn read_forwarded(app: &App, caller: Caller, reference: &Reference) -> Result<Message, Failure> {
+    let channel = reference.channel.ok_or_else(ApiError::unknown_channel)?;
+    let guild = match app.place(channel).await? {
+        crate::Place::Guild(guild) => Some(guild),
+        crate::Place::Private => None,
+    };
+    let reply = app.call_message(channel, caller, Op::Get { message: reference.message }).await?;
+    let answer = reply.map_err(|error| match error.status {
+        403 => ApiError::cannot_forward(),
+        _ => error,
+    })?;
+    let body = answer.body().ok_or_else(ApiError::internal)?;
+    let message: Message = serde_json::from_slice(body).map_err(|error| {
+        tracing::error!(%error, "an owner's message cannot be read");
+        ApiError::internal()
+    })?;
+    Ok(Message { guild_id: guild, ..message })
+}
+
+async fn edit(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    origin: Origin,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+    upload: Upload,
+) -> Answered {
+    let body = EditMessage::parse(&upload.payload)?;
+    let edit = prepare_edit(&app, auth.caller(), &origin, channel, body, upload).await?;
+    app.ask_message(channel, auth.caller(), Op::Edit { message, edit: Box::new(edit) }).await
+}
+
+/// Makes what an owner wants of a request to edit: new files are stored and taken out of `attachments`, which names the
+/// kept ones only.
+///
+/// # Errors
+/// As [`prepare`].
+pub(crate) async fn prepare_edit(
+    app: &App,
+    caller: Caller,
+    origin: &Origin,
+    channel: ChannelId,
+    mut body: EditMessage,
+    upload: Upload,
+) -> Result<Edit, Failure> {
+    let wanted = body.attachments.clone().value().unwrap_or_default();
+    let is_new = |id: u64| upload.files.iter().any(|file| file.index == id);
+    let (new, kept): (Vec<_>, Vec<_>) =
+        wanted.into_iter().partition(|file| file.uploaded_filename.is_some() || is_new(file.id));
+    if body.attachments.is_present() {
+        body.attachments = Patch::Value(kept);
+    }
+    let files = take_files(upload.files, &new)?;
+    if !files.is_empty() {
+        answer_or_refuse(app.call_message(channel, caller, Op::MayAttach).await?)?;
+    }
+    let attachments = keep_files(app, origin, channel, files).await?;
+    Ok(Edit { body, attachments, webhook: None })
+}
+
+async fn delete(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+) -> Answered {
+    app.ask_message(channel, auth.caller(), Op::Delete { message }).await
+}
+
+async fn delete_many(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let messages = bulk_delete(&body)?;
+    app.ask_message(channel, auth.caller(), Op::BulkDelete { messages }).await
+}
+
+async fn crosspost(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+) -> Answered {
+    app.ask_message(channel, auth.caller(), Op::Crosspost { message }).await
+}
+
+async fn typing(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
+    app.ask_message(channel, auth.caller(), Op::Typing).await
+}
+
+async fn voters(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message, answer_id)): Ids<(ChannelId, MessageId, String)>,
+    query: Query,
+) -> Answered {
+    let answer_id = answer_id.parse().map_err(|_| ApiError::unknown_message())?;
+    let (after, limit) = people_page(&query)?;
+    let op = Op::Voters { message, answer: answer_id, after, limit };
+    app.ask_message(channel, auth.caller(), op).await
+}
+
+/// The page of a list of people: `after` and `limit`.
+pub(crate) fn people_page(query: &Query) -> Result<(Option<consort_model::UserId>, u16), ApiError> {
+    query.form().check(|form| {
+        let limit = form.int("limit", PAGE_REACTIONS).unwrap_or(PAGE_REACTIONS_DEFAULT);
+        Some((form.id("after"), limit as u16))
+    })
+}
+
+async fn vote(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let ids = Form::root(&body)?.check(|form| {
+        form.required("answer_ids", form.ids::<consort_model::marker::Generic>("answer_ids", 10))
+    })?;
+    // An id too large for any poll is as unknown as any other.
+    let answers = ids.into_iter().map(|id| u8::try_from(id.get()).unwrap_or(0)).collect();
+    app.ask_message(channel, auth.caller(), Op::Vote { message, answers }).await
+}
+
+async fn expire_poll(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+) -> Answered {
+    let reply = app.call_message(channel, auth.caller(), Op::ExpirePoll { message }).await?;
+    Ok(answer(reply))
 }

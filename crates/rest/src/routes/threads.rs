@@ -1,37 +1,200 @@
-//! Routes of the area `threads`.
+//! Routes of the area `threads`. Reading, changing and deleting a thread itself are routes of channels, which come here when
+//! the guild says that the id is none of its channels.
 
 use std::sync::Arc;
 
 use axum::Router;
-
-use consort_model::{ApiError, ChannelId, GuildId};
-use consort_rpc::Caller;
+use axum::extract::State;
+use axum::routing::{get, post, put};
+use consort_model::limits::{
+    PAGE_ARCHIVED_THREADS, PAGE_ARCHIVED_THREADS_DEFAULT, PAGE_THREAD_MEMBERS, PAGE_THREAD_MEMBERS_DEFAULT,
+};
+use consort_model::request::message::CreateMessage;
+use consort_model::request::thread::{StartThread, UpdateThread};
+use consort_model::{ChannelId, Form, GuildId, MessageId, Timestamp, UserId};
+use consort_rpc::guild::thread::{Archived, Op};
+use consort_rpc::{Caller, guild};
 use serde_json::Value;
 
-use crate::{Answered, App};
+use super::messages::prepare;
+use crate::{Answered, App, Auth, Ids, JsonBody, Origin, Query, Upload};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/channels/{channel_id}/messages/{message_id}/threads", post(start_from_message))
+        .route("/channels/{channel_id}/threads", post(start))
+        .route("/channels/{channel_id}/thread-members", get(members))
+        .route("/channels/{channel_id}/thread-members/@me", put(join).delete(leave))
+        .route("/channels/{channel_id}/thread-members/@me/settings", axum::routing::patch(set_notifications))
+        .route("/channels/{channel_id}/thread-members/{user_id}", get(member).put(add).delete(remove_member))
+        .route("/channels/{channel_id}/threads/archived/public", get(archived_public))
+        .route("/channels/{channel_id}/threads/archived/private", get(archived_private))
+        .route("/channels/{channel_id}/users/@me/threads/archived/private", get(archived_own))
+        .route("/guilds/{guild_id}/threads/active", get(active))
+}
+
+/// Asks the guild of a channel or thread.
+async fn ask(app: &App, auth: &Auth, channel: ChannelId, op: Op) -> Answered {
+    let guild = app.guild_of(channel).await?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Thread { channel, op }).await
 }
 
 /// `GET /channels/{channel_id}` for a thread of `guild`.
-pub(crate) async fn show(_app: &App, _caller: Caller, _guild: GuildId, _thread: ChannelId) -> Answered {
-    Err(ApiError::unknown_channel().into())
+pub(crate) async fn show(app: &App, caller: Caller, guild: GuildId, thread: ChannelId) -> Answered {
+    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Get }).await
 }
 
 /// `PATCH /channels/{channel_id}` for a thread of `guild`.
 pub(crate) async fn update(
-    _app: &App,
-    _caller: Caller,
-    _guild: GuildId,
-    _thread: ChannelId,
-    _body: &Value,
+    app: &App,
+    caller: Caller,
+    guild: GuildId,
+    thread: ChannelId,
+    body: &Value,
 ) -> Answered {
-    Err(ApiError::unknown_channel().into())
+    let update = Form::root(body)?.check(UpdateThread::read)?;
+    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Update(Box::new(update)) })
+        .await
 }
 
 /// `DELETE /channels/{channel_id}` for a thread of `guild`.
-pub(crate) async fn remove(_app: &App, _caller: Caller, _guild: GuildId, _thread: ChannelId) -> Answered {
-    Err(ApiError::unknown_channel().into())
+pub(crate) async fn remove(app: &App, caller: Caller, guild: GuildId, thread: ChannelId) -> Answered {
+    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Delete }).await
+}
+
+async fn start_from_message(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let thread = Box::new(Form::root(&body)?.check(StartThread::read)?);
+    ask(&app, &auth, channel, Op::StartFromMessage { message, thread }).await
+}
+
+async fn start(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    origin: Origin,
+    Ids(channel): Ids<ChannelId>,
+    upload: Upload,
+) -> Answered {
+    let (thread, post) = Form::root(&upload.payload)?
+        .check(|form| Some((StartThread::read(form)?, form.object("message", CreateMessage::read))))?;
+    let post = match post {
+        // In a forum the files of the request are those of the first message.
+        Some(body) => Some(Box::new(prepare(&app, auth.caller(), &origin, channel, body, upload).await?)),
+        None => None,
+    };
+    ask(&app, &auth, channel, Op::Start { thread: Box::new(thread), post }).await
+}
+
+async fn join(State(app): State<Arc<App>>, auth: Auth, Ids(thread): Ids<ChannelId>) -> Answered {
+    ask(&app, &auth, thread, Op::Join).await
+}
+
+async fn leave(State(app): State<Arc<App>>, auth: Auth, Ids(thread): Ids<ChannelId>) -> Answered {
+    ask(&app, &auth, thread, Op::Leave).await
+}
+
+async fn add(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((thread, user)): Ids<(ChannelId, UserId)>,
+) -> Answered {
+    ask(&app, &auth, thread, Op::AddMember { user }).await
+}
+
+async fn remove_member(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((thread, user)): Ids<(ChannelId, UserId)>,
+) -> Answered {
+    ask(&app, &auth, thread, Op::RemoveMember { user }).await
+}
+
+async fn member(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((thread, user)): Ids<(ChannelId, UserId)>,
+    query: Query,
+) -> Answered {
+    let with_member = query.form().check(|form| Some(form.flag("with_member")))?;
+    ask(&app, &auth, thread, Op::Member { user, with_member }).await
+}
+
+async fn members(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(thread): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    let op = query.form().check(|form| {
+        let limit = form.int("limit", PAGE_THREAD_MEMBERS).unwrap_or(PAGE_THREAD_MEMBERS_DEFAULT) as u16;
+        Some(Op::Members { with_member: form.flag("with_member"), after: form.id("after"), limit })
+    })?;
+    ask(&app, &auth, thread, op).await
+}
+
+async fn set_notifications(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(thread): Ids<ChannelId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let op = Form::root(&body)?.check(|form| {
+        let flags = form.int("flags", 0..=u64::from(u32::MAX));
+        Some(Op::SetNotifications { flags, muted: form.bool("muted") })
+    })?;
+    ask(&app, &auth, thread, op).await
+}
+
+fn archived_limit(form: &Form<'_>) -> u16 {
+    form.int("limit", PAGE_ARCHIVED_THREADS).unwrap_or(PAGE_ARCHIVED_THREADS_DEFAULT) as u16
+}
+
+async fn archived(
+    app: &App,
+    auth: &Auth,
+    channel: ChannelId,
+    query: &Query,
+    kind: impl FnOnce(Option<Timestamp>) -> Archived,
+) -> Answered {
+    let (before, limit) =
+        query.form().check(|form| Some((form.timestamp("before"), archived_limit(form))))?;
+    ask(app, auth, channel, Op::Archived { kind: kind(before), limit }).await
+}
+
+async fn archived_public(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    archived(&app, &auth, channel, &query, |before| Archived::Public { before }).await
+}
+
+async fn archived_private(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    archived(&app, &auth, channel, &query, |before| Archived::Private { before }).await
+}
+
+async fn archived_own(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    let (before, limit) = query.form().check(|form| Some((form.id("before"), archived_limit(form))))?;
+    ask(&app, &auth, channel, Op::Archived { kind: Archived::Mine { before }, limit }).await
+}
+
+async fn active(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    let channel = guild.cast();
+    app.ask_guild(guild, auth.caller(), guild::Op::Thread { channel, op: Op::Active }).await
 }

@@ -5,6 +5,7 @@
 mod components;
 mod embed;
 mod files;
+mod links;
 mod poll;
 
 use serde::{Deserialize, Serialize};
@@ -15,6 +16,7 @@ use crate::mention::AllowedMentions;
 use crate::{ApiError, ChannelId, Embed, Form, GuildId, MessageId, Nonce, Patch, StickerId};
 
 pub use files::AttachmentRequest;
+pub use links::link_attachments;
 pub use poll::NewPoll;
 
 /// Whether a message is a voice message (Message page, "Message Flags").
