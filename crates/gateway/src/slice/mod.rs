@@ -18,7 +18,6 @@ mod resume;
 mod subscribers;
 mod timers;
 
-
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;

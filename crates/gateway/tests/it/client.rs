@@ -57,11 +57,33 @@ impl Client {
     }
 
     pub async fn send(&mut self, payload: Value) {
-        self.send_text(payload.to_string()).await;
+        if self.etf {
+            let mut term = vec![etf::VERSION];
+            term.extend(etf::from_json(payload.to_string().as_bytes()).unwrap());
+            self.socket.send(Message::Binary(term.into())).await.unwrap();
+        } else {
+            self.send_text(payload.to_string()).await;
+        }
     }
 
     pub async fn send_text(&mut self, text: impl Into<String>) {
         self.socket.send(Message::Text(text.into().into())).await.unwrap();
+    }
+
+    /// Sends several payloads at once.
+    pub async fn send_many(&mut self, payloads: &[Value]) {
+        for payload in payloads {
+            self.socket.feed(Message::Text(payload.to_string().into())).await.unwrap();
+        }
+        self.socket.flush().await.unwrap();
+    }
+
+    /// A payload, and whether it came in a binary frame.
+    pub async fn frame(&mut self) -> (bool, Value) {
+        let message = tokio::time::timeout(PATIENCE, self.socket.next()).await.unwrap().unwrap().unwrap();
+        let binary = message.is_binary();
+        let bytes = self.inflate(&message.into_data());
+        (binary, serde_json::from_slice(&bytes).unwrap())
     }
 
     pub async fn close(&mut self, code: u16) {

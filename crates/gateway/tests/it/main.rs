@@ -1,5 +1,10 @@
 //! The gateway on real sockets, with made-up owners of users and guilds behind it.
 
 mod client;
+mod closing;
+mod guilds;
 mod identify;
+mod load;
+mod resume;
 mod rig;
+mod transports;

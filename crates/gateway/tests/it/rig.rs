@@ -50,6 +50,13 @@ impl<T: Clone> Log<T> {
         self.seen.lock().unwrap().clone()
     }
 
+    /// Waits until so much was told.
+    pub async fn wait_for(&self, count: usize) {
+        let mut counted = self.count.subscribe();
+        let enough = counted.wait_for(|told| *told >= count);
+        tokio::time::timeout(PATIENCE, enough).await.expect("the owner is told").unwrap();
+    }
+
     /// Waits until something told makes `find` give a value.
     pub async fn wait<R>(&self, mut find: impl FnMut(&T) -> Option<R>) -> R {
         let mut count = self.count.subscribe();
@@ -68,7 +75,6 @@ impl<T: Clone> Log<T> {
 #[derive(Clone, Debug)]
 pub struct Told<Op> {
     pub key: u64,
-    pub user: UserId,
     pub op: Op,
 }
 
@@ -103,7 +109,7 @@ impl Host<user::User> for Users {
             }),
             _ => Answer::Empty,
         };
-        self.log.add(Told { key, user: call.caller.user, op: call.op });
+        self.log.add(Told { key, op: call.op });
         call.respond.send(Ok(answer));
     }
 }
@@ -124,7 +130,7 @@ impl Host<guild::Guild> for Guilds {
             }
             _ => {}
         }
-        self.log.add(Told { key, user: call.caller.user, op: call.op });
+        self.log.add(Told { key, op: call.op });
         call.respond.send(Ok(answer));
     }
 }
