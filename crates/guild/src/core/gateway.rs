@@ -149,7 +149,14 @@ impl Guild {
         }
         let shown = Presence { guild_id: Some(self.id), ..presence.clone() };
         match presence.status {
-            Status::Offline | Status::Invisible => drop(self.presences.remove(&user)),
+            Status::Offline | Status::Invisible => {
+                if self.presences.remove(&user).is_some() {
+                    self.went_offline(cx, user);
+                }
+                if !self.members.contains_key(&user) {
+                    return Outcome::EMPTY;
+                }
+            }
             _ => drop(self.presences.insert(user, shown.clone())),
         }
         let audience = Audience::all().without([user]);

@@ -1,10 +1,11 @@
 //! From rows to the living guild.
 
-use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember, Webhook};
+use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember, UserId, Webhook};
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
 
 use super::invites::InviteRow;
+use super::members::{SEEN, TEMPORARY, key_member};
 use super::{Guild, Phase, Thread};
 
 /// Rows read at a time while loading.
@@ -28,6 +29,14 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite)))
         .await?;
     rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
+    rows.about_members(TEMPORARY, |user, _: bool| {
+        guild.temporary.insert(user);
+    })
+    .await?;
+    rows.about_members(SEEN, |user, day: u32| {
+        guild.last_seen.insert(user, day);
+    })
+    .await?;
     let mut active = Vec::new();
     rows.each(Table::Threads, |channel: Channel| {
         if channel.thread_metadata.as_ref().is_some_and(|meta| !meta.archived) {
@@ -52,6 +61,23 @@ struct Rows<'a> {
 impl Rows<'_> {
     async fn each<T: DeserializeOwned>(&self, table: Table, take: impl FnMut(T)) -> Result<(), Error> {
         each_of(self.store.pages(table, self.guild.get(), Range::all(PAGE_ROWS)), take).await
+    }
+
+    async fn about_members<T: DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+        mut take: impl FnMut(UserId, T),
+    ) -> Result<(), Error> {
+        let range = Range::prefix(prefix, PAGE_ROWS);
+        let mut pages = self.store.pages(Table::GuildMisc, self.guild.get(), range);
+        while let Some(rows) = pages.next_rows::<T>().await? {
+            for (key, row) in rows {
+                if let Some(user) = key_member(prefix, &key) {
+                    take(user, row);
+                }
+            }
+        }
+        Ok(())
     }
 }
 

@@ -58,6 +58,10 @@ pub struct Guild {
     pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,
     /// Presences of members who are not offline.
     pub(crate) presences: HashMap<UserId, Presence>,
+    /// Members who leave when they are offline, unless they get a role.
+    pub(crate) temporary: BTreeSet<UserId>,
+    /// The day (since 1970) members were last seen online, for pruning.
+    pub(crate) last_seen: HashMap<UserId, u32>,
     /// Nodes with attached sessions.
     pub(crate) nodes: BTreeSet<NodeId>,
     pub(crate) classes: Classes,

@@ -61,6 +61,8 @@ impl Guild {
             webhooks: Default::default(),
             voice: Default::default(),
             presences: Default::default(),
+            temporary: Default::default(),
+            last_seen: Default::default(),
             nodes: Default::default(),
             classes: Default::default(),
             talk: Default::default(),

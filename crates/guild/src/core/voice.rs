@@ -1,18 +1,252 @@
-//! Voice states of a guild.
+//! Voice states of a guild: who is in which voice channel, and how. They live in memory only: whoever is in voice has a
+//! session, and sessions that find their guild loaded anew say again where they are.
+//!
+//! No media server runs in this build. VOICE_SERVER_UPDATE says so the documented way, with a null endpoint (Gateway
+//! Events, Voice Server Update).
+
+use std::sync::Arc;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, ChannelId};
-use consort_rpc::guild::voice::Op;
+use consort_model::{
+    ApiError, AuditLogEvent, Channel, ChannelId, ChannelType, Intents, Patch, Permissions, Timestamp, UserId,
+    VoiceState,
+};
+use consort_rpc::guild::voice::{Flags, Op};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Audience, Effect, Event, relay};
+use consort_runtime::random_token;
+use serde_json::json;
 
 use super::Guild;
+use super::audit::Note;
+
+/// Characters of the token of VOICE_SERVER_UPDATE.
+const TOKEN_CHARS: usize = 32;
 
 impl Guild {
-    pub(crate) fn handle_voice(&mut self, _cx: &mut Cx<'_>, _op: &Op) -> Result<Outcome, Stop> {
-        Err(ApiError::not_found_route().into())
+    pub(crate) fn handle_voice(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::Update { session, session_id, channel, flags } => {
+                self.update_voice(cx, *session, session_id, *channel, *flags)
+            }
+            Op::Gone { session } => {
+                let user = cx.caller.user;
+                if self.voice.get(&user).is_some_and(|(_, joined)| *joined == Some(*session)) {
+                    self.leave_voice(cx, user);
+                }
+                Outcome::EMPTY
+            }
+            Op::Get { user } => self.get_voice_state(cx, *user),
+            Op::Modify { user, channel, suppress, request_to_speak } => {
+                self.modify_voice(cx, *user, *channel, *suppress, *request_to_speak)
+            }
+        }
+    }
+
+    /// A voice or stage channel.
+    pub(crate) fn require_voice_channel(&self, channel: ChannelId) -> Result<&Channel, ApiError> {
+        let found = self.channel(channel)?;
+        if found.kind.is_voice() { Ok(found) } else { Err(ApiError::wrong_channel_type()) }
+    }
+
+    /// Opcode 4. What is refused is answered with the error, for the log: clients are told nothing upstream either.
+    fn update_voice(
+        &mut self,
+        cx: &mut Cx<'_>,
+        session: SessionKey,
+        session_id: &str,
+        channel: Option<ChannelId>,
+        flags: Flags,
+    ) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let user = cx.caller.user;
+        let Some(channel) = channel else {
+            self.leave_voice(cx, user);
+            return Outcome::EMPTY;
+        };
+        let present = self.voice_channel_of(user) == Some(channel);
+        if !present {
+            self.may_connect(cx, user, channel)?;
+        }
+        let joined = self.voice.get(&user).map(|(_, session)| *session);
+        let mut state = match self.voice.get(&user) {
+            Some((state, _)) if present => state.clone(),
+            _ => self.new_voice_state(user, channel, session_id),
+        };
+        session_id.clone_into(&mut state.session_id);
+        state.self_mute = flags.self_mute || flags.self_deaf;
+        state.self_deaf = flags.self_deaf;
+        let may_show = self.holds(user, channel, Permissions::STREAM, cx.now_ms);
+        state.self_video = flags.self_video && may_show;
+        state.self_stream = flags.self_stream && may_show;
+        self.set_voice(cx, user, state, Some(session));
+        if !present || joined != Some(Some(session)) {
+            self.send_voice_server(cx, session);
+        }
+        Outcome::EMPTY
+    }
+
+    fn holds(&self, user: UserId, channel: ChannelId, wanted: Permissions, now_ms: u64) -> bool {
+        self.permissions_in(user, channel, now_ms).is_some_and(|held| held.contains(wanted))
+    }
+
+    /// VIEW_CHANNEL and CONNECT, and a place: who may move members always finds one.
+    fn may_connect(&self, cx: &Cx<'_>, user: UserId, channel: ChannelId) -> Result<(), Stop> {
+        let limit = self.require_voice_channel(channel)?.user_limit.unwrap_or(0);
+        self.require_in(cx, channel, Permissions::CONNECT)?;
+        let inside = self.voice.values().filter(|(state, _)| state.channel_id == Some(channel)).count();
+        let full = limit > 0 && inside >= limit as usize;
+        if full && !self.holds(user, channel, Permissions::MOVE_MEMBERS, cx.now_ms) {
+            return Err(ApiError::missing_permissions().into());
+        }
+        Ok(())
+    }
+
+    fn new_voice_state(&self, user: UserId, channel: ChannelId, session_id: &str) -> VoiceState {
+        let member = self.members.get(&user);
+        let stage = self.channels.get(&channel).is_some_and(|c| c.kind == ChannelType::GuildStageVoice);
+        VoiceState {
+            guild_id: Some(self.id),
+            channel_id: Some(channel),
+            user_id: user,
+            member: None,
+            session_id: session_id.to_owned(),
+            deaf: member.is_some_and(|member| member.deaf),
+            mute: member.is_some_and(|member| member.mute),
+            self_deaf: false,
+            self_mute: false,
+            self_stream: false,
+            self_video: false,
+            suppress: stage,
+            request_to_speak_timestamp: None,
+        }
+    }
+
+    /// Keeps a state and tells of it.
+    fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, state: VoiceState, session: Option<SessionKey>) {
+        let before = self.voice.insert(user, (state.clone(), session));
+        if before.is_none_or(|(old, _)| old != state) {
+            self.publish_voice(cx, state);
+        }
+    }
+
+    /// VOICE_STATE_UPDATE goes to the whole guild, as the documents have it, and to the user whatever its intents.
+    fn publish_voice(&self, cx: &mut Cx<'_>, state: VoiceState) {
+        let user = state.user_id;
+        let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
+        let audience = Audience::all().and_always([user]);
+        self.publish(cx, Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state));
+    }
+
+    fn send_voice_server(&self, cx: &mut Cx<'_>, session: SessionKey) {
+        let body = json!({"token": random_token(TOKEN_CHARS), "guild_id": self.id, "endpoint": null});
+        let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
+        let message = relay::Op::Direct { sessions: vec![session], event: Arc::new(event) };
+        cx.effect(Effect::Relay { node: session.node, message });
+    }
+
+    /// Takes a user out of voice and tells of it.
+    pub(crate) fn leave_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some((state, _)) = self.voice.remove(&user) else { return };
+        let gone = VoiceState {
+            channel_id: None,
+            self_stream: false,
+            self_video: false,
+            suppress: false,
+            request_to_speak_timestamp: None,
+            ..state
+        };
+        self.publish_voice(cx, gone);
     }
 
     /// Disconnects everybody from a channel.
-    pub(crate) fn leave_voice_channel(&mut self, _cx: &mut Cx<'_>, channel: ChannelId) {
-        self.voice.retain(|_, (state, _)| state.channel_id != Some(channel));
+    pub(crate) fn leave_voice_channel(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
+        let inside = self.voice.iter().filter(|(_, (state, _))| state.channel_id == Some(channel));
+        let mut inside: Vec<_> = inside.map(|(user, _)| *user).collect();
+        inside.sort_unstable();
+        for user in inside {
+            self.leave_voice(cx, user);
+        }
+    }
+
+    /// A moderator throws a member out of voice.
+    pub(crate) fn disconnect(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        if self.voice.contains_key(&user) {
+            self.leave_voice(cx, user);
+            self.audit(cx, AuditLogEvent::MemberDisconnect, Note::default().with("count", 1));
+        }
+    }
+
+    /// A moderator puts a member in another voice channel.
+    pub(crate) fn move_voice(&mut self, cx: &mut Cx<'_>, user: UserId, channel: ChannelId) {
+        let Some((state, session)) = self.voice.get(&user).cloned() else { return };
+        if state.channel_id == Some(channel) {
+            return;
+        }
+        let fresh = self.new_voice_state(user, channel, &state.session_id);
+        let moved = VoiceState { channel_id: Some(channel), suppress: fresh.suppress, ..state };
+        self.set_voice(cx, user, moved, session);
+        if let Some(session) = session {
+            self.send_voice_server(cx, session);
+        }
+        let note = Note::default().with("channel_id", channel).with("count", 1);
+        self.audit(cx, AuditLogEvent::MemberMove, note);
+    }
+
+    /// Mute or deaf of the member has changed.
+    pub(crate) fn refresh_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some((state, session)) = self.voice.get(&user).cloned() else { return };
+        let Some(member) = self.members.get(&user) else { return };
+        let state = VoiceState { mute: member.mute, deaf: member.deaf, ..state };
+        self.set_voice(cx, user, state, session);
+    }
+
+    fn get_voice_state(&self, cx: &Cx<'_>, user: Option<UserId>) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let user = user.unwrap_or(cx.caller.user);
+        let found = self.voice.get(&user).and_then(|(state, _)| Some((state, state.channel_id?)));
+        let Some((state, channel)) = found else { return Err(ApiError::unknown_voice_state().into()) };
+        if user != cx.caller.user {
+            self.require_in(cx, channel, Permissions::VIEW_CHANNEL)?;
+        }
+        Outcome::json(&VoiceState { member: self.members.get(&user).cloned(), ..state.clone() })
+    }
+
+    /// Stage channels: speaking and asking to speak (Voice, Modify Current User Voice State).
+    fn modify_voice(
+        &mut self,
+        cx: &mut Cx<'_>,
+        user: Option<UserId>,
+        channel: Option<ChannelId>,
+        suppress: Option<bool>,
+        request_to_speak: Patch<Timestamp>,
+    ) -> Result<Outcome, Stop> {
+        self.require_member(cx)?;
+        let own = user.is_none_or(|user| user == cx.caller.user);
+        let user = user.unwrap_or(cx.caller.user);
+        let found = self.voice.get(&user).cloned();
+        let (mut state, session) = found.ok_or_else(ApiError::unknown_voice_state)?;
+        let inside = state.channel_id.ok_or_else(ApiError::unknown_voice_state)?;
+        if channel.is_some_and(|channel| channel != inside) {
+            return Err(ApiError::unknown_voice_state().into());
+        }
+        if self.channel(inside)?.kind != ChannelType::GuildStageVoice {
+            return Err(ApiError::wrong_channel_type().into());
+        }
+        if !own || suppress == Some(false) {
+            self.require_in(cx, inside, Permissions::MUTE_MEMBERS)?;
+        }
+        if let Patch::Value(_) = request_to_speak {
+            self.require_in(cx, inside, Permissions::REQUEST_TO_SPEAK)?;
+        }
+        if own {
+            request_to_speak.apply(&mut state.request_to_speak_timestamp);
+        }
+        if let Some(suppress) = suppress {
+            state.suppress = suppress;
+            state.request_to_speak_timestamp = state.request_to_speak_timestamp.filter(|_| suppress);
+        }
+        self.set_voice(cx, user, state, session);
+        Outcome::EMPTY
     }
 }

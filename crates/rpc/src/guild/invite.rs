@@ -1,6 +1,6 @@
 //! Invites into a guild.
 
-use consort_model::{ChannelId, UserId};
+use consort_model::{ChannelId, GuildId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -30,4 +30,12 @@ pub struct Create {
     pub unique: bool,
     pub target_type: Option<u8>,
     pub target_user_id: Option<UserId>,
+}
+
+/// The row of `Table::InviteIndex` by which an edge finds the guild of a code. Its partition is
+/// [`consort_model::account::index_partition`] of the code, its key the code's text.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRow {
+    /// The guild that has the invite.
+    pub guild: GuildId,
 }

@@ -1,0 +1,79 @@
+//! Members of a guild: reading, searching, and what there is to be changed about them.
+//!
+//! * `join`: ways in. `leave`: ways out. `update`: nicks, roles, timeouts, voice.
+//!
+//! Nothing here but search and prune looks at every member.
+
+mod join;
+mod leave;
+mod update;
+
+use std::ops::Bound;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::{ApiError, Member, MyGuild, UserId};
+use consort_rpc::guild::member::Op;
+
+use super::Guild;
+pub(super) use leave::{SEEN, TEMPORARY, key_member};
+
+impl Guild {
+    pub(crate) fn handle_member(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        match op {
+            Op::List { limit, after } => {
+                self.require_member(cx)?;
+                let page = self.members.range((Bound::Excluded(*after), Bound::Unbounded));
+                Outcome::json(&page.take(*limit as usize).map(|(_, member)| member).collect::<Vec<_>>())
+            }
+            Op::Search { query, limit } => {
+                self.require_member(cx)?;
+                Outcome::json(&self.search_members(query).take(*limit as usize).collect::<Vec<_>>())
+            }
+            Op::Get { user } => {
+                self.require_member(cx)?;
+                Outcome::json(self.member(*user)?)
+            }
+            Op::Update { user, update } => self.update_member(cx, *user, update),
+            Op::UpdateSelf(update) => self.update_self(cx, update),
+            Op::AddRole { user, role } => self.change_role(cx, *user, *role, true),
+            Op::RemoveRole { user, role } => self.change_role(cx, *user, *role, false),
+            Op::Kick { user } => self.kick(cx, *user),
+            Op::Leave => self.leave(cx),
+            Op::JoinByInvite { code, user } => self.join_by_invite(cx, code, user),
+            Op::AddBot { bot, application, name, permissions } => {
+                self.add_bot(cx, bot, *application, name, *permissions)
+            }
+            Op::Prune { days, include_roles, compute, dry } => {
+                self.prune(cx, *days, include_roles, *compute, *dry)
+            }
+            Op::Own => {
+                let own = self.members.get(&cx.caller.user).ok_or_else(ApiError::unknown_guild)?;
+                Outcome::json(own)
+            }
+            Op::Summary { with_counts } => self.summary(cx, *with_counts),
+        }
+    }
+
+    /// A member.
+    pub(crate) fn member(&self, user: UserId) -> Result<&Member, ApiError> {
+        self.members.get(&user).ok_or_else(ApiError::unknown_member)
+    }
+
+    fn summary(&self, cx: &Cx<'_>, with_counts: bool) -> Result<Outcome, Stop> {
+        let user = cx.caller.user;
+        if !self.members.contains_key(&user) {
+            return Err(ApiError::unknown_guild().into());
+        }
+        Outcome::json(&MyGuild {
+            id: self.id,
+            name: self.info.name.clone(),
+            icon: self.info.icon.clone(),
+            banner: self.info.banner.clone(),
+            owner: user == self.info.owner_id,
+            permissions: self.base_permissions(user),
+            features: self.info.features.clone(),
+            approximate_member_count: with_counts.then_some(self.members.len() as u64),
+            approximate_presence_count: with_counts.then_some(self.presences.len() as u64),
+        })
+    }
+}
