@@ -12,5 +12,6 @@
 #![warn(missing_docs)]
 
 pub mod core;
+pub mod list;
 
 pub use core::Guild;
