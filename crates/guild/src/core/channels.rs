@@ -292,6 +292,7 @@ impl Guild {
         self.classes.invalidate();
         let moved = self.move_classes(cx, own);
         self.announce_change(cx, &before, &moved, Some(id));
+        self.rebuild_lists_of(cx, id);
     }
 
     /// Channels whose overwrites equalled their category's follow it.

@@ -54,8 +54,11 @@ impl Guild {
             Op::Presence { presence } => self.set_presence(cx, presence),
             Op::Chunk(request) => self.chunk(cx, request),
             Op::UserChanged { user } => self.user_changed(cx, user),
-            // Ranged member lists are not offered yet; members come by chunks.
-            Op::Subscribe { .. } | Op::Unsubscribe { .. } => Outcome::EMPTY,
+            Op::Subscribe { session, request } => self.watch_lists(cx, *session, request),
+            Op::Unsubscribe { session } => {
+                self.unwatch_lists(*session);
+                Outcome::EMPTY
+            }
             Op::Explain { user, .. } => Outcome::json(&self.base_permissions(*user)),
         }
     }
@@ -163,6 +166,7 @@ impl Guild {
         let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
         event.volatile = true;
         self.publish(cx, event);
+        self.relist(cx, user);
         Outcome::EMPTY
     }
 
@@ -176,11 +180,12 @@ impl Guild {
     }
 
     /// Tells those who follow members, and the member itself whatever its intents.
-    pub(crate) fn publish_member_update(&self, cx: &mut Cx<'_>, member: &Member) {
+    pub(crate) fn publish_member_update(&mut self, cx: &mut Cx<'_>, member: &Member) {
         let user = member.user.as_ref().map_or(UserId::new(0), |user| user.id);
         let audience = Audience::all().and_always([user]);
         let body = MemberEvent { guild_id: self.id, member };
         self.publish(cx, Event::new("GUILD_MEMBER_UPDATE", Intents::GUILD_MEMBERS, audience, &body));
+        self.relist(cx, user);
     }
 
     fn chunk(&self, cx: &mut Cx<'_>, request: &ChunkRequest) -> Result<Outcome, Stop> {

@@ -8,6 +8,7 @@ mod emojis;
 
 mod gateway;
 mod invites;
+mod lists;
 mod load;
 mod members;
 mod messages;
@@ -65,6 +66,7 @@ pub struct Guild {
     /// Nodes with attached sessions.
     pub(crate) nodes: BTreeSet<NodeId>,
     pub(crate) classes: Classes,
+    pub(crate) lists: lists::Lists,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }

@@ -137,6 +137,9 @@ impl Guild {
         if role.permissions != old.permissions {
             self.announce_views(cx, &before);
         }
+        if (role.permissions, role.hoist) != (old.permissions, old.hoist) {
+            self.rebuild_lists(cx);
+        }
         let changes = AuditLogChange::between(&value(&old), &value(&role), AUDITED);
         self.audit(cx, AuditLogEvent::RoleUpdate, Note::of(id, changes));
         Outcome::json(&role)
@@ -184,6 +187,7 @@ impl Guild {
         for user in holders {
             self.reclassify(cx, user);
         }
+        self.rebuild_lists(cx);
     }
 
     fn move_roles(&mut self, cx: &mut Cx<'_>, moves: &[(RoleId, Option<i64>)]) -> Result<Outcome, Stop> {
@@ -219,6 +223,9 @@ impl Guild {
         for role in &changed {
             cx.put(Table::Roles, self.id.get(), role.id.get(), role);
             self.publish_role(cx, "GUILD_ROLE_UPDATE", role);
+        }
+        if changed.iter().any(|role| role.hoist) {
+            self.rebuild_lists(cx);
         }
         Outcome::json(&self.roles.values().collect::<Vec<_>>())
     }

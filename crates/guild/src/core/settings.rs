@@ -65,6 +65,7 @@ impl Guild {
             last_seen: Default::default(),
             nodes: Default::default(),
             classes: Default::default(),
+            lists: Default::default(),
             talk: Default::default(),
             phase: Phase::Vacant,
         }
@@ -229,6 +230,7 @@ impl Guild {
             self.reclassify(cx, old.owner_id);
             let owner = self.info.owner_id;
             self.reclassify(cx, owner);
+            self.rebuild_lists(cx);
         }
         let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);
         self.audit(cx, AuditLogEvent::GuildUpdate, Note::of(self.id, changes));

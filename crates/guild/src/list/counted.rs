@@ -265,7 +265,9 @@ impl<K: Ord + Copy> Counted<K> {
             self.leaves[a as usize].keys.append(&mut moved);
             self.free_leaves.push(b);
         } else {
-            if self.inners[a as usize].children.len() + self.inners[b as usize].children.len() > CHILDREN_MAX / 2 {
+            if self.inners[a as usize].children.len() + self.inners[b as usize].children.len()
+                > CHILDREN_MAX / 2
+            {
                 return;
             }
             let first = self.inners[node as usize].firsts[left + 1];
@@ -316,7 +318,8 @@ fn reuse<T>(arena: &mut Vec<T>, free: &mut Vec<Index>, node: T) -> Index {
         return index;
     }
     arena.push(node);
-    Index::try_from(arena.len() - 1).unwrap_or_else(|_| unreachable!("four billion nodes do not fit in memory"))
+    Index::try_from(arena.len() - 1)
+        .unwrap_or_else(|_| unreachable!("four billion nodes do not fit in memory"))
 }
 
 #[cfg(test)]
