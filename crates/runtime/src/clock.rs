@@ -19,6 +19,7 @@ pub type ClockRef = Arc<dyn Clock>;
 pub struct System;
 
 impl Clock for System {
+    #[expect(clippy::disallowed_methods, reason = "this is the clock that everything else asks")]
     fn now_ms(&self) -> u64 {
         // A clock set before 1970 is a broken machine; ids would repeat, so the epoch itself is the floor.
         SystemTime::now()
