@@ -8,13 +8,16 @@
 //! own side, which may arrive twice. Sessions and the presences of friends live in memory only: a reloaded owner asks the
 //! relays for the sessions it has, and says hello to its friends when the first one is back.
 //!
-//! Start with [`core`] for the account.
+//! Start with [`core`] for the account, [`private`] for channels.
 
 #![warn(missing_docs)]
 
 pub mod core;
-
-mod limits;
+pub mod private;
 pub mod rows;
 
+mod limits;
+mod reads;
+
 pub use core::User;
+pub use private::PrivateChannel;

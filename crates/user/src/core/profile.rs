@@ -4,37 +4,15 @@ use std::collections::BTreeSet;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::object::account::UserRow;
-use consort_model::{ApiError, GuildId, User as UserObject, UserId};
+use consort_model::{ApiError, User as UserObject, UserId};
 use consort_store::limits::ROWS_MAX;
 use consort_store::{Range, Table};
 use serde_json::{Value, json};
 
 use super::User;
 use crate::limits::MUTUALS_MAX;
+use crate::reads::{account_of, guilds_of};
 use crate::rows::{RelationshipKind, RelationshipRow};
-
-/// Reads another account's row, which its own owner writes.
-pub(crate) fn account_of(cx: &mut Cx<'_>, user: UserId) -> Result<UserRow, Stop> {
-    let rows = cx.scan_rows::<UserRow>(Table::Users, user.get(), Range::all(1))?;
-    let row = rows.into_iter().next().map(|(_, row)| row);
-    Ok(row.ok_or_else(ApiError::unknown_user)?)
-}
-
-/// Reads the guilds of another account.
-pub(crate) fn guilds_of(cx: &mut Cx<'_>, user: UserId) -> Result<BTreeSet<GuildId>, Stop> {
-    let rows = cx.scan(Table::UserGuilds, user.get(), Range::all(ROWS_MAX))?;
-    Ok(rows.into_iter().filter_map(|row| row.key.to_id()).map(GuildId::new).collect())
-}
-
-/// Reads what another account holds of this one.
-pub(crate) fn relation_of(
-    cx: &mut Cx<'_>,
-    user: UserId,
-    to: UserId,
-) -> Result<Option<RelationshipRow>, Stop> {
-    let only = Range::between(to.get(), to.get() + 1, 1);
-    Ok(cx.scan_rows(Table::Relationships, user.get(), only)?.into_iter().next().map(|(_, row)| row))
-}
 
 fn friends_of(cx: &mut Cx<'_>, user: UserId) -> Result<Vec<UserObject>, Stop> {
     let rows = cx.scan_rows::<RelationshipRow>(Table::Relationships, user.get(), Range::all(ROWS_MAX))?;

@@ -13,8 +13,8 @@ use consort_rpc::{Answer, Audience, Effect, Event, private, user};
 use consort_store::Table;
 use serde_json::{Value, json};
 
-use super::profile::{account_of, relation_of};
 use super::{User, ready};
+use crate::reads::{account_of, relation_of};
 use crate::rows::{RelationshipKind, RelationshipRow};
 
 const REQUEST_BLOCKED: ApiError = ApiError::new(400, 80001, "Friend request blocked");

@@ -1,0 +1,116 @@
+//! Making a private channel.
+
+use std::collections::BTreeSet;
+
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::limits::{GROUP_CHANNELS_MAX, GROUP_RECIPIENTS_MAX};
+use consort_model::{ApiError, Channel, ChannelType, User, UserId};
+use consort_store::limits::ROWS_MAX;
+use consort_store::{Key, Range, Table};
+use serde_json::json;
+
+use super::{PrivateChannel, are_within_reach, exists};
+use crate::reads::{account_of, relation_of};
+use crate::rows::{PrivateChannelRow, RelationshipKind, UserChannelRow};
+
+impl PrivateChannel {
+    pub(super) fn found(
+        &mut self,
+        cx: &mut Cx<'_>,
+        group: bool,
+        recipients: &[UserId],
+    ) -> Result<Outcome, Stop> {
+        let caller = cx.caller.user;
+        let others: BTreeSet<_> = recipients.iter().copied().filter(|user| *user != caller).collect();
+        match (group, others.len()) {
+            (false, 1) => {}
+            (false, _) => return Err(ApiError::invalid_recipients().into()),
+            (true, count) if count >= GROUP_RECIPIENTS_MAX => return Err(ApiError::max_recipients().into()),
+            (true, _) if cx.caller.bot => return Err(ApiError::bots_not_allowed().into()),
+            (true, _) => {}
+        }
+        if group && groups_of(cx, caller)? >= GROUP_CHANNELS_MAX {
+            return Err(ApiError::max_group_dms().into());
+        }
+        let mut people = vec![account(cx, caller)?];
+        for user in &others {
+            people.push(account(cx, *user)?);
+        }
+        for user in &others {
+            if group {
+                self.require_friend(cx, caller, *user)?;
+            } else {
+                self.require_reach(cx, &people, *user)?;
+            }
+        }
+        let kind = if group { ChannelType::GroupDm } else { ChannelType::Dm };
+        let channel = Channel {
+            recipients: Some(people),
+            owner_id: group.then_some(caller),
+            ..Channel::new(self.id, kind)
+        };
+        // Nobody but who makes it sees a DM before the first message.
+        let listed = if group {
+            channel.recipients.iter().flatten().map(|user| user.id).collect()
+        } else {
+            vec![caller]
+        };
+        if let (false, Some(other)) = (group, others.first()) {
+            let (low, high) = (caller.min(*other).get(), caller.max(*other).get());
+            cx.batch.require_absent(Table::DmIndex, low, high);
+            cx.on_conflict(exists());
+            cx.put(Table::DmIndex, low, high, &self.id);
+        }
+        cx.batch.require_absent(Table::ChannelIndex, self.id.get(), Key::empty());
+        cx.put(Table::ChannelIndex, self.id.get(), Key::empty(), &json!({ "guild": null }));
+        let row = PrivateChannelRow { channel, listed };
+        let listed = row.listed.clone();
+        self.row = Some(row);
+        self.store(cx);
+        self.list_for(cx, &listed);
+        self.answer(cx)
+    }
+
+    /// Groups are made of friends.
+    pub(super) fn require_friend(&self, cx: &mut Cx<'_>, caller: UserId, user: UserId) -> Result<(), Stop> {
+        let relation = relation_of(cx, caller, user)?;
+        match relation.is_some_and(|relation| relation.kind == RelationshipKind::Friend) {
+            true => Ok(()),
+            false => Err(ApiError::invalid_recipients().into()),
+        }
+    }
+
+    fn require_reach(&mut self, cx: &mut Cx<'_>, people: &[User], user: UserId) -> Result<(), Stop> {
+        // Bots do not talk to each other (observed upstream).
+        if people.iter().all(|person| person.bot) {
+            return Err(ApiError::cannot_message_user().into());
+        }
+        let caller = cx.caller.user;
+        let relations = [relation_of(cx, caller, user)?, relation_of(cx, user, caller)?];
+        let blocks =
+            relations.map(|relation| relation.is_some_and(|row| row.kind == RelationshipKind::Blocked));
+        if !are_within_reach(cx, caller, user)? {
+            return Err(ApiError::no_mutual_guild().into());
+        }
+        let blockers = [caller, user].into_iter().zip(blocks).filter(|(_, blocks)| *blocks);
+        self.blocks = blockers.map(|(user, _)| user).collect();
+        Ok(())
+    }
+}
+
+/// The account of somebody who may be spoken to.
+pub(super) fn account(cx: &mut Cx<'_>, user: UserId) -> Result<User, Stop> {
+    let invalid = || ApiError::invalid_recipients();
+    match account_of(cx, user) {
+        Ok(row) if row.disabled => Err(invalid().into()),
+        Ok(row) => Ok(row.current.user),
+        Err(Stop::Error(error)) if error.code == ApiError::unknown_user().code => Err(invalid().into()),
+        Err(stop) => Err(stop),
+    }
+}
+
+/// In how many groups somebody is.
+fn groups_of(cx: &mut Cx<'_>, user: UserId) -> Result<usize, Stop> {
+    let rows = cx.scan_rows::<UserChannelRow>(Table::UserChannels, user.get(), Range::all(ROWS_MAX))?;
+    Ok(rows.iter().filter(|(_, row)| row.group).count())
+}
