@@ -1,0 +1,9 @@
+//! Behaviour of a guild, driven as its callers drive it. [`world`] is the harness, [`client`] what a client keeps of what it
+//! is told; every successful [`world::World::ok`] checks the laws between the two.
+
+mod client;
+mod laws;
+#[allow(dead_code, reason = "a harness offers more than each scenario uses")]
+mod world;
+
+mod channels;
