@@ -1,1 +1,15 @@
-//! The consort binary: config, roles, wiring, shutdown.
+//! The binary: settings, wiring, shutdown.
+//!
+//! [`node::Node::start`] is the wiring, read top-down: store, mesh, owners, gateway, edge, sockets. Nothing here knows what
+//! a guild or a message is.
+
+pub mod cli;
+mod descriptors;
+mod http;
+mod identity;
+pub mod node;
+pub mod settings;
+mod web;
+
+pub use node::Node;
+pub use settings::Settings;

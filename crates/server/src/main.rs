@@ -1,2 +1,5 @@
-//! The `consort` command line.
-fn main() {}
+//! `consort`.
+
+fn main() -> std::process::ExitCode {
+    consort_server::cli::main()
+}

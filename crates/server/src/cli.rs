@@ -1,0 +1,85 @@
+//! The command line.
+
+use std::io::{self, IsTerminal as _, Write as _};
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use tokio::signal::unix::{SignalKind, signal};
+use tracing_subscriber::EnvFilter;
+
+use crate::descriptors;
+use crate::settings::ServeArgs;
+use crate::{Node, Settings};
+
+/// An open, self-hostable platform for real-time communication
+#[derive(Debug, Parser)]
+#[command(name = "consort", version)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Serves everything in one process
+    Serve(ServeArgs),
+}
+
+/// Runs the command line of this process.
+pub fn main() -> ExitCode {
+    let Cli { command } = Cli::parse();
+    let done = match command {
+        Command::Serve(args) => serve(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            // Standard error may be closed; there is nobody left to tell.
+            let _told = writeln!(io::stderr(), "consort: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+fn serve(args: ServeArgs) -> Result<(), String> {
+    log_to_stderr();
+    let settings = Settings::resolve(args)?;
+    descriptors::raise_limit();
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
+    runtime.block_on(run(settings))
+}
+
+async fn run(settings: Settings) -> Result<(), String> {
+    let node = Node::start(&settings).await?;
+    // Whoever started the server by a script waits for this line; that nobody reads it is no error.
+    let _told = writeln!(io::stdout(), "listening on http://{}", node.address());
+    tracing::info!(address = %node.address(), data = %settings.data.display(), dev = settings.dev, "serving");
+    stop_asked().await;
+    tracing::info!("shutting down; once more ends at once");
+    tokio::select! {
+        () = node.shutdown() => Ok(()),
+        () = stop_asked() => Err("ended before everything was done".to_owned()),
+    }
+}
+
+/// Waits for SIGINT or SIGTERM.
+async fn stop_asked() {
+    let (Ok(mut interrupt), Ok(mut terminate)) =
+        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+    else {
+        tracing::error!("signals cannot be received; only a kill ends this process");
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = interrupt.recv() => {}
+        _ = terminate.recv() => {}
+    }
+}
+
+/// Logs to standard error; `CONSORT_LOG` says what, as in `info,consort_rest=debug`.
+fn log_to_stderr() {
+    let filter = EnvFilter::try_from_env("CONSORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
+    let colours = io::stderr().is_terminal();
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
+}

@@ -1,0 +1,146 @@
+//! The wiring of a node.
+
+use std::fmt;
+use std::net::SocketAddr;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use consort_actor::{Env, Owners};
+use consort_cdn::Cdn;
+use consort_gateway::Gateway;
+use consort_rest::{App, Config, Parts};
+use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static, guild};
+use consort_runtime::{ClockRef, Ids, Registry, System};
+use consort_store::StoreRef;
+use consort_store_embedded::{Embedded, Options};
+
+use crate::http::Listener;
+use crate::identity::Tokens;
+use crate::{Settings, web};
+
+/// The number of a node that is alone.
+const ALONE: NodeId = NodeId(0);
+/// How long clients have to go away when the server ends.
+const DRAIN: Duration = Duration::from_secs(5);
+
+/// A server that runs every role in this process.
+pub struct Node {
+    listener: Listener,
+    gateway: Arc<Gateway>,
+    store: StoreRef,
+    app: Arc<App>,
+    // The transport knows meshes weakly; this is what keeps the node's own alive.
+    _mesh: MeshRef,
+}
+
+impl fmt::Debug for Node {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Node").field("address", &self.address()).finish_non_exhaustive()
+    }
+}
+
+impl Node {
+    /// Starts everything; serves when it returns.
+    ///
+    /// # Errors
+    /// A text that says what is wrong with data directory or address.
+    pub async fn start(settings: &Settings) -> Result<Self, String> {
+        let clock: ClockRef = Arc::new(System);
+        let registry = Registry::default();
+        let ids = Arc::new(Ids::new(ALONE.0));
+        let store = open_store(&settings.data).await?;
+        let cdn = Cdn::open(settings.data.join("blobs"), clock.clone())
+            .map_err(|error| format!("{}: {error}", settings.data.display()))?;
+
+        let network = InProcess::new();
+        let mesh = Mesh::new(ALONE, Arc::new(Static::new(vec![ALONE])), Arc::new(network.clone()));
+        network.join(&mesh);
+        let env = Env {
+            clock: clock.clone(),
+            store: store.clone(),
+            mesh: mesh.clone(),
+            ids: ids.clone(),
+            registry: registry.clone(),
+        };
+        mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env));
+
+        let app = App::new(Parts {
+            mesh: mesh.clone(),
+            store: store.clone(),
+            cdn,
+            clock: clock.clone(),
+            ids,
+            registry: registry.clone(),
+            config: edge_config(settings),
+        });
+        let gateway = Gateway::start(
+            gateway_config(settings),
+            &consort_gateway::Env {
+                mesh: mesh.clone(),
+                auth: Arc::new(Tokens(app.clone())),
+                registry,
+                clock,
+            },
+        );
+        let gateway = gateway.map_err(|error| format!("the gateway does not start: {error}"))?;
+        let edge = consort_rest::router(app.clone(), Some(web::router()));
+        let listener =
+            Listener::start(settings.listen, settings.connections_max, edge, gateway.clone()).await;
+        let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
+        Ok(Self { listener, gateway, store, app, _mesh: mesh })
+    }
+
+    /// Where it serves.
+    pub fn address(&self) -> SocketAddr {
+        self.listener.address()
+    }
+
+    /// The edge's state, for tests and tools in this process.
+    pub fn app(&self) -> &Arc<App> {
+        &self.app
+    }
+
+    /// Sends clients away, lets requests end, and closes the store, so that everything acknowledged can be opened again.
+    pub async fn shutdown(self) {
+        tokio::join!(self.gateway.shutdown(DRAIN), self.listener.shutdown());
+        self.store.close().await;
+        tracing::info!("closed");
+    }
+}
+
+async fn open_store(data: &Path) -> Result<StoreRef, String> {
+    let data = data.to_owned();
+    let opened = tokio::task::spawn_blocking(move || {
+        std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
+        Embedded::open(&data, Options::default()).map_err(|error| {
+            // The source says what: in use by another process, or of a newer version.
+            let source =
+                std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
+            format!("{}: {error}{source}", data.display())
+        })
+    });
+    let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
+    Ok(Arc::new(store))
+}
+
+fn edge_config(settings: &Settings) -> Config {
+    Config {
+        public_url: settings.public_url.clone(),
+        gateway_url: settings.gateway_url.clone(),
+        dev: settings.dev,
+        rate_limits: settings.rate_limits,
+        registration: settings.registration,
+        trust_proxy: settings.trust_proxy,
+        requests_max: settings.requests_max,
+    }
+}
+
+fn gateway_config(settings: &Settings) -> consort_gateway::Config {
+    let from_public = || Some(settings.public_url.as_ref()?.replacen("http", "ws", 1));
+    consort_gateway::Config {
+        slices: settings.slices,
+        public_url: settings.gateway_url.clone().or_else(from_public),
+        ..consort_gateway::Config::default()
+    }
+}

@@ -1,0 +1,191 @@
+//! What an operator can set: on the command line, in the environment, in a file. The command line wins, then the
+//! environment, then the file.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+
+use clap::{Args, ValueEnum};
+use serde::Deserialize;
+
+/// Arguments of `consort serve`.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ServeArgs {
+    /// Address to serve web page, API and gateway on [default: 127.0.0.1:8080]
+    #[arg(long, env = "CONSORT_LISTEN")]
+    pub listen: Option<SocketAddr>,
+    /// Directory of all data, made if it is missing [default: data]
+    #[arg(long, env = "CONSORT_DATA")]
+    pub data: Option<PathBuf>,
+    /// A developer's machine: no limits on registration and login
+    #[arg(long)]
+    pub dev: bool,
+    /// Whether rate limits apply; off for measurements only [default: on]
+    #[arg(long, value_enum)]
+    pub rate_limits: Option<Switch>,
+    /// Settings in TOML; the command line goes before them
+    #[arg(long, env = "CONSORT_CONFIG")]
+    pub config: Option<PathBuf>,
+    /// Base of the URLs given out, such as https://chat.example [default: what the client used]
+    #[arg(long, env = "CONSORT_PUBLIC_URL")]
+    pub public_url: Option<String>,
+    /// Threads that own gateway sockets [default: one a core]
+    #[arg(long)]
+    pub slices: Option<usize>,
+}
+
+/// On or off.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum Switch {
+    /// On.
+    On,
+    /// Off.
+    Off,
+}
+
+/// The settings file.
+#[derive(Debug, Clone, Default, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+struct File {
+    listen: Option<SocketAddr>,
+    data: Option<PathBuf>,
+    public_url: Option<String>,
+    gateway_url: Option<String>,
+    rate_limits: Option<bool>,
+    registration: Option<bool>,
+    trust_proxy: Option<bool>,
+    requests_max: Option<usize>,
+    connections_max: Option<usize>,
+    slices: Option<usize>,
+}
+
+/// The settings in force.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Settings {
+    /// Where to listen; port 0 takes a free one.
+    pub listen: SocketAddr,
+    /// Directory of all data.
+    pub data: PathBuf,
+    /// Base of the URLs given out; `None` takes what the client used.
+    pub public_url: Option<String>,
+    /// Base of gateway URLs; `None` takes that of `public_url`, or what the client used.
+    pub gateway_url: Option<String>,
+    /// A developer's machine.
+    pub dev: bool,
+    /// Whether rate limits apply.
+    pub rate_limits: bool,
+    /// Whether anybody may register.
+    pub registration: bool,
+    /// Whether `X-Forwarded-For` is believed.
+    pub trust_proxy: bool,
+    /// Requests handled at once.
+    pub requests_max: usize,
+    /// HTTP connections at once; more wait to be accepted. Upgraded ones do not count.
+    pub connections_max: usize,
+    /// Threads that own gateway sockets; 0 is one a core.
+    pub slices: usize,
+}
+
+impl Settings {
+    /// The defaults, with data in a directory.
+    pub fn new(data: impl Into<PathBuf>) -> Self {
+        Self {
+            listen: SocketAddr::from(([127, 0, 0, 1], 8080)),
+            data: data.into(),
+            public_url: None,
+            gateway_url: None,
+            dev: false,
+            rate_limits: true,
+            registration: true,
+            trust_proxy: false,
+            requests_max: 4096,
+            connections_max: 16_384,
+            slices: 0,
+        }
+    }
+
+    /// Puts command line and file together.
+    ///
+    /// # Errors
+    /// When the file cannot be read or says something unknown; the text names it.
+    pub fn resolve(args: ServeArgs) -> Result<Self, String> {
+        let file = match &args.config {
+            Some(path) => read(path)?,
+            None => File::default(),
+        };
+        let defaults = Self::new("data");
+        let gateway_url = file.gateway_url;
+        for (name, url) in [
+            ("public_url", &args.public_url),
+            ("public_url", &file.public_url),
+            ("gateway_url", &gateway_url),
+        ] {
+            if let Some(url) = url {
+                check_url(name, url)?;
+            }
+        }
+        Ok(Self {
+            listen: args.listen.or(file.listen).unwrap_or(defaults.listen),
+            data: args.data.or(file.data).unwrap_or(defaults.data),
+            public_url: args.public_url.or(file.public_url),
+            gateway_url,
+            dev: args.dev,
+            rate_limits: args.rate_limits.map(|s| s == Switch::On).or(file.rate_limits).unwrap_or(true),
+            registration: file.registration.unwrap_or(true),
+            trust_proxy: file.trust_proxy.unwrap_or(false),
+            requests_max: file.requests_max.unwrap_or(defaults.requests_max),
+            connections_max: file.connections_max.unwrap_or(defaults.connections_max).max(1),
+            slices: args.slices.or(file.slices).unwrap_or(0),
+        })
+    }
+}
+
+fn read(path: &Path) -> Result<File, String> {
+    let text = std::fs::read_to_string(path).map_err(|error| format!("{}: {error}", path.display()))?;
+    toml::from_str(&text).map_err(|error| format!("{}: {error}", path.display()))
+}
+
+fn check_url(name: &str, url: &str) -> Result<(), String> {
+    let schemes = if name == "gateway_url" { ["ws://", "wss://"] } else { ["http://", "https://"] };
+    if schemes.iter().any(|scheme| url.starts_with(scheme)) {
+        return Ok(());
+    }
+    Err(format!("{name} must begin with {} or {}: {url}", schemes[0], schemes[1]))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_command_line_goes_before_the_file_and_the_file_before_the_defaults() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("consort.toml");
+        std::fs::write(
+            &path,
+            "listen = \"127.0.0.1:1\"\ndata = \"/a\"\nrate_limits = false\nregistration = false\n",
+        )
+        .unwrap();
+        let args = ServeArgs { config: Some(path), data: Some("/b".into()), ..ServeArgs::default() };
+        let settings = Settings::resolve(args).unwrap();
+        assert_eq!((settings.listen.port(), settings.data), (1, PathBuf::from("/b")));
+        assert!(!settings.rate_limits && !settings.registration);
+        assert_eq!(Settings::resolve(ServeArgs::default()).unwrap(), Settings::new("data"));
+    }
+
+    #[test]
+    fn mistakes_are_named() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("consort.toml");
+        std::fs::write(&path, "lisen = \"x\"\n").unwrap();
+        let refused = |args| Settings::resolve(args).unwrap_err();
+        assert!(refused(ServeArgs { config: Some(path), ..ServeArgs::default() }).contains("lisen"));
+        assert!(
+            refused(ServeArgs { config: Some("/nowhere".into()), ..ServeArgs::default() })
+                .contains("/nowhere")
+        );
+        assert!(
+            refused(ServeArgs { public_url: Some("chat".into()), ..ServeArgs::default() })
+                .contains("public_url")
+        );
+    }
+}

@@ -1,0 +1,95 @@
+//! A server and a client of its API.
+
+use consort_server::{Node, Settings};
+use futures_util::StreamExt as _;
+use serde_json::{Value, json};
+use tokio::net::TcpStream;
+use tokio_tungstenite::tungstenite::Message;
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+
+pub type Socket = WebSocketStream<MaybeTlsStream<TcpStream>>;
+
+pub struct World {
+    pub node: Node,
+    pub directory: tempfile::TempDir,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let node = start(&directory).await;
+        Self { node, directory }
+    }
+
+    /// Ends the server in order and starts another on the same data.
+    pub async fn restart(self) -> Self {
+        self.node.shutdown().await;
+        let node = start(&self.directory).await;
+        Self { node, directory: self.directory }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.node.address())
+    }
+
+    /// Calls the API: status and JSON body.
+    pub async fn call(&self, method: &str, path: &str, token: &str, body: Value) -> (u16, Value) {
+        let (status, text) = self.raw(method, &format!("/api/v10{path}"), token, Some(body)).await;
+        (status, if text.is_empty() { Value::Null } else { serde_json::from_str(&text).unwrap() })
+    }
+
+    pub async fn raw(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> (u16, String) {
+        let mut request = http::Request::builder().method(method).uri(self.url(path));
+        if !token.is_empty() {
+            request = request.header("authorization", token);
+        }
+        let body = body.filter(|_| method != "GET").map(|body| body.to_string()).unwrap_or_default();
+        if !body.is_empty() {
+            request = request.header("content-type", "application/json");
+        }
+        let request = request.body(body).unwrap();
+        let call = move || {
+            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+            let mut response = agent.run(request).unwrap();
+            let bytes = response.body_mut().read_to_vec().unwrap();
+            (response.status().as_u16(), String::from_utf8_lossy(&bytes).into_owned())
+        };
+        tokio::task::spawn_blocking(call).await.unwrap()
+    }
+
+    pub async fn person(&self, name: &str) -> String {
+        let body = json!({"username": name, "password": "long enough"});
+        let (status, answer) = self.call("POST", "/auth/register", "", body).await;
+        assert_eq!(status, 201, "{answer}");
+        answer["token"].as_str().unwrap().to_owned()
+    }
+
+    pub async fn socket(&self) -> Socket {
+        let (_, answer) = self.call("GET", "/gateway", "", Value::Null).await;
+        let url = format!("{}/?v=10&encoding=json", answer["url"].as_str().unwrap());
+        connect_async(url).await.unwrap().0
+    }
+}
+
+async fn start(directory: &tempfile::TempDir) -> Node {
+    let settings = Settings {
+        listen: "127.0.0.1:0".parse().unwrap(),
+        dev: true,
+        slices: 1,
+        ..Settings::new(directory.path().join("data"))
+    };
+    Node::start(&settings).await.unwrap()
+}
+
+/// The next text frame, or the close code.
+pub async fn next(socket: &mut Socket) -> Result<Value, Option<u16>> {
+    loop {
+        let message =
+            tokio::time::timeout(std::time::Duration::from_secs(10), socket.next()).await.expect("no frame");
+        match message.unwrap().unwrap() {
+            Message::Text(text) => return Ok(serde_json::from_str(&text).unwrap()),
+            Message::Close(frame) => return Err(frame.map(|frame| frame.code.into())),
+            _ => {}
+        }
+    }
+}
