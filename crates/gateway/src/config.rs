@@ -83,9 +83,12 @@ pub const IDENTIFIES_ACTIVE_MAX: usize = 256;
 pub const IDENTIFIES_WAITING_MAX: usize = 8192;
 /// Member requests (opcode 8) at work or waiting; more are dropped.
 pub const CHUNK_REQUESTS_MAX: usize = 256;
-/// Unsent bytes with which a connection that takes nothing right now is cut at once, rather than after the stall
-/// timeout.
-pub const BACKLOG_MAX: usize = 8 * 1024 * 1024;
+/// How long a token may be looked at.
+pub const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(10);
+/// How long a session waits for its user's owner; longer than a call may take, in case its answer is lost.
+pub const OPEN_TIMEOUT: Duration = Duration::from_secs(20);
+/// Detached sessions of one account and shard in one slice.
+pub const DETACHED_PER_SHARD_MAX: usize = 8;
 /// Bytes of a connection's own (acks, pongs) that may wait; a client that asks without reading is cut.
 pub const OWN_BYTES_MAX: usize = 64 * 1024;
 /// Guilds of one session; more needs sharding (close code 4011).
@@ -105,4 +108,5 @@ pub(crate) const DISPATCHES_PER_SEND: usize = 32;
 /// With payload compression (`compress` of IDENTIFY), smaller payloads are sent as text.
 pub(crate) const PAYLOAD_ZLIB_MIN_BYTES: usize = 8 * 1024;
 
+const _: () = assert!(OPEN_TIMEOUT.as_secs() > consort_rpc::CALL_DEADLINE.as_secs());
 const _: () = assert!(INBOX_VOLATILE_MAX < INBOX_EVENTS_MAX && INBOX_EVENTS_MAX < INBOX_MAX);

@@ -147,3 +147,92 @@ impl Inbox {
         self.lost_events.load(Ordering::Relaxed)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use consort_model::Intents;
+    use consort_rpc::relay::Op;
+    use consort_rpc::{Audience, Event};
+    use consort_session::Dispatch;
+
+    use super::*;
+
+    struct Count(Arc<AtomicUsize>);
+
+    impl Wake for Count {
+        fn wake(&self) {
+            self.0.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+
+    fn inbox() -> (InboxRef, Arc<AtomicUsize>) {
+        let wakes = Arc::new(AtomicUsize::new(0));
+        (Inbox::new(Box::new(Count(wakes.clone()))), wakes)
+    }
+
+    fn event(guild: u64, volatile: bool, body: impl Into<bytes::Bytes>) -> Input {
+        let mut event = Event::new("E", Intents::empty(), Audience::all(), &());
+        event.body = body.into();
+        event.guild = Some(GuildId::new(guild));
+        event.volatile = volatile;
+        Input::Publish(Arc::new(Dispatch::of(Arc::new(event))))
+    }
+
+    fn push(inbox: &Inbox, input: Input) {
+        assert!(inbox.push(input).is_ok());
+    }
+
+    #[test]
+    fn a_batch_is_one_wake_up() {
+        let (inbox, wakes) = inbox();
+        (0..10).for_each(|_| push(&inbox, Input::Drain));
+        let mut batch = VecDeque::new();
+        assert!(inbox.take(&mut batch).is_empty());
+        assert_eq!((batch.len(), wakes.load(Ordering::Relaxed)), (10, 1));
+        push(&inbox, Input::Drain);
+        assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn volatile_events_go_first_then_events_with_their_guild_noted_then_everything() {
+        let (inbox, _) = inbox();
+        (0..INBOX_VOLATILE_MAX).for_each(|_| push(&inbox, event(1, false, "")));
+        push(&inbox, event(1, true, ""));
+        assert_eq!((inbox.depth(), inbox.dropped_volatile()), (INBOX_VOLATILE_MAX, 1));
+        (INBOX_VOLATILE_MAX..INBOX_EVENTS_MAX).for_each(|_| push(&inbox, event(1, false, "")));
+        push(&inbox, event(7, false, ""));
+        push(
+            &inbox,
+            Input::Direct(
+                vec![3],
+                match event(9, false, "") {
+                    Input::Publish(dispatch) => dispatch,
+                    _ => unreachable!(),
+                },
+            ),
+        );
+        assert_eq!((inbox.depth(), inbox.lost_events()), (INBOX_EVENTS_MAX, 2));
+        // A change of subscriptions still has room.
+        push(&inbox, Input::Relay(Op::Drop { guild: GuildId::new(7) }));
+        let mut batch = VecDeque::new();
+        let lost = inbox.take(&mut batch);
+        assert_eq!(batch.len(), INBOX_EVENTS_MAX + 1);
+        assert_eq!(lost, Lost { everything: false, guilds: [GuildId::new(7)].into(), sessions: [3].into() });
+        batch.clear();
+        (0..INBOX_MAX).for_each(|_| push(&inbox, Input::Relay(Op::Drop { guild: GuildId::new(7) })));
+        push(&inbox, Input::Relay(Op::Drop { guild: GuildId::new(7) }));
+        assert!(inbox.take(&mut batch).everything);
+    }
+
+    #[test]
+    fn bytes_count_as_well() {
+        let (inbox, _) = inbox();
+        let body = bytes::Bytes::from(vec![b' '; INBOX_BYTES_MAX / 2 + 1]);
+        (0..3).for_each(|n| push(&inbox, event(n, false, body.clone())));
+        let mut batch = VecDeque::new();
+        let lost = inbox.take(&mut batch);
+        assert_eq!((batch.len(), lost.guilds.len()), (1, 2));
+        push(&inbox, event(1, false, ""));
+        assert_eq!(inbox.depth(), 1);
+    }
+}

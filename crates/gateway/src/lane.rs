@@ -16,7 +16,9 @@ use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::auth::{AuthError, Authenticator, Principal};
-use crate::config::{CHUNK_REQUESTS_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX};
+use crate::config::{
+    AUTHENTICATE_TIMEOUT, CHUNK_REQUESTS_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX,
+};
 use crate::inbox::InboxRef;
 use crate::presence::presence_of;
 use crate::slice::{Admission, Identifying, Input, Refusal, open_session};
@@ -27,6 +29,15 @@ const PRIVILEGED: [(Intents, u64); 3] = [
     (Intents::GUILD_MEMBERS, 1 << 14 | 1 << 15),
     (Intents::MESSAGE_CONTENT, 1 << 18 | 1 << 19),
 ];
+
+/// A place among those at work or waiting; given back when dropped, however the task ends.
+struct Place(Arc<Lane>, fn(&Lane) -> &AtomicUsize);
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        (self.1)(&self.0).fetch_sub(1, Ordering::Relaxed);
+    }
+}
 
 /// The lane of a node.
 pub(crate) struct Lane {
@@ -68,12 +79,11 @@ impl Lane {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return self.refuse(&identifying, Refusal::Later);
         }
-        let lane = self.clone();
+        let place = Place(self.clone(), |lane| &lane.waiting);
         consort_runtime::spawn("identify", async move {
-            let permit = lane.identifies.acquire().await;
+            let lane = &place.0;
+            let _permit = lane.identifies.acquire().await;
             lane.identify_now(*identifying).await;
-            drop(permit);
-            lane.waiting.fetch_sub(1, Ordering::Relaxed);
         });
     }
 
@@ -83,7 +93,9 @@ impl Lane {
     }
 
     async fn identify_now(&self, identifying: Identifying) {
-        let principal = match self.auth.authenticate(identifying.identify.token.expose()).await {
+        let looked_at = self.auth.authenticate(identifying.identify.token.expose());
+        let looked_at = tokio::time::timeout(AUTHENTICATE_TIMEOUT, looked_at).await;
+        let principal = match looked_at.unwrap_or(Err(AuthError::Unavailable)) {
             Ok(principal) => principal,
             Err(AuthError::Invalid) => {
                 return self.refuse(&identifying, Refusal::Close(CloseCode::AuthenticationFailed));
@@ -160,7 +172,7 @@ impl Lane {
         let mut caller = Caller::user(user, principal.bot);
         caller.application = principal.application;
         let op = user::Op::Gateway(user::gateway::Op::Open(open));
-        let answer = self.mesh.client::<user::User>().call(user.get(), caller, op).await;
+        let answer = self.mesh.client::<user::User>().call(user.get(), caller.clone(), op).await;
         let opened = match answer {
             Ok(answer) => answer.body().and_then(|body| {
                 serde_json::from_slice::<Opened>(body)
@@ -175,7 +187,8 @@ impl Lane {
         let result = opened
             .ok_or(Refusal::Later)
             .and_then(|opened| prepare(&identifying, &identity, &principal, opened));
-        self.tell(identity.key.slice, Input::Opened(identity.key.number, result.map(Box::new)));
+        let result = result.map(Box::new);
+        self.tell(identity.key.slice, Input::Opened { key: identity.key, caller, result });
     }
 
     /// Starts asking a guild for members.
@@ -192,11 +205,11 @@ impl Lane {
             tracing::warn!(%guild, "too many member requests at once; one is dropped");
             return;
         }
-        let lane = self.clone();
+        let place = Place(self.clone(), |lane| &lane.chunks);
         consort_runtime::spawn("chunk", async move {
+            let lane = &place.0;
             let op = guild::Op::Gateway(guild::gateway::Op::Chunk(request));
             let answer = lane.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
-            lane.chunks.fetch_sub(1, Ordering::Relaxed);
             let chunks = answer.ok().and_then(|answer| {
                 let chunks: Vec<Box<RawValue>> = serde_json::from_slice(answer.body()?).ok()?;
                 Some(chunks)

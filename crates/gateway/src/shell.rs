@@ -3,6 +3,7 @@
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
 use std::net::{Shutdown, TcpStream};
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
@@ -117,20 +118,49 @@ impl Shell {
                 tracing::error!(%error, slice = self.index, "epoll failed; the slice ends");
                 return;
             }
-            let started = Instant::now();
-            self.inputs(started);
-            for event in &events {
-                self.socket_event(started, event);
+            if catch_unwind(AssertUnwindSafe(|| self.turn(&events))).is_err() {
+                self.recover();
             }
-            self.read_on(started);
-            self.core.tick(started);
-            self.perform();
-            self.flush();
-            self.report(started);
         }
         // Close frames are the last thing that is written.
         while self.core.has_dirty() {
             self.flush();
+        }
+    }
+
+    fn turn(&mut self, events: &Events) {
+        let started = Instant::now();
+        self.inputs(started);
+        for event in events {
+            self.socket_event(started, event);
+        }
+        self.read_on(started);
+        self.core.tick(started);
+        self.perform();
+        self.flush();
+        self.report(started);
+    }
+
+    /// A broken invariant of ours takes this slice's connections and sessions, never the node: owners are told that the
+    /// sessions are over, clients see their sockets close and identify again.
+    fn recover(&mut self) {
+        tracing::error!(
+            slice = self.index,
+            "the slice panicked; its connections are dropped and it begins anew"
+        );
+        let successor = self.core.successor();
+        let told = catch_unwind(AssertUnwindSafe(|| {
+            self.core.abandon();
+            self.perform();
+        }));
+        if told.is_err() {
+            tracing::error!(slice = self.index, "owners could not all be told of the sessions that are over");
+        }
+        self.core = successor;
+        self.sockets.clear();
+        self.unread.clear();
+        if self.buffer.len() < READ_BUFFER_BYTES {
+            self.buffer = vec![0; READ_BUFFER_BYTES];
         }
     }
 

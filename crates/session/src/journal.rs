@@ -36,8 +36,11 @@ impl Entry {
 #[derive(Debug, Default)]
 pub struct Journal {
     /// `None` where the body is not kept any more (READY once sent) or not known yet (READY while it is being made).
+    /// READY does not count for the limit of bytes: it may be larger, and must not be forgotten before it is sent.
     entries: VecDeque<Option<Entry>>,
     last: u64,
+    /// Numbers up to this one were holes, whose bytes do not count.
+    holes: u64,
     acknowledged: u64,
     bytes: usize,
 }
@@ -77,17 +80,18 @@ impl Journal {
         self.last
     }
 
-    /// Adds a number whose dispatch will be told later, with [`Journal::fill`].
+    /// Adds a number whose dispatch will be told later, with [`Journal::fill`]. Only a new journal takes holes.
     pub fn push_hole(&mut self) -> u64 {
+        debug_assert_eq!(self.last, self.holes);
         self.entries.push_back(None);
         self.last += 1;
+        self.holes = self.last;
         self.last
     }
 
     /// Tells the dispatch of a hole. Gives `false` when the hole has been forgotten.
     pub fn fill(&mut self, seq: u64, entry: Entry) -> bool {
         let Some(index) = self.index(seq) else { return false };
-        self.bytes += entry.bytes();
         self.entries[index] = Some(entry);
         true
     }
@@ -96,6 +100,7 @@ impl Journal {
     pub fn forget(&mut self, seq: u64) {
         if let Some(index) = self.index(seq)
             && let Some(entry) = self.entries[index].take()
+            && seq > self.holes
         {
             self.bytes -= entry.bytes();
         }
@@ -136,7 +141,10 @@ impl Journal {
             if !(over || had) || self.entries.len() <= 1 {
                 return;
             }
-            if let Some(Some(entry)) = self.entries.pop_front() {
+            let counts = self.first() > self.holes;
+            if let Some(Some(entry)) = self.entries.pop_front()
+                && counts
+            {
                 self.bytes -= entry.bytes();
             }
         }
@@ -194,7 +202,7 @@ mod tests {
         assert!(!journal.reaches(0));
         assert!(journal.fill(hole, entry(4)));
         assert!(journal.reaches(0));
-        assert_eq!(journal.bytes(), 7);
+        assert_eq!(journal.bytes(), 3);
         journal.forget(hole);
         assert!(!journal.reaches(0) && journal.reaches(1));
         assert_eq!(journal.bytes(), 3);

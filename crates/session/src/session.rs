@@ -178,6 +178,11 @@ impl Session {
         &self.journal
     }
 
+    /// Whether the user's owner has not answered yet.
+    pub fn is_opening(&self) -> bool {
+        matches!(self.phase, Phase::Opening)
+    }
+
     /// Whether READY is complete.
     pub fn is_live(&self) -> bool {
         matches!(self.phase, Phase::Live)

@@ -9,7 +9,7 @@ use consort_rpc::relay::SessionKey;
 use consort_session::{Attachment, Step};
 
 use super::subscribers::Subscriber;
-use super::{Effect, Slice};
+use super::{Effect, Refusal, Slice};
 
 impl Slice {
     /// Begins as many attachments as the session is to have on their way.
@@ -41,6 +41,9 @@ impl Slice {
     pub(super) fn attach_due(&mut self, now: Instant, slot: usize) {
         let held = &mut self.sessions[slot];
         held.attach_due = None;
+        if held.session.is_opening() {
+            return self.not_opened(now, slot, Refusal::Later);
+        }
         if !held.session.is_live() {
             let step = held.session.stop_waiting();
             self.stepped(slot, step);

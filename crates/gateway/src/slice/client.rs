@@ -58,7 +58,7 @@ impl Slice {
     fn message(&mut self, now: Instant, slot: usize, message: &Message<'_>) -> Outcome {
         if let Phase::Closing { .. } = self.conns[slot].phase {
             if let Message::Close(_) = message {
-                self.lost(now, slot);
+                self.peer_has_closed(now, slot);
             }
             return Outcome::Go;
         }

@@ -87,7 +87,9 @@ impl Conn {
         let heartbeat = self.heartbeat_at + config.heartbeat_timeout();
         let identify = match self.phase {
             Phase::Unidentified => self.opened_at + config.identify_timeout,
-            _ => heartbeat,
+            // Should the answer be lost, nobody waits for ever.
+            Phase::Identifying => self.opened_at + 2 * config.identify_timeout,
+            Phase::Live(_) | Phase::Closing { .. } => heartbeat,
         };
         let stall = self.stalled_since.map_or(heartbeat, |since| since + config.stall_timeout);
         heartbeat.min(identify).min(stall)
@@ -210,6 +212,15 @@ impl Slice {
         conn.closing_since = Some(now);
         self.put_frame(slot, frame);
         self.schedule_conn(slot);
+    }
+
+    /// Both sides have said goodbye: the socket goes as soon as ours is out.
+    pub(super) fn peer_has_closed(&mut self, now: Instant, slot: usize) {
+        if self.conns[slot].has_output() {
+            self.conns[slot].phase = Phase::Closing { peer_has_closed: true };
+        } else {
+            self.lost(now, slot);
+        }
     }
 
     /// The socket is gone, or is to go without a word.

@@ -11,7 +11,7 @@ use consort_wire::gateway::outbound::Prefix;
 use consort_wire::ws;
 
 use super::{Phase, Slice};
-use crate::config::{BACKLOG_MAX, DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
+use crate::config::{DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
 
 /// Slices of one send: own frames, and head and body of each dispatch.
 const PARTS: usize = 1 + 2 * DISPATCHES_PER_SEND;
@@ -228,18 +228,6 @@ impl Slice {
         if conn.stalled_since.is_none() {
             conn.stalled_since = Some(now);
             self.schedule_conn(slot);
-        }
-        let phase = self.conns[slot].phase;
-        if let Phase::Live(session) = phase
-            && self.sessions[session].session.backlog() > BACKLOG_MAX
-        {
-            // READY and the first chunks of a member list may be that large and are on their way; anything else is not.
-            let first = self.sessions[session].session.unsent().next();
-            let exempt = first.map_or(0, |(_, entry)| entry.dispatch.len(entry.choice));
-            if self.sessions[session].session.backlog() - exempt > BACKLOG_MAX {
-                self.cut_slow(now, slot);
-                return Flushed::Over;
-            }
         }
         Flushed::Blocked
     }

@@ -2,7 +2,9 @@
 
 use std::time::Instant;
 
-use consort_model::Presence;
+use consort_model::{Presence, UserId};
+use consort_rpc::Caller;
+use consort_rpc::relay::SessionKey;
 use consort_rpc::user::gateway::OpenSession;
 use consort_session::{Identity, Opened, Session};
 use consort_wire::compress::Transport;
@@ -11,6 +13,7 @@ use consort_wire::gateway::{CloseCode, Identify};
 
 use super::effect::Identifying;
 use super::{Admission, ConnId, Effect, Held, Phase, Refusal, Slice};
+use crate::config::{DETACHED_PER_SHARD_MAX, OPEN_TIMEOUT};
 
 /// What the user's owner is told of a session.
 pub(crate) fn open_session(
@@ -76,11 +79,11 @@ impl Slice {
     }
 
     /// The session begins. Its user's owner is asked after this, so that whatever it sends finds the session here.
-    pub(super) fn admit(&mut self, admission: Admission) {
+    pub(super) fn admit(&mut self, now: Instant, admission: Admission) {
         let Admission { slot: conn_slot, conn, identity, application, client, presence, compress } =
             admission;
         let Some(conn) = self.conn(conn_slot, conn).filter(|conn| conn.phase == Phase::Identifying) else {
-            // The client has left; `Opened` will find no session and say so.
+            // The client has left; `opened` will find no session and say so.
             return;
         };
         conn.decoder.set_max_message_bytes(max_payload_bytes(identity.bot));
@@ -91,7 +94,7 @@ impl Slice {
             conn: Some(conn_slot),
             application,
             detached_since: None,
-            attach_due: None,
+            attach_due: Some(now + OPEN_TIMEOUT),
             due: None,
             client: Box::new(client),
             presence,
@@ -102,23 +105,57 @@ impl Slice {
         self.conns[conn_slot].phase = Phase::Live(slot);
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);
+        self.schedule_session(slot);
+        self.bound_detached_of(user, slot);
     }
 
-    pub(super) fn opened(&mut self, now: Instant, number: u64, result: Result<Box<Opened>, Refusal>) {
-        let Some((slot, held)) = self.held(number) else { return };
+    pub(super) fn opened(
+        &mut self,
+        now: Instant,
+        key: SessionKey,
+        caller: &Caller,
+        result: Result<Box<Opened>, Refusal>,
+    ) {
+        let Some((slot, held)) = self.held(key.number) else {
+            // The client left before the owner was asked, or the owner heard of the end first: it hears of it again.
+            self.effects.push(Effect::closed(caller, key));
+            return;
+        };
         match result {
+            Ok(_) if !held.session.is_opening() => {}
             Ok(opened) => {
+                held.attach_due = None;
                 let step = held.session.opened(*opened);
                 self.stepped(slot, step);
                 self.attach_next(now, slot);
             }
-            Err(refusal) => {
-                let conn = held.conn;
-                self.end_session(slot);
-                if let Some(conn) = conn {
-                    self.refuse_slot(now, conn, refusal);
-                }
-            }
+            Err(refusal) => self.not_opened(now, slot, refusal),
+        }
+    }
+
+    /// There will be no session: the owner would not, could not, or did not answer.
+    pub(super) fn not_opened(&mut self, now: Instant, slot: usize, refusal: Refusal) {
+        let conn = self.sessions[slot].conn;
+        self.end_session(slot);
+        if let Some(conn) = conn {
+            self.refuse_slot(now, conn, refusal);
+        }
+    }
+
+    /// An account that begins sessions and abandons them must not push out other people's: of its detached ones on this
+    /// shard only the newest are kept.
+    fn bound_detached_of(&mut self, user: UserId, newcomer: usize) {
+        let shard = self.sessions[newcomer].session.identity().shard;
+        let slots = self.users.get(&user).map_or(&[][..], |slots| slots);
+        let mut detached: Vec<_> = slots
+            .iter()
+            .filter(|slot| self.sessions[**slot].session.identity().shard == shard)
+            .filter_map(|slot| Some((self.sessions[*slot].detached_since?, *slot)))
+            .collect();
+        if detached.len() > DETACHED_PER_SHARD_MAX {
+            detached.sort_unstable();
+            detached.truncate(detached.len() - DETACHED_PER_SHARD_MAX);
+            detached.into_iter().for_each(|(_, slot)| self.end_session(slot));
         }
     }
 }

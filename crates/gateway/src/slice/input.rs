@@ -5,7 +5,8 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{ApplicationId, Presence};
-use consort_rpc::relay;
+use consort_rpc::Caller;
+use consort_rpc::relay::{self, SessionKey};
 use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
@@ -29,7 +30,7 @@ pub(crate) enum Input {
     /// An IDENTIFY is good: the session begins, its user's owner is about to be asked.
     Admit(Box<Admission>),
     /// The user's owner has answered; `Err` when it could not or would not.
-    Opened(u64, Result<Box<Opened>, Refusal>),
+    Opened { key: SessionKey, caller: Caller, result: Result<Box<Opened>, Refusal> },
     /// Dispatches of the gateway's own for a session (member chunks).
     Chunks(u64, Vec<Arc<Dispatch>>),
     /// Clients are to go elsewhere.
@@ -98,7 +99,8 @@ impl Input {
                 None => Concerns::Everybody,
             },
             Self::Direct(numbers, _) => Concerns::Sessions(numbers.clone()),
-            Self::Chunks(number, _) | Self::Opened(number, _) => Concerns::Sessions(vec![*number]),
+            Self::Chunks(number, _) => Concerns::Sessions(vec![*number]),
+            Self::Opened { key, .. } => Concerns::Sessions(vec![key.number]),
             // A connection waiting for its answer runs into its heartbeat timeout.
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
             Self::Connection { .. } | Self::Adopt { .. } => Concerns::Sessions(Vec::new()),
@@ -115,8 +117,8 @@ impl Slice {
             Input::Direct(numbers, dispatch) => self.direct(&numbers, &dispatch),
             Input::Relay(op) => self.relay(now, op),
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
-            Input::Admit(admission) => self.admit(*admission),
-            Input::Opened(number, result) => self.opened(now, number, result),
+            Input::Admit(admission) => self.admit(now, *admission),
+            Input::Opened { key, caller, result } => self.opened(now, key, &caller, result),
             Input::Chunks(number, dispatches) => self.chunks(number, dispatches),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),

@@ -18,6 +18,9 @@ mod resume;
 mod subscribers;
 mod timers;
 
+#[cfg(test)]
+mod tests;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Instant;
@@ -136,6 +139,22 @@ impl Slice {
         }
     }
 
+    /// A new core in the place of this one, whose state cannot be trusted any more. Connections of the new one are told
+    /// apart from those of the old.
+    pub(crate) fn successor(&self) -> Self {
+        let mut next = Self::new(self.node, self.index, self.config.clone(), self.interest.clone());
+        next.next_conn = self.next_conn;
+        next.draining = self.draining;
+        next.figures = Figures { journal_bytes: 0, journal_events: 0, ..self.figures };
+        next
+    }
+
+    /// Says of every session that it is over, as far as that can still be said.
+    pub(crate) fn abandon(&mut self) {
+        let slots: Vec<_> = self.sessions.iter().map(|(slot, _)| slot).collect();
+        slots.into_iter().for_each(|slot| self.end_session(slot));
+    }
+
     /// What owners and the shell are to do, in order.
     pub(crate) fn take_effects(&mut self) -> Vec<Effect> {
         std::mem::take(&mut self.effects)
@@ -214,7 +233,9 @@ impl Slice {
         if self.sessions[slot].attach_due.is_some_and(|due| due <= now) {
             self.attach_due(now, slot);
         }
-        self.schedule_session(slot);
+        if self.numbers.get(&number) == Some(&slot) {
+            self.schedule_session(slot);
+        }
     }
 
     /// Puts the earliest deadline of a session into the timers.

@@ -81,8 +81,9 @@ async fn sessions_that_cannot_be_resumed_are_invalid_and_the_client_may_identify
     let rig = Rig::start().await;
     let (client, ready) = rig.bot_in(2, &[]).await;
     let id = ready["session_id"].as_str().unwrap();
-    let flip = |text: &str| {
-        if text.starts_with('0') { format!("1{}", &text[1..]) } else { format!("0{}", &text[1..]) }
+    let flip = |text: &str| match text.strip_prefix('0') {
+        Some(rest) => format!("1{rest}"),
+        None => format!("0{}", &text[1..]),
     };
     let other_secret = format!("{}{}", &id[..16], flip(&id[16..]));
     let other_node = flip(id);

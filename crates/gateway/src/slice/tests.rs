@@ -1,0 +1,385 @@
+//! The core alone: made-up time, sockets that take as much as the test says, and owners that are looked at.
+
+use std::collections::VecDeque;
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use consort_model::{GuildId, Intents, UserId};
+use consort_rpc::relay::{Op, SessionKey};
+use consort_rpc::{Audience, Caller, Event, NodeId};
+use consort_session::{Identity, Opened, SessionId, Viewer};
+use consort_wire::gateway::Connect;
+use consort_wire::ws;
+use proptest::prelude::*;
+use serde_json::{Value, json};
+use sha2::{Digest as _, Sha256};
+
+use super::*;
+use crate::inbox::Lost;
+
+const GUILD: GuildId = GuildId::new(77);
+
+/// A slice and the clients of its connections.
+struct Bench {
+    slice: Slice,
+    now: Instant,
+    effects: Vec<Effect>,
+    next_number: u32,
+}
+
+/// The far end of a connection.
+struct Far {
+    slot: usize,
+    decoder: ws::Decoder,
+    inflate: Option<flate2::Decompress>,
+    /// What the socket took and the client has not read.
+    wire: VecDeque<u8>,
+    payloads: Vec<Value>,
+    closed: Option<u16>,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let config = Arc::new(Config { slices: 2, ..Config::default() });
+        let slice = Slice::new(NodeId(1), 0, config, Arc::new(Interest::new(2)));
+        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1 }
+    }
+
+    fn connect(&mut self, query: &str) -> Far {
+        let opening = Opening { connect: Connect::parse_query(query), resume_url: "ws://a".into() };
+        let slot = self.slice.accept(self.now, opening);
+        let inflate = query.contains("zlib").then(|| flate2::Decompress::new(true));
+        let decoder = ws::Decoder::client(1 << 24);
+        Far { slot, decoder, inflate, wire: VecDeque::new(), payloads: Vec::new(), closed: None }
+    }
+
+    fn say(&mut self, far: &Far, payload: &Value) {
+        let mut bytes = Vec::new();
+        ws::client::put_frame(
+            &mut bytes,
+            ws::Opcode::Text,
+            true,
+            [1, 2, 3, 4],
+            payload.to_string().as_bytes(),
+        );
+        self.slice.receive(self.now, far.slot, &mut bytes);
+        self.settle();
+    }
+
+    /// What a shell does after each input. Owners answer attachments at once.
+    fn settle(&mut self) {
+        loop {
+            let effects = self.slice.take_effects();
+            if effects.is_empty() {
+                return;
+            }
+            for effect in &effects {
+                if let Effect::Guild { guild, op, .. } = effect
+                    && let consort_rpc::guild::Op::Gateway(consort_rpc::guild::gateway::Op::Attach {
+                        session,
+                        ..
+                    }) = **op
+                {
+                    let attached =
+                        Op::Attached { session, guild: *guild, class: 0, guild_create: "{\"n\":0}".into() };
+                    self.slice.input(self.now, Input::Relay(attached));
+                }
+            }
+            self.effects.extend(effects);
+        }
+    }
+
+    /// IDENTIFY, as the lane answers it.
+    fn identify(&mut self, far: &Far, user: u64, guilds: &[GuildId]) -> SessionId {
+        self.say(far, &json!({"op": 2, "d": {"token": format!("t{user}"), "properties": {}, "intents": 1}}));
+        let Some(Effect::Identify(identifying)) = self.effects.pop() else { panic!("no IDENTIFY") };
+        let number = self.next_number;
+        self.next_number += 1;
+        let key = SessionKey { node: NodeId(1), slice: 0, number: u64::from(number) };
+        let id = SessionId { node: NodeId(1), slice: 0, number, secret: 9 };
+        let identity = Identity {
+            key,
+            id,
+            viewer: Viewer { user: UserId::new(user), intents: Intents::all() },
+            bot: true,
+            shard: None,
+            auth_session: 0,
+            token_hash: Sha256::digest(format!("t{user}")).into(),
+            capabilities: 0,
+            large_threshold: 50,
+        };
+        let admission = Admission {
+            slot: identifying.slot,
+            conn: identifying.conn,
+            identity,
+            application: None,
+            client: Default::default(),
+            presence: None,
+            compress: false,
+        };
+        self.slice.input(self.now, Input::Admit(Box::new(admission)));
+        let opened = Opened { opening: b"{\"v\":10".to_vec(), supplemental: None, guilds: guilds.to_vec() };
+        let caller = Caller::user(UserId::new(user), true);
+        self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });
+        self.settle();
+        id
+    }
+
+    fn publish(&mut self, n: u64, padding: usize) {
+        let d = json!({"n": n, "x": "y".repeat(padding)});
+        let mut event = Event::new("E", Intents::empty(), Audience::all(), &d);
+        event.guild = Some(GUILD);
+        self.slice.input(self.now, Input::Relay(Op::Publish(Arc::new(event))));
+    }
+
+    /// Flushes whatever is dirty into a socket that takes at most `room` bytes.
+    fn flush(&mut self, far: &mut Far, mut room: usize) {
+        let slot = far.slot;
+        self.slice.writable(slot);
+        let mut flushed = 0;
+        while let Some(dirty) = self.slice.next_dirty(&mut flushed) {
+            let wire = &mut far.wire;
+            self.slice.flush(self.now, dirty, |parts| {
+                if dirty != slot {
+                    return Ok(parts.iter().map(|part| part.len()).sum());
+                }
+                let mut taken = 0;
+                for part in parts {
+                    let take = part.len().min(room);
+                    wire.extend(&part[..take]);
+                    room -= take;
+                    taken += take;
+                }
+                if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+            });
+        }
+        self.settle();
+    }
+
+    fn read(&mut self, far: &mut Far) {
+        self.flush(far, usize::MAX);
+        far.read(usize::MAX);
+    }
+}
+
+impl Far {
+    fn read(&mut self, most: usize) {
+        let mut bytes: Vec<u8> = self.wire.drain(..most.min(self.wire.len())).collect();
+        let mut input = ws::Input::new(&mut bytes);
+        while let Some(message) = self.decoder.decode(&mut input).unwrap() {
+            let payload = match message {
+                ws::Message::Text(text) => text.as_bytes().to_vec(),
+                ws::Message::Binary(bytes) => {
+                    let stream = self.inflate.as_mut().unwrap();
+                    let mut out = Vec::with_capacity(1 << 16);
+                    stream.decompress_vec(bytes, &mut out, flate2::FlushDecompress::Sync).unwrap();
+                    out
+                }
+                ws::Message::Close(reason) => {
+                    self.closed = reason.map(|(code, _)| code);
+                    continue;
+                }
+                other => panic!("{other:?}"),
+            };
+            self.payloads.push(serde_json::from_slice(&payload).unwrap());
+        }
+    }
+
+    fn ops(&self) -> Vec<u64> {
+        self.payloads.iter().map(|payload| payload["op"].as_u64().unwrap()).collect()
+    }
+
+    fn names(&self) -> Vec<&str> {
+        self.payloads.iter().filter_map(|payload| payload["t"].as_str()).collect()
+    }
+}
+
+#[test]
+fn hello_ready_and_guild_create_leave_in_this_order() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    bench.identify(&far, 1, &[GUILD]);
+    bench.publish(1, 0);
+    bench.read(&mut far);
+    assert_eq!(far.ops()[0], 10);
+    assert_eq!(far.names(), ["READY", "GUILD_CREATE", "E"]);
+    assert_eq!(far.payloads[3]["s"], 3);
+}
+
+#[test]
+fn everything_that_waits_for_a_connection_is_one_send() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    bench.identify(&far, 1, &[GUILD]);
+    bench.read(&mut far);
+    (0..20).for_each(|n| bench.publish(n, 10));
+    let mut flushed = 0;
+    assert_eq!(bench.slice.next_dirty(&mut flushed), Some(far.slot));
+    let mut sends = 0;
+    let outcome = bench.slice.flush(bench.now, far.slot, |parts| {
+        sends += 1;
+        Ok(parts.iter().map(|part| part.len()).sum())
+    });
+    assert_eq!((outcome, sends), (Flushed::All, 1));
+    assert_eq!(bench.slice.next_dirty(&mut flushed), None);
+}
+
+#[test]
+fn a_session_with_a_gap_is_told_to_identify_again() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    bench.identify(&far, 1, &[GUILD]);
+    bench.read(&mut far);
+    let lost = Lost { guilds: [GUILD].into(), ..Lost::default() };
+    bench.slice.lost_events(bench.now, &lost);
+    bench.read(&mut far);
+    assert_eq!((far.ops().last(), far.closed), (Some(&9), Some(4000)));
+    assert_eq!(bench.slice.figures().sessions, 0);
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::User { .. })));
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Detached(guild) if *guild == GUILD)));
+}
+
+#[test]
+fn a_dispatch_cut_in_the_middle_is_finished_before_the_connection_is_closed() {
+    let mut bench = Bench::new();
+    for query in ["v=10", "v=10&compress=zlib-stream"] {
+        let mut far = bench.connect(query);
+        let id = bench.identify(&far, 1, &[GUILD]);
+        bench.read(&mut far);
+        bench.publish(1, 500);
+        bench.flush(&mut far, 40);
+        bench.slice.input(bench.now, Input::Relay(Op::Close { sessions: vec![id.key()], code: 4004 }));
+        bench.read(&mut far);
+        assert_eq!((*far.names().last().unwrap(), far.closed), ("E", Some(4004)), "{query}");
+    }
+}
+
+#[test]
+fn silence_is_noticed_and_heartbeats_keep_the_connection() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    bench.identify(&far, 1, &[]);
+    bench.read(&mut far);
+    for _ in 0..5 {
+        bench.now += Duration::from_secs(41);
+        bench.say(&far, &json!({"op": 1, "d": 1}));
+        bench.slice.tick(bench.now);
+        bench.read(&mut far);
+    }
+    assert_eq!(far.closed, None);
+    bench.now += Duration::from_secs(62);
+    bench.slice.tick(bench.now);
+    bench.read(&mut far);
+    assert_eq!(far.closed, Some(4000));
+    assert_eq!((bench.slice.figures().detached, bench.slice.figures().sessions), (1, 1));
+    bench.now += Duration::from_secs(180);
+    bench.slice.tick(bench.now);
+    assert_eq!((bench.slice.figures().detached, bench.slice.figures().sessions), (0, 0));
+}
+
+#[test]
+fn the_end_before_the_answer_of_the_owner_is_told_again() {
+    let mut bench = Bench::new();
+    let key = SessionKey { node: NodeId(1), slice: 0, number: 99 };
+    let caller = Caller::user(UserId::new(1), true);
+    bench.slice.input(bench.now, Input::Opened { key, caller, result: Ok(Box::default()) });
+    assert!(matches!(&bench.slice.take_effects()[..], [Effect::User { .. }]));
+}
+
+#[test]
+fn abandoned_sessions_of_one_account_are_few() {
+    let mut bench = Bench::new();
+    for _ in 0..30 {
+        let mut far = bench.connect("v=10");
+        bench.identify(&far, 1, &[]);
+        bench.read(&mut far);
+        bench.now += Duration::from_millis(10);
+        bench.slice.lost(bench.now, far.slot);
+        bench.slice.take_gone();
+    }
+    assert!(bench.slice.figures().sessions <= 10, "{:?}", bench.slice.figures());
+}
+
+#[test]
+fn an_idle_session_costs_less_than_two_kibibytes() {
+    let sizes = size_of::<Conn>() + size_of::<Held>();
+    assert!(sizes < 1024, "{} + {}", size_of::<Conn>(), size_of::<Held>());
+}
+
+/// What may happen between a slice and one client.
+#[derive(Debug, Clone)]
+enum Happening {
+    Publish(usize),
+    /// The socket takes so many bytes.
+    Take(usize),
+    /// The client reads so many bytes of those.
+    Read(usize),
+    Heartbeat,
+    /// The socket breaks, and the client resumes on another one.
+    Resume,
+    /// The client resumes while the former socket is still there.
+    TakeOver,
+}
+
+fn happening() -> impl Strategy<Value = Happening> {
+    prop_oneof![
+        8 => (0..600usize).prop_map(Happening::Publish),
+        6 => (1..3000usize).prop_map(Happening::Take),
+        6 => (1..3000usize).prop_map(Happening::Read),
+        1 => Just(Happening::Heartbeat),
+        1 => Just(Happening::Resume),
+        1 => Just(Happening::TakeOver),
+    ]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+    #[test]
+    fn however_sockets_cut_the_stream_nothing_is_missed_or_doubled(
+        happenings in proptest::collection::vec(happening(), 1..150),
+        zlib in any::<bool>(),
+    ) {
+        let query = if zlib { "v=10&compress=zlib-stream" } else { "v=10" };
+        let mut bench = Bench::new();
+        let mut far = bench.connect(query);
+        let id = bench.identify(&far, 1, &[GUILD]);
+        bench.read(&mut far);
+        let mut seen: Vec<Value> = far.payloads.drain(..).filter(|payload| payload["op"] == 0).collect();
+        let mut published = 0;
+        let mut commands = 0;
+        for happening in happenings {
+            match happening {
+                Happening::Publish(padding) => {
+                    bench.publish(published, padding);
+                    published += 1;
+                }
+                Happening::Take(room) => bench.flush(&mut far, room),
+                Happening::Read(most) => far.read(most),
+                Happening::Heartbeat if commands < 100 => {
+                    commands += 1;
+                    bench.say(&far, &json!({"op": 1, "d": seen.len()}));
+                }
+                Happening::Heartbeat => {}
+                Happening::Resume | Happening::TakeOver => {
+                    seen.extend(far.payloads.drain(..).filter(|payload| payload["op"] == 0));
+                    if matches!(happening, Happening::Resume) {
+                        bench.slice.lost(bench.now, far.slot);
+                        bench.slice.take_gone();
+                    }
+                    far = bench.connect(query);
+                    commands = 0;
+                    let d = json!({"token": "t1", "session_id": id.to_string(), "seq": seen.len()});
+                    bench.say(&far, &json!({"op": 6, "d": d}));
+                }
+            }
+        }
+        bench.read(&mut far);
+        seen.extend(far.payloads.drain(..).filter(|payload| payload["op"] == 0));
+        for (index, payload) in seen.iter().enumerate() {
+            prop_assert_eq!(payload["s"].as_u64(), Some(index as u64 + 1));
+        }
+        let numbers: Vec<_> = seen.iter().filter(|p| p["t"] == "E").map(|p| p["d"]["n"].as_u64().unwrap()).collect();
+        prop_assert_eq!(numbers, (0..published).collect::<Vec<_>>());
+    }
+}
