@@ -1,12 +1,283 @@
-//! Routes of the area `users`.
+//! Routes of the area `users`: accounts, profiles, and the caller's guilds.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::{delete, get};
+use consort_cdn::Kind;
+use consort_model::{ApiError, Form, GuildId, Image, Patch, UserId, limits, validate};
+use consort_rpc::guild::member::Op as MemberOp;
+use consort_rpc::user::account::{Op, Update};
+use consort_rpc::{guild, user};
+use consort_store::{Range, Table};
+use futures_util::{StreamExt as _, stream};
+use http::HeaderMap;
+use http::header::AUTHORIZATION;
+use serde_json::value::RawValue;
+use serde_json::{Value, json};
 
-use crate::App;
+use crate::token::Kind as TokenKind;
+use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, LargeJson, Query, UserAuth, answer, json};
+
+/// Guilds asked for their summary at once.
+const SUMMARIES_AT_ONCE: usize = 16;
+/// Characters of pronouns (Modify User Profile).
+const PRONOUNS_CHARS_MAX: usize = 40;
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/users/@me", get(me).patch(update))
+        .route("/users/@me/profile", axum::routing::patch(update_profile))
+        .route("/users/@me/guilds", get(guilds))
+        .route("/users/@me/guilds/{guild_id}", delete(leave))
+        .route("/users/@me/guilds/{guild_id}/member", get(own_member))
+        .route("/users/{user_id}", get(show))
+        .route("/users/{user_id}/profile", get(profile))
+}
+
+async fn me(State(app): State<Arc<App>>, auth: AnyAuth) -> Answered {
+    auth.require_scope("identify")?;
+    let row = app.account(auth.user_id()).await?;
+    let mut current = json!(row.current);
+    if let Some(object) = current.as_object_mut()
+        && !auth.has_scope("email")
+    {
+        object.remove("email");
+        object.remove("verified");
+    }
+    Ok(json(&current))
+}
+
+async fn show(State(app): State<Arc<App>>, _auth: Auth, Ids(user): Ids<UserId>) -> Answered {
+    Ok(json(app.account(user).await?.user()))
+}
+
+async fn profile(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(user): Ids<UserId>,
+    query: Query,
+) -> Answered {
+    let (mutual_guilds, mutual_friends) = query.form().check(|f| {
+        let guilds = f.bool("with_mutual_guilds").unwrap_or(true);
+        Some((guilds, f.bool("with_mutual_friends").unwrap_or(false)))
+    })?;
+    let op = Op::Profile { user, mutual_guilds, mutual_friends };
+    app.ask_user(auth.user_id(), auth.caller(), user::Op::Account(op)).await
+}
+
+/// A change as it was sent: pictures are not stored yet.
+struct Wanted {
+    update: Update,
+    avatar: Patch<Image>,
+    banner: Patch<Image>,
+    /// The present password.
+    password: Option<String>,
+    new_password: Option<String>,
+}
+
+fn read(body: &Value, bot: bool) -> Result<Wanted, ApiError> {
+    Form::root(body)?.check(|f| {
+        let username = match (f.opt("username"), bot) {
+            (None, _) => None,
+            (Some(_), true) => f.text("username", limits::USERNAME_CHARS),
+            (Some(_), false) => validate::read(f, "username", validate::username),
+        };
+        let update = Update {
+            username,
+            global_name: or_null(f, "global_name", |f| {
+                f.patch_text("global_name", limits::DISPLAY_NAME_CHARS)
+            }),
+            accent_color: f.patch_color("accent_color"),
+            bio: f.patch_text("bio", 0..=limits::BIO_CHARS_MAX),
+            pronouns: f.patch_text("pronouns", 0..=PRONOUNS_CHARS_MAX),
+            locale: f.str("locale", 2..=16),
+            email: if f.opt("email").is_some() && !bot {
+                validate::read(f, "email", validate::email)
+            } else {
+                None
+            },
+            ..Update::default()
+        };
+        let new_password = match f.opt("new_password") {
+            Some(_) if !bot => validate::read(f, "new_password", validate::password),
+            _ => None,
+        };
+        Some(Wanted {
+            update,
+            avatar: f.patch_image("avatar", limits::IMAGE_BYTES_MAX),
+            banner: f.patch_image("banner", limits::IMAGE_BYTES_MAX),
+            password: f.str("password", 1..=1024),
+            new_password,
+        })
+    })
+}
+
+/// Empty text clears.
+fn or_null(f: &Form<'_>, name: &str, read: impl FnOnce(&Form<'_>) -> Patch<String>) -> Patch<String> {
+    let empty = f.opt(name).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
+    if empty { Patch::Null } else { read(f) }
+}
+
+async fn put_image(
+    app: &App,
+    kind: Kind,
+    user: UserId,
+    image: Patch<Image>,
+) -> Result<Patch<String>, Failure> {
+    Ok(match image {
+        Patch::Value(image) => Patch::Value(app.cdn.put_image(kind, user.get(), image).await?),
+        other => other.map(|_| String::new()),
+    })
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    headers: HeaderMap,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let Wanted { mut update, avatar, banner, password, new_password } = read(&body, auth.is_bot())?;
+    let user = auth.user_id();
+    if !auth.is_bot() && needs_password(&app, user, &update, new_password.is_some()).await? {
+        let Some(password) = password else {
+            let text = "This field is required";
+            return Err(Failure(ApiError::invalid_field("password", "BASE_TYPE_REQUIRED", text)));
+        };
+        app.check_password(user, "password", &password).await?;
+    }
+    update.avatar = put_image(&app, Kind::Avatar, user, avatar).await?;
+    update.banner = put_image(&app, Kind::Banner, user, banner).await?;
+    let changes_password = new_password.is_some();
+    if let Some(password) = new_password {
+        update.password = Some(app.passwords.hash(password).await?);
+    }
+    let reply =
+        app.users.call(user.get(), auth.caller(), user::Op::Account(Op::Update(Box::new(update)))).await;
+    if !changes_password || reply.is_err() {
+        return Ok(answer(reply));
+    }
+    // Whoever knew the old password is out; this login stays, and clients expect its token.
+    app.end_other_logins(user, auth.token.session).await?;
+    let mut current: Value =
+        reply?.body().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    current["token"] = json!(token.trim());
+    Ok(json(&current))
+}
+
+/// Whether a person must prove itself: for another name or address, and a new password.
+async fn needs_password(
+    app: &App,
+    user: UserId,
+    update: &Update,
+    new_password: bool,
+) -> Result<bool, Failure> {
+    if update.username.is_none() && update.email.is_none() {
+        return Ok(new_password);
+    }
+    let current = app.account(user).await?.current;
+    let renamed = update.username.as_ref().is_some_and(|name| *name != current.user.username);
+    let moved = update.email.is_some() && update.email != current.email;
+    Ok(new_password || renamed || moved)
+}
+
+async fn update_profile(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let Wanted { update, banner, .. } = read(&body, false)?;
+    let banner = put_image(&app, Kind::Banner, auth.user_id(), banner).await?;
+    let Update { accent_color, bio, pronouns, .. } = update;
+    let update = Update { accent_color, bio, pronouns, banner, ..Update::default() };
+    let op = user::Op::Account(Op::Update(Box::new(update)));
+    let reply = app.users.call(auth.user_id().get(), auth.caller(), op).await?;
+    let current: Value = reply.body().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    Ok(json(&json!({
+        "bio": current["bio"],
+        "pronouns": current["pronouns"],
+        "accent_color": current["accent_color"],
+        "banner": current["banner"],
+        "theme_colors": null,
+    })))
+}
+
+/// The caller's guilds, by rising id, as each guild's owner shows itself.
+async fn guilds(State(app): State<Arc<App>>, auth: AnyAuth, query: Query) -> Answered {
+    auth.require_scope("guilds")?;
+    let (before, after, limit, with_counts) = query.form().check(|f| {
+        let limit = f.int("limit", limits::PAGE_GUILDS).unwrap_or(limits::PAGE_GUILDS_DEFAULT);
+        let counts = f.bool("with_counts").unwrap_or(false);
+        Some((f.id::<GuildId>("before"), f.id::<GuildId>("after"), limit as usize, counts))
+    })?;
+    let user = auth.user_id().get();
+    let range = match (before, after) {
+        (Some(before), _) => Range::before(before.get(), limit),
+        (None, Some(after)) => Range::after(after.get(), limit),
+        (None, None) => Range::all(limit),
+    };
+    let mut ids: Vec<u64> = app
+        .store
+        .scan(Table::UserGuilds, user, range)
+        .await?
+        .iter()
+        .filter_map(|row| row.key.to_id())
+        .collect();
+    ids.sort_unstable();
+    let summary = |guild: u64| {
+        let op = guild::Op::Member(MemberOp::Summary { with_counts });
+        let (app, caller) = (app.clone(), auth.caller());
+        async move { app.guilds.call(guild, caller, op).await }
+    };
+    let replies: Vec<_> = stream::iter(ids).map(summary).buffered(SUMMARIES_AT_ONCE).collect().await;
+    let mut shown: Vec<Box<RawValue>> = Vec::with_capacity(replies.len());
+    for reply in replies {
+        match reply {
+            Ok(reply) => shown.extend(reply.body().and_then(|body| serde_json::from_slice(body).ok())),
+            // Left or deleted meanwhile.
+            Err(error) if error.status == 404 || error.status == 403 => {}
+            Err(error) => return Err(Failure(error)),
+        }
+    }
+    Ok(json(&shown))
+}
+
+async fn leave(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Member(MemberOp::Leave)).await
+}
+
+async fn own_member(State(app): State<Arc<App>>, auth: AnyAuth, Ids(guild): Ids<GuildId>) -> Answered {
+    if matches!(auth.token.kind, TokenKind::Bot { .. }) {
+        return Err(Failure(ApiError::bots_not_allowed()));
+    }
+    auth.require_scope("guilds.members.read")?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Member(MemberOp::Own)).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn people_have_strict_names_and_bots_do_not() {
+        assert_eq!(
+            read(&json!({"username": "Ada Lovelace"}), true).unwrap().update.username.unwrap(),
+            "Ada Lovelace"
+        );
+        assert_eq!(read(&json!({"username": "Ada Lovelace"}), false).err().unwrap().code, 50035);
+        assert_eq!(
+            read(&json!({"username": null, "global_name": ""}), false).unwrap().update.global_name,
+            Patch::Null
+        );
+        assert_eq!(read(&json!({}), false).unwrap().update, Update::default());
+    }
+
+    #[test]
+    fn bots_have_neither_address_nor_password() {
+        let wanted = read(&json!({"email": "a@example.org", "new_password": "long enough"}), true).unwrap();
+        assert!(wanted.update.email.is_none() && wanted.new_password.is_none());
+    }
 }
