@@ -7,3 +7,4 @@ mod laws;
 mod world;
 
 mod channels;
+mod talk;

@@ -236,3 +236,35 @@ pub(super) fn erase_index(cx: &mut Cx<'_>, thread: &Channel) {
         cx.delete(Table::Threads, parent, key);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use consort_model::{ChannelType, MessageId, ThreadMetadata, snowflake};
+
+    use super::*;
+
+    #[test]
+    fn a_thread_is_due_its_time_after_the_last_activity() {
+        let at = Timestamp::from_ms(1_700_000_000_000);
+        let mut thread = Channel::guild(ChannelId::new(1), ChannelType::PublicThread, GuildId::new(2), "x");
+        thread.thread_metadata = Some(ThreadMetadata {
+            archived: false,
+            archive_timestamp: at,
+            auto_archive_duration: 60,
+            locked: false,
+            invitable: None,
+            create_timestamp: None,
+        });
+        assert_eq!(archive_due_ms(&thread), at.ms() + 3_600_000);
+        thread.last_message_id = Some(MessageId::new(snowflake::at(at.ms() + 1000)));
+        assert_eq!(archive_due_ms(&thread), at.ms() + 3_601_000);
+    }
+
+    #[test]
+    fn the_index_orders_by_kind_then_time() {
+        let at = Timestamp::from_ms;
+        let mut keys = [index_key(true, at(1), 1), index_key(false, at(2), 1), index_key(false, at(1), 9)];
+        keys.sort();
+        assert_eq!(keys, [index_key(false, at(1), 9), index_key(false, at(2), 1), index_key(true, at(1), 1)]);
+    }
+}

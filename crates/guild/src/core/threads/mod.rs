@@ -151,7 +151,7 @@ impl Guild {
     pub(crate) fn thread_posted(&mut self, cx: &mut Cx<'_>, message: &Message) {
         let thread = message.channel_id;
         // The opening message of a forum post shares the post's id and is not counted (Channel page, `message_count`).
-        let counts = message.id != thread.cast();
+        let counts = message.kind.is_written() && message.id != thread.cast();
         self.touch_thread(cx, thread, |thread| {
             thread.last_message_id = Some(message.id);
             if counts {
@@ -160,7 +160,7 @@ impl Guild {
             }
         });
         let author = message.author.id;
-        if message.webhook_id.is_none() && self.members.contains_key(&author) {
+        if message.webhook_id.is_none() && message.kind.is_written() && self.members.contains_key(&author) {
             self.enter_thread(cx, thread, author);
         }
     }

@@ -1,0 +1,296 @@
+//! Posting, editing, deleting and reading messages.
+
+use consort_model::request::message::EditMessage;
+use consort_model::{MessageFlags, MessageId, Permissions, UserId, snowflake};
+use consort_rpc::Caller;
+use consort_rpc::guild;
+use consort_rpc::message::{Create, Edit, Op, Page};
+use serde_json::{Value, json};
+
+use super::world::{ANN, BEN, GUILD, NOW_MS, OWNER, World, world};
+
+fn edit(message: MessageId, body: Value) -> Op {
+    Op::Edit { message, edit: Box::new(Edit { body: EditMessage::parse(&body).unwrap(), ..Edit::default() }) }
+}
+
+async fn contents(world: &World, page: Page, limit: u16) -> Vec<String> {
+    let general = world.channel("general").await;
+    let list = world.message(ANN, general, Op::List { page, limit }).await.unwrap();
+    list.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap().to_owned()).collect()
+}
+
+#[tokio::test]
+async fn a_message_is_answered_published_and_read_back_alike() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let message =
+        world.post(ANN, general, json!({"content": " hi ", "nonce": 7, "tts": false})).await.unwrap();
+    assert_eq!((message.content.as_str(), message.author.id), ("hi", ANN));
+    assert!(message.guild_id.is_none() && message.member.is_none());
+
+    let create = world.event("MESSAGE_CREATE");
+    assert!(create.is_for_classes());
+    assert_eq!(create.body["guild_id"], GUILD.to_string());
+    assert!(create.body["member"]["joined_at"].is_string() && create.body["member"].get("user").is_none());
+    assert_eq!(create.body["nonce"], 7);
+    assert_eq!(world.users_told(), ["2: posted"]);
+
+    let read = world.message(BEN, general, Op::Get { message: message.id }).await.unwrap();
+    assert!(read.get("nonce").is_none() && read.get("guild_id").is_none());
+    assert_eq!(read["content"], "hi");
+    for key in
+        ["edited_timestamp", "mentions", "mention_roles", "attachments", "embeds", "components", "flags"]
+    {
+        assert!(read.get(key).is_some(), "{key}");
+    }
+}
+
+#[tokio::test]
+async fn sessions_without_message_content_get_nothing_of_it_but_those_mentioned() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    world.post(ANN, general, json!({"content": "hello <@3>", "embeds": [{"title": "t"}]})).await.unwrap();
+    let create = world.event("MESSAGE_CREATE");
+    let redacted: Value = serde_json::from_slice(create.event.redacted.as_ref().unwrap()).unwrap();
+    assert_eq!((&redacted["content"], &redacted["embeds"]), (&json!(""), &json!([])));
+    assert_eq!(redacted["mentions"][0]["id"], "3");
+    assert_eq!(*create.event.unredacted_for, [ANN, BEN]);
+    assert!(world.users_told().contains(&"3: mentioned".to_owned()));
+}
+
+#[tokio::test]
+async fn history_is_paged_from_either_end_and_around() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let mut ids = Vec::new();
+    for n in 0..5 {
+        ids.push(world.post(ANN, general, json!({"content": n.to_string()})).await.unwrap().id);
+    }
+    assert_eq!(contents(&world, Page::Newest, 2).await, ["4", "3"]);
+    assert_eq!(contents(&world, Page::Before(ids[2]), 50).await, ["1", "0"]);
+    assert_eq!(contents(&world, Page::After(ids[1]), 2).await, ["3", "2"]);
+    assert_eq!(contents(&world, Page::Around(ids[2]), 3).await, ["3", "2", "1"]);
+    assert_eq!(contents(&world, Page::After(MessageId::new(1)), 1).await, ["0"]);
+    world.overwrite(general, Permissions::empty(), Permissions::READ_MESSAGE_HISTORY).await;
+    assert!(contents(&world, Page::Newest, 50).await.is_empty());
+}
+
+#[tokio::test]
+async fn who_may_not_see_or_write_is_refused_with_the_right_code() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let hello = || json!({"content": "x"});
+    assert_eq!(world.post(UserId::new(99), general, hello()).await.unwrap_err().code, 50001);
+    assert_eq!(world.post(ANN, consort_model::ChannelId::new(5), hello()).await.unwrap_err().code, 10003);
+    assert_eq!(world.post(ANN, world.channel("forum").await, hello()).await.unwrap_err().code, 40058);
+    assert_eq!(world.post(ANN, general, json!({"content": "  "})).await.unwrap_err().code, 50006);
+    world.overwrite(general, Permissions::empty(), Permissions::SEND_MESSAGES).await;
+    assert_eq!(world.post(ANN, general, hello()).await.unwrap_err().code, 50013);
+    world.overwrite(general, Permissions::empty(), Permissions::VIEW_CHANNEL).await;
+    assert_eq!(world.post(ANN, general, hello()).await.unwrap_err().code, 50001);
+    assert!(world.post(OWNER, general, hello()).await.is_ok());
+    assert!(!world.event("MESSAGE_CREATE").event.audience.except.contains(&ANN));
+}
+
+#[tokio::test]
+async fn an_enforced_nonce_gives_the_first_message_again() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let body = || json!({"content": "once", "nonce": "n", "enforce_nonce": true});
+    let first = world.post(ANN, general, body()).await.unwrap();
+    let second = world.post(ANN, general, body()).await.unwrap();
+    assert_eq!((first.id, &first.nonce), (second.id, &second.nonce));
+    assert_eq!(world.names(), ["MESSAGE_CREATE"]);
+    assert_ne!(world.post(BEN, general, body()).await.unwrap().id, first.id);
+    world.clock.advance(301_000);
+    assert_ne!(world.post(ANN, general, body()).await.unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn slowmode_makes_people_wait_but_not_bots() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let update = Box::new(guild::channel::Update {
+        rate_limit_per_user: consort_model::Patch::Value(10),
+        ..Default::default()
+    });
+    let op = guild::channel::Op::Update { channel: general, update };
+    world.ask(OWNER, guild::Op::Channel(op)).await.unwrap();
+    world.post(ANN, general, json!({"content": "1"})).await.unwrap();
+    world.clock.advance(4_000);
+    let error = world.post(ANN, general, json!({"content": "2"})).await.unwrap_err();
+    assert_eq!((error.status, error.code, error.retry_after), (429, 20016, Some(6.0)));
+    let create = Create {
+        body: serde_json::from_value(json!({"content": "b", "tts": false, "embeds": [],
+        "components": [], "sticker_ids": [], "enforce_nonce": false, "flags": 0}))
+        .unwrap(),
+        ..Create::default()
+    };
+    for _ in 0..2 {
+        let op = guild::Op::Message { channel: general, op: Op::Create(Box::new(create.clone())) };
+        world.ask_as(Caller::user(BEN, true), op).await.unwrap();
+    }
+    world.clock.advance(6_000);
+    world.post(ANN, general, json!({"content": "3"})).await.unwrap();
+}
+
+#[tokio::test]
+async fn replies_show_what_they_answer_and_ping_its_author() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let first = world.post(ANN, general, json!({"content": "question"})).await.unwrap();
+    let reply = |id: MessageId, fail: bool| json!({"content": "answer", "message_reference": {"message_id": id, "fail_if_not_exists": fail}});
+    world.clear();
+    let answer = world.post(BEN, general, reply(first.id, true)).await.unwrap();
+    assert_eq!(answer.kind.number(), 19);
+    assert_eq!(answer.mentions[0].user.id, ANN);
+    assert_eq!(answer.referenced_message.unwrap().unwrap().content, "question");
+    assert_eq!(world.event("MESSAGE_CREATE").body["referenced_message"]["content"], "question");
+    assert!(world.users_told().contains(&"2: mentioned".to_owned()));
+
+    let quiet = json!({"content": "a", "message_reference": {"message_id": first.id}, "allowed_mentions": {"parse": []}});
+    assert!(world.post(BEN, general, quiet).await.unwrap().mentions.is_empty());
+    let unknown = MessageId::new(snowflake::at(NOW_MS));
+    let error = world.post(BEN, general, reply(unknown, true)).await.unwrap_err();
+    assert_eq!((error.status, error.code), (400, 50035));
+    assert_eq!(world.post(BEN, general, reply(unknown, false)).await.unwrap().kind.number(), 0);
+
+    world.message(ANN, general, Op::Delete { message: first.id }).await.unwrap();
+    let read = world.message(BEN, general, Op::Get { message: answer.id }).await.unwrap();
+    assert!(read["referenced_message"].is_null() && read.get("referenced_message").is_some());
+}
+
+#[tokio::test]
+async fn roles_and_everyone_ping_only_with_the_right_to() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    world.overwrite(general, Permissions::empty(), Permissions::MENTION_EVERYONE).await;
+    let message = world.post(ANN, general, json!({"content": "@everyone <@&5> <@99>"})).await.unwrap();
+    assert!(!message.mention_everyone && message.mention_roles.is_empty() && message.mentions.is_empty());
+    assert!(world.post(OWNER, general, json!({"content": "@here"})).await.unwrap().mention_everyone);
+}
+
+#[tokio::test]
+async fn an_edit_is_the_authors_and_flags_are_also_the_moderators() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let message =
+        world.post(ANN, general, json!({"content": "befor", "embeds": [{"title": "t"}]})).await.unwrap();
+    world.clear();
+    world.clock.advance(1000);
+    let edited =
+        world.message(ANN, general, edit(message.id, json!({"content": "before <@3>"}))).await.unwrap();
+    assert_eq!(edited["content"], "before <@3>");
+    assert_eq!(edited["mentions"][0]["id"], "3");
+    assert!(edited["edited_timestamp"].is_string());
+    let update = world.event("MESSAGE_UPDATE");
+    assert_eq!((&update.body["guild_id"], &update.body["tts"]), (&json!(GUILD), &json!(false)));
+
+    let other = world.message(OWNER, general, edit(message.id, json!({"content": "x"}))).await.unwrap_err();
+    assert_eq!(other.code, 50005);
+    assert_eq!(
+        world.message(BEN, general, edit(message.id, json!({"flags": 4}))).await.unwrap_err().code,
+        50013
+    );
+    let hidden = world.message(OWNER, general, edit(message.id, json!({"flags": 4}))).await.unwrap();
+    assert_eq!(hidden["flags"], MessageFlags::SUPPRESS_EMBEDS.bits());
+    let empty = edit(message.id, json!({"content": "", "embeds": []}));
+    assert_eq!(world.message(ANN, general, empty).await.unwrap_err().code, 50006);
+    let unknown = edit(MessageId::new(7), json!({"content": "x"}));
+    assert_eq!(world.message(ANN, general, unknown).await.unwrap_err().code, 10008);
+}
+
+#[tokio::test]
+async fn deleting_for_others_takes_the_right_and_is_audited() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let message = world.post(ANN, general, json!({"content": "x"})).await.unwrap();
+    world.clear();
+    assert_eq!(
+        world.message(BEN, general, Op::Delete { message: message.id }).await.unwrap_err().code,
+        50013
+    );
+    assert!(world.names().is_empty());
+    world.message(OWNER, general, Op::Delete { message: message.id }).await.unwrap();
+    let delete = world.event("MESSAGE_DELETE");
+    assert_eq!(delete.body, json!({"id": message.id, "channel_id": general, "guild_id": GUILD}));
+    let entry = world.audited().await;
+    assert_eq!((&entry["action_type"], &entry["target_id"]), (&json!(72), &json!(ANN)));
+    assert_eq!(entry["options"], json!({"channel_id": general, "count": "1"}));
+    assert_eq!(world.message(ANN, general, Op::Get { message: message.id }).await.unwrap_err().code, 10008);
+}
+
+#[tokio::test]
+async fn bulk_deletion_is_one_event_and_refuses_old_messages() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let mut ids = Vec::new();
+    for n in 0..3 {
+        ids.push(world.post(ANN, general, json!({"content": n.to_string()})).await.unwrap().id);
+    }
+    let delete = |messages: Vec<MessageId>| Op::BulkDelete { messages };
+    assert_eq!(world.message(ANN, general, delete(ids.clone())).await.unwrap_err().code, 50013);
+    world.clear();
+    ids.push(MessageId::new(snowflake::at(NOW_MS - 1000)));
+    world.message(OWNER, general, delete(ids.clone())).await.unwrap();
+    let event = world.event("MESSAGE_DELETE_BULK");
+    assert_eq!(event.body["ids"].as_array().unwrap().len(), 3);
+    assert_eq!(world.names(), ["MESSAGE_DELETE_BULK"]);
+    world.clock.advance(15 * 24 * 3_600_000);
+    assert_eq!(world.message(OWNER, general, delete(ids)).await.unwrap_err().code, 50034);
+}
+
+#[tokio::test]
+async fn what_is_acknowledged_survives_a_restart() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let message = world.post(ANN, general, json!({"content": "kept"})).await.unwrap();
+    let world = world.restarted().await;
+    assert_eq!(contents(&world, Page::Newest, 50).await, ["kept"]);
+    let channels = world.attach(BEN).await["channels"].clone();
+    let shown =
+        channels.as_array().unwrap().iter().find(|channel| channel["name"] == "general").unwrap().clone();
+    assert_eq!(shown["last_message_id"], message.id.to_string());
+}
+
+#[tokio::test]
+async fn a_purge_deletes_what_one_author_wrote_since() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let old = world.post(ANN, general, json!({"content": "old"})).await.unwrap();
+    world.clock.advance(60_000);
+    for (user, text) in [(ANN, "a"), (BEN, "b"), (ANN, "c")] {
+        world.post(user, general, json!({"content": text})).await.unwrap();
+    }
+    let op = Op::Purge { author: ANN, after: old.id };
+    assert_eq!(world.message(OWNER, general, op.clone()).await.unwrap_err().code, 50013);
+    world.ask_as(Caller::system(), guild::Op::Message { channel: general, op }).await.unwrap();
+    assert_eq!(contents(&world, Page::Newest, 50).await, ["b", "old"]);
+}
+
+#[tokio::test]
+async fn typing_is_volatile_and_carries_the_member() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    world.message(ANN, general, Op::Typing).await.unwrap();
+    let typing = world.event("TYPING_START");
+    assert!(typing.event.volatile);
+    assert_eq!((&typing.body["user_id"], &typing.body["timestamp"]), (&json!(ANN), &json!(NOW_MS / 1000)));
+    assert!(typing.body["member"]["joined_at"].is_string());
+}
+
+#[tokio::test]
+async fn announcements_are_crossposted_once() {
+    let world = world().await;
+    let (news, general) = (world.channel("news").await, world.channel("general").await);
+    let message = world.post(OWNER, news, json!({"content": "news"})).await.unwrap();
+    let posted = world.message(OWNER, news, Op::Crosspost { message: message.id }).await.unwrap();
+    assert_eq!(posted["flags"], 1);
+    let again = world.message(OWNER, news, Op::Crosspost { message: message.id }).await.unwrap_err();
+    assert_eq!(again.code, 40033);
+    let other = world.post(OWNER, general, json!({"content": "x"})).await.unwrap();
+    assert_eq!(
+        world.message(OWNER, general, Op::Crosspost { message: other.id }).await.unwrap_err().code,
+        50024
+    );
+}
