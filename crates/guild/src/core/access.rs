@@ -231,6 +231,12 @@ impl Guild {
         View::Classes(Arc::new(self.classes_where(holds)))
     }
 
+    /// The classes that hold one of several rights in the whole guild.
+    pub(crate) fn view_guild_any(&self, wanted: Permissions) -> View {
+        let holds = |key: &ClassKey| self.base_of(&key.roles, key.user()).intersects(wanted);
+        View::Classes(Arc::new(self.classes_where(holds)))
+    }
+
     /// The classes that see a channel, or a thread's parent. For a private thread: those who manage threads; its members
     /// must be added to the audience ([`Guild::audience_of`] does).
     pub(crate) fn view_of(&mut self, channel: ChannelId) -> View {

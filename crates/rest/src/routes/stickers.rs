@@ -3,10 +3,119 @@
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::get;
+use consort_model::limits::{
+    STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKER_NAME_CHARS, STICKER_TAGS_CHARS,
+};
+use consort_model::{ApiError, Form, GuildId, Patch, StickerId};
+use consort_rpc::guild::emoji::{INDEX_KEY, IndexRow, Op};
+use consort_rpc::{Caller, guild};
+use consort_store::{Key, StoreExt as _, Table};
+use serde_json::json;
 
-use crate::App;
+use crate::extract::{Auth, Ids, JsonBody, Upload};
+use crate::{Answered, App, Failure, answer, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/guilds/{guild_id}/stickers", get(list).post(create))
+        .route("/guilds/{guild_id}/stickers/{sticker_id}", get(show).patch(update).delete(remove))
+        .route("/stickers/{sticker_id}", get(find))
+        .route("/sticker-packs", get(packs))
+        .route("/sticker-packs/{pack_id}", get(pack))
+}
+
+async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::ListStickers)).await
+}
+
+async fn show(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
+) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::GetSticker { sticker })).await
+}
+
+/// A description is empty or has 2 to 100 characters.
+fn description(f: &Form<'_>) -> Patch<String> {
+    let empty = f.opt("description").and_then(|value| value.as_str()).is_some_and(str::is_empty);
+    if empty { Patch::Value(String::new()) } else { f.patch_text("description", STICKER_DESCRIPTION_CHARS) }
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    upload: Upload,
+) -> Answered {
+    let (name, description, tags) = Form::root(&upload.payload)?.check(|f| {
+        let name = f.required("name", f.text("name", STICKER_NAME_CHARS));
+        let tags = f.required("tags", f.text("tags", STICKER_TAGS_CHARS));
+        Some((name?, description(f).value(), tags?))
+    })?;
+    let file = upload.files.first().map(|file| file.bytes.clone());
+    let file =
+        file.ok_or_else(|| ApiError::invalid_field("file", "BASE_TYPE_REQUIRED", "This field is required"))?;
+    if file.len() > STICKER_BYTES_MAX {
+        return Err(Failure(ApiError::file_too_large()));
+    }
+    let id = StickerId::new(app.next_id());
+    let format = app.cdn.put_sticker(id.get(), file).await?;
+    let op = Op::CreateSticker { id, name, description: description.or(Some(String::new())), tags, format };
+    let reply = app.guilds.call(guild.get(), auth.caller(), guild::Op::Emoji(op)).await;
+    if reply.as_ref().is_err_and(|error| error.status < 500) {
+        app.cdn.remove_sticker(id.get()).await?;
+    }
+    Ok(answer(reply))
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let op = Form::root(&body)?.check(|f| {
+        Some(Op::UpdateSticker {
+            sticker,
+            name: f.text("name", STICKER_NAME_CHARS),
+            description: description(f),
+            tags: f.text("tags", STICKER_TAGS_CHARS),
+        })
+    })?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(op)).await
+}
+
+/// The file stays: messages that were sent with the sticker still show it.
+async fn remove(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
+) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::DeleteSticker { sticker })).await
+}
+
+/// A sticker of any guild.
+async fn find(State(app): State<Arc<App>>, _auth: Auth, Ids(sticker): Ids<StickerId>) -> Answered {
+    let row: Option<IndexRow> =
+        app.store.get_row(Table::GuildMisc, sticker.get(), Key::text(INDEX_KEY)).await?;
+    let guild = row.ok_or_else(ApiError::unknown_sticker)?.guild;
+    let op = guild::Op::Emoji(Op::GetSticker { sticker });
+    let reply = app.guilds.call(guild.get(), Caller::system(), op).await;
+    Ok(answer(reply.map_err(|error| match error.code {
+        10004 => ApiError::unknown_sticker(),
+        _ => error,
+    })))
+}
+
+/// There are no packs of the platform's own.
+async fn packs() -> Answered {
+    Ok(json(&json!({"sticker_packs": []})))
+}
+
+async fn pack() -> Answered {
+    Err(Failure(ApiError::unknown_sticker_pack()))
 }

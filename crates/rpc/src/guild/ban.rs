@@ -1,6 +1,6 @@
 //! Bans of a guild.
 
-use consort_model::{User, UserId};
+use consort_model::{MessageId, User, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -16,4 +16,6 @@ pub enum Op {
     Delete { user: UserId },
     /// BAN_MEMBERS and MANAGE_GUILD, 200 at most. Answers `{banned_users, failed_users}`.
     Bulk { users: Vec<User>, unknown: Vec<UserId>, delete_message_seconds: u32 },
+    /// Deletes what these users wrote after an id. From the guild itself.
+    Purge { users: Vec<UserId>, after: MessageId },
 }

@@ -1,6 +1,6 @@
 //! Emojis and stickers of a guild. Images are stored by the edge before the owner is asked.
 
-use consort_model::{EmojiId, Patch, RoleId, StickerId};
+use consort_model::{EmojiId, GuildId, Patch, RoleId, StickerId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -32,3 +32,13 @@ pub enum Op {
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own.
     DeleteSticker { sticker: StickerId },
 }
+
+/// The row by which an edge finds the guild of a sticker: `Table::GuildMisc`, the sticker's id as partition, [`INDEX_KEY`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRow {
+    /// The guild that has the sticker.
+    pub guild: GuildId,
+}
+
+/// Key of [`IndexRow`].
+pub const INDEX_KEY: &str = "sticker_guild";

@@ -71,6 +71,7 @@ impl Guild {
         let body = MemberEvent { guild_id: self.id, member: &member };
         self.publish_all(cx, "GUILD_MEMBER_ADD", Intents::GUILD_MEMBERS, &body);
         self.members.insert(user.id, member);
+        self.relist(cx, user.id);
         cx.effect(Effect::User { user: user.id, op: user::Op::GuildJoined { guild: self.id } });
         let quiet = self.info.system_channel_flags & SUPPRESS_JOINS != 0;
         let channel = self.info.system_channel_id.filter(|id| !quiet && self.channels.contains_key(id));
@@ -178,6 +179,7 @@ impl Guild {
             &json!({"guild_id": self.id, "role": role}),
         );
         self.announce_views(cx, &before);
+        self.rebuild_lists(cx);
     }
 
     fn integrate(&self, cx: &mut Cx<'_>, integration: Integration) {

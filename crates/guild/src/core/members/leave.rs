@@ -83,6 +83,7 @@ impl Guild {
             cx.delete(Table::GuildMisc, self.id.get(), member_key(SEEN, user));
         }
         self.presences.remove(&user);
+        self.relist(cx, user);
         let gone = UnavailableGuild { id: self.id, unavailable: false };
         self.publish(cx, Event::new("GUILD_DELETE", Intents::GUILDS, Audience::only([user]), &gone));
         let guild = self.id;
