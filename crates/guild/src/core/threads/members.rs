@@ -6,6 +6,7 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::system_message;
 use consort_model::limits::THREAD_MEMBERS_MAX;
 use consort_model::{ApiError, ChannelId, MentionedUser, MessageType, Permissions, ThreadMember, UserId};
+use consort_rpc::Audience;
 use consort_store::Table;
 
 use super::start::new_member;
@@ -57,6 +58,12 @@ impl Guild {
         }
         self.count_members(cx, thread);
         self.publish_thread_members(cx, thread, &[], &[user]);
+        let held = self.permissions_in(user, thread, cx.now_ms).unwrap_or_default();
+        let Some(found) = self.thread(thread).filter(|found| is_private(&found.channel)) else { return };
+        // Who is out of a private thread does not see it any more, and is told so.
+        if !held.contains(Permissions::VIEW_CHANNEL) {
+            self.publish_thread_delete(cx, Audience::users([user]), &found.channel);
+        }
     }
 
     fn count_members(&mut self, cx: &mut Cx<'_>, thread: ChannelId) {

@@ -1,5 +1,6 @@
 //! Messages, reactions, pins, polls and threads.
 
+mod laws;
 mod messages;
 mod reactions;
 mod threads;
