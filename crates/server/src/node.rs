@@ -10,7 +10,7 @@ use consort_actor::{Env, Owners};
 use consort_cdn::Cdn;
 use consort_gateway::Gateway;
 use consort_rest::{App, Config, Parts};
-use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static, guild};
+use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
 use consort_runtime::{ClockRef, Ids, Registry, System};
 use consort_store::StoreRef;
 use consort_store_embedded::{Embedded, Options};
@@ -63,7 +63,9 @@ impl Node {
             ids: ids.clone(),
             registry: registry.clone(),
         };
-        mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env));
+        mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
+        mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
+        mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env));
 
         let app = App::new(Parts {
             mesh: mesh.clone(),
