@@ -1,12 +1,346 @@
-//! Routes of the area `webhooks`.
+//! Routes of the area `webhooks`. With a token in the path no account is needed.
+//!
+//! `avatar_url` of a message is accepted and not followed: the server fetches nothing that a stranger names. Following
+//! announcement channels and the bodies of GitHub are not offered.
 
 use std::sync::Arc;
 
 use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use consort_cdn::Kind;
+use consort_model::limits::{APPLIED_TAGS_MAX, CHANNEL_NAME_CHARS, IMAGE_BYTES_MAX, WEBHOOK_NAME_CHARS};
+use consort_model::request::message::{CreateMessage, EditMessage};
+use consort_model::request::thread::StartThread;
+use consort_model::{ApiError, ChannelId, Form, GuildId, MessageId, Webhook, WebhookId, validate};
+use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op};
+use consort_rpc::{Caller, Reply, guild};
+use consort_store::{Key, StoreExt as _, Table};
+use serde_json::{Value, json};
 
-use crate::App;
+use super::guilds::put as put_image;
+use super::messages::{prepare, prepare_edit};
+use crate::extract::{Auth, Ids, JsonBody, LargeJson, Origin, Query, Upload};
+use crate::{Answered, App, Failure, answer, empty};
+
+/// Parts of names that upstream forbids.
+const FORBIDDEN_NAMES: &[&str] = &["clyde", "discord"];
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
+        .route("/channels/{channel_id}/webhooks", get(list_channel).post(create))
+        .route("/channels/{channel_id}/followers", post(follow))
+        .route("/guilds/{guild_id}/webhooks", get(list))
+        .route("/webhooks/{webhook_id}", get(show).patch(update).delete(remove))
+        .route(
+            "/webhooks/{webhook_id}/{webhook_token}",
+            get(show_by_token).patch(update_by_token).delete(remove_by_token).post(execute),
+        )
+        .route("/webhooks/{webhook_id}/{webhook_token}/slack", post(execute_slack))
+        .route("/webhooks/{webhook_id}/{webhook_token}/github", post(execute_github))
+        .route(
+            "/webhooks/{webhook_id}/{webhook_token}/messages/{message_id}",
+            get(show_message).patch(edit_message).delete(remove_message),
+        )
+}
+
+/// The guild of a webhook.
+async fn guild_of(app: &App, webhook: WebhookId) -> Result<GuildId, Failure> {
+    let row: Option<IndexRow> = app.store.get_row(Table::WebhookIndex, webhook.get(), Key::empty()).await?;
+    row.map(|row| row.guild).ok_or(Failure(ApiError::unknown_webhook()))
+}
+
+/// Asks the guild of a webhook.
+async fn ask(app: &App, webhook: WebhookId, caller: Caller, op: Op) -> Result<Reply, Failure> {
+    let guild = guild_of(app, webhook).await?;
+    let reply = app.guilds.call(guild.get(), caller, guild::Op::Webhook(op)).await;
+    Ok(reply.map_err(|error| match error.code {
+        10004 => ApiError::unknown_webhook(),
+        _ => error,
+    }))
+}
+
+async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
+    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(Op::List)).await
+}
+
+async fn list_channel(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
+    let guild = app.guild_of(channel).await?;
+    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(Op::ListChannel { channel })).await
+}
+
+/// Crossposts would have to reach the followers, and they do not yet.
+async fn follow(_auth: Auth, _body: JsonBody) -> Answered {
+    Err(Failure(ApiError::not_implemented()))
+}
+
+fn name(f: &Form<'_>) -> Option<String> {
+    validate::read(f, "name", |text| validate::webhook_name(text, FORBIDDEN_NAMES))
+}
+
+async fn create(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let (name, avatar) = Form::root(&body)?.check(|f| {
+        let name = f.required("name", name(f));
+        Some((name?, f.patch_image("avatar", IMAGE_BYTES_MAX)))
+    })?;
+    let guild = app.guild_of(channel).await?;
+    let id = WebhookId::new(app.next_id());
+    let avatar = put_image(&app, Kind::Avatar, id.get(), avatar).await?.value();
+    let op = Op::Create { id, channel, name, avatar };
+    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(op)).await
+}
+
+async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {
+    Ok(answer(ask(&app, webhook, auth.caller(), Op::Get { webhook, token: None }).await?))
+}
+
+async fn show_by_token(
+    State(app): State<Arc<App>>,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+) -> Answered {
+    let op = Op::Get { webhook, token: Some(token) };
+    Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
+}
+
+/// Reads a change of a webhook and stores its avatar.
+async fn update_op(
+    app: &App,
+    webhook: WebhookId,
+    token: Option<String>,
+    body: &Value,
+) -> Result<Op, Failure> {
+    let (name, avatar, channel) = Form::root(body)?
+        .check(|f| Some((name(f), f.patch_image("avatar", IMAGE_BYTES_MAX), f.id("channel_id"))))?;
+    let avatar = put_image(app, Kind::Avatar, webhook.get(), avatar).await?;
+    Ok(Op::Update { webhook, token, name, avatar, channel })
+}
+
+async fn update(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(webhook): Ids<WebhookId>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    let op = update_op(&app, webhook, None, &body).await?;
+    Ok(answer(ask(&app, webhook, auth.caller(), op).await?))
+}
+
+async fn update_by_token(
+    State(app): State<Arc<App>>,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+    LargeJson { 0: body }: LargeJson,
+) -> Answered {
+    by_token(&app, webhook, &token).await?;
+    let op = update_op(&app, webhook, Some(token), &body).await?;
+    Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
+}
+
+async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {
+    Ok(answer(ask(&app, webhook, auth.caller(), Op::Delete { webhook, token: None }).await?))
+}
+
+async fn remove_by_token(
+    State(app): State<Arc<App>>,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+) -> Answered {
+    let op = Op::Delete { webhook, token: Some(token) };
+    Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
+}
+
+/// A webhook whose token is right; the channel it speaks in.
+async fn by_token(app: &App, webhook: WebhookId, token: &str) -> Result<ChannelId, Failure> {
+    let op = Op::Get { webhook, token: Some(token.to_owned()) };
+    let found = ask(app, webhook, Caller::system(), op).await?.map_err(Failure)?;
+    let found: Option<Webhook> = found.body().and_then(|body| serde_json::from_slice(body).ok());
+    found.and_then(|webhook| webhook.channel_id).ok_or(Failure(ApiError::unknown_webhook()))
+}
+
+/// What of an execution is no message.
+struct Wrapping {
+    wait: bool,
+    thread: Option<ChannelId>,
+    username: Option<String>,
+    post: Option<StartThread>,
+}
+
+fn wrapping(query: &Query, body: &Value, waits: bool) -> Result<Wrapping, ApiError> {
+    let (wait, thread) =
+        query.form().check(|f| Some((f.bool("wait").unwrap_or(waits), f.id("thread_id"))))?;
+    Form::root(body)?.check(|f| {
+        let name = f.text("thread_name", CHANNEL_NAME_CHARS);
+        let applied_tags = f.ids("applied_tags", APPLIED_TAGS_MAX).unwrap_or_default();
+        let post = name.map(|name| StartThread { name, applied_tags, ..StartThread::default() });
+        Some(Wrapping { wait, thread, username: f.text("username", WEBHOOK_NAME_CHARS), post })
+    })
+}
+
+async fn execute(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+    query: Query,
+    upload: Upload,
+) -> Answered {
+    run(&app, &origin, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
+}
+
+async fn run(
+    app: &App,
+    origin: &Origin,
+    (webhook, token): (WebhookId, String),
+    wrapping: Wrapping,
+    upload: Upload,
+) -> Answered {
+    let mut body = CreateMessage::parse(&upload.payload)?;
+    // A webhook neither answers nor forwards: it reads nothing.
+    body.message_reference = None;
+    let channel = by_token(app, webhook, &token).await?;
+    let Wrapping { wait, thread, username, post } = wrapping;
+    let place = thread.unwrap_or(channel);
+    let create = prepare(app, Caller::system(), origin, place, body, upload).await?;
+    let execute = Execute { webhook, token, thread, post, username, create };
+    let reply = ask(app, webhook, Caller::system(), Op::Execute(Box::new(execute))).await?;
+    Ok(match reply {
+        Ok(_) if !wait => empty(),
+        reply => answer(reply),
+    })
+}
+
+/// Slack's bodies: `text`, `username`, and `attachments` as embeds. Waits unless told not to.
+async fn execute_slack(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+    query: Query,
+    mut upload: Upload,
+) -> Answered {
+    upload.payload = from_slack(&upload.payload)?;
+    let wrapping = wrapping(&query, &upload.payload, true)?;
+    run(&app, &origin, (webhook, token), wrapping, upload).await
+}
+
+fn from_slack(body: &Value) -> Result<Value, ApiError> {
+    let payload;
+    // Older senders put the JSON in a form field.
+    let body = match body.get("payload").and_then(Value::as_str) {
+        Some(text) => {
+            payload = serde_json::from_str::<Value>(text).map_err(|_| ApiError::invalid_json())?;
+            &payload
+        }
+        None => body,
+    };
+    let attachments =
+        body.get("attachments").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let mut message = json!({"embeds": attachments.iter().take(10).map(slack_embed).collect::<Vec<_>>()});
+    for (ours, theirs) in [("content", "text"), ("username", "username"), ("thread_name", "thread_name")] {
+        if let Some(text) = body.get(theirs).filter(|text| text.is_string()) {
+            message[ours] = text.clone();
+        }
+    }
+    Ok(message)
+}
+
+fn slack_embed(attachment: &Value) -> Value {
+    let text = |name: &str| attachment.get(name).filter(|text| text.is_string()).cloned();
+    let fields = attachment.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
+    let fields: Vec<_> = fields
+        .iter()
+        .map(|field| json!({"name": field["title"], "value": field["value"], "inline": field["short"] == true}))
+        .collect();
+    let color = attachment["color"]
+        .as_str()
+        .and_then(|text| u32::from_str_radix(text.trim_start_matches('#'), 16).ok());
+    let mut embed = json!({"fields": fields});
+    let named = [("title", "title"), ("url", "title_link"), ("description", "text")];
+    for (ours, value) in named.into_iter().filter_map(|(ours, theirs)| Some((ours, text(theirs)?))) {
+        embed[ours] = value;
+    }
+    if let Some(name) = text("author_name") {
+        embed["author"] = json!({"name": name, "url": text("author_link")});
+    }
+    if let Some(footer) = text("footer") {
+        embed["footer"] = json!({"text": footer});
+    }
+    if let Some(color) = color {
+        embed["color"] = json!(color);
+    }
+    embed
+}
+
+/// GitHub's events are not put into words.
+async fn execute_github() -> Answered {
+    Err(Failure(ApiError::not_implemented()))
+}
+
+fn thread_of(query: &Query) -> Result<Option<ChannelId>, ApiError> {
+    query.form().check(|f| Some(f.id("thread_id")))
+}
+
+async fn on_message(
+    app: &App,
+    (webhook, token): (WebhookId, String),
+    message: MessageId,
+    query: &Query,
+    act: OnMessage,
+) -> Answered {
+    let op = Op::OnMessage { webhook, token, thread: thread_of(query)?, message, act };
+    Ok(answer(ask(app, webhook, Caller::system(), op).await?))
+}
+
+async fn show_message(
+    State(app): State<Arc<App>>,
+    Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
+    query: Query,
+) -> Answered {
+    on_message(&app, (webhook, token), message, &query, OnMessage::Get).await
+}
+
+async fn edit_message(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
+    query: Query,
+    upload: Upload,
+) -> Answered {
+    let body = EditMessage::parse(&upload.payload)?;
+    let channel = by_token(&app, webhook, &token).await?;
+    let place = thread_of(&query)?.unwrap_or(channel);
+    let edit = prepare_edit(&app, Caller::system(), &origin, place, body, upload).await?;
+    on_message(&app, (webhook, token), message, &query, OnMessage::Edit(Box::new(edit))).await
+}
+
+async fn remove_message(
+    State(app): State<Arc<App>>,
+    Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
+    query: Query,
+) -> Answered {
+    on_message(&app, (webhook, token), message, &query, OnMessage::Delete).await
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn slack_bodies_become_messages() {
+        let body = json!({"text": "hi", "username": "bot", "icon_url": "x", "attachments": [
+            {"title": "T", "title_link": "https://a.example", "text": "words", "color": "#36a64f",
+             "fields": [{"title": "a", "value": "b", "short": true}], "footer": "f"},
+        ]});
+        assert_eq!(
+            from_slack(&body).unwrap(),
+            json!({"content": "hi", "username": "bot", "embeds": [{
+                "title": "T", "url": "https://a.example", "description": "words", "color": 0x36_a64f,
+                "fields": [{"name": "a", "value": "b", "inline": true}], "footer": {"text": "f"},
+            }]})
+        );
+        let wrapped = json!({"payload": "{\"text\": \"hi\"}"});
+        assert_eq!(from_slack(&wrapped).unwrap()["content"], "hi");
+    }
 }

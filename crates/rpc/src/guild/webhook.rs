@@ -1,7 +1,10 @@
 //! Webhooks of a guild.
 
-use consort_model::{ChannelId, Patch, WebhookId};
+use consort_model::request::thread::StartThread;
+use consort_model::{ChannelId, GuildId, MessageId, Patch, WebhookId};
 use serde::{Deserialize, Serialize};
+
+use crate::message;
 
 /// What can be asked. A token, where given, stands in for the caller's rights.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -11,7 +14,8 @@ pub enum Op {
     /// MANAGE_WEBHOOKS in the channel. Answers an array.
     ListChannel { channel: ChannelId },
     /// MANAGE_WEBHOOKS in the channel. Answers the webhook with its token.
-    Create { channel: ChannelId, name: String, avatar: Option<String> },
+    /// An avatar is stored under `id`.
+    Create { id: WebhookId, channel: ChannelId, name: String, avatar: Option<String> },
     /// One webhook.
     Get { webhook: WebhookId, token: Option<String> },
     /// Answers the webhook.
@@ -24,6 +28,50 @@ pub enum Op {
     },
     /// Deletes it.
     Delete { webhook: WebhookId, token: Option<String> },
-    /// Follows an announcement channel into one of this guild's channels. Answers `{channel_id, webhook_id}`.
-    Follow { source_guild: u64, source_channel: ChannelId, source_name: String, target: ChannelId },
+    /// Posts a message by token; from the system. Answers the message.
+    Execute(Box<Execute>),
+    /// One of the webhook's own messages, by token; from the system. Answers the message, or nothing for a deletion.
+    OnMessage {
+        webhook: WebhookId,
+        token: String,
+        thread: Option<ChannelId>,
+        message: MessageId,
+        act: OnMessage,
+    },
+}
+
+/// A message to be posted by a webhook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Execute {
+    /// The webhook.
+    pub webhook: WebhookId,
+    /// Its token.
+    pub token: String,
+    /// A thread of its channel, in place of the channel itself.
+    pub thread: Option<ChannelId>,
+    /// The post to be opened with the message, in a forum.
+    pub post: Option<StartThread>,
+    /// A name for this message.
+    pub username: Option<String>,
+    /// The message.
+    pub create: message::Create,
+}
+
+/// What is to be done with a message of a webhook.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum OnMessage {
+    /// Read it.
+    Get,
+    /// Change it.
+    Edit(Box<message::Edit>),
+    /// Delete it.
+    Delete,
+}
+
+/// The row of `Table::WebhookIndex` by which an edge finds the guild of a webhook; the partition is the webhook's id, the
+/// key is empty.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct IndexRow {
+    /// The guild that has the webhook.
+    pub guild: GuildId,
 }

@@ -1,5 +1,7 @@
 //! Starting threads: from a message, without one, and posts in forums.
 
+use std::collections::BTreeMap;
+
 use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::{Draft, compose, flag_message, post, stored, system_message};
 use consort_model::id::Id;
@@ -125,17 +127,24 @@ impl Guild {
         })
     }
 
-    /// Opens a thread with the caller as its first member: rows, memory, THREAD_CREATE, THREAD_MEMBERS_UPDATE.
+    /// Opens a thread with its starter as first member: rows, memory, THREAD_CREATE, THREAD_MEMBERS_UPDATE. A webhook is no
+    /// member.
     fn open_thread(&mut self, cx: &mut Cx<'_>, mut channel: Channel) -> ChannelId {
-        let (id, starter) = (channel.id, cx.caller.user);
-        channel.member_count = Some(1);
-        let member = new_member(cx, id, starter);
-        cx.put(Table::ThreadMembers, id.get(), starter.get(), &member);
+        let id = channel.id;
+        let starter = channel.owner_id.filter(|starter| self.members.contains_key(starter));
+        channel.member_count = Some(u32::from(starter.is_some()));
+        let members: BTreeMap<_, _> =
+            starter.into_iter().map(|starter| (starter, new_member(cx, id, starter))).collect();
+        for (user, member) in &members {
+            cx.put(Table::ThreadMembers, id.get(), user.get(), member);
+        }
         cx.put(Table::Threads, self.id.get(), id.get(), &channel);
         cx.put(Table::ChannelIndex, id.get(), Key::empty(), &serde_json::json!({ "guild": self.id }));
-        self.threads.insert(id, Thread { channel, members: [(starter, member)].into() });
+        self.threads.insert(id, Thread { channel, members });
         self.publish_thread_create(cx, id);
-        self.publish_thread_members(cx, id, &[starter], &[]);
+        if let Some(starter) = starter {
+            self.publish_thread_members(cx, id, &[starter], &[]);
+        }
         self.audit(cx, AuditLogEvent::ThreadCreate, Note::of(id, Vec::new()));
         id
     }
@@ -204,23 +213,39 @@ impl Guild {
     ) -> Result<Outcome, Stop> {
         // Writing a post needs SEND_MESSAGES of the forum only (Threads page).
         self.require_in(cx, parent, Permissions::SEND_MESSAGES)?;
-        let held = self.permissions_in(cx.caller.user, parent, cx.now_ms).unwrap_or_default();
         let Some(create) = create else {
             let message = "This field is required";
             return Err(ApiError::invalid_field("message", "BASE_TYPE_REQUIRED", message).into());
         };
+        let (id, message) = self.open_post(cx, parent, start, create)?;
+        let thread = self.thread(id).ok_or_else(ApiError::unknown_channel)?;
+        Outcome::created(&Post { thread: with_member(thread, cx.caller.user), message })
+    }
+
+    /// Opens a post in a forum for the caller, or for a webhook that speaks through the system.
+    pub(crate) fn open_post(
+        &mut self,
+        cx: &mut Cx<'_>,
+        parent: ChannelId,
+        start: &StartThread,
+        create: &Create,
+    ) -> Result<(ChannelId, Message), Stop> {
+        let held = match cx.caller.system {
+            true => Permissions::all(),
+            false => self.permissions_in(cx.caller.user, parent, cx.now_ms).unwrap_or_default(),
+        };
         self.check_tags(parent, &start.applied_tags, held)?;
         let id = ChannelId::new(cx.next_id());
-        let thread = self.new_thread(cx, id, parent, ChannelType::PublicThread, start)?;
+        let mut thread = self.new_thread(cx, id, parent, ChannelType::PublicThread, start)?;
         let mut draft: Draft = compose(self, cx, parent, held, create)?;
         draft.message.id = id.cast();
         draft.message.channel_id = id;
+        thread.owner_id = Some(draft.message.author.id);
 
         let id = self.open_thread(cx, thread);
         let message = post(self, cx, draft);
         self.touch_channel(cx, parent, |forum| forum.last_message_id = Some(id.cast()));
-        let thread = self.thread(id).ok_or_else(ApiError::unknown_channel)?;
-        Outcome::created(&Post { thread: with_member(thread, cx.caller.user), message })
+        Ok((id, message))
     }
 
     /// Tags must be the forum's; moderated ones are for those who manage threads.
