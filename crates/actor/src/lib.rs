@@ -6,7 +6,8 @@
 //!
 //! 1. `Core::handle(cx, op)` checks permissions and reads through [`Cx`]. What is not at hand is asked for by returning
 //!    [`Stop::Load`] (the `?` of [`Cx::row`] and [`Cx::scan`] does): the shell loads it and calls `handle` again with the
-//!    same call. So a handler **reads everything first, then changes its state**; `Cx` asserts that in debug builds.
+//!    same call. So a handler **reads everything first, then changes its state**; `Cx` asserts that in debug builds. Calls
+//!    are handled in the order they came, but one that has to read is overtaken by those that have not.
 //! 2. The handler changes its own state, puts rows in the batch of `cx` and adds effects.
 //! 3. The shell submits the batch and goes on with the next call at once; commits are pipelined. Effects and answer
 //!    of a call wait until its batch, and those of all calls before it, are durable. So nobody sees or is told what a
@@ -16,7 +17,8 @@
 //! its partitions, the cache is always right, commits on their way included.
 //!
 //! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
-//! next call.
+//! next call. The store goes on with the batches after a failed one, so nothing is handled after a batch that its
+//! preconditions may stop, or that was refused at the store's door, until that is decided.
 
 mod core;
 mod cx;
@@ -30,6 +32,8 @@ pub use owners::{Env, Owners};
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.
 pub const MAILBOX_CALLS_MAX: usize = 4096;
+/// Casts waiting for one actor beyond that; the next one is lost, and logged.
+pub const MAILBOX_CASTS_MAX: usize = 4096;
 /// Commits of one actor on their way to the store; more calls wait in the mailbox.
 pub const COMMITS_PENDING_MAX: usize = 512;
 /// Calls of one actor that wait for rows to be loaded; more calls wait in the mailbox.

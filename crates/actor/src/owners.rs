@@ -13,15 +13,16 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use consort_rpc::{Call, Effect, Host, MeshRef, Reply, Responder, Service};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Registry, spawn};
-use consort_store::{Error, Row, StoreRef};
-use futures_util::StreamExt as _;
+use consort_store::{Error, Precondition, Row, StoreRef};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
+use futures_util::{FutureExt as _, StreamExt as _};
 use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::core::{Core, Load, Outcome};
+use crate::rows::RowKey;
 use crate::turn::{Machine, Step, Turn};
-use crate::{COMMITS_PENDING_MAX, IDLE, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX};
+use crate::{COMMITS_PENDING_MAX, IDLE, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX};
 
 /// What every owner of a node shares.
 #[derive(Clone)]
@@ -70,28 +71,28 @@ impl<C: Core> Host<C::Service> for Owners<C> {
     fn deliver(&self, key: u64, call: Call<C::Service>) {
         let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
         let inbox = actors.entry(key).or_insert_with(|| start::<C>(key, &self.env, &self.actors));
-        let call = match inbox.try_send(call) {
-            Ok(()) => return,
-            Err(mpsc::error::TrySendError::Full(call)) => {
-                return call.respond.send(Err(ApiError::overloaded()));
-            }
+        if inbox.is_closed() {
             // It died without taking itself off the list: start it again.
-            Err(mpsc::error::TrySendError::Closed(call)) => call,
-        };
-        let inbox = start::<C>(key, &self.env, &self.actors);
-        if let Err(error) = inbox.try_send(call) {
-            error.into_inner().respond.send(Err(ApiError::overloaded()));
+            *inbox = start::<C>(key, &self.env, &self.actors);
         }
-        actors.insert(key, inbox);
+        // The last places are for casts: whoever waits for an answer can ask again, a cast that is lost is lost.
+        if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
+            return call.respond.send(Err(ApiError::overloaded()));
+        }
+        if let Err(error) = inbox.try_send(call) {
+            let call = error.into_inner();
+            tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
+            call.respond.send(Err(ApiError::overloaded()));
+        }
     }
 }
 
 fn start<C: Core>(key: u64, env: &Env, actors: &Actors<C>) -> Inbox<C> {
-    let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX);
+    let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
     let (env, actors, own) = (env.clone(), actors.clone(), sender.downgrade());
     spawn(C::Service::NAME, async move {
-        let gauge = env.registry.add(C::Service::NAME, key);
-        gauge.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
+        let listed = Listed::new(C::Service::NAME, key, &env);
+        let gauge = &listed.gauge;
         let store = env.store.clone();
         let loaded = C::load(key, store, env.clock.now_ms()).await;
         let loaded = loaded.map(|core| core.or_else(|| C::vacant(key)));
@@ -115,10 +116,30 @@ fn start<C: Core>(key: u64, env: &Env, actors: &Actors<C>) -> Inbox<C> {
         {
             map.remove(&key);
         }
-        drop(map);
-        env.registry.remove(C::Service::NAME, key, &gauge);
     });
     sender
+}
+
+/// Keeps an actor on the operator's list for as long as its task lives, however that ends.
+struct Listed {
+    service: &'static str,
+    key: u64,
+    registry: Registry,
+    gauge: Arc<ActorGauge>,
+}
+
+impl Listed {
+    fn new(service: &'static str, key: u64, env: &Env) -> Self {
+        let (registry, gauge) = (env.registry.clone(), env.registry.add(service, key));
+        gauge.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
+        Self { service, key, registry, gauge }
+    }
+}
+
+impl Drop for Listed {
+    fn drop(&mut self) {
+        self.registry.remove(self.service, self.key, &self.gauge);
+    }
 }
 
 /// Takes the actor off the list and answers everything in the mailbox with `error`.
@@ -153,13 +174,13 @@ struct Parked<S: Service> {
 
 /// What a load brought.
 enum Loaded {
-    Row(Load, Option<Bytes>),
-    Scan(Load, Vec<Row>),
+    Row(RowKey, Result<Option<Bytes>, Error>),
+    Scan(Load, Result<Vec<Row>, Error>),
 }
 
 type BoxFut<T> = Pin<Box<dyn Future<Output = T> + Send>>;
 /// A call and what it waited for.
-type Brought<S> = (Parked<S>, Result<Loaded, Error>);
+type Brought<S> = (Parked<S>, Loaded);
 
 struct Actor<C: Core> {
     key: u64,
@@ -170,13 +191,22 @@ struct Actor<C: Core> {
     gauge: Arc<ActorGauge>,
     commits: FuturesOrdered<BoxFut<Committed>>,
     loads: FuturesUnordered<BoxFut<Brought<C::Service>>>,
+    /// A turn that may turn out never to have been: nothing is handled until its commit is decided, since the store would
+    /// take later batches that build on it.
+    fence: Option<u64>,
 }
 
 /// Why the loop ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum End {
+    /// Nobody has called for long.
     Idle,
+    /// What it is about is gone for good.
     Over,
+    /// A commit failed: memory is ahead of the store.
     Failed,
+    /// A handler broke an invariant: its state cannot be trusted, the commits before it can.
+    Broken,
 }
 
 impl<C: Core> Actor<C> {
@@ -190,21 +220,25 @@ impl<C: Core> Actor<C> {
     ) -> Self {
         let machine = Machine::new(core, env.mesh.node(), env.ids.clone());
         let (commits, loads) = (FuturesOrdered::new(), FuturesUnordered::new());
-        Self { key, machine, receiver, env, actors, gauge, commits, loads }
+        Self { key, machine, receiver, env, actors, gauge, commits, loads, fence: None }
     }
 
     async fn run(mut self) {
         let end = loop {
             let wake = self.wake_at();
-            let may_take = self.commits.len() < COMMITS_PENDING_MAX && self.loads.len() < LOADS_PENDING_MAX;
+            let free = self.fence.is_none();
+            let may_take =
+                free && self.commits.len() < COMMITS_PENDING_MAX && self.loads.len() < LOADS_PENDING_MAX;
             let ended = tokio::select! {
                 Some(committed) = self.commits.next(), if !self.commits.is_empty() => self.committed(committed),
-                Some((parked, loaded)) = self.loads.next(), if !self.loads.is_empty() => self.loaded(parked, loaded),
+                Some((parked, loaded)) = self.loads.next(), if free && !self.loads.is_empty() => {
+                    self.loaded(parked, loaded)
+                }
                 call = self.receiver.recv(), if may_take => match call {
                     Some(call) => self.take(Parked { call, scans: Vec::new() }),
                     None => Some(End::Over),
                 },
-                () = tokio::time::sleep_until(wake) => self.woken(),
+                () = tokio::time::sleep_until(wake), if free => self.woken(),
             };
             if let Some(end) = ended {
                 break end;
@@ -212,18 +246,32 @@ impl<C: Core> Actor<C> {
             self.gauge.queue.store(self.receiver.len() as u64, Ordering::Relaxed);
             self.gauge.commits_pending.store(self.commits.len() as u64, Ordering::Relaxed);
         };
-        match end {
-            End::Idle => {}
-            End::Over => refuse::<C>(self.receiver, self.key, &self.actors, C::not_found()).await,
-            End::Failed => {
-                tracing::error!(
-                    service = C::Service::NAME,
-                    key = self.key,
-                    "an actor failed and will be loaded again"
-                );
-                refuse::<C>(self.receiver, self.key, &self.actors, ApiError::overloaded()).await;
+        if end != End::Idle {
+            self.finish(end).await;
+        }
+    }
+
+    /// Answers whoever still waits. The actor stays listed until the store has decided about all its batches: a successor
+    /// that loads while one is on its way would never see it.
+    async fn finish(mut self, end: End) {
+        let mut sound = end != End::Failed;
+        while let Some(committed) = self.commits.next().await {
+            sound = sound && committed.result.is_ok();
+            if sound {
+                self.complete(committed.effects, committed.outcome, committed.respond);
+            } else {
+                committed.respond.send(Err(ApiError::overloaded()));
             }
         }
+        let error = if end == End::Over { C::not_found() } else { ApiError::overloaded() };
+        while let Some((parked, _)) = self.loads.next().await {
+            parked.call.respond.send(Err(error.clone()));
+        }
+        if end != End::Over {
+            let key = self.key;
+            tracing::error!(service = C::Service::NAME, key, "an actor failed and will be loaded again");
+        }
+        refuse::<C>(self.receiver, self.key, &self.actors, error).await;
     }
 
     fn wake_at(&self) -> Instant {
@@ -234,7 +282,8 @@ impl<C: Core> Actor<C> {
     }
 
     fn take(&mut self, parked: Parked<C::Service>) -> Option<End> {
-        if parked.call.deadline < Instant::now() {
+        // Nobody waits for a cast, so it is never too late for one.
+        if parked.call.deadline < Instant::now() && !parked.call.respond.is_cast() {
             return None;
         }
         let now_ms = self.env.clock.now_ms();
@@ -262,40 +311,40 @@ impl<C: Core> Actor<C> {
                     "an operation broke an invariant"
                 );
                 parked.call.respond.send(Err(ApiError::internal()));
-                Some(End::Failed)
+                Some(End::Broken)
             }
         }
     }
 
     fn load(&mut self, parked: Parked<C::Service>, load: Load) {
         let store = self.env.store.clone();
+        if let Load::Row(table, partition, key) = &load {
+            self.machine.rows.loading((*table, *partition, key.clone()));
+        }
         self.loads.push(Box::pin(async move {
             let loaded = match load {
                 Load::Row(table, partition, key) => {
                     let value = store.get(table, partition, key.clone()).await;
-                    value.map(|value| Loaded::Row(Load::Row(table, partition, key), value))
+                    Loaded::Row((table, partition, key), value)
                 }
                 Load::Scan(table, partition, range) => {
                     let rows = store.scan(table, partition, range.clone()).await;
-                    rows.map(|rows| Loaded::Scan(Load::Scan(table, partition, range), rows))
+                    Loaded::Scan(Load::Scan(table, partition, range), rows)
                 }
             };
             (parked, loaded)
         }));
     }
 
-    fn loaded(&mut self, mut parked: Parked<C::Service>, loaded: Result<Loaded, Error>) -> Option<End> {
-        match loaded {
-            Ok(Loaded::Row(Load::Row(table, partition, key), value)) => {
-                self.machine.rows.loaded((table, partition, key), value);
-            }
-            Ok(Loaded::Scan(load, rows)) => parked.scans.push((load, rows)),
-            Ok(Loaded::Row(..)) => unreachable!("a row is loaded for a row"),
-            Err(error) => {
-                tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a read failed");
-                parked.call.respond.send(Err(ApiError::overloaded()));
-                return None;
-            }
+    fn loaded(&mut self, mut parked: Parked<C::Service>, loaded: Loaded) -> Option<End> {
+        let result = match loaded {
+            Loaded::Row(key, value) => self.machine.rows.loaded(key, value),
+            Loaded::Scan(load, rows) => rows.map(|rows| parked.scans.push((load, rows))),
+        };
+        if let Err(error) = result {
+            tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a read failed");
+            parked.call.respond.send(Err(ApiError::overloaded()));
+            return None;
         }
         self.take(parked)
     }
@@ -308,11 +357,18 @@ impl<C: Core> Actor<C> {
             self.complete(effects, outcome, respond);
             return self.machine.core.is_over().then_some(End::Over);
         }
-        let written = (!batch.is_empty()).then(|| self.env.store.submit(batch));
+        let conditional = batch.preconditions.iter().any(|p| !matches!(p, Precondition::Epoch { .. }));
+        let mut written = (!batch.is_empty()).then(|| self.env.store.submit(batch));
+        // A refusal at the door (queue full, batch too large) is known now, before anything could follow.
+        let decided = written.as_mut().and_then(|written| written.now_or_never());
+        if matches!(decided, Some(Err(_))) || conditional && decided.is_none() {
+            self.fence = Some(number);
+        }
         self.commits.push_back(Box::pin(async move {
-            let result = match written {
-                Some(written) => written.await,
-                None => Ok(()),
+            let result = match (decided, written) {
+                (Some(result), _) => result,
+                (None, Some(written)) => written.await,
+                (None, None) => Ok(()),
             };
             Committed { number, result, effects, outcome, conflict, respond }
         }));
@@ -327,6 +383,9 @@ impl<C: Core> Actor<C> {
             let answer = conflict.filter(|_| conflicted).unwrap_or_else(ApiError::overloaded);
             respond.send(Err(answer));
             return Some(End::Failed);
+        }
+        if self.fence == Some(number) {
+            self.fence = None;
         }
         self.machine.rows.durable(number);
         self.complete(effects, outcome, respond);
@@ -353,7 +412,10 @@ impl<C: Core> Actor<C> {
     fn woken(&mut self) -> Option<End> {
         let now_ms = self.env.clock.now_ms();
         if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now_ms) {
-            let turn = self.machine.tick(now_ms);
+            let machine = &mut self.machine;
+            let Ok(turn) = catch_unwind(AssertUnwindSafe(|| machine.tick(now_ms))) else {
+                return Some(End::Broken);
+            };
             return self.commit(turn, Responder::none());
         }
         let quiet = self.commits.is_empty() && self.loads.is_empty() && self.machine.core.is_idle();

@@ -3,11 +3,11 @@
 use std::collections::HashMap;
 
 use bytes::Bytes;
-use consort_store::{Key, Table, Write};
+use consort_store::{Error, Key, Table, Write};
 
 use crate::CACHED_ROWS_MAX;
 
-type RowKey = (Table, u64, Key);
+pub(crate) type RowKey = (Table, u64, Key);
 
 #[derive(Clone)]
 struct Cached {
@@ -23,7 +23,15 @@ struct Cached {
 pub(crate) struct Rows {
     young: HashMap<RowKey, Cached>,
     old: HashMap<RowKey, Cached>,
+    /// Rows on their way from the store, how often, and whether a write has overtaken them.
+    loading: HashMap<RowKey, Loading>,
     durable: u64,
+}
+
+#[derive(Default, Clone, Copy)]
+struct Loading {
+    count: usize,
+    overtaken: bool,
 }
 
 impl Rows {
@@ -38,16 +46,37 @@ impl Rows {
         Some(value)
     }
 
-    /// Takes in what was loaded, unless a write has been faster.
-    pub(crate) fn loaded(&mut self, key: RowKey, value: Option<Bytes>) {
-        if self.get(&key).is_none() {
+    /// A row is being loaded; [`Rows::loaded`] follows.
+    pub(crate) fn loading(&mut self, key: RowKey) {
+        self.loading.entry(key).or_default().count += 1;
+    }
+
+    /// Takes in what was loaded, unless a write has been faster: then the row is asked for again, or known already.
+    ///
+    /// # Errors
+    /// That of the load.
+    pub(crate) fn loaded(&mut self, key: RowKey, value: Result<Option<Bytes>, Error>) -> Result<(), Error> {
+        let overtaken = match self.loading.get_mut(&key) {
+            Some(loading) if loading.count > 1 => {
+                loading.count -= 1;
+                loading.overtaken
+            }
+            Some(_) => self.loading.remove(&key).is_some_and(|loading| loading.overtaken),
+            None => false,
+        };
+        let value = value?;
+        if !overtaken && self.get(&key).is_none() {
             self.insert(key, Cached { value, written: 0 });
         }
+        Ok(())
     }
 
     /// Applies the writes of turn number `turn`.
     pub(crate) fn apply(&mut self, writes: &[Write], turn: u64) {
         for write in writes {
+            for (_, loading) in self.loading.iter_mut().filter(|(row, _)| covers(write, row)) {
+                loading.overtaken = true;
+            }
             match write {
                 Write::Put { table, partition, key, value } => {
                     let cached = Cached { value: Some(value.clone()), written: turn };
@@ -56,15 +85,10 @@ impl Rows {
                 Write::Delete { table, partition, key } => {
                     self.insert((*table, *partition, key.clone()), Cached { value: None, written: turn });
                 }
-                Write::DeleteRange { table, partition, from, to } => {
-                    let within = |row: &RowKey| {
-                        (row.0, row.1) == (*table, *partition)
-                            && std::ops::RangeBounds::contains(&(from.as_ref(), to.as_ref()), &row.2)
-                    };
-                    for (row, cached) in self.young.iter_mut().chain(self.old.iter_mut()) {
-                        if within(row) {
-                            *cached = Cached { value: None, written: turn };
-                        }
+                Write::DeleteRange { .. } => {
+                    let cached = self.young.iter_mut().chain(self.old.iter_mut());
+                    for (_, cached) in cached.filter(|(row, _)| covers(write, row)) {
+                        *cached = Cached { value: None, written: turn };
                     }
                 }
             }
@@ -84,6 +108,19 @@ impl Rows {
         }
         self.old.remove(&key);
         self.young.insert(key, cached);
+    }
+}
+
+/// Whether a write changes a row.
+fn covers(write: &Write, (table, partition, key): &RowKey) -> bool {
+    let here = |t: &Table, p: &u64| (t, p) == (table, partition);
+    match write {
+        Write::Put { table, partition, key: k, .. } | Write::Delete { table, partition, key: k } => {
+            here(table, partition) && k == key
+        }
+        Write::DeleteRange { table, partition, from, to } => {
+            here(table, partition) && std::ops::RangeBounds::contains(&(from.as_ref(), to.as_ref()), key)
+        }
     }
 }
 
@@ -107,9 +144,40 @@ mod tests {
     #[test]
     fn a_row_written_while_it_was_being_loaded_keeps_the_written_value() {
         let mut rows = Rows::default();
+        rows.loading(key(1));
         rows.apply(&[put(1)], 1);
-        rows.loaded(key(1), None);
+        rows.loaded(key(1), Ok(None)).unwrap();
         assert_eq!(rows.get(&key(1)), Some(Some(Bytes::from_static(b"new"))));
+    }
+
+    #[test]
+    fn a_row_deleted_with_its_range_while_it_was_being_loaded_does_not_come_back() {
+        let mut rows = Rows::default();
+        rows.loading(key(1));
+        rows.loading(key(1));
+        let unbounded = std::ops::Bound::Unbounded;
+        let all = Write::DeleteRange {
+            table: Table::Messages,
+            partition: 1,
+            from: unbounded.clone(),
+            to: unbounded,
+        };
+        rows.apply(&[all], 1);
+        for _ in 0..2 {
+            rows.loaded(key(1), Ok(Some(Bytes::from_static(b"old")))).unwrap();
+            assert_eq!(rows.get(&key(1)), None, "to be read again");
+        }
+        rows.loading(key(1));
+        rows.loaded(key(1), Ok(None)).unwrap();
+        assert_eq!(rows.get(&key(1)), Some(None));
+    }
+
+    #[test]
+    fn a_load_that_failed_leaves_no_trace() {
+        let mut rows = Rows::default();
+        rows.loading(key(1));
+        assert!(rows.loaded(key(1), Err(Error::Overloaded)).is_err());
+        assert!(rows.loading.is_empty() && rows.get(&key(1)).is_none());
     }
 
     #[test]
@@ -117,10 +185,10 @@ mod tests {
         let mut rows = Rows::default();
         rows.apply(&[put(1)], 7);
         rows.durable(6);
-        (2..20_000).for_each(|id| rows.loaded(key(id), None));
+        (2..20_000).for_each(|id| rows.loaded(key(id), Ok(None)).unwrap());
         assert!(rows.get(&key(1)).is_some());
         rows.durable(7);
-        (20_000..40_000).for_each(|id| rows.loaded(key(id), None));
+        (20_000..40_000).for_each(|id| rows.loaded(key(id), Ok(None)).unwrap());
         assert!(rows.get(&key(1)).is_none());
     }
 

@@ -61,6 +61,11 @@ impl Responder {
         }
     }
 
+    /// Whether the call never wanted an answer.
+    pub fn is_cast(&self) -> bool {
+        self.0.is_none()
+    }
+
     /// Whether somebody waits for the answer.
     pub fn is_awaited(&self) -> bool {
         self.0.as_ref().is_some_and(|sender| !sender.is_closed())
@@ -76,7 +81,7 @@ pub struct Call<S: Service> {
     pub op: S::Op,
     /// Where the answer goes.
     pub respond: Responder,
-    /// After this nobody waits any more: the owner may drop the call unhandled.
+    /// After this nobody waits any more: the owner may drop the call unhandled, unless it is a cast.
     pub deadline: Instant,
 }
 

@@ -83,7 +83,7 @@ impl World {
         let runtime = runtime.expect("a runtime");
         let (clock, store, ids) = (Manual::new(NOW_MS), Memory::new(), Arc::new(Ids::new(1)));
         let node = Node::new(&clock, &store, &ids);
-        let mut world = Self { runtime, clock, store, node, ids, next_session: 1, reason: None };
+        let world = Self { runtime, clock, store, node, ids, next_session: 1, reason: None };
         let owner = Box::new(account(OWNER));
         let create = settings::Op::Create { owner, name: "guild".into(), icon: None, channels };
         world.call(OWNER, Op::Settings(create)).expect("founded");

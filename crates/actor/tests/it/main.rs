@@ -1,0 +1,12 @@
+//! Behaviour of the shell around a core. [`toy`] is the core, [`gate`] a store whose writes and reads wait until they are
+//! let through, [`bench`] what holds them together.
+
+mod bench;
+mod gate;
+mod toy;
+
+mod failures;
+mod life;
+mod limits;
+mod order;
+mod reads;
