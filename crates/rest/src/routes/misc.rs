@@ -4,30 +4,20 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::routing::get;
-use consort_model::{ApiError, ApplicationId};
-use serde_json::{Value, json};
+use consort_model::ApplicationId;
+use serde_json::Value;
 
 use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/sticker-packs", get(sticker_packs))
-        .route("/sticker-packs/{pack_id}", get(sticker_pack))
         .route("/soundboard-default-sounds", get(nothing))
         .route("/applications/detectable", get(nothing_for_anybody))
         .route("/users/@me/connections", get(connections))
         .route("/applications/{application_id}/skus", get(nothing_of_application))
         .route("/applications/{application_id}/entitlements", get(nothing_of_application))
         .route("/applications/{application_id}/role-connections/metadata", get(nothing_of_application))
-}
-
-async fn sticker_packs() -> Answered {
-    Ok(json(&json!({"sticker_packs": []})))
-}
-
-async fn sticker_pack(_auth: Auth, Ids(_pack): Ids<String>) -> Answered {
-    Err(Failure(ApiError::unknown_sticker_pack()))
 }
 
 /// A bare array: py-cord never becomes ready without a 200 for the default sounds (observed).
