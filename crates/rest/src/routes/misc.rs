@@ -7,7 +7,7 @@ use axum::routing::get;
 use consort_model::ApplicationId;
 use serde_json::Value;
 
-use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, json};
+use crate::{Answered, AnyAuth, App, Auth, Ids, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {

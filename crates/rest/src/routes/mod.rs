@@ -68,3 +68,12 @@ pub fn all() -> Router<Arc<App>> {
         .merge(voice::routes())
         .merge(misc::routes())
 }
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn no_route_is_listed_twice() {
+        // The router refuses to be built with two handlers for one method of a path.
+        let _router = super::all();
+    }
+}
