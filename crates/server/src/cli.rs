@@ -9,7 +9,8 @@ use tracing_subscriber::EnvFilter;
 
 use crate::descriptors;
 use crate::settings::ServeArgs;
-use crate::{Node, Settings};
+use crate::world::WorldArgs;
+use crate::{Node, Settings, world};
 
 /// An open, self-hostable platform for real-time communication
 #[derive(Debug, Parser)]
@@ -23,6 +24,8 @@ struct Cli {
 enum Command {
     /// Serves everything in one process
     Serve(ServeArgs),
+    /// Writes a guild with many members into a data directory, for measurements
+    BenchWorld(WorldArgs),
 }
 
 /// Runs the command line of this process.
@@ -30,6 +33,7 @@ pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let done = match command {
         Command::Serve(args) => serve(args),
+        Command::BenchWorld(args) => bench_world(&args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -45,9 +49,17 @@ fn serve(args: ServeArgs) -> Result<(), String> {
     log_to_stderr();
     let settings = Settings::resolve(args)?;
     descriptors::raise_limit();
+    runtime()?.block_on(run(settings))
+}
+
+fn bench_world(args: &WorldArgs) -> Result<(), String> {
+    log_to_stderr();
+    runtime()?.block_on(world::fill(args))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, String> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let runtime = runtime.map_err(|error| format!("no runtime: {error}"))?;
-    runtime.block_on(run(settings))
+    runtime.map_err(|error| format!("no runtime: {error}"))
 }
 
 async fn run(settings: Settings) -> Result<(), String> {

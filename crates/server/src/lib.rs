@@ -10,6 +10,7 @@ mod identity;
 pub mod node;
 pub mod settings;
 mod web;
+mod world;
 
 pub use node::Node;
 pub use settings::Settings;

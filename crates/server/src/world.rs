@@ -1,0 +1,141 @@
+//! `consort bench-world`: a guild with many members, written into a data directory while no server runs on it.
+//!
+//! The guild and its owner are made over the API. Members get their rows from here, since registering each would hash
+//! a password each: they have no password, only, if wanted, a token.
+
+use std::io::{self, Write as _};
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use axum::body::Body;
+use clap::Args;
+use consort_model::object::account::UserRow;
+use consort_model::{GuildId, Member, Timestamp, User, UserId};
+use consort_rest::accounts::register::{NewAccount, current_user};
+use consort_rest::{App, router};
+use consort_store::{Batch, Table};
+use consort_user::rows::UserGuildRow;
+use http::{Method, Request, header};
+use serde_json::{Value, json};
+use tower::ServiceExt as _;
+
+use crate::{Node, Settings};
+
+/// Largest answer of the API that is read, bytes.
+const ANSWER_BYTES_MAX: usize = 1 << 20;
+/// Members written in one batch.
+const BATCH_MEMBERS: usize = 200;
+/// The password of the owner, who can log in with it: a bench world holds nothing worth guarding.
+const PASSWORD: &str = "bench-world";
+
+/// Arguments of `consort bench-world`.
+#[derive(Debug, Clone, Args)]
+pub struct WorldArgs {
+    /// How many members the guild gets, besides its owner
+    #[arg(long)]
+    pub members: usize,
+    /// How many of them get a token
+    #[arg(long)]
+    pub tokens: usize,
+    /// Directory of the data, as for `serve`
+    #[arg(long)]
+    pub data: PathBuf,
+    /// Directory for `tokens.txt`, a token a line, and `world.env`, with GUILD_ID, CHANNEL_ID and POST_TOKEN
+    #[arg(long)]
+    pub out: PathBuf,
+}
+
+/// Writes the guild and what is to be known of it.
+///
+/// # Errors
+/// A text that says what failed.
+pub async fn fill(args: &WorldArgs) -> Result<(), String> {
+    let listen = SocketAddr::from(([127, 0, 0, 1], 0));
+    let node = Node::start(&Settings { listen, dev: true, ..Settings::new(&args.data) }).await?;
+    let written = write_world(node.app(), args).await;
+    node.shutdown().await;
+    written
+}
+
+async fn write_world(app: &Arc<App>, args: &WorldArgs) -> Result<(), String> {
+    let owner = json!({
+        "username": format!("bench_owner_{}", app.next_id()), "password": PASSWORD,
+        "date_of_birth": "1990-01-01", "consent": true,
+    });
+    let token = text(&call(app, Method::POST, "/auth/register", "", Some(owner)).await?, "token")?;
+    let guild = call(app, Method::POST, "/guilds", &token, Some(json!({"name": "Bench"}))).await?;
+    let guild: GuildId = text(&guild, "id")?.parse().map_err(|_| "the guild has no id".to_owned())?;
+    let channels = call(app, Method::GET, &format!("/guilds/{guild}/channels"), &token, None).await?;
+    let channel = channels.as_array().into_iter().flatten().find(|channel| channel["type"] == 0);
+    let channel = text(channel.unwrap_or(&Value::Null), "id")?;
+    let tokens = write_members(app, guild, args).await?;
+    let world = format!("GUILD_ID={guild}\nCHANNEL_ID={channel}\nPOST_TOKEN={token}\n");
+    write_out(&args.out, &tokens, &world).map_err(|error| format!("{}: {error}", args.out.display()))
+}
+
+/// Writes accounts and memberships; returns the tokens.
+async fn write_members(app: &App, guild: GuildId, args: &WorldArgs) -> Result<Vec<String>, String> {
+    let joined_at = Timestamp::from_ms(app.now_ms());
+    let mut tokens = Vec::with_capacity(args.tokens);
+    for first in (0..args.members).step_by(BATCH_MEMBERS) {
+        let mut batch = Batch::new();
+        for index in first..args.members.min(first + BATCH_MEMBERS) {
+            let id = UserId::new(app.next_id());
+            let user = User::person(id, format!("bench_{id}"));
+            let member = Member::new(user.clone(), joined_at);
+            let row = UserRow {
+                current: current_user(user, "en-US"),
+                admin: false,
+                application: None,
+                disabled: false,
+            };
+            NewAccount { row, credentials: None }.write(&mut batch);
+            batch.put_row(Table::Members, guild.get(), id.get(), &member);
+            batch.put_row(Table::UserGuilds, id.get(), guild.get(), &UserGuildRow { joined_at });
+            if index < args.tokens {
+                tokens.push(app.add_login(&mut batch, id, Default::default()));
+            }
+        }
+        app.store.commit(batch).await.map_err(|error| format!("writing members: {error}"))?;
+    }
+    Ok(tokens)
+}
+
+fn write_out(out: &Path, tokens: &[String], world: &str) -> io::Result<()> {
+    std::fs::create_dir_all(out)?;
+    let mut list = io::BufWriter::new(std::fs::File::create(out.join("tokens.txt"))?);
+    tokens.iter().try_for_each(|token| writeln!(list, "{token}"))?;
+    list.flush()?;
+    std::fs::write(out.join("world.env"), world)
+}
+
+/// Calls a route of the API, which must answer 2xx.
+async fn call(
+    app: &Arc<App>,
+    method: Method,
+    path: &str,
+    token: &str,
+    body: Option<Value>,
+) -> Result<Value, String> {
+    let failed = |error: &dyn std::fmt::Display| format!("{path}: {error}");
+    let request = Request::builder()
+        .method(method)
+        .uri(format!("/api/v10{path}"))
+        .header(header::CONTENT_TYPE, "application/json")
+        .header(header::AUTHORIZATION, token);
+    let body = body.map_or_else(Body::empty, |body| Body::from(body.to_string()));
+    let request = request.body(body).map_err(|error| failed(&error))?;
+    let answer = router(app.clone(), None).oneshot(request).await.map_err(|error| failed(&error))?;
+    let status = answer.status();
+    let body =
+        axum::body::to_bytes(answer.into_body(), ANSWER_BYTES_MAX).await.map_err(|error| failed(&error))?;
+    match status.is_success() {
+        true => serde_json::from_slice(&body).map_err(|error| failed(&error)),
+        false => Err(failed(&format!("{status} {}", String::from_utf8_lossy(&body)))),
+    }
+}
+
+fn text(value: &Value, key: &str) -> Result<String, String> {
+    value[key].as_str().map(str::to_owned).ok_or_else(|| format!("no {key} in {value}"))
+}
