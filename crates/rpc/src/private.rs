@@ -1,6 +1,6 @@
 //! The owner of one private channel: a DM or a group DM.
 
-use consort_model::{ChannelId, UserId};
+use consort_model::{ChannelId, Patch, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::{Service, message};
@@ -22,7 +22,13 @@ pub enum Op {
     /// The channel as the caller sees it (recipients without the caller). Answers a channel.
     Get,
     /// Changes a group's name or icon. Answers the channel.
-    Update { name: consort_model::Patch<String>, icon: consort_model::Patch<String>, owner: Option<UserId> },
+    Update {
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        name: Patch<String>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        icon: Patch<String>,
+        owner: Option<UserId>,
+    },
     /// Adds a person to a group.
     AddRecipient { user: UserId },
     /// Takes a person out of a group.

@@ -13,7 +13,12 @@ pub enum Op {
     /// CREATE_GUILD_EXPRESSIONS. The image is stored under `id`. Answers the emoji, created.
     Create { id: EmojiId, name: String, animated: bool, roles: Vec<RoleId> },
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own. Answers the emoji.
-    Update { emoji: EmojiId, name: Option<String>, roles: Patch<Vec<RoleId>> },
+    Update {
+        emoji: EmojiId,
+        name: Option<String>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        roles: Patch<Vec<RoleId>>,
+    },
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own.
     Delete { emoji: EmojiId },
     /// Answers an array of stickers.
@@ -26,6 +31,7 @@ pub enum Op {
     UpdateSticker {
         sticker: StickerId,
         name: Option<String>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
         description: Patch<String>,
         tags: Option<String>,
     },

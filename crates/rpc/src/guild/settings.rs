@@ -29,13 +29,22 @@ pub enum Op {
     /// MANAGE_GUILD. Answers `{enabled, channel_id}`.
     WidgetSettings,
     /// MANAGE_GUILD. Answers `{enabled, channel_id}`.
-    UpdateWidget { enabled: Option<bool>, channel: Patch<ChannelId> },
+    UpdateWidget {
+        enabled: Option<bool>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        channel: Patch<ChannelId>,
+    },
     /// Anybody, if the widget is on; 50004 otherwise. Answers the widget.
     Widget,
     /// The welcome screen. Answers it, or 10069.
     WelcomeScreen,
     /// MANAGE_GUILD. Answers the welcome screen.
-    UpdateWelcomeScreen { enabled: Option<bool>, description: Patch<String>, channels: Option<Vec<Value>> },
+    UpdateWelcomeScreen {
+        enabled: Option<bool>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        description: Patch<String>,
+        channels: Option<Vec<Value>>,
+    },
     /// Answers `{code, uses}`; without a vanity code both are as for none.
     VanityUrl,
     /// MANAGE_GUILD. Answers the integrations.

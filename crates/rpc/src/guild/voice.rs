@@ -20,6 +20,7 @@ pub enum Op {
         user: Option<UserId>,
         channel: Option<ChannelId>,
         suppress: Option<bool>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
         request_to_speak: Patch<Timestamp>,
     },
 }

@@ -23,6 +23,7 @@ pub enum Op {
         webhook: WebhookId,
         token: Option<String>,
         name: Option<String>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
         avatar: Patch<String>,
         channel: Option<ChannelId>,
     },

@@ -15,7 +15,11 @@ pub enum Op {
     /// Ends a friendship, takes back or declines a request, or ends a block.
     Remove { user: UserId },
     /// Gives a friend a name of one's own.
-    Nickname { user: UserId, nickname: Patch<String> },
+    Nickname {
+        user: UserId,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        nickname: Patch<String>,
+    },
     /// Declines all incoming requests.
     ClearRequests,
     /// The note on somebody. Answers `{user_id, note_user_id, note}`.

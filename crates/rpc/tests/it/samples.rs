@@ -1,0 +1,423 @@
+//! At least one sample of everything that crosses between nodes, with as many fields set as can be, and one with as few.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use consort_model::{Intents, Message};
+use consort_rpc::{Audience, Effect, Event, guild, message, private, relay, user};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+/// Reads an array of samples from JSON.
+fn read<T: DeserializeOwned>(samples: Value) -> Vec<T> {
+    let Value::Array(samples) = samples else { panic!("an array") };
+    let read = |sample: Value| {
+        let shown = sample.to_string();
+        serde_json::from_value(sample).unwrap_or_else(|error| panic!("{shown}: {error}"))
+    };
+    samples.into_iter().map(read).collect()
+}
+
+fn one<T: DeserializeOwned>(sample: Value) -> T {
+    read(json!([sample])).remove(0)
+}
+
+/// The largest id there can be.
+const ID: &str = "18446744073709551615";
+
+fn a_user() -> Value {
+    json!({
+        "id": ID, "username": "ann", "discriminator": "0", "global_name": "Änn", "avatar": "a_0", "bot": true,
+        "public_flags": 65536, "accent_color": 16777215, "avatar_decoration_data": {"asset": "x"},
+        "primary_guild": {"identity_guild_id": "1", "identity_enabled": true, "tag": "TAG", "badge": null},
+    })
+}
+
+fn a_presence() -> Value {
+    json!({
+        "user": {"id": ID}, "guild_id": "2", "status": "dnd", "client_status": {"desktop": "dnd", "web": "idle"},
+        "activities": [{"name": "x", "type": 0, "created_at": 1.5, "party": {"size": [1, 2]}, "big": 9007199254740993u64}],
+    })
+}
+
+fn a_session() -> Value {
+    json!({"node": 65535, "slice": 63, "number": u64::MAX})
+}
+
+fn a_channel() -> Value {
+    json!({
+        "id": "1", "type": 15, "guild_id": "2", "name": "n", "position": -1, "parent_id": "3", "topic": "t", "flags": 16,
+        "permission_overwrites": [{"id": "2", "type": 0, "allow": "1024", "deny": "2251799813685248"}],
+        "available_tags": [{"id": "1", "name": "t", "moderated": true, "emoji_id": null, "emoji_name": "x"}],
+        "default_reaction_emoji": {"emoji_id": "1", "emoji_name": null}, "default_sort_order": 1, "default_forum_layout": 2,
+    })
+}
+
+fn a_thread() -> Value {
+    json!({
+        "id": "1", "type": 12, "guild_id": "2", "name": "n", "owner_id": "3", "message_count": 1, "member_count": 2,
+        "total_message_sent": 3, "applied_tags": ["1"], "rate_limit_per_user": 5,
+        "thread_metadata": {"archived": true, "archive_timestamp": "2020-01-01T00:00:00.123000+00:00",
+            "auto_archive_duration": 60, "locked": false, "invitable": true, "create_timestamp": "2020-01-01T00:00:00+00:00"},
+        "member": {"id": "1", "user_id": "2", "join_timestamp": "2020-01-01T00:00:00+00:00", "flags": 1},
+    })
+}
+
+fn a_dm() -> Value {
+    json!({"id": "1", "type": 3, "recipients": [a_user()], "name": null, "icon": "x", "owner_id": "1"})
+}
+
+fn an_attachment() -> Value {
+    json!({
+        "id": "1", "filename": "a.ogg", "size": 10, "url": "http://x", "proxy_url": "http://y", "duration_secs": 0.1,
+        "waveform": "AA==", "width": 1, "content_type": "audio/ogg", "flags": 4,
+    })
+}
+
+fn an_embed() -> Value {
+    json!({
+        "type": "rich", "title": "t", "timestamp": "2020-01-01T00:00:00+00:00", "color": 1, "footer": {"text": "f"},
+        "image": {"url": "u", "width": 1}, "author": {"name": "n"}, "provider": {"name": "p"},
+        "fields": [{"name": "n", "value": "v", "inline": true}],
+    })
+}
+
+fn a_message() -> Value {
+    let bare = json!({
+        "id": "1", "channel_id": "2", "author": a_user(), "content": "", "timestamp": "2020-01-01T00:00:00+00:00",
+        "edited_timestamp": null, "tts": false, "mention_everyone": false, "mentions": [], "mention_roles": [],
+        "attachments": [], "embeds": [], "pinned": false, "type": 999, "referenced_message": null,
+    });
+    let mut mentioned = a_user();
+    mentioned["member"] = json!({"joined_at": "2020-01-01T00:00:00+00:00", "roles": ["1"], "nick": "x"});
+    let mut full = bare.clone();
+    for (key, value) in [
+        ("guild_id", json!("3")),
+        ("member", json!({"joined_at": "2020-01-01T00:00:00+00:00", "roles": []})),
+        ("edited_timestamp", json!("2020-01-01T00:00:00.999999+00:00")),
+        ("mentions", json!([mentioned])),
+        ("attachments", json!([an_attachment()])),
+        ("embeds", json!([an_embed()])),
+        (
+            "reactions",
+            json!([{"emoji": {"id": null, "name": "👍"}, "count": 1, "count_details": {"burst": 0, "normal": 1}}]),
+        ),
+        ("nonce", json!(-5)),
+        ("flags", json!(1u64 << 40)),
+        ("message_reference", json!({"type": 1, "channel_id": "2", "message_id": "1"})),
+        ("referenced_message", bare),
+        ("thread", a_thread()),
+        ("components", json!([{"type": 1, "components": []}])),
+        ("sticker_items", json!([{"id": "1", "name": "s", "format_type": 1}])),
+        ("poll", json!({"question": {"text": "q"}})),
+    ] {
+        full[key] = value;
+    }
+    full
+}
+
+fn a_create() -> Value {
+    json!({
+        "body": {
+            "content": "hi", "tts": true, "embeds": [an_embed()], "components": [{"type": 1, "id": 1}],
+            "sticker_ids": ["1"], "attachments": [{"id": 0, "is_spoiler": false, "duration_secs": 1.5}],
+            "message_reference": {"forward": true, "message": "1", "channel": "2", "guild": null, "fail_if_not_exists": true},
+            "allowed_mentions": null, "nonce": "text", "enforce_nonce": true, "flags": 4, "poll": null,
+        },
+        "attachments": [an_attachment()], "forwarded": a_message(),
+        "speaker": {"author": a_user(), "webhook": "1", "application": null, "kind": 20,
+            "interaction": [{"id": "1"}, null], "may_mention_all": true},
+    })
+}
+
+fn an_edit() -> Value {
+    json!({"body": {"content": null, "flags": 4}, "attachments": [], "webhook": "5"})
+}
+
+pub fn settings() -> Vec<guild::settings::Op> {
+    let mut all = read(json!([
+        {"Create": {"owner": a_user(), "name": "g", "icon": null, "channels": [{"name": "c", "kind": 0, "nsfw": false}]}},
+        {"Get": {"with_counts": true}},
+        {"Update": {}},
+        {"Update": {"name": "n", "icon": null, "description": "d", "owner_id": ID, "afk_timeout": 60,
+            "system_channel_flags": 63, "verification_level": 4, "features": ["COMMUNITY"]}},
+        "Delete", "Preview", "WidgetSettings", "Widget", "WelcomeScreen", "VanityUrl", "Integrations", "Onboarding",
+        {"AuditLog": {"user": "1", "action": 10, "before": null, "after": u64::MAX, "limit": 100}},
+        {"UpdateWelcomeScreen": {"enabled": true, "description": null, "channels": [{"channel_id": "1"}]}},
+        {"DeleteIntegration": {"integration": 5}},
+    ]));
+    for channel in
+        [consort_model::Patch::Absent, consort_model::Patch::Null, consort_model::Patch::Value(1.into())]
+    {
+        all.push(guild::settings::Op::UpdateWidget { enabled: Some(false), channel });
+    }
+    all
+}
+
+pub fn channel() -> Vec<guild::channel::Op> {
+    let overwrite = json!({"id": ID, "type": 1, "allow": "0", "deny": "1024"});
+    read(json!([
+        "List",
+        {"Get": {"channel": "1"}},
+        {"Create": {"name": "c", "kind": 15, "nsfw": true, "position": -1, "permission_overwrites": [overwrite],
+            "default_reaction_emoji": {"emoji_name": "x"}, "available_tags": [{"name": "t"}]}},
+        {"Update": {"channel": "1", "update": {}}},
+        {"Update": {"channel": "1", "update": {"name": "n", "topic": null, "nsfw": true, "parent_id": null,
+            "permission_overwrites": [overwrite], "default_reaction_emoji": {"emoji_id": "1"}, "position": 3}}},
+        {"Delete": {"channel": "1"}},
+        {"Move": [{"id": "1", "position": 2, "lock_permissions": true}, {"id": "2", "position": null,
+            "lock_permissions": false, "parent_id": null}]},
+        {"SetOverwrite": {"channel": "1", "overwrite": overwrite}},
+        {"DeleteOverwrite": {"channel": "1", "id": "2"}},
+        {"SetVoiceStatus": {"channel": "1", "status": "s"}},
+    ]))
+}
+
+pub fn role() -> Vec<guild::role::Op> {
+    let fields = json!({"name": "n", "permissions": "2251799813685248", "color": 1, "colors": [1, 2, null], "hoist": true,
+        "icon": null, "unicode_emoji": "x", "mentionable": false});
+    read(json!([
+        "List", "MemberCounts", {"Get": {"role": "1"}}, {"Create": fields}, {"Create": {}},
+        {"Update": {"role": "1", "fields": fields}}, {"Delete": {"role": "1"}}, {"Move": [["1", 2], ["2", null]]},
+    ]))
+}
+
+pub fn member() -> Vec<guild::member::Op> {
+    read(json!([
+        {"List": {"limit": 1000, "after": "0"}}, {"Search": {"query": "ä", "limit": 1}}, {"Get": {"user": ID}},
+        {"Update": {"user": "1", "update": {}}},
+        {"Update": {"user": "1", "update": {"nick": null, "roles": ["1"], "mute": true, "channel_id": null,
+            "communication_disabled_until": "2030-01-01T00:00:00+00:00", "flags": 1}}},
+        {"UpdateSelf": {"nick": "n", "avatar": null}},
+        {"AddRole": {"user": "1", "role": "2"}}, {"RemoveRole": {"user": "1", "role": "2"}}, {"Kick": {"user": "1"}},
+        "Leave", {"JoinByInvite": {"code": "abc", "user": a_user()}},
+        {"AddBot": {"bot": a_user(), "application": "1", "name": "b", "permissions": "8"}},
+        {"Prune": {"days": 7, "include_roles": ["1"], "compute": true, "dry": false}},
+        "Own", {"Summary": {"with_counts": true}},
+    ]))
+}
+
+pub fn ban() -> Vec<guild::ban::Op> {
+    read(json!([
+        {"List": {"limit": 1000, "before": null, "after": "1"}}, {"Get": {"user": "1"}}, {"Delete": {"user": "1"}},
+        {"Create": {"user": a_user(), "delete_message_seconds": 604800}},
+        {"Bulk": {"users": [a_user()], "unknown": ["1"], "delete_message_seconds": 0}},
+        {"Purge": {"users": ["1"], "after": "2"}},
+    ]))
+}
+
+pub fn invite() -> Vec<guild::invite::Op> {
+    read(json!([
+        "List", {"ListChannel": {"channel": "1"}}, {"Delete": {"code": "c"}},
+        {"Create": {"channel": "1", "create": {"max_age": 0, "max_uses": 1, "temporary": true, "unique": false,
+            "target_type": 1, "target_user_id": "2"}}},
+        {"Resolve": {"code": "c", "with_counts": true}},
+    ]))
+}
+
+pub fn emoji() -> Vec<guild::emoji::Op> {
+    read(json!([
+        "List", "ListStickers", {"Get": {"emoji": "1"}}, {"Delete": {"emoji": "1"}}, {"GetSticker": {"sticker": "1"}},
+        {"Create": {"id": "1", "name": "e", "animated": true, "roles": ["1"]}},
+        {"Update": {"emoji": "1", "name": null, "roles": ["1"]}}, {"Update": {"emoji": "1", "name": "n"}},
+        {"CreateSticker": {"id": "1", "name": "s", "description": null, "tags": "t", "format": 3}},
+        {"UpdateSticker": {"sticker": "1", "name": "n", "description": null, "tags": null}},
+        {"DeleteSticker": {"sticker": "1"}},
+    ]))
+}
+
+pub fn webhook() -> Vec<guild::webhook::Op> {
+    let on = |act: Value| json!({"OnMessage": {"webhook": "1", "token": "t", "thread": "2", "message": "3", "act": act}});
+    read(json!([
+        "List", {"ListChannel": {"channel": "1"}}, {"Create": {"id": "1", "channel": "1", "name": "w", "avatar": null}},
+        {"Get": {"webhook": "1", "token": "t"}}, {"Delete": {"webhook": "1", "token": null}},
+        {"Update": {"webhook": "1", "token": null, "name": "n", "avatar": null, "channel": "2"}},
+        {"Execute": {"webhook": "1", "token": "t", "thread": null, "post": {"name": "p", "applied_tags": ["1"]},
+            "username": "u", "create": a_create()}},
+        on(json!("Get")), on(json!("Delete")), on(json!({"Edit": an_edit()})),
+    ]))
+}
+
+pub fn thread() -> Vec<guild::thread::Op> {
+    let start = json!({"name": "t", "auto_archive_duration": 60, "kind": 12, "invitable": false, "applied_tags": ["1"]});
+    read(json!([
+        {"Start": {"thread": start, "post": a_create()}}, {"Start": {"thread": start, "post": null}},
+        {"StartFromMessage": {"message": "1", "thread": start}},
+        {"Update": {"name": "n", "archived": true, "rate_limit_per_user": null, "applied_tags": ["1"]}}, {"Update": {}},
+        "Get", "Delete", "Join", "Leave", "Active", {"AddMember": {"user": "1"}}, {"RemoveMember": {"user": "1"}},
+        {"Member": {"user": "1", "with_member": true}}, {"Members": {"with_member": true, "after": null, "limit": 100}},
+        {"SetNotifications": {"flags": 1, "muted": false}}, {"ParentDeleted": {"parent": "1"}},
+        {"Archived": {"kind": {"Public": {"before": "2020-01-01T00:00:00+00:00"}}, "limit": 50}},
+        {"Archived": {"kind": {"Private": {"before": null}}, "limit": 50}},
+        {"Archived": {"kind": {"Mine": {"before": "1"}}, "limit": 50}},
+    ]))
+}
+
+pub fn voice() -> Vec<guild::voice::Op> {
+    let flags = json!({"self_mute": true, "self_deaf": false, "self_video": true, "self_stream": false});
+    read(json!([
+        {"Update": {"session": a_session(), "session_id": "s", "channel": "1", "flags": flags}},
+        {"Gone": {"session": a_session()}}, {"Get": {"user": null}},
+        {"Modify": {"user": "1", "channel": null, "suppress": true, "request_to_speak": null}},
+        {"Modify": {"user": null, "channel": "1", "suppress": null,
+            "request_to_speak": "2020-01-01T00:00:00+00:00"}},
+    ]))
+}
+
+pub fn gateway() -> Vec<guild::gateway::Op> {
+    let subscribe = json!({"channels": {"1": [[0, 99], [100, 199]]}, "typing": true, "members": []});
+    read(json!([
+        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true}}, {"Detached": {"node": 7}},
+        {"Presence": {"presence": a_presence()}},
+        {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
+        {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
+        {"Unsubscribe": {"session": a_session()}}, {"Explain": {"user": "1", "roles": ["1"]}},
+    ]))
+}
+
+pub fn guild() -> Vec<guild::Op> {
+    use guild::Op;
+    let channel = consort_model::ChannelId::new(5);
+    let mut all: Vec<Op> = settings().into_iter().map(Op::Settings).collect();
+    all.extend(self::channel().into_iter().map(Op::Channel));
+    all.extend(role().into_iter().map(Op::Role));
+    all.extend(member().into_iter().map(Op::Member));
+    all.extend(ban().into_iter().map(Op::Ban));
+    all.extend(invite().into_iter().map(Op::Invite));
+    all.extend(emoji().into_iter().map(Op::Emoji));
+    all.extend(webhook().into_iter().map(Op::Webhook));
+    all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
+    all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
+    all.extend(voice().into_iter().map(Op::Voice));
+    all.extend(gateway().into_iter().map(Op::Gateway));
+    all
+}
+
+pub fn message() -> Vec<message::Op> {
+    let unicode = json!({"Unicode": "👍🏽"});
+    let custom = json!({"Custom": {"id": ID, "name": null, "animated": true}});
+    read(json!([
+        {"Create": a_create()}, {"Edit": {"message": "1", "edit": an_edit()}},
+        {"Unfurled": {"message": "1", "embeds": [an_embed()]}}, {"Delete": {"message": "1"}},
+        {"BulkDelete": {"messages": ["1", "2"]}}, {"Get": {"message": "1"}},
+        {"List": {"page": "Newest", "limit": 100}}, {"List": {"page": {"Before": "1"}, "limit": 1}},
+        {"List": {"page": {"After": "1"}, "limit": 1}}, {"List": {"page": {"Around": ID}, "limit": 1}},
+        {"React": {"message": "1", "emoji": unicode}}, {"Unreact": {"message": "1", "emoji": custom, "user": "2"}},
+        {"ClearReactions": {"message": "1", "emoji": null}},
+        {"Reactors": {"message": "1", "emoji": custom, "after": null, "limit": 100}},
+        {"Pin": {"message": "1"}}, {"Unpin": {"message": "1"}},
+        {"Pins": {"before": "2020-01-01T00:00:00.5+00:00", "limit": 50, "bare": true}},
+        "Typing", "MayAttach", {"Crosspost": {"message": "1"}}, {"Vote": {"message": "1", "answers": [1, 10]}},
+        {"Voters": {"message": "1", "answer": 1, "after": "1", "limit": 100}}, {"ExpirePoll": {"message": "1"}},
+        {"Purge": {"author": "1", "after": "0"}},
+    ]))
+}
+
+pub fn private() -> Vec<private::Op> {
+    let mut all: Vec<private::Op> = read(json!([
+        "Get", "Close", "Open", {"Update": {"name": null, "icon": "x", "owner": "1"}}, {"AddRecipient": {"user": "1"}},
+        {"RemoveRecipient": {"user": "1"}}, {"CloseFor": {"user": "1"}},
+        {"Found": {"group": true, "recipients": ["1", "2"]}}, {"Blocked": {"by": "1", "blocked": true}},
+        {"UserChanged": {"user": a_user()}},
+    ]));
+    all.extend(message().into_iter().map(|op| private::Op::Message { channel: 5.into(), op }));
+    all
+}
+
+pub fn account() -> Vec<user::account::Op> {
+    read(json!([
+        "Get", "Guilds", "Disable", {"Profile": {"user": "1", "mutual_guilds": true, "mutual_friends": false}},
+        {"Update": {}}, {"Update": {"username": "n", "global_name": null, "accent_color": 1, "password": "hash"}},
+        {"LoggedOut": {"auth_sessions": [u64::MAX]}},
+    ]))
+}
+
+pub fn session() -> Vec<user::gateway::Op> {
+    read(json!([
+        {"Open": {"session": a_session(), "session_id": "s", "auth_session": 1, "presence": a_presence(),
+            "capabilities": 30717, "client": ["Linux", "Firefox", ""], "shard": [0, 2], "bot": false, "again": true}},
+        {"SetPresence": {"session": a_session(), "presence": a_presence()}}, {"Closed": {"session": a_session()}},
+    ]))
+}
+
+pub fn relationship() -> Vec<user::relationship::Op> {
+    let peer = |news: &str| json!({"Peer": {"from": a_user(), "news": news}});
+    read(json!([
+        "List", "ClearRequests", "Notes", {"Request": {"user": "1"}}, {"Block": {"user": "1"}}, {"Remove": {"user": "1"}},
+        {"Nickname": {"user": "1", "nickname": null}}, {"Nickname": {"user": "1", "nickname": "n"}},
+        {"Note": {"user": "1"}}, {"PutNote": {"user": "1", "note": "n"}},
+        peer("Requested"), peer("Accepted"), peer("Removed"), peer("Changed"),
+        {"Presence": {"presence": a_presence(), "watching": true, "wants_reply": false}},
+    ]))
+}
+
+pub fn read_state() -> Vec<user::read_state::Op> {
+    let ack = json!({"channel": "1", "message": "2", "manual": true, "mention_count": 3, "flags": 1, "last_viewed": 4000});
+    read(
+        json!([{"Ack": ack}, {"AckBulk": {"acks": [ack]}}, {"AckPins": {"channel": "1"}}, {"Forget": {"channel": "1"}}]),
+    )
+}
+
+pub fn user_settings() -> Vec<user::settings::Op> {
+    read(json!([
+        "Legacy", {"Proto": {"kind": "Preloaded"}},
+        {"PatchProto": {"kind": "FrequentlyUsed", "patch": [0, 255, 128], "required_version": 1}},
+        {"PatchLegacy": {"patch": {"theme": "dark", "timezone_offset": -60, "nested": {"a": [null, 1.5, true]}}}},
+        {"PatchGuilds": {"patches": [[null, {"muted": true}], ["1", {}]]}},
+    ]))
+}
+
+pub fn user() -> Vec<user::Op> {
+    use user::Op;
+    let mut all: Vec<Op> = read(json!([
+        {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm()}},
+        {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
+        {"Mentioned": {"guild": null, "channel": "1", "message": "2"}}, {"Posted": {"channel": "1", "message": "2"}},
+        "Sessions", "Channels",
+    ]));
+    all.push(Op::Deliver(Arc::new(event())));
+    all.extend(account().into_iter().map(Op::Account));
+    all.extend(session().into_iter().map(Op::Gateway));
+    all.extend(relationship().into_iter().map(Op::Relationship));
+    all.extend(read_state().into_iter().map(Op::ReadState));
+    all.extend(user_settings().into_iter().map(Op::Settings));
+    all
+}
+
+pub fn event() -> Event {
+    Event {
+        guild: Some(5.into()),
+        redacted: Some(Bytes::from_static(b"{}")),
+        unredacted_for: Arc::new([1.into()]),
+        volatile: true,
+        ..Event::new("MESSAGE_CREATE", Intents::all(), Audience::all(), &one::<Message>(a_message()))
+    }
+}
+
+pub fn relay() -> Vec<relay::Op> {
+    use relay::Op;
+    let mut all: Vec<Op> = read(json!([
+        {"Attached": {"session": a_session(), "guild": "1", "class": u32::MAX, "guild_create": [123, 125]}},
+        {"Refused": {"session": a_session(), "guild": "1", "unavailable": true}},
+        {"Class": {"guild": "1", "user": "2", "class": 3}}, {"Detach": {"guild": "1", "user": "2"}},
+        {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1"}},
+        {"UserRestarted": {"user": "1"}}, {"Close": {"sessions": [a_session()], "code": 4004}},
+    ]));
+    all.push(Op::Publish(Arc::new(event())));
+    all.push(Op::Direct { sessions: vec![one(a_session())], event: Arc::new(event()) });
+    all
+}
+
+pub fn effects() -> Vec<Effect> {
+    let relay = relay().into_iter().map(|message| Effect::Relay { node: consort_rpc::NodeId(3), message });
+    let user = user().into_iter().map(|op| Effect::User { user: 1.into(), op });
+    let guild = guild().into_iter().map(|op| Effect::Guild { guild: 1.into(), op });
+    let private = private().into_iter().map(|op| Effect::Private { channel: 1.into(), op });
+    relay.chain(user).chain(guild).chain(private).collect()
+}
+
+/// Channels of all shapes, as they are carried in events and openings.
+pub fn channels() -> Vec<consort_model::Channel> {
+    let all: Vec<consort_model::Channel> = read(json!([a_channel(), a_thread(), a_dm()]));
+    all
+}
