@@ -1,4 +1,5 @@
 //! A whole server on a free port, spoken to as clients do.
 
+mod messages;
 mod serve;
 mod world;
