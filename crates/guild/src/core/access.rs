@@ -250,7 +250,8 @@ impl Guild {
         View::Classes(self.seen_by(channel))
     }
 
-    fn seen_by(&mut self, channel: ChannelId) -> Arc<ClassSet> {
+    /// The classes that see a channel.
+    pub(crate) fn seen_by(&mut self, channel: ChannelId) -> Arc<ClassSet> {
         if let Some(view) = self.classes.views.get(&channel) {
             return view.clone();
         }

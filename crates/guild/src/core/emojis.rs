@@ -162,7 +162,7 @@ impl Guild {
     }
 
     fn publish_emojis(&self, cx: &mut Cx<'_>) {
-        let emojis: Vec<_> = self.emojis.values().map(|emoji| shown(emoji, false)).collect();
+        let emojis: Vec<_> = self.emojis.values().collect();
         let body = json!({"guild_id": self.id, "emojis": emojis});
         self.publish_all(cx, "GUILD_EMOJIS_UPDATE", Intents::GUILD_EXPRESSIONS, &body);
     }
@@ -241,7 +241,7 @@ impl Guild {
     }
 
     fn publish_stickers(&self, cx: &mut Cx<'_>) {
-        let stickers: Vec<_> = self.stickers.values().map(|sticker| shown_sticker(sticker, false)).collect();
+        let stickers: Vec<_> = self.stickers.values().collect();
         let body = json!({"guild_id": self.id, "stickers": stickers});
         self.publish_all(cx, "GUILD_STICKERS_UPDATE", Intents::GUILD_EXPRESSIONS, &body);
     }

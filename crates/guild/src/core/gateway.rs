@@ -113,7 +113,12 @@ impl Guild {
             large,
             unavailable: false,
             member_count: self.members.len() as u64,
-            voice_states: self.voice.values().map(|(state, _)| listed_voice(state)).collect(),
+            voice_states: self
+                .voice
+                .values()
+                .filter(|(state, _)| state.user_id == user || state.channel_id.is_some_and(sees))
+                .map(|(state, _)| listed_voice(state))
+                .collect(),
             channels: self.channels.values().filter(|channel| sees(channel.id)).cloned().collect(),
             threads: threads.collect(),
             members,

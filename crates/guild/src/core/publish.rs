@@ -109,6 +109,7 @@ impl Guild {
     fn publish_sight(&mut self, cx: &mut Cx<'_>, name: &'static str, audience: Audience, channel: &Channel) {
         self.publish(cx, Event::new(name, Intents::GUILDS, audience.clone(), channel));
         if name == "CHANNEL_CREATE" {
+            self.sync_voice(cx, channel.id, &audience);
             self.sync_threads(cx, channel.id, audience);
         }
     }
@@ -142,6 +143,7 @@ impl Guild {
             let audience = Audience::users([user]);
             self.publish(cx, Event::new(name, Intents::GUILDS, audience.clone(), &object));
             if now {
+                self.sync_voice(cx, channel, &audience);
                 self.sync_threads(cx, channel, audience);
             }
         }

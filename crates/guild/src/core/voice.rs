@@ -4,6 +4,7 @@
 //! No media server runs in this build. VOICE_SERVER_UPDATE says so the documented way, with a null endpoint (Gateway
 //! Events, Voice Server Update).
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use consort_actor::{Cx, Outcome, Stop};
@@ -13,7 +14,7 @@ use consort_model::{
 };
 use consort_rpc::guild::voice::{Flags, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Effect, Event, relay};
+use consort_rpc::{Audience, Effect, Event, View, relay};
 use consort_runtime::random_token;
 use serde_json::json;
 
@@ -124,18 +125,42 @@ impl Guild {
 
     /// Keeps a state and tells of it.
     fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, state: VoiceState, session: Option<SessionKey>) {
-        let before = self.voice.insert(user, (state.clone(), session));
-        if before.is_none_or(|(old, _)| old != state) {
-            self.publish_voice(cx, state);
+        let before = self.voice.insert(user, (state.clone(), session)).map(|(old, _)| old);
+        if before.as_ref() != Some(&state) {
+            self.publish_voice(cx, before.and_then(|old| old.channel_id), state);
         }
     }
 
-    /// VOICE_STATE_UPDATE goes to the whole guild, as the documents have it, and to the user whatever its intents.
-    fn publish_voice(&self, cx: &mut Cx<'_>, state: VoiceState) {
+    /// VOICE_STATE_UPDATE goes to those who see the channel, and to the user itself whatever its intents. Who sees only the
+    /// channel that was left is told that the user is gone.
+    fn publish_voice(&mut self, cx: &mut Cx<'_>, from: Option<ChannelId>, state: VoiceState) {
         let user = state.user_id;
         let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
-        let audience = Audience::all().and_always([user]);
+        let Some(channel) = state.channel_id.or(from) else { return };
+        let audience = Audience::view(self.view_of(channel)).and_always([user]);
         self.publish(cx, Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state));
+        let Some(from) = from.filter(|from| *from != channel) else { return };
+        let left_behind = self.seen_by(from).minus(&self.seen_by(channel));
+        if !left_behind.is_empty() {
+            let audience = Audience::view(View::Classes(Arc::new(left_behind))).without([user]);
+            let event =
+                Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &departed(state));
+            self.publish(cx, event);
+        }
+    }
+
+    /// Tells those who begin to see a channel who is in it.
+    pub(crate) fn sync_voice(&mut self, cx: &mut Cx<'_>, channel: ChannelId, audience: &Audience) {
+        let inside = self.voice.values().map(|(state, _)| state);
+        let inside: BTreeMap<_, _> = inside
+            .filter(|state| state.channel_id == Some(channel))
+            .map(|state| (state.user_id, state.clone()))
+            .collect();
+        for (user, state) in inside {
+            let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
+            let intents = Intents::GUILD_VOICE_STATES;
+            self.publish(cx, Event::new("VOICE_STATE_UPDATE", intents, audience.clone(), &state));
+        }
     }
 
     fn send_voice_server(&self, cx: &mut Cx<'_>, session: SessionKey) {
@@ -148,15 +173,7 @@ impl Guild {
     /// Takes a user out of voice and tells of it.
     pub(crate) fn leave_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
         let Some((state, _)) = self.voice.remove(&user) else { return };
-        let gone = VoiceState {
-            channel_id: None,
-            self_stream: false,
-            self_video: false,
-            suppress: false,
-            request_to_speak_timestamp: None,
-            ..state
-        };
-        self.publish_voice(cx, gone);
+        self.publish_voice(cx, state.channel_id, departed(state));
     }
 
     /// Disconnects everybody from a channel.
@@ -248,5 +265,17 @@ impl Guild {
         }
         self.set_voice(cx, user, state, session);
         Outcome::EMPTY
+    }
+}
+
+/// The state of somebody who is in no channel any more.
+fn departed(state: VoiceState) -> VoiceState {
+    VoiceState {
+        channel_id: None,
+        self_stream: false,
+        self_video: false,
+        suppress: false,
+        request_to_speak_timestamp: None,
+        ..state
     }
 }

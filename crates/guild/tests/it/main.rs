@@ -7,4 +7,6 @@ mod laws;
 mod world;
 
 mod channels;
+mod invites;
+mod members;
 mod talk;

@@ -301,6 +301,15 @@ impl World {
         self.ok(OWNER, Op::Channel(channel::Op::SetOverwrite { channel, overwrite }));
     }
 
+    /// Has the owner of a user tell its presence.
+    pub fn present(&mut self, user: u64, status: &str) {
+        let presence = serde_json::json!({
+            "user": {"id": user.to_string()}, "status": status, "activities": [], "client_status": {},
+        });
+        let presence = Box::new(serde_json::from_value(presence).expect("a presence"));
+        self.ok(user, Op::Gateway(gateway::Op::Presence { presence }));
+    }
+
     /// Hides a channel from everyone without a role or overwrite that shows it.
     pub fn hide(&mut self, channel: ChannelId) {
         self.overwrite(
