@@ -23,10 +23,13 @@ pub enum Op {
     Get,
     /// Changes a group's name or icon. Answers the channel.
     Update {
+        /// 1 to 100 characters; null takes it away.
         #[serde(default, skip_serializing_if = "Patch::is_absent")]
         name: Patch<String>,
+        /// Hash of a stored picture.
         #[serde(default, skip_serializing_if = "Patch::is_absent")]
         icon: Patch<String>,
+        /// A new owner, from the present one.
         owner: Option<UserId>,
     },
     /// Adds a person to a group.

@@ -16,7 +16,9 @@ pub enum Op {
     Remove { user: UserId },
     /// Gives a friend a name of one's own.
     Nickname {
+        /// The friend.
         user: UserId,
+        /// Null takes it away.
         #[serde(default, skip_serializing_if = "Patch::is_absent")]
         nickname: Patch<String>,
     },

@@ -23,6 +23,9 @@ impl User {
             Op::Update(update) => self.update(cx, update),
             Op::LoggedOut { auth_sessions } => {
                 self.log_out(cx, |session| auth_sessions.contains(&session));
+                if let Some(grace) = &mut self.grace {
+                    grace.ended.extend(auth_sessions);
+                }
                 Outcome::EMPTY
             }
             Op::Disable => self.disable(cx),
@@ -74,7 +77,8 @@ impl User {
         let own_changed = row.current != self.row.current;
         self.row = row;
         if own_changed {
-            self.tell(cx, "USER_UPDATE", &self.row.current);
+            let current = self.row.current.clone();
+            self.tell(cx, "USER_UPDATE", &current);
         }
         if !shown_changed {
             return;

@@ -11,6 +11,7 @@ use consort_rpc::{Answer, Audience, Effect, Event, guild, user};
 use consort_store::Table;
 use serde_json::{Value, json};
 
+use super::grace::Notice;
 use super::presence::{Session, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
@@ -41,6 +42,9 @@ impl User {
         }
         let mut session = Session::open(open, &self.chosen);
         session.activities.truncate(ACTIVITIES_MAX);
+        if open.again && !self.welcome_back(cx, open) {
+            return Outcome::EMPTY;
+        }
         let first = self.sessions.is_empty();
         self.sessions.insert(open.session, session);
         self.show(cx, first);
@@ -66,6 +70,23 @@ impl User {
             })?;
             Ok(Answer::json(&opened))
         })
+    }
+
+    /// Tells a session that comes back what it has missed, or that its login has ended: then it gives false.
+    fn welcome_back(&self, cx: &mut Cx<'_>, open: &OpenSession) -> bool {
+        let (node, sessions) = (open.session.node, vec![open.session]);
+        let (Some(grace), false) = (&self.grace, self.sessions.contains_key(&open.session)) else {
+            return true;
+        };
+        if grace.ended.contains(&open.auth_session) {
+            let message = relay::Op::Close { sessions, code: CLOSE_LOGGED_OUT };
+            cx.effect(Effect::Relay { node, message });
+            return false;
+        }
+        for notice in grace.missed() {
+            cx.effect(Effect::Relay { node, message: notice.to(sessions.clone()) });
+        }
+        true
     }
 
     fn set_presence(
@@ -193,7 +214,7 @@ impl User {
         }
         let views = self.session_views();
         let event = Event::new("SESSIONS_REPLACE", Intents::empty(), Audience::all(), &views);
-        self.deliver_but(cx, except, Arc::new(event));
+        self.notify_but(cx, except, &Notice::Event(Arc::new(event)));
     }
 
     pub(super) fn guild_joined(&mut self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
@@ -202,7 +223,7 @@ impl User {
             let row = UserGuildRow { joined_at: Timestamp::from_ms(cx.now_ms) };
             cx.put(Table::UserGuilds, self.id.get(), guild.get(), &row);
         }
-        self.each_node(cx, None, |sessions| relay::Op::Join { sessions, guild });
+        self.notify(cx, Notice::Join(guild));
         if self.shown.status != Status::Offline {
             self.show_guild(cx, guild);
         }

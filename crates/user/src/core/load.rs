@@ -12,11 +12,12 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use super::User;
+use super::grace::Grace;
 use super::settings::{LEGACY_KEY, STATUS_KEY, proto_key};
 use crate::limits::{PAGE_ROWS, READ_STATES_MAX};
 use crate::rows::{ReadStateRow, UserGuildRow};
 
-pub(super) async fn load(id: UserId, store: StoreRef) -> Result<Option<User>, Error> {
+pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Option<User>, Error> {
     let Some(row) = store.get_row::<UserRow>(Table::Users, id.get(), Key::empty()).await? else {
         return Ok(None);
     };
@@ -40,6 +41,7 @@ pub(super) async fn load(id: UserId, store: StoreRef) -> Result<Option<User>, Er
         sessions: BTreeMap::new(),
         shown: Presence::offline(id),
         friends: BTreeMap::new(),
+        grace: Some(Grace::new(now_ms)),
     };
     if !bot {
         user.relations = ids(rows(&store, Table::Relationships, id).await?);

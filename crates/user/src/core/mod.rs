@@ -3,6 +3,7 @@
 mod account;
 mod channels;
 mod gateway;
+mod grace;
 mod load;
 mod presence;
 mod profile;
@@ -27,6 +28,7 @@ use consort_store::{BoxFuture, Error, StoreRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
+use self::grace::{Grace, Notice};
 use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
 
 /// One account.
@@ -51,13 +53,15 @@ pub struct User {
     pub(crate) shown: Presence,
     /// Friends that have sessions, with what they show.
     pub(crate) friends: BTreeMap<UserId, Presence>,
+    /// Set in the first moments after the owner was loaded.
+    grace: Option<grace::Grace>,
 }
 
 impl Core for User {
     type Service = user::User;
 
-    fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
-        Box::pin(load::load(UserId::new(key), store))
+    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+        Box::pin(load::load(UserId::new(key), store, now_ms))
     }
 
     fn not_found() -> ApiError {
@@ -92,8 +96,16 @@ impl Core for User {
         }
     }
 
+    fn next_deadline_ms(&self) -> Option<u64> {
+        self.grace.as_ref().map(Grace::until_ms)
+    }
+
+    fn tick(&mut self, _cx: &mut Cx<'_>) {
+        self.grace = None;
+    }
+
     fn is_idle(&self) -> bool {
-        self.sessions.is_empty()
+        self.sessions.is_empty() && self.grace.is_none()
     }
 }
 
@@ -117,36 +129,33 @@ impl User {
     }
 
     /// Sends an event to all sessions: one message a node.
-    pub(crate) fn deliver(&self, cx: &mut Cx<'_>, event: Arc<Event>) {
-        self.deliver_but(cx, None, event);
+    fn deliver(&mut self, cx: &mut Cx<'_>, event: Arc<Event>) {
+        self.notify(cx, Notice::Event(event));
     }
 
-    /// Sends an event to all sessions but one.
-    pub(crate) fn deliver_but(&self, cx: &mut Cx<'_>, except: Option<SessionKey>, event: Arc<Event>) {
-        self.each_node(cx, except, |sessions| relay::Op::Direct { sessions, event: event.clone() });
+    /// Sends something to all sessions, and to those that may come back.
+    fn notify(&mut self, cx: &mut Cx<'_>, notice: Notice) {
+        self.notify_but(cx, None, &notice);
+        if let Some(grace) = &mut self.grace {
+            grace.keep(notice);
+        }
     }
 
     /// Sends an event made here to all sessions; no intent is needed.
-    pub(crate) fn tell<T: Serialize + ?Sized>(&self, cx: &mut Cx<'_>, name: &'static str, d: &T) {
-        if self.sessions.is_empty() {
-            return;
+    fn tell<T: Serialize + ?Sized>(&mut self, cx: &mut Cx<'_>, name: &'static str, d: &T) {
+        if !self.sessions.is_empty() || self.grace.is_some() {
+            self.deliver(cx, Arc::new(Event::new(name, Intents::empty(), Audience::all(), d)));
         }
-        self.deliver(cx, Arc::new(Event::new(name, Intents::empty(), Audience::all(), d)));
     }
 
-    /// Sends each node with sessions one message about them.
-    pub(crate) fn each_node(
-        &self,
-        cx: &mut Cx<'_>,
-        except: Option<SessionKey>,
-        message: impl Fn(Vec<SessionKey>) -> relay::Op,
-    ) {
+    /// Sends something to all present sessions but one.
+    fn notify_but(&self, cx: &mut Cx<'_>, except: Option<SessionKey>, notice: &Notice) {
         let mut by_node: BTreeMap<NodeId, Vec<SessionKey>> = BTreeMap::new();
         for session in self.sessions.keys().filter(|session| Some(**session) != except) {
             by_node.entry(session.node).or_default().push(*session);
         }
         for (node, sessions) in by_node {
-            cx.effect(Effect::Relay { node, message: message(sessions) });
+            cx.effect(Effect::Relay { node, message: notice.to(sessions) });
         }
     }
 

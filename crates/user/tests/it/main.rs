@@ -1,0 +1,10 @@
+//! Accounts and private channels as their callers and sessions see them.
+
+mod account;
+mod client;
+mod presence;
+mod private;
+mod read_states;
+mod relationships;
+mod settings;
+mod world;

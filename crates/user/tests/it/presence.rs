@@ -1,0 +1,170 @@
+use consort_model::{GuildId, Status};
+use consort_rpc::user::Op;
+use consort_rpc::user::account::Op as Account;
+use consort_rpc::user::gateway;
+use serde_json::json;
+
+use crate::relationships::befriend;
+use crate::world::{GUILD, World};
+
+fn statuses(world: &mut World) -> Vec<Status> {
+    world.guild_presences().into_iter().map(|presence| presence.status).collect()
+}
+
+#[test]
+fn guilds_are_told_of_changes_and_of_nothing_else() {
+    let mut world = World::new([1]);
+    let first = world.connect(1);
+    assert_eq!(statuses(&mut world), [Status::Online]);
+    let second = world.connect(1);
+    assert_eq!(statuses(&mut world), []);
+    world.show(second, Status::Dnd, vec![json!({"name": "chess", "type": 0})]);
+    let told = world.guild_presences();
+    assert_eq!((told.len(), told[0].status, told[0].activities.len()), (1, Status::Online, 1));
+    assert_eq!(told[0].guild_id, Some(GUILD));
+    world.disconnect(first);
+    assert_eq!(statuses(&mut world), [Status::Dnd]);
+    world.disconnect(second);
+    assert_eq!(statuses(&mut world), [Status::Offline]);
+}
+
+#[test]
+fn the_status_last_chosen_is_the_next_sessions() {
+    let mut world = World::new([1]);
+    let session = world.connect(1);
+    let custom = json!({"name": "Custom Status", "type": 4, "state": "away"});
+    world.show(session, Status::Invisible, vec![custom.clone()]);
+    world.disconnect(session);
+    world.guild_presences();
+    world.restart();
+    let session = world.connect(1);
+    assert_eq!(statuses(&mut world), []);
+    assert_eq!(world.outside().sessions[&session].ready["user_settings"]["status"], "invisible");
+    world.show(session, Status::Idle, vec![custom.clone()]);
+    let told = world.guild_presences();
+    assert_eq!((told[0].status, &told[0].activities), (Status::Idle, &vec![custom]));
+}
+
+#[test]
+fn friends_see_each_other_come_change_and_go() {
+    let mut world = World::new([1, 2, 3]);
+    let one = world.connect(1);
+    befriend(&mut world, 1, 2);
+    befriend(&mut world, 1, 3);
+    world.take(one);
+    let two = world.connect(2);
+    let presences = |told: Vec<(String, serde_json::Value)>| -> Vec<_> {
+        let presences = told.into_iter().filter(|(name, _)| name == "PRESENCE_UPDATE");
+        presences.map(|(_, d)| (d["user"]["id"].clone(), d["status"].clone())).collect()
+    };
+    assert_eq!(presences(world.take(one)), [(json!("2"), json!("online"))]);
+    assert_eq!(presences(world.take(two)), [(json!("1"), json!("online"))]);
+    world.show(two, Status::Invisible, Vec::new());
+    assert_eq!(presences(world.take(one)), [(json!("2"), json!("offline"))]);
+    // Who is invisible sees the others all the same.
+    world.show(one, Status::Dnd, Vec::new());
+    assert_eq!(presences(world.take(two)), [(json!("1"), json!("dnd"))]);
+    world.disconnect(one);
+    assert_eq!(presences(world.take(two)), [(json!("1"), json!("offline"))]);
+}
+
+#[test]
+fn a_new_owner_gets_its_sessions_and_friends_back() {
+    let mut world = World::new([1, 2]);
+    let (one, two) = (world.connect(1), world.connect(2));
+    befriend(&mut world, 1, 2);
+    world.guild_presences();
+    world.restart();
+    // The first call brings the owner to life.
+    world.ok(1, Op::Account(Account::Get));
+    world.settle();
+    world.ok(2, Op::Account(Account::Get));
+    world.settle();
+    world.take(one);
+    world.show(two, Status::Idle, Vec::new());
+    let told = world.take(one);
+    assert!(told.iter().any(|(name, d)| name == "PRESENCE_UPDATE" && d["status"] == "idle"), "{told:?}");
+    assert_eq!(world.ok(1, Op::Sessions).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_guild_joined_is_joined_by_every_session() {
+    let mut world = World::new([1]);
+    let (a, b) = (world.connect(1), world.connect(1));
+    let guild = GuildId::new(88);
+    world.guild_presences();
+    world.tell(1, Op::GuildJoined { guild });
+    let mut joins = world.outside().joins.clone();
+    joins.sort();
+    assert_eq!(joins, [(a, guild), (b, guild)]);
+    assert_eq!(world.guild_presences()[0].guild_id, Some(guild));
+    assert_eq!(world.ok(1, Op::Account(Account::Guilds)), json!(["77", "88"]));
+    world.tell(1, Op::GuildLeft { guild });
+    world.restart();
+    assert_eq!(world.ok(1, Op::Account(Account::Guilds)), json!(["77"]));
+    assert_eq!(world.err(1, Op::GuildJoined { guild }), (403, 50013));
+}
+
+#[test]
+fn a_login_that_ends_takes_its_sessions_along() {
+    let mut world = World::new([1]);
+    let (a, b) = (world.connect(1), world.connect(1));
+    world.tell(1, Op::Account(Account::LoggedOut { auth_sessions: vec![a.number] }));
+    assert_eq!(world.outside().sessions[&a].closed, Some(4004));
+    assert_eq!(world.outside().sessions[&b].closed, None);
+    assert_eq!(world.names(b), ["SESSIONS_REPLACE"]);
+    world.tell(1, Op::Account(Account::Disable));
+    assert_eq!(world.outside().sessions[&b].closed, Some(4004));
+    let open = world.outside().sessions[&b].open.clone();
+    assert_eq!(world.err(1, Op::Gateway(gateway::Op::Open(open))), (401, 0));
+}
+
+#[test]
+fn ready_has_what_libraries_read_in_the_form_that_was_asked_for() {
+    let mut world = World::new([1, 2, 1000]);
+    let bot = world.connect(1000);
+    let ready = world.outside().sessions[&bot].ready.clone();
+    assert_eq!((&ready["user"]["id"], &ready["user"]["bot"]), (&json!("1000"), &json!(true)));
+    for key in
+        ["private_channels", "relationships", "presences", "guild_join_requests", "geo_ordered_rtc_regions"]
+    {
+        assert_eq!(ready[key], json!([]), "{key}");
+    }
+    befriend(&mut world, 1, 2);
+    world.connect(2);
+    // Everything that bits change: read states, guild settings, users, supplement.
+    let session = world.connect_as_raw(1, 1 << 2 | 1 << 3 | 1 << 4 | 1 << 5);
+    assert_eq!(session.0["read_state"], json!({"entries": [], "partial": false, "version": 0}));
+    assert_eq!(session.0["user_guild_settings"]["entries"], json!([]));
+    assert_eq!(session.0["relationships"][0]["user_id"], "2");
+    assert!(session.0["relationships"][0].get("user").is_none());
+    assert_eq!(session.0["users"][0]["username"], "user2");
+    assert!(session.1.unwrap()["merged_presences"]["friends"].is_array());
+    for key in [
+        "auth_session_id_hash",
+        "country_code",
+        "consents",
+        "tutorial",
+        "experiments",
+        "connected_accounts",
+        "notes",
+    ] {
+        assert!(session.0.get(key).is_some(), "{key}");
+    }
+}
+
+#[test]
+fn what_happens_before_the_sessions_are_back_is_not_lost() {
+    let mut world = World::new([1]);
+    let (a, b) = (world.connect(1), world.connect(1));
+    world.look_away();
+    world.restart();
+    // This brings the owner to life, before any relay could have told of its sessions.
+    world.tell(1, Op::Account(Account::LoggedOut { auth_sessions: vec![a.number] }));
+    assert_eq!(world.outside().sessions[&a].closed, Some(4004));
+    assert_eq!(world.outside().sessions[&b].closed, None);
+    world.restart();
+    let guild = GuildId::new(88);
+    world.tell(1, Op::GuildJoined { guild });
+    assert_eq!(world.outside().joins, [(b, guild)]);
+}

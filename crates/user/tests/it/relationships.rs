@@ -1,0 +1,148 @@
+use consort_model::{Patch, UserId};
+use consort_rpc::user::Op;
+use consort_rpc::user::relationship::{Op as Relationship, Peer};
+use serde_json::json;
+
+use crate::world::{World, account};
+
+fn op(op: Relationship) -> Op {
+    Op::Relationship(op)
+}
+
+fn request(user: u64) -> Op {
+    op(Relationship::Request { user: UserId::new(user) })
+}
+
+fn block(user: u64) -> Op {
+    op(Relationship::Block { user: UserId::new(user) })
+}
+
+fn remove(user: u64) -> Op {
+    op(Relationship::Remove { user: UserId::new(user) })
+}
+
+/// The kind of relationship that a user has to another; 0 for none.
+fn kind(world: &mut World, user: u64, other: u64) -> u64 {
+    let list = world.ok(user, op(Relationship::List));
+    let found = list.as_array().unwrap().iter().find(|one| one["id"] == *other.to_string()).cloned();
+    found.map_or(0, |one| one["type"].as_u64().unwrap())
+}
+
+pub fn befriend(world: &mut World, a: u64, b: u64) {
+    world.ok(a, request(b));
+    world.ok(b, request(a));
+    assert_eq!((kind(world, a, b), kind(world, b, a)), (1, 1));
+}
+
+#[test]
+fn a_request_is_seen_by_both_and_accepted_by_asking_back() {
+    let mut world = World::new([1, 2]);
+    let (one, two) = (world.connect(1), world.connect(2));
+    world.ok(1, request(2));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (4, 3));
+    let (told_one, told_two) = (world.take(one), world.take(two));
+    let add = |told: &[(String, serde_json::Value)]| {
+        told.iter()
+            .find(|(name, _)| name == "RELATIONSHIP_ADD")
+            .map(|(_, d)| (d["type"].clone(), d["should_notify"].clone()))
+    };
+    assert_eq!(add(&told_one), Some((json!(4), json!(false))));
+    assert_eq!(add(&told_two), Some((json!(3), json!(true))));
+    world.ok(1, request(2));
+    assert!(!world.names(two).contains(&"RELATIONSHIP_ADD".to_owned()), "a second request is no news");
+    world.ok(2, request(1));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (1, 1));
+    assert_eq!(world.err(1, request(2)), (400, 80007));
+}
+
+#[test]
+fn requests_may_be_declined_taken_back_and_cleared() {
+    let mut world = World::new([1, 2, 3]);
+    world.connect(2);
+    world.ok(1, request(2));
+    world.ok(1, remove(2));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
+    world.ok(1, request(2));
+    world.ok(3, request(2));
+    world.ok(2, remove(1));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 3, 2)), (0, 4));
+    world.ok(2, op(Relationship::ClearRequests));
+    assert_eq!((kind(&mut world, 3, 2), kind(&mut world, 2, 3)), (0, 0));
+}
+
+#[test]
+fn some_cannot_be_asked() {
+    let mut world = World::new([1, 2, 1000]);
+    assert_eq!(world.err(1, request(1)), (400, 80003));
+    assert_eq!(world.err(1, request(1000)), (400, 80002));
+    assert_eq!(world.err(1, request(99)), (404, 10013));
+    assert_eq!(world.err(1000, request(1)), (403, 20001));
+    world.ok(2, block(1));
+    assert_eq!(world.err(1, request(2)), (400, 80001));
+    assert_eq!(kind(&mut world, 2, 1), 2);
+}
+
+#[test]
+fn a_block_ends_a_friendship_and_unblocking_does_not_bring_it_back() {
+    let mut world = World::new([1, 2]);
+    let two = world.connect(2);
+    befriend(&mut world, 1, 2);
+    world.take(two);
+    world.ok(1, block(2));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (2, 0));
+    assert_eq!(world.names(two), ["RELATIONSHIP_REMOVE"]);
+    world.ok(1, remove(2));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
+}
+
+#[test]
+fn news_of_the_other_side_may_come_twice_or_too_late() {
+    let mut world = World::new([1, 2]);
+    world.connect(2);
+    let news = |news| op(Relationship::Peer { from: Box::new(account(1)), news });
+    // Nobody of the two has asked: an acceptance is answered with the truth.
+    world.tell(2, news(Peer::Accepted));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
+    world.ok(1, request(2));
+    world.tell(2, news(Peer::Requested));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (4, 3));
+    world.ok(2, request(1));
+    world.tell(2, news(Peer::Requested));
+    world.tell(2, news(Peer::Accepted));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (1, 1));
+    world.ok(2, block(1));
+    world.tell(2, news(Peer::Removed));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 2));
+    assert_eq!(world.err(2, news(Peer::Requested)), (403, 50013));
+}
+
+#[test]
+fn friends_may_have_another_name_and_everybody_a_note() {
+    let mut world = World::new([1, 2]);
+    world.connect(1);
+    let nickname =
+        |name: &str| op(Relationship::Nickname { user: UserId::new(2), nickname: Patch::Value(name.into()) });
+    assert_eq!(world.err(1, nickname("two")), (400, 80006));
+    befriend(&mut world, 1, 2);
+    world.ok(1, nickname("two"));
+    let note = |user, note: &str| op(Relationship::PutNote { user: UserId::new(user), note: note.into() });
+    world.ok(1, note(2, "met in May"));
+    let got = world.ok(1, op(Relationship::Note { user: UserId::new(2) }));
+    assert_eq!(got, json!({"user_id": "1", "note_user_id": "2", "note": "met in May"}));
+    assert_eq!(world.ok(1, op(Relationship::Notes)), json!({"2": "met in May"}));
+    world.ok(1, note(2, ""));
+    assert_eq!(world.err(1, op(Relationship::Note { user: UserId::new(2) })), (404, 10013));
+    assert_eq!(world.err(1, note(2, &"x".repeat(257))), (400, 50015));
+    assert_eq!(world.err(1, note(99, "x")), (404, 10013));
+}
+
+#[test]
+fn relationships_outlive_their_owners() {
+    let mut world = World::new([1, 2]);
+    world.connect(1);
+    befriend(&mut world, 1, 2);
+    world.restart();
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (1, 1));
+    world.ok(2, remove(1));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
+}
