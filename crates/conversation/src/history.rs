@@ -105,7 +105,8 @@ async fn read_page(
     Ok(messages)
 }
 
-/// Adds what is not stored with messages: the viewer's own reactions and votes, the messages they answer, their threads.
+/// Adds what is not stored with messages: the viewer's own reactions and votes, the messages they answer, their threads,
+/// and the names authors have now.
 ///
 /// # Errors
 /// 503 when the store fails.
@@ -119,6 +120,7 @@ pub(crate) async fn complete(
         polls::mark_own(store, viewer, message).await?;
     }
     add_referenced(store, messages).await.map_err(failed)?;
+    renew_authors(store, messages).await.map_err(failed)?;
     if let Some(guild) = viewer.guild {
         add_threads(store, guild, messages).await.map_err(failed)?;
     }
@@ -148,6 +150,28 @@ async fn add_referenced(store: &StoreRef, messages: &mut [Message]) -> Result<()
     for message in messages {
         if let Some((_, id)) = shown_reference(message) {
             message.referenced_message = Some(found.get(&id).cloned().map(Box::new));
+        }
+    }
+    Ok(())
+}
+
+/// Shows authors as they are now; who is gone stays as it was when it wrote.
+async fn renew_authors(store: &StoreRef, messages: &mut [Message]) -> Result<(), Error> {
+    let mut known: BTreeMap<UserId, Option<User>> = BTreeMap::new();
+    for message in messages {
+        let answered = message.referenced_message.as_mut().and_then(Option::as_mut);
+        let shown = answered.map(|answered| (&mut answered.author, answered.webhook_id));
+        for (author, webhook) in shown.into_iter().chain([(&mut message.author, message.webhook_id)]) {
+            if webhook.is_some() {
+                continue;
+            }
+            if !known.contains_key(&author.id) {
+                let row: Option<UserRow> = store.get_row(Table::Users, author.id.get(), Key::empty()).await?;
+                known.insert(author.id, row.map(|row| row.current.user));
+            }
+            if let Some(Some(now)) = known.get(&author.id) {
+                author.clone_from(now);
+            }
         }
     }
     Ok(())
