@@ -6,7 +6,9 @@ mod laws;
 #[allow(dead_code, reason = "a harness offers more than each scenario uses")]
 mod world;
 
+mod bans;
 mod channels;
 mod invites;
 mod members;
 mod talk;
+mod voice;

@@ -48,6 +48,13 @@ const PROBES: u64 = 1 << 40;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Session(pub u64);
 
+impl Session {
+    /// How other actors name it.
+    pub fn key(self) -> SessionKey {
+        key(self.0)
+    }
+}
+
 /// A dispatch as a session got it: name and body.
 pub type Dispatch = (String, Value);
 

@@ -1,0 +1,205 @@
+//! Voice states: joining, moving, leaving, moderators, and who hears of it.
+
+use consort_model::{ChannelId, ChannelType, Intents, Patch, Permissions};
+use consort_rpc::guild::Op;
+use consort_rpc::guild::channel;
+use consort_rpc::guild::member::{self, Update};
+use consort_rpc::guild::voice::{Flags, Op as V};
+use serde_json::{Value, json};
+
+use crate::world::{OWNER, Session, World, new_channel};
+
+fn speak(session: Session, channel: Option<ChannelId>) -> Op {
+    Op::Voice(V::Update {
+        session: session.key(),
+        session_id: format!("session{}", session.0),
+        channel,
+        flags: Flags { self_mute: true, ..Flags::default() },
+    })
+}
+
+fn moderate(user: u64, update: Update) -> Op {
+    Op::Member(member::Op::Update { user: user.into(), update: Box::new(update) })
+}
+
+fn states(world: &mut World, session: Session) -> Vec<Value> {
+    let told = world.take(session).into_iter();
+    told.filter(|(name, _)| name == "VOICE_STATE_UPDATE")
+        .map(|(_, state)| state["channel_id"].clone())
+        .collect()
+}
+
+#[test]
+fn joining_tells_the_guild_and_gives_the_session_a_server() {
+    let mut world = World::new();
+    world.seed([2]);
+    let (owner, member) = (world.connect(OWNER), world.connect(2));
+    let channel = world.channel("General");
+    world.ok(2, speak(member, Some(channel)));
+    let told = world.take(member);
+    assert_eq!(told[0].0, "VOICE_STATE_UPDATE");
+    let state = &told[0].1;
+    assert_eq!((&state["self_mute"], &state["session_id"]), (&true.into(), &"session2".into()));
+    assert_eq!(state["member"]["user"]["id"], "2");
+    assert_eq!((told[1].0.as_str(), &told[1].1["endpoint"]), ("VOICE_SERVER_UPDATE", &Value::Null));
+    assert_eq!(world.names(owner), ["VOICE_STATE_UPDATE"]);
+    assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"][0]["user_id"], "2");
+    let get = |user: Option<u64>| Op::Voice(V::Get { user: user.map(Into::into) });
+    assert_eq!(world.ok(OWNER, get(Some(2)))["channel_id"], channel.to_string());
+    assert_eq!(world.err(OWNER, get(None)), (404, 10065));
+
+    world.ok(2, speak(member, None));
+    assert_eq!(states(&mut world, owner), [Value::Null]);
+    world.ok(2, speak(member, None));
+    assert_eq!(world.names(owner), [""; 0]);
+}
+
+#[test]
+fn only_the_session_that_joined_takes_the_user_out_when_it_ends() {
+    let mut world = World::new();
+    let (first, second) = (world.connect(OWNER), world.connect(OWNER));
+    let channel = world.channel("General");
+    world.ok(OWNER, speak(first, Some(channel)));
+    world.ok(OWNER, Op::Voice(V::Gone { session: second.key() }));
+    assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"].as_array().unwrap().len(), 1);
+    world.ok(OWNER, Op::Voice(V::Gone { session: first.key() }));
+    assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"].as_array().unwrap().len(), 0);
+}
+
+#[test]
+fn connecting_needs_the_right_and_a_place() {
+    let mut world = World::new();
+    world.seed([2, 3]);
+    let sessions = [OWNER, 2, 3].map(|user| world.connect(user));
+    let small = channel::Create { user_limit: Some(1), ..new_channel("small", ChannelType::GuildVoice) };
+    let small = world.create_channel(small);
+    let closed = world.create_channel(new_channel("closed", ChannelType::GuildVoice));
+    let everyone = crate::world::GUILD.cast();
+    let no_connect = consort_model::Overwrite::role(everyone, Permissions::empty(), Permissions::CONNECT);
+    world.overwrite(closed, no_connect);
+    assert_eq!(world.err(2, speak(sessions[1], Some(closed))), (403, 50013));
+    world.ok(2, speak(sessions[1], Some(small)));
+    assert_eq!(world.err(3, speak(sessions[2], Some(small))), (403, 50013));
+    // Who may move members always finds a place.
+    world.ok(OWNER, speak(sessions[0], Some(small)));
+    let text = world.channel("general");
+    assert_eq!(world.err(3, speak(sessions[2], Some(text))), (400, 50024));
+    world.hide(closed);
+    assert_eq!(world.err(3, speak(sessions[2], Some(closed))), (403, 50001));
+}
+
+#[test]
+fn voice_in_a_hidden_channel_is_hidden() {
+    let mut world = World::new();
+    world.seed([2]);
+    let secret = world.create_channel(new_channel("secret", ChannelType::GuildVoice));
+    world.hide(secret);
+    let open = world.channel("General");
+    let (owner, other) = (world.connect(OWNER), world.connect(2));
+    world.ok(OWNER, speak(owner, Some(secret)));
+    assert_eq!(world.names(other), [""; 0]);
+    assert_eq!(world.guild_create(2).unwrap()["voice_states"], json!([]));
+    world.ok(OWNER, speak(owner, Some(open)));
+    assert_eq!(states(&mut world, other), [json!(open)]);
+    // For those who see only where the user was, it is gone.
+    world.ok(OWNER, speak(owner, Some(secret)));
+    assert_eq!(states(&mut world, other), [Value::Null]);
+    // Who begins to see the channel sees who is in it.
+    let op = channel::Op::DeleteOverwrite { channel: secret, id: crate::world::GUILD.cast() };
+    world.ok(OWNER, Op::Channel(op));
+    assert_eq!(states(&mut world, other), [json!(secret)]);
+}
+
+#[test]
+fn moderators_mute_move_and_disconnect() {
+    let mut world = World::new();
+    world.seed([2, 3]);
+    let rights = Permissions::MUTE_MEMBERS | Permissions::MOVE_MEMBERS;
+    let role = world.create_role("moderator", rights);
+    world.ok(OWNER, Op::Member(member::Op::AddRole { user: 2.into(), role }));
+    let session = world.connect_with(3, Intents::empty());
+    let (first, second) =
+        (world.channel("General"), world.create_channel(new_channel("two", ChannelType::GuildVoice)));
+    let mute = |user| moderate(user, Update { mute: Patch::Value(true), ..Update::default() });
+    assert_eq!(world.err(2, mute(3)), (400, 40032));
+    world.ok(3, speak(session, Some(first)));
+    world.look_away();
+    assert_eq!(world.err(3, mute(3)), (403, 50013));
+    assert_eq!(world.ok(2, mute(3))["mute"], true);
+    let deafen = moderate(3, Update { deaf: Patch::Value(true), ..Update::default() });
+    assert_eq!(world.err(2, deafen), (403, 50013));
+    let put = |channel| moderate(3, Update { channel_id: channel, ..Update::default() });
+    let text = world.channel("general");
+    assert_eq!(world.err(2, put(Patch::Value(text))), (400, 50024));
+    world.ok(2, put(Patch::Value(second)));
+    world.ok(2, put(Patch::Null));
+    assert_eq!(
+        world.names(session),
+        [
+            "GUILD_MEMBER_UPDATE",
+            "VOICE_STATE_UPDATE",
+            "VOICE_STATE_UPDATE",
+            "VOICE_SERVER_UPDATE",
+            "VOICE_STATE_UPDATE"
+        ]
+    );
+    let log = consort_rpc::guild::settings::Op::AuditLog {
+        user: Some(2.into()),
+        action: None,
+        before: None,
+        after: None,
+        limit: 5,
+    };
+    let log = world.ok(OWNER, Op::Settings(log));
+    let actions: Vec<_> = log["audit_log_entries"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action_type"].clone())
+        .collect();
+    assert_eq!(actions, [27, 26, 24]);
+}
+
+#[test]
+fn on_a_stage_one_asks_before_one_speaks() {
+    let mut world = World::new();
+    world.seed([2]);
+    let (owner, member) = (world.connect(OWNER), world.connect(2));
+    let stage = world.create_channel(new_channel("stage", ChannelType::GuildStageVoice));
+    world.ok(2, speak(member, Some(stage)));
+    let modify = |user: Option<u64>, suppress, asked| {
+        Op::Voice(V::Modify {
+            user: user.map(Into::into),
+            channel: Some(stage),
+            suppress,
+            request_to_speak: asked,
+        })
+    };
+    assert_eq!(world.err(2, modify(None, Some(false), Patch::Absent)), (403, 50013));
+    let now = consort_model::Timestamp::from_ms(1_800_000_000_000);
+    world.look_away();
+    world.ok(2, modify(None, None, Patch::Value(now)));
+    world.ok(OWNER, modify(Some(2), Some(false), Patch::Absent));
+    let told = world.take(owner);
+    assert!(told[0].1["request_to_speak_timestamp"].is_string());
+    assert_eq!(
+        (&told[1].1["suppress"], &told[1].1["request_to_speak_timestamp"]),
+        (&false.into(), &Value::Null)
+    );
+    assert_eq!(world.err(OWNER, modify(None, Some(true), Patch::Absent)), (404, 10065));
+}
+
+#[test]
+fn who_leaves_the_guild_or_loses_the_channel_is_out_of_voice() {
+    let mut world = World::new();
+    world.seed([2]);
+    let (owner, member) = (world.connect(OWNER), world.connect(2));
+    let channel = world.channel("General");
+    world.ok(2, speak(member, Some(channel)));
+    world.look_away();
+    world.ok(2, Op::Member(member::Op::Leave));
+    assert_eq!(world.names(owner), ["VOICE_STATE_UPDATE", "GUILD_MEMBER_REMOVE"]);
+    world.ok(OWNER, speak(owner, Some(channel)));
+    world.ok(OWNER, Op::Channel(channel::Op::Delete { channel }));
+    assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"], json!([]));
+}
