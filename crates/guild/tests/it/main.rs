@@ -8,7 +8,9 @@ mod world;
 
 mod bans;
 mod channels;
+mod expressions;
 mod invites;
 mod members;
 mod talk;
 mod voice;
+mod webhooks;
