@@ -33,7 +33,13 @@ pub trait Host {
     /// A user who is a member or recipient, as shown as an author. `None` for everybody else.
     fn user(&self, user: UserId) -> Option<User>;
 
-    /// The member, in a guild.
+    /// The member with its account, in a guild: as events of reactions and typing show it.
+    fn member_with_user(&self, user: UserId) -> Option<Member> {
+        let member = self.member(user)?;
+        Some(Member { user: self.user(user), ..member })
+    }
+
+    /// The member without its account, in a guild: as it stands beside an author.
     fn member(&self, _user: UserId) -> Option<Member> {
         None
     }

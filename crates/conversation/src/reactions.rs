@@ -164,7 +164,7 @@ pub(crate) fn react<H: Host>(
     cx.put(Table::Reactions, message.id.get(), key(emoji, user), &0);
     store(cx, &message);
     let body = ReactionEvent {
-        member: host.member(user),
+        member: host.member_with_user(user),
         message_author_id: Some(message.author.id),
         burst_colors: Some([]),
         ..ReactionEvent::of(host, channel, message.id).by(user, &message.reactions[index].emoji)

@@ -26,7 +26,7 @@ pub(crate) fn typing<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId)
     text_channel(host, channel)?;
     host.may_write(cx, channel, held)?;
     let (guild_id, user_id) = (host.guild(), cx.caller.user);
-    let member = host.member(user_id);
+    let member = host.member_with_user(user_id);
     let body = TypingStart { channel_id: channel, guild_id, user_id, timestamp: cx.now_ms / 1000, member };
     let intents = match guild_id {
         Some(_) => Intents::GUILD_MESSAGE_TYPING,
