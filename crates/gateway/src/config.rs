@@ -21,6 +21,9 @@ pub struct Config {
     pub stall_timeout: Duration,
     /// How long a closed connection may linger until the peer has seen the close frame.
     pub close_timeout: Duration,
+    /// An address on which the slices accept connections themselves, each by a listener of its own; `None` leaves that to
+    /// the HTTP server. For nodes with very many sockets.
+    pub listen: Option<std::net::SocketAddr>,
     /// Sockets of this process; more are answered 503.
     pub connections_max: usize,
     /// Sessions without a socket on this node; beyond, the oldest end.
@@ -43,6 +46,7 @@ impl Default for Config {
             attach_retry: Duration::from_secs(10),
             stall_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
+            listen: None,
             connections_max: 1_000_000,
             detached_max: 100_000,
             public_url: None,
@@ -83,6 +87,10 @@ pub const IDENTIFIES_ACTIVE_MAX: usize = 256;
 pub const IDENTIFIES_WAITING_MAX: usize = 8192;
 /// Member requests (opcode 8) at work or waiting; more are dropped.
 pub const CHUNK_REQUESTS_MAX: usize = 256;
+/// Connections accepted before a slice turns to other things.
+pub(crate) const ACCEPTS_PER_TURN: usize = 256;
+/// Connections that may wait to be accepted by one slice; what the kernel allows at most, if less.
+pub(crate) const BACKLOG: i32 = 65_535;
 /// How long a token may be looked at.
 pub const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a session waits for its user's owner; longer than a call may take, in case its answer is lost.

@@ -2,7 +2,7 @@
 
 use std::fmt;
 use std::io;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
@@ -11,9 +11,10 @@ use std::time::Duration;
 use consort_rpc::MeshRef;
 use consort_rpc::relay::Relay;
 use consort_runtime::{ClockRef, Registry};
+use socket2::{Domain, Socket, Type};
 
 use crate::auth::Authenticator;
-use crate::config::Config;
+use crate::config::{BACKLOG, Config};
 use crate::inbox::{Inbox, InboxRef};
 use crate::interest::Interest;
 use crate::lane::Lane;
@@ -51,6 +52,7 @@ pub struct Gateway {
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_slice: AtomicUsize,
     draining: AtomicBool,
+    addr: Option<SocketAddr>,
 }
 
 impl fmt::Debug for Gateway {
@@ -79,7 +81,13 @@ impl Gateway {
         let mut gauges = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         let node = env.mesh.node();
+        let mut addr = config.listen;
         for (index, poll) in (0..).zip(polls) {
+            let listener = addr.map(listen).transpose()?;
+            if let Some(listener) = &listener {
+                // The first one may have been given a port by the system; the others share it.
+                addr = Some(listener.local_addr()?);
+            }
             let gauge = Arc::new(SliceGauge::default());
             gauges.push(gauge.clone());
             let actor = env.registry.add("slice", u64::from(index));
@@ -104,6 +112,7 @@ impl Gateway {
                     actor,
                     clock,
                     send_buffer_bytes,
+                    listener,
                 };
                 Shell::new(parts).run();
             };
@@ -119,7 +128,13 @@ impl Gateway {
             threads: Mutex::new(threads),
             next_slice: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
+            addr,
         }))
+    }
+
+    /// Where the slices accept connections themselves.
+    pub fn address(&self) -> Option<SocketAddr> {
+        self.addr
     }
 
     /// Whether another socket may come.
@@ -180,4 +195,15 @@ impl Gateway {
             let _lost = inbox.push(input());
         }
     }
+}
+
+/// One of several listeners on the same address, among which the kernel shares the connections out.
+fn listen(addr: SocketAddr) -> io::Result<TcpListener> {
+    let socket = Socket::new(Domain::for_address(addr), Type::STREAM, None)?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(true)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&addr.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
 }

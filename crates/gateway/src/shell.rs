@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _, Write as _};
-use std::net::{Shutdown, TcpStream};
+use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use consort_model::GuildId;
 use consort_rpc::{Caller, MeshRef, guild, user};
 use consort_runtime::{ActorGauge, ClockRef};
-use mio::net::TcpStream as Socket;
+use mio::net::{TcpListener as Listener, TcpStream as Socket};
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::OFFERS_PER_TURN;
+use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
@@ -22,6 +22,7 @@ use crate::slice::{Effect, Flushed, HandOver, Input, Slice};
 use crate::stats::SliceGauge;
 
 const WAKER: Token = Token(usize::MAX);
+const LISTENER: Token = Token(usize::MAX - 1);
 /// Bytes read at once; larger messages come in pieces.
 const READ_BUFFER_BYTES: usize = 64 * 1024;
 /// Reads of one socket before others get their turn.
@@ -51,6 +52,9 @@ pub(crate) struct Shell {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
+    listener: Option<Listener>,
+    /// More connections may wait on the listener.
+    accepting: bool,
     sockets: Vec<Option<Socket>>,
     /// Sockets that had more to read when their turn was over.
     unread: VecDeque<usize>,
@@ -73,6 +77,7 @@ pub(crate) struct Parts {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
+    pub(crate) listener: Option<TcpListener>,
 }
 
 /// Makes the poll of a slice and the waker for its inbox.
@@ -98,6 +103,8 @@ impl Shell {
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
+            listener: parts.listener.map(Listener::from_std),
+            accepting: false,
             sockets: Vec::new(),
             unread: VecDeque::new(),
             batch: VecDeque::new(),
@@ -110,6 +117,11 @@ impl Shell {
     /// Runs until told to stop.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
+        if let Some(listener) = &mut self.listener
+            && let Err(error) = self.poll.registry().register(listener, LISTENER, mio::Interest::READABLE)
+        {
+            tracing::error!(%error, slice = self.index, "the slice cannot listen");
+        }
         while !self.stopped {
             let timeout = self.timeout();
             if let Err(error) = self.poll.poll(&mut events, timeout)
@@ -132,8 +144,13 @@ impl Shell {
         let started = Instant::now();
         self.inputs(started);
         for event in events {
-            self.socket_event(started, event);
+            match event.token() {
+                WAKER => {}
+                LISTENER => self.accepting = true,
+                _ => self.socket_event(started, event),
+            }
         }
+        self.accept(started);
         self.read_on(started);
         self.core.tick(started);
         self.perform();
@@ -165,7 +182,7 @@ impl Shell {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.core.has_dirty() || !self.batch.is_empty() || !self.unread.is_empty() {
+        if self.core.has_dirty() || !self.batch.is_empty() || !self.unread.is_empty() || self.accepting {
             return Some(Duration::ZERO);
         }
         let due = self.core.next_deadline().map(|due| due.saturating_duration_since(Instant::now()));
@@ -210,8 +227,35 @@ impl Shell {
                 self.register(now, slot, Socket::from_std(socket), rest);
             }
             input => {
+                if matches!(input, Input::Drain | Input::Stop) {
+                    self.listener = None;
+                }
                 self.core.input(now, input);
                 self.settle();
+            }
+        }
+    }
+
+    /// Takes connections from the slice's own listener, a turn's worth.
+    fn accept(&mut self, now: Instant) {
+        for _ in 0..ACCEPTS_PER_TURN {
+            let Some(listener) = self.listener.as_ref().filter(|_| self.accepting) else { return };
+            match listener.accept() {
+                // Beyond the limit a socket is closed at once: the client tries again later.
+                Ok(_) if !self.core.has_room() => {}
+                Ok((socket, _)) => {
+                    let _ = socket.set_nodelay(true);
+                    let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
+                    let slot = self.core.accept_raw(now);
+                    self.register(now, slot, socket, Vec::new());
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.accepting = false,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    // No descriptors, most likely. Those who wait are looked at again when the next one comes.
+                    tracing::warn!(%error, slice = self.index, "a connection could not be accepted");
+                    self.accepting = false;
+                }
             }
         }
     }
@@ -234,7 +278,7 @@ impl Shell {
 
     fn socket_event(&mut self, now: Instant, event: &mio::event::Event) {
         let Token(slot) = event.token();
-        if event.token() == WAKER || self.sockets.get(slot).is_none_or(Option::is_none) {
+        if self.sockets.get(slot).is_none_or(Option::is_none) {
             return;
         }
         if event.is_writable() {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consort_wire::gateway::Connect;
 use consort_wire::ws::handshake;
-use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
@@ -34,7 +34,7 @@ pub async fn upgrade<B, R: From<Bytes>>(gateway: Arc<Gateway>, mut request: Requ
     }
     let opening = Opening {
         connect: Connect::parse_query(request.uri().query().unwrap_or("")),
-        resume_url: resume_url(gateway.config.public_url.as_deref(), request.headers()),
+        resume_url: resume_url(gateway.config.public_url.as_deref(), header),
     };
     let upgrading = hyper::upgrade::on(&mut request);
     consort_runtime::spawn("upgrade", take_socket(gateway, upgrading, opening));
@@ -74,13 +74,13 @@ fn refuse<R: From<Bytes>>(status: u16, reason: &str) -> Response<R> {
 
 /// `resume_gateway_url`: the configured one, or where the client came to. One that came by `ws` must not be sent to
 /// `wss`, nor the other way round.
-fn resume_url(public: Option<&str>, headers: &HeaderMap) -> Box<str> {
+pub(crate) fn resume_url<'h>(public: Option<&str>, header: impl Fn(&str) -> Option<&'h [u8]>) -> Box<str> {
     if let Some(url) = public {
         return url.trim_end_matches('/').into();
     }
-    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let text = |name: &str| header(name).and_then(|value| std::str::from_utf8(value).ok());
     let secure = text("x-forwarded-proto").is_some_and(|proto| matches!(proto.trim(), "https" | "wss"));
-    let host = text(HOST.as_str()).filter(|host| is_authority(host)).unwrap_or("localhost");
+    let host = text("host").filter(|host| is_authority(host)).unwrap_or("localhost");
     format!("{}://{host}", if secure { "wss" } else { "ws" }).into()
 }
 
@@ -104,12 +104,18 @@ mod tests {
 
     #[test]
     fn clients_are_sent_back_to_where_they_came() {
-        let url = |pairs: &[(&'static str, &'static str)]| resume_url(None, &headers(pairs)).into_string();
+        let url = |pairs: &[(&str, &'static str)]| {
+            let header = |name: &str| {
+                let found = pairs.iter().find(|(key, _)| *key == name);
+                found.map(|(_, value)| value.as_bytes())
+            };
+            resume_url(None, header).into_string()
+        };
         assert_eq!(url(&[("host", "127.0.0.1:8080")]), "ws://127.0.0.1:8080");
         assert_eq!(url(&[("host", "chat.example"), ("x-forwarded-proto", "https")]), "wss://chat.example");
         assert_eq!(url(&[("host", "a\"b")]), "ws://localhost");
         assert_eq!(url(&[]), "ws://localhost");
-        assert_eq!(&*resume_url(Some("wss://gw.example/"), &headers(&[])), "wss://gw.example");
+        assert_eq!(&*resume_url(Some("wss://gw.example/"), |_| None), "wss://gw.example");
     }
 
     #[test]

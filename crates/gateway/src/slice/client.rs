@@ -28,6 +28,12 @@ impl Slice {
     /// another slice, which gets the rest.
     pub(crate) fn receive(&mut self, now: Instant, slot: usize, bytes: &mut [u8]) -> usize {
         let len = bytes.len();
+        if self.conns[slot].phase == Phase::Handshake {
+            let Some(mut frames) = self.handshake(now, slot, bytes) else { return len };
+            // The request ended within these bytes, so what is not used of the frames is their end.
+            let used = self.receive(now, slot, &mut frames);
+            return len - (frames.len() - used).min(len);
+        }
         let mut input = ws::Input::new(bytes);
         // The decoder is lent out while its messages are handled.
         let mut decoder = std::mem::replace(&mut self.conns[slot].decoder, Decoder::server(0));
@@ -131,7 +137,7 @@ impl Slice {
             command => match self.conns[slot].phase {
                 Phase::Live(session) => self.command(now, slot, session, command),
                 // What comes before READY is early, not wrong.
-                Phase::Identifying | Phase::Closing { .. } => {}
+                Phase::Identifying | Phase::Handshake | Phase::Closing { .. } => {}
                 Phase::Unidentified => self.close(now, slot, CloseCode::NotAuthenticated.number()),
             },
         }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use consort_wire::compress::stream::Stream;
 use consort_wire::gateway::limits::{COMMAND_WINDOW, MAX_COMMANDS, MAX_USER_PAYLOAD_BYTES};
 use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
-use consort_wire::ws;
+use consort_wire::ws::{self, handshake::Head};
 
 use super::timers::Due;
 use super::{Effect, Slice};
@@ -25,6 +25,8 @@ pub(crate) struct Opening {
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
+    /// The request for the upgrade has not come whole; only on listeners of the slice's own.
+    Handshake,
     /// HELLO is sent, or about to be.
     Unidentified,
     /// IDENTIFY is being looked at.
@@ -63,6 +65,8 @@ pub(crate) struct Conn {
     pub(super) presence_since: Instant,
     pub(super) presences: u8,
     pub(super) resume_url: Box<str>,
+    /// What has come of the request for the upgrade.
+    pub(super) head: Vec<u8>,
 }
 
 impl Conn {
@@ -86,7 +90,7 @@ impl Conn {
         }
         let heartbeat = self.heartbeat_at + config.heartbeat_timeout();
         let identify = match self.phase {
-            Phase::Unidentified => self.opened_at + config.identify_timeout,
+            Phase::Handshake | Phase::Unidentified => self.opened_at + config.identify_timeout,
             // Should the answer be lost, nobody waits for ever.
             Phase::Identifying => self.opened_at + 2 * config.identify_timeout,
             Phase::Live(_) | Phase::Closing { .. } => heartbeat,
@@ -99,9 +103,28 @@ impl Conn {
 impl Slice {
     /// Takes a connection whose upgrade is done. HELLO, or the refusal, is its first frame. Gives its slot.
     pub(crate) fn accept(&mut self, now: Instant, opening: Opening) -> usize {
-        let connect = opening.connect.unwrap_or_default();
+        let slot = self.insert_conn(now);
+        self.open(now, slot, opening);
+        slot
+    }
+
+    /// Takes a connection that one of the slice's own listeners has accepted. Gives its slot.
+    pub(crate) fn accept_raw(&mut self, now: Instant) -> usize {
+        let slot = self.insert_conn(now);
+        self.conns[slot].phase = Phase::Handshake;
+        self.schedule_conn(slot);
+        slot
+    }
+
+    /// Whether another socket may be accepted by this slice.
+    pub(crate) fn has_room(&self) -> bool {
+        !self.draining && self.conns.len() < (self.config.connections_max / self.config.slices.max(1)).max(1)
+    }
+
+    fn insert_conn(&mut self, now: Instant) -> usize {
         self.next_conn += 1;
-        let slot = self.conns.insert(Conn {
+        let connect = Connect::default();
+        self.conns.insert(Conn {
             id: ConnId(self.next_conn),
             stream: Stream::new(connect.compress, connect.encoding),
             version: connect.version,
@@ -123,8 +146,19 @@ impl Slice {
             commands: 0,
             presence_since: now,
             presences: 0,
-            resume_url: opening.resume_url,
-        });
+            resume_url: Box::default(),
+            head: Vec::new(),
+        })
+    }
+
+    /// The upgrade is done: HELLO, or the refusal of what the URL asks for.
+    fn open(&mut self, now: Instant, slot: usize, opening: Opening) {
+        let conn = &mut self.conns[slot];
+        let connect = opening.connect.unwrap_or_default();
+        conn.phase = Phase::Unidentified;
+        conn.stream = Stream::new(connect.compress, connect.encoding);
+        conn.version = connect.version;
+        conn.resume_url = opening.resume_url;
         match opening.connect {
             Err(error) => self.close(now, slot, error.close_code().number()),
             Ok(connect) => {
@@ -137,7 +171,42 @@ impl Slice {
             }
         }
         self.schedule_conn(slot);
-        slot
+    }
+
+    /// Takes bytes of the request for the upgrade. Gives the bytes that are frames already, once it has come whole.
+    pub(super) fn handshake(&mut self, now: Instant, slot: usize, bytes: &[u8]) -> Option<Vec<u8>> {
+        let mut head = std::mem::take(&mut self.conns[slot].head);
+        head.extend_from_slice(bytes);
+        let upgrade = match Head::parse(&head) {
+            Ok(None) => {
+                self.conns[slot].head = head;
+                return None;
+            }
+            Ok(Some(request)) => request.upgrade().map(|accept| {
+                let public = self.config.public_url.as_deref();
+                let opening = Opening {
+                    connect: Connect::parse_target(request.target),
+                    resume_url: crate::upgrade::resume_url(public, |name| request.header(name)),
+                };
+                (accept, opening, request.len)
+            }),
+            Err(error) => Err(error),
+        };
+        match upgrade {
+            Ok((accept, opening, len)) => {
+                self.put_frame(slot, &accept.response());
+                self.open(now, slot, opening);
+                Some(head.split_off(len))
+            }
+            Err(error) => {
+                let conn = &mut self.conns[slot];
+                conn.phase = Phase::Closing { peer_has_closed: true };
+                conn.closing_since = Some(now);
+                self.put_frame(slot, &error.response());
+                self.schedule_conn(slot);
+                None
+            }
+        }
     }
 
     /// Takes a connection over from another slice.
@@ -203,10 +272,12 @@ impl Slice {
     }
 
     pub(super) fn close_with(&mut self, now: Instant, slot: usize, frame: &[u8], peer_has_closed: bool) {
-        if let Phase::Closing { .. } = self.conns[slot].phase {
-            return;
+        match self.conns[slot].phase {
+            Phase::Closing { .. } => return,
+            // Nobody there who understands frames.
+            Phase::Handshake => return self.lost(now, slot),
+            _ => self.leave_session(now, slot),
         }
-        self.leave_session(now, slot);
         let conn = &mut self.conns[slot];
         conn.phase = Phase::Closing { peer_has_closed };
         conn.closing_since = Some(now);
@@ -296,7 +367,7 @@ impl Slice {
         self.draining = true;
         let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            if !matches!(self.conns[slot].phase, Phase::Closing { .. }) {
+            if !matches!(self.conns[slot].phase, Phase::Handshake | Phase::Closing { .. }) {
                 let message = outbound::reconnect(self.conns[slot].stream.encoding());
                 self.put_own(slot, &message);
             }

@@ -4,6 +4,7 @@ mod client;
 mod closing;
 mod guilds;
 mod identify;
+mod listener;
 mod load;
 mod resume;
 mod rig;

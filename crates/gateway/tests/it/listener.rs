@@ -1,0 +1,78 @@
+//! Slices that accept connections themselves.
+
+use std::net::SocketAddr;
+
+use consort_gateway::Config;
+use serde_json::json;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
+
+use crate::client::{Client, Got};
+use crate::rig::{Rig, guild};
+
+async fn rig() -> (Rig, SocketAddr) {
+    let listen = "127.0.0.1:0".parse().unwrap();
+    let rig = Rig::with(Config { slices: 3, listen: Some(listen), ..Config::default() }).await;
+    let addr = rig.gateway.address().unwrap();
+    (rig, addr)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sessions_begin_resume_and_move_between_slices() {
+    let (rig, addr) = rig().await;
+    rig.member(2, &[guild(1)]);
+    let mut client = Client::connect(addr, "v=10&encoding=json&compress=zlib-stream").await;
+    let ready = client.identify("bot-2").await;
+    assert_eq!(ready["resume_gateway_url"], format!("ws://{addr}"));
+    client.dispatch().await;
+    // The kernel picks the slice by the client's port, the HTTP server takes turns.
+    for n in 0..12 {
+        let seq = client.seq;
+        client.cut().await;
+        rig.publish(guild(1), n);
+        client = Client::connect(if n % 2 == 0 { addr } else { rig.addr }, "v=10").await;
+        client.resume("bot-2", &ready["session_id"], seq).await;
+        assert_eq!(client.dispatch().await.1["n"], n);
+        assert_eq!(client.dispatch().await.0, "RESUMED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_may_come_in_pieces_and_with_frames_behind_it() {
+    let (_rig, addr) = rig().await;
+    let key = consort_wire::ws::client::key([7; 16]);
+    let mut request = consort_wire::ws::client::request("a", "/?v=10", &key);
+    let beat = json!({"op": 1, "d": null}).to_string();
+    consort_wire::ws::client::put_frame(
+        &mut request,
+        consort_wire::ws::Opcode::Text,
+        true,
+        [1, 2, 3, 4],
+        beat.as_bytes(),
+    );
+    for cut in [1, 40, request.len() - 3, request.len()] {
+        let mut socket = TcpStream::connect(addr).await.unwrap();
+        socket.set_nodelay(true).unwrap();
+        socket.write_all(&request[..cut]).await.unwrap();
+        tokio::task::yield_now().await;
+        socket.write_all(&request[cut..]).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(8).any(|window| window == b"\"op\":11,") {
+            assert!(socket.read_buf(&mut answer).await.unwrap() > 0, "{}", String::from_utf8_lossy(&answer));
+        }
+        assert!(consort_wire::ws::client::check_response(&answer, &key).unwrap().is_some());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_upgrade_is_answered_and_closed() {
+    let (_rig, addr) = rig().await;
+    for (request, status) in [("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "426"), ("nonsense\r\n\r\n", "400")] {
+        let mut socket = TcpStream::connect(addr).await.unwrap();
+        socket.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = String::new();
+        socket.read_to_string(&mut answer).await.unwrap();
+        assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
+    }
+    assert_eq!(Client::connect(addr, "v=3").await.next().await, Got::Closed(4012));
+}
