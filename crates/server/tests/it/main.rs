@@ -1,5 +1,6 @@
 //! A whole server on a free port, spoken to as clients do.
 
+mod accounts;
 mod messages;
 mod serve;
 mod world;
