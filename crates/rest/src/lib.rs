@@ -12,6 +12,7 @@
 pub mod accounts;
 pub mod app;
 pub mod apps;
+pub mod commands;
 mod edge;
 pub mod extract;
 mod failure;

@@ -1,4 +1,7 @@
 //! How much of what is allowed: one table.
+//!
+//! Windows are short, so that a library that has used one up waits a moment and not seconds; the means are near those
+//! of the vendor, as far as they are known.
 
 use http::Method;
 
@@ -37,9 +40,9 @@ pub const MESSAGE: &str = "/channels/{channel_id}/messages/{message_id}";
 /// Deletion of messages older than 14 days.
 pub const OLD_DELETE: Quota = quota("delete-old", 30, 120_000);
 /// Whatever has no entry and changes something.
-pub const OTHER_WRITE: Quota = quota("write", 20, 10_000);
+pub const OTHER_WRITE: Quota = quota("write", 10, 2_000);
 /// Whatever has no entry and reads.
-const OTHER_READ: Quota = quota("read", 60, 10_000);
+const OTHER_READ: Quota = quota("read", 60, 3_000);
 /// Reactions; eris and oceanic take a window of 1 s for this one anyway.
 const REACTION: Quota = quota("reaction", 1, 250);
 
@@ -49,15 +52,15 @@ pub fn of(method: &Method, template: &str) -> Quota {
         ("POST", "/auth/register") => per_address("register", 5, 600_000),
         ("POST", "/auth/login" | "/auth/mfa/{authenticator_type}") => per_address("login", 10, 60_000),
         ("POST", "/auth/forgot" | "/auth/reset" | "/auth/verify") => per_address("recover", 5, 600_000),
-        ("POST", "/channels/{channel_id}/messages") => quota("send", 5, 5_000),
+        ("POST", "/channels/{channel_id}/messages") => quota("send", 5, 1_500),
         ("DELETE", MESSAGE) => quota("delete", 5, 1_000),
-        ("PATCH", MESSAGE) => quota("edit", 5, 5_000),
+        ("PATCH", MESSAGE) => quota("edit", 5, 1_500),
         ("POST", "/channels/{channel_id}/typing") => quota("typing", 5, 5_000),
         ("POST", "/channels/{channel_id}/messages/bulk-delete") => quota("bulk-delete", 1, 1_000),
         ("POST", t) if t.starts_with("/webhooks/{webhook_id}/{webhook_token}") => quota("webhook", 5, 2_000),
         ("PUT" | "DELETE", t) if t.contains("/reactions") => REACTION,
-        ("POST", "/guilds") => quota("guild-create", 10, 60_000),
-        ("PATCH", "/users/@me") => quota("account", 5, 30_000),
+        ("POST", "/guilds") => quota("guild-create", 10, 10_000),
+        ("PATCH", "/users/@me") => quota("account", 5, 10_000),
         ("GET" | "HEAD", _) => OTHER_READ,
         _ => OTHER_WRITE,
     }

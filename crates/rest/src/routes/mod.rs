@@ -17,6 +17,7 @@ pub mod audit_log;
 pub mod auth;
 pub mod bans;
 pub mod channels;
+pub mod commands;
 pub mod emojis;
 pub mod gateway;
 pub mod guilds;
@@ -43,6 +44,7 @@ pub fn all() -> Router<Arc<App>> {
     Router::new()
         .merge(auth::routes())
         .merge(applications::routes())
+        .merge(commands::routes())
         .merge(oauth2::routes())
         .merge(gateway::routes())
         .merge(users::routes())

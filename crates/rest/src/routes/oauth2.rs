@@ -123,7 +123,8 @@ async fn guilds(app: &App, auth: &Auth) -> Result<Vec<Value>, Failure> {
     Ok(guilds.filter(may_manage).collect())
 }
 
-fn may_manage(guild: &Value) -> bool {
+/// Whether a partial guild is one whose settings the caller may change.
+pub(super) fn may_manage(guild: &Value) -> bool {
     let bits = guild["permissions"].as_str().and_then(|text| text.parse::<u64>().ok()).unwrap_or_default();
     let owner = guild["owner"].as_bool() == Some(true);
     owner

@@ -211,3 +211,34 @@ async fn the_gateway_is_where_the_client_found_the_server() {
     assert_eq!(world.get("/api/v10/soundboard-default-sounds", &bot).await.body, json!([]));
     assert_eq!(world.get("/api/v10/sticker-packs", "").await.body, json!({"sticker_packs": []}));
 }
+
+#[tokio::test]
+async fn commands_are_upserted_by_name_and_replaced_as_a_list() {
+    let world = world();
+    let (_, ada) = world.person("ada").await;
+    let id = application(&world, &ada).await;
+    let bot = bot(&world, &ada, &id).await;
+    let path = format!("/api/v10/applications/{id}/commands");
+    let echo = json!({"name": "echo", "description": "again"});
+    let first = world.post(&path, &bot, echo.clone()).await;
+    assert_eq!((first.status.as_u16(), &first.body["name"]), (201, &json!("echo")));
+    let second = world.post(&path, &bot, json!({"name": "echo", "description": "and again"})).await;
+    assert_eq!((second.status.as_u16(), &second.body["id"]), (200, &first.body["id"]));
+    assert_ne!(second.body["version"], first.body["version"]);
+    let list = json!([echo, {"name": "Look", "type": 2}]);
+    let replaced = world.call(Method::PUT, &path, Some(&bot), Some(list)).await;
+    assert_eq!((replaced.status.as_u16(), &replaced.body[0]["id"]), (200, &first.body["id"]));
+    let bad =
+        world.call(Method::PUT, &path, Some(&bot), Some(json!([{"name": "BAD", "description": "x"}]))).await;
+    assert_eq!(bad.error_at("0.name"), "APPLICATION_COMMAND_INVALID_NAME");
+    let one = format!("{path}/{}", first.body["id"].as_str().unwrap());
+    let edited = world.call(Method::PATCH, &one, Some(&bot), Some(json!({"description": "new"}))).await;
+    assert_eq!((&edited.body["name"], &edited.body["description"]), (&json!("echo"), &json!("new")));
+    assert_eq!(world.call(Method::DELETE, &one, Some(&bot), None).await.status, 204);
+    assert_eq!(world.get(&one, &bot).await.code(), 10063);
+    assert_eq!(world.get(&path, &bot).await.body.as_array().unwrap().len(), 1);
+    let elsewhere = format!("/api/v10/applications/{id}/guilds/5/commands");
+    assert_eq!(world.get(&elsewhere, &bot).await.code(), 50001);
+    let (_, bob) = world.person("bob").await;
+    assert_eq!(world.get(&path, &bob).await.code(), 20012);
+}

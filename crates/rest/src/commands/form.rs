@@ -1,0 +1,453 @@
+//! Reading a command from a request.
+
+use consort_model::{ApiError, CommandId, Form, FormErrors, Permissions};
+use serde_json::{Number, Value};
+
+use super::Scope;
+use super::model::{Choice, Command, CommandOption, Localizations, kind, option};
+
+const NAME_CHARS_MAX: usize = 32;
+const DESCRIPTION_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
+const OPTIONS_MAX: usize = 25;
+const CHOICES_MAX: usize = 25;
+const CHOICE_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
+/// Characters of names, descriptions and values together.
+const TOTAL_CHARS_MAX: usize = 8000;
+/// Whole numbers of an option: those that a double holds exactly.
+const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
+/// Commands that one request may name.
+const COMMANDS_MAX: usize = 131;
+
+/// A command without the ids the server gives.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Draft {
+    kind: u8,
+    name: String,
+    name_localizations: Option<Localizations>,
+    description: String,
+    description_localizations: Option<Localizations>,
+    options: Vec<CommandOption>,
+    default_member_permissions: Option<Permissions>,
+    dm_permission: bool,
+    contexts: Option<Vec<u8>>,
+    integration_types: Vec<u8>,
+    nsfw: bool,
+}
+
+impl Draft {
+    /// Reads a new command.
+    ///
+    /// # Errors
+    /// 400/50035 by field.
+    pub fn read(body: &Value) -> Result<Self, ApiError> {
+        Form::root(body)?.check(|f| Self::over(f, None))
+    }
+
+    /// Reads a change of a command.
+    ///
+    /// # Errors
+    /// 400/50035 by field.
+    pub fn edit(body: &Value, command: &Command) -> Result<Self, ApiError> {
+        Form::root(body)?.check(|f| Self::over(f, Some(command)))
+    }
+
+    /// Reads a list of commands; errors are below the position of theirs (discord.py reads it there).
+    ///
+    /// # Errors
+    /// 400/50035 by position and field.
+    pub fn read_list(body: &Value) -> Result<Vec<Self>, ApiError> {
+        let Some(list) = body.as_array() else {
+            return Err(ApiError::invalid_field(
+                "",
+                "LIST_TYPE_CONVERT",
+                "Only iterables may be used in a ListType",
+            ));
+        };
+        if list.len() > COMMANDS_MAX {
+            return Err(ApiError::max_commands());
+        }
+        let mut errors = FormErrors::new();
+        let mut drafts = Vec::with_capacity(list.len());
+        for (index, item) in list.iter().enumerate() {
+            match Self::read(item) {
+                Ok(draft) => drafts.push(draft),
+                Err(error) => errors.merge_under(&index.to_string(), error.errors.unwrap_or_default()),
+            }
+        }
+        if errors.is_empty() { Ok(drafts) } else { Err(errors.into()) }
+    }
+
+    fn over(f: &Form<'_>, before: Option<&Command>) -> Option<Self> {
+        let kind = match before {
+            Some(command) => command.kind,
+            None => f.choice_u8("type", &[1, 2, 3, 4]).unwrap_or(kind::CHAT),
+        };
+        let name = match (f.opt("name"), before) {
+            (None, Some(command)) => Some(command.name.clone()),
+            _ => f.required("name", name(f, kind)),
+        };
+        let description = match (f.has("description"), before) {
+            (false, Some(command)) => Some(command.description.clone()),
+            _ => description(f, kind),
+        };
+        let options = match (f.has("options"), before) {
+            (false, Some(command)) => Some(command.options.clone()),
+            _ if kind == kind::CHAT => options(f, 0),
+            _ => Some(Vec::new()),
+        };
+        let kept = |field: &str| before.filter(|_| !f.has(field));
+        let draft = Self {
+            kind,
+            name: name?,
+            name_localizations: match kept("name_localizations") {
+                Some(command) => command.name_localizations.clone(),
+                None => localizations(f, "name_localizations", NAME_CHARS_MAX),
+            },
+            description: description?,
+            description_localizations: match kept("description_localizations") {
+                Some(command) => command.description_localizations.clone(),
+                None => localizations(f, "description_localizations", *DESCRIPTION_CHARS.end()),
+            },
+            options: options?,
+            default_member_permissions: match kept("default_member_permissions") {
+                Some(command) => command.default_member_permissions,
+                None => default_permissions(f),
+            },
+            dm_permission: match kept("dm_permission") {
+                Some(command) => command.dm_permission.unwrap_or(true),
+                None => f.bool("dm_permission").unwrap_or(true),
+            },
+            contexts: match kept("contexts") {
+                Some(command) => command.contexts.clone(),
+                None => numbers(f, "contexts", 2),
+            },
+            integration_types: match kept("integration_types") {
+                Some(command) => command.integration_types.clone(),
+                None => numbers(f, "integration_types", 1).unwrap_or_else(|| vec![0]),
+            },
+            nsfw: match kept("nsfw") {
+                Some(command) => command.nsfw,
+                None => f.flag("nsfw"),
+            },
+        };
+        if draft.characters() > TOTAL_CHARS_MAX {
+            let message = format!("Command exceeds maximum size ({TOTAL_CHARS_MAX})");
+            f.error("", "APPLICATION_COMMAND_TOO_LARGE", message);
+        }
+        Some(draft)
+    }
+
+    /// Whether a command has this name and type.
+    pub fn is_named_like(&self, command: &Command) -> bool {
+        self.kind == command.kind && self.name == command.name
+    }
+
+    /// Gives it its ids.
+    pub fn into_command(self, scope: Scope, id: CommandId, version: CommandId) -> Command {
+        Command {
+            id,
+            application_id: scope.application,
+            version,
+            kind: self.kind,
+            guild_id: scope.guild,
+            name: self.name,
+            name_localizations: self.name_localizations,
+            description: self.description,
+            description_localizations: self.description_localizations,
+            options: self.options,
+            default_member_permissions: self.default_member_permissions,
+            // A guild's commands are not for DMs at all, so it says nothing there.
+            dm_permission: scope.guild.is_none().then_some(self.dm_permission),
+            contexts: self.contexts,
+            integration_types: self.integration_types,
+            nsfw: self.nsfw,
+        }
+    }
+
+    fn characters(&self) -> usize {
+        let own = self.name.chars().count() + self.description.chars().count();
+        own + self.options.iter().map(option_characters).sum::<usize>()
+    }
+}
+
+fn option_characters(of: &CommandOption) -> usize {
+    let own = of.name.chars().count() + of.description.chars().count();
+    let choices = of.choices.iter().flatten().map(|choice| {
+        choice.name.chars().count() + choice.value.as_str().map_or(0, |text| text.chars().count())
+    });
+    own + choices.sum::<usize>() + of.options.iter().flatten().map(option_characters).sum::<usize>()
+}
+
+/// Whether a name has the form of chat commands and options (Application Commands, "Naming").
+fn is_name(text: &str) -> bool {
+    let allowed = |c: char| {
+        c.is_alphanumeric()
+            || matches!(c, '-' | '_' | '\'')
+            // Signs of the Devanagari and Thai scripts, which are no letters by themselves.
+            || matches!(c, '\u{900}'..='\u{97f}' | '\u{e00}'..='\u{e7f}')
+    };
+    text.chars().all(allowed) && text.to_lowercase() == text
+}
+
+fn name(f: &Form<'_>, kind: u8) -> Option<String> {
+    let name = f.text("name", 1..=NAME_CHARS_MAX)?;
+    if kind == kind::CHAT && !is_name(&name) {
+        f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+        return None;
+    }
+    Some(name)
+}
+
+fn description(f: &Form<'_>, kind: u8) -> Option<String> {
+    if kind == kind::CHAT {
+        return f.required("description", f.text("description", DESCRIPTION_CHARS));
+    }
+    if f.opt("description").and_then(Value::as_str).is_some_and(|text| !text.is_empty())
+        && kind != kind::ENTRY_POINT
+    {
+        let message = "Context menu commands cannot have description";
+        f.error("description", "APPLICATION_COMMAND_CONTEXT_MENU_DESCRIPTION_INVALID", message);
+    }
+    Some(String::new())
+}
+
+fn default_permissions(f: &Form<'_>) -> Option<Permissions> {
+    if f.opt("default_member_permissions").is_some() {
+        return f.permissions("default_member_permissions");
+    }
+    // Older libraries send a boolean; false means administrators only.
+    (f.bool("default_permission") == Some(false)).then(Permissions::empty)
+}
+
+fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
+    let list = f.list(field, usize::from(max) + 1)?;
+    let mut numbers = Vec::with_capacity(list.len());
+    for (index, value) in list.iter().enumerate() {
+        match value.as_u64().and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= max) {
+            Some(number) if !numbers.contains(&number) => numbers.push(number),
+            Some(_) => {}
+            None => f.error(
+                &format!("{field}.{index}"),
+                "BASE_TYPE_CHOICES",
+                "Value is not one of those allowed.",
+            ),
+        }
+    }
+    Some(numbers)
+}
+
+fn localizations(f: &Form<'_>, field: &str, chars_max: usize) -> Option<Localizations> {
+    let Value::Object(texts) = f.opt(field)? else {
+        f.error(field, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
+        return None;
+    };
+    let mut localizations = Localizations::new();
+    for (locale, text) in texts.iter().take(40) {
+        match text {
+            Value::Null => {}
+            Value::String(text) if (1..=chars_max).contains(&text.chars().count()) && locale.len() <= 8 => {
+                localizations.insert(locale.clone(), text.clone());
+            }
+            _ => f.error(
+                &format!("{field}.{locale}"),
+                "BASE_TYPE_BAD_LENGTH",
+                format!("Must be between 1 and {chars_max} in length."),
+            ),
+        }
+    }
+    Some(localizations)
+}
+
+/// Options at a depth: groups only at the top, subcommands below a command or a group.
+fn options(f: &Form<'_>, depth: usize) -> Option<Vec<CommandOption>> {
+    if f.opt("options").is_none() {
+        return Some(Vec::new());
+    }
+    let options = f.array("options", OPTIONS_MAX, |f| read_option(f, depth))?;
+    for (index, later) in options.iter().enumerate() {
+        if options[..index].iter().any(|earlier| earlier.name == later.name) {
+            let message = "Option name already exists";
+            f.error(
+                &format!("options.{index}.name"),
+                "APPLICATION_COMMAND_OPTIONS_NAME_ALREADY_EXISTS",
+                message,
+            );
+        }
+        if later.required && options[..index].iter().any(|earlier| !earlier.required && earlier.kind > 2) {
+            let message = "Required options must be placed before non-required options";
+            f.error(&format!("options.{index}"), "APPLICATION_COMMAND_OPTIONS_REQUIRED_INVALID", message);
+        }
+    }
+    Some(options)
+}
+
+fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
+    let kinds: &[u8] = match depth {
+        0 => &[1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11],
+        // Below a group: subcommands; below a subcommand (depth 2): values.
+        1 => &[1],
+        _ => &[3, 4, 5, 6, 7, 8, 9, 10, 11],
+    };
+    let kind = f.required("type", f.choice_u8("type", kinds))?;
+    let name = f.required("name", f.text("name", 1..=NAME_CHARS_MAX));
+    if name.as_deref().is_some_and(|name| !is_name(name)) {
+        f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+    }
+    let description = f.required("description", f.text("description", DESCRIPTION_CHARS));
+    let nests = matches!(kind, option::SUB_COMMAND | option::SUB_COMMAND_GROUP);
+    let below = match kind {
+        option::SUB_COMMAND => Some(options(f, 2)?),
+        option::SUB_COMMAND_GROUP => Some(options(f, 1)?),
+        _ => None,
+    };
+    let is_number = matches!(kind, option::INTEGER | option::NUMBER);
+    let may_choose = is_number || kind == option::STRING;
+    let choices = if may_choose { choices(f, kind) } else { None };
+    let autocomplete = if may_choose { f.bool("autocomplete") } else { None };
+    if autocomplete == Some(true) && choices.as_ref().is_some_and(|choices| !choices.is_empty()) {
+        let message = "Autocomplete may not be set to true if choices are present";
+        f.error("autocomplete", "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID", message);
+    }
+    let length = |field: &str, min: u16| if kind == option::STRING { f.int(field, min..=6000) } else { None };
+    Some(CommandOption {
+        kind,
+        name: name?,
+        name_localizations: localizations(f, "name_localizations", NAME_CHARS_MAX),
+        description: description?,
+        description_localizations: localizations(f, "description_localizations", *DESCRIPTION_CHARS.end()),
+        required: !nests && f.flag("required"),
+        choices,
+        options: below.filter(|below| !below.is_empty()),
+        channel_types: if kind == option::CHANNEL { numbers(f, "channel_types", 16) } else { None },
+        min_value: if is_number { number(f, "min_value", kind) } else { None },
+        max_value: if is_number { number(f, "max_value", kind) } else { None },
+        min_length: length("min_length", 0),
+        max_length: length("max_length", 1),
+        autocomplete,
+    })
+}
+
+/// A bound of a number, in the form it was sent.
+fn number(f: &Form<'_>, field: &str, kind: u8) -> Option<Number> {
+    f.opt(field)?;
+    let value = f.float(field, -INTEGER_MAX..=INTEGER_MAX)?;
+    if kind == option::INTEGER && value.fract() != 0.0 {
+        f.error(field, "NUMBER_TYPE_COERCE", "Value is not int.");
+        return None;
+    }
+    match f.raw(field) {
+        Some(Value::Number(number)) => Some(number.clone()),
+        _ => Number::from_f64(value),
+    }
+}
+
+fn choices(f: &Form<'_>, kind: u8) -> Option<Vec<Choice>> {
+    f.array("choices", CHOICES_MAX, |f| {
+        let name = f.required("name", f.text("name", CHOICE_CHARS));
+        let value = match kind {
+            option::STRING => f.required("value", f.str("value", CHOICE_CHARS)).map(Value::String),
+            _ => f.required("value", number(f, "value", kind)).map(Value::Number),
+        };
+        let name_localizations = localizations(f, "name_localizations", *CHOICE_CHARS.end());
+        Some(Choice { name: name?, name_localizations, value: value? })
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use consort_model::{ApplicationId, GuildId};
+    use serde_json::json;
+
+    fn refused(body: &Value) -> FormErrors {
+        let error = Draft::read(body).unwrap_err();
+        assert_eq!((error.status, error.code), (400, 50035));
+        error.errors.unwrap()
+    }
+
+    fn scope(guild: Option<u64>) -> Scope {
+        Scope { application: ApplicationId::new(1), guild: guild.map(GuildId::new) }
+    }
+
+    #[test]
+    fn a_command_is_shown_with_the_keys_libraries_need() {
+        let draft = Draft::read(
+            &json!({"name": "echo", "description": "says it again", "name_localizations": {"de": "echo"}}),
+        );
+        let command = draft.unwrap().into_command(scope(None), CommandId::new(2), CommandId::new(3));
+        assert_eq!(
+            command.view(false),
+            json!({
+                "id": "2", "application_id": "1", "version": "3", "type": 1, "name": "echo",
+                "description": "says it again", "default_member_permissions": null, "dm_permission": true,
+                "contexts": null, "integration_types": [0], "nsfw": false,
+            })
+        );
+        assert_eq!(command.view(true)["name_localizations"], json!({"de": "echo"}));
+    }
+
+    #[test]
+    fn names_are_lower_case_for_chat_and_free_in_menus() {
+        for bad in ["Echo", "two words", "é!", &"x".repeat(33)] {
+            assert_eq!(refused(&json!({"name": bad, "description": "x"})).get("name").len(), 1, "{bad}");
+        }
+        for good in ["écho", "c-3_p'o", "नमस्ते", "ทดสอบ"] {
+            assert!(Draft::read(&json!({"name": good, "description": "x"})).is_ok(), "{good}");
+        }
+        assert!(Draft::read(&json!({"name": "Two Words", "type": 2})).is_ok());
+        assert_eq!(refused(&json!({"name": "x"})).get("description")[0].code, "BASE_TYPE_REQUIRED");
+        let described = json!({"name": "x", "type": 3, "description": "no"});
+        assert_eq!(refused(&described).get("description").len(), 1);
+    }
+
+    #[test]
+    fn options_nest_group_subcommand_value_and_no_deeper() {
+        let value = json!({"type": 4, "name": "n", "description": "d", "min_value": 1, "max_value": 5});
+        let sub = |options: Value| json!({"type": 1, "name": "s", "description": "d", "options": options});
+        let group = |options: Value| json!({"type": 2, "name": "g", "description": "d", "options": options});
+        let command = |options: Value| json!({"name": "c", "description": "d", "options": options});
+        let draft = Draft::read(&command(json!([group(json!([sub(json!([value]))]))]))).unwrap();
+        let nested = draft.options[0].options.as_ref().unwrap()[0].options.as_ref().unwrap();
+        assert_eq!(nested[0].min_value, Some(1.into()));
+        let deep = refused(&command(json!([group(json!([group(json!([]))]))])));
+        assert_eq!(deep.get("options.0.options.0.type")[0].code, "BASE_TYPE_CHOICES");
+        let late = json!([
+            {"type": 3, "name": "a", "description": "d"},
+            {"type": 3, "name": "b", "description": "d", "required": true},
+            {"type": 3, "name": "b", "description": "d"},
+        ]);
+        let errors = refused(&command(late));
+        assert_eq!(errors.get("options.1").len(), 1);
+        assert_eq!(errors.get("options.2.name").len(), 1);
+    }
+
+    #[test]
+    fn errors_of_a_list_are_below_the_position() {
+        let list = json!([{"name": "ok", "description": "d"}, {"name": "Bad", "description": "d"}]);
+        let errors = Draft::read_list(&list).unwrap_err().errors.unwrap();
+        assert_eq!(errors.get("1.name").len(), 1);
+        assert!(Draft::read_list(&json!({})).is_err());
+    }
+
+    #[test]
+    fn a_change_keeps_what_it_does_not_name() {
+        let draft = Draft::read(
+            &json!({"name": "a", "description": "d", "nsfw": true, "default_member_permissions": "8"}),
+        );
+        let command = draft.unwrap().into_command(scope(Some(5)), CommandId::new(2), CommandId::new(3));
+        assert_eq!(command.dm_permission, None);
+        let edited =
+            Draft::edit(&json!({"description": "e", "default_member_permissions": null}), &command).unwrap();
+        assert_eq!((edited.name.as_str(), edited.description.as_str(), edited.nsfw), ("a", "e", true));
+        assert_eq!(edited.default_member_permissions, None);
+    }
+
+    #[test]
+    fn a_command_has_eight_thousand_characters_at_most() {
+        let choices: Vec<_> =
+            (0..25).map(|n| json!({"name": format!("{n:0100}"), "value": format!("{n:0100}")})).collect();
+        let of = |name: &str| json!({"type": 3, "name": name, "description": "d", "choices": choices});
+        let body = json!({"name": "c", "description": "d", "options": [of("a"), of("b")]});
+        assert_eq!(refused(&body).get("")[0].code, "APPLICATION_COMMAND_TOO_LARGE");
+    }
+}
