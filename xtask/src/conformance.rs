@@ -69,7 +69,8 @@ pub fn check(named: &[String], bless: bool) -> Result<Tally, String> {
 
 /// Runs one suite and returns its lines, `SUITE AREA.CHECK ok|FAIL|skip` and, after that, the detail.
 fn suite_lines(suite: &str, api: &str) -> Result<Vec<String>, String> {
-    let world = Api::new(api).world(suite)?;
+    // account names may not hold the protocol's own name, which two of the suites do
+    let world = Api::new(api).world(&suite.replace("discord", ""))?;
     let dir = sh::root().join("tests/conformance").join(suite);
     let mut command = match suite {
         "discordjs" => {

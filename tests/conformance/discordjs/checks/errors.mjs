@@ -14,7 +14,7 @@ export default async function errors({ base, bot, second, guild, channel, channe
     if (!String(error.message).includes('10013')) throw error;
   }));
   await check('errors.unknown_user', () => refused(bot.users.fetch(NOBODY, { force: true }), 10013, 404).then(() => undefined));
-  await check('errors.unknown_role', () => refused(guild.roles.edit(NOBODY, { name: 'x' }), 10011, 404).then(() => undefined));
+  await check('errors.unknown_role', () => refused(guild.roles.delete(NOBODY), 10011, 404).then(() => undefined));
   await check('errors.unknown_invite', () => refused(bot.fetchInvite('nosuchcode'), 10006, 404).then(() => undefined));
   await check('errors.missing_permissions', async () => {
     await refused(theirGuild.channels.create({ name: 'forbidden' }), 50013, 403);

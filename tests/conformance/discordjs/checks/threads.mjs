@@ -8,7 +8,7 @@ export default async function threads({ bot, second, guild, channel }) {
     const event = next(second, 'threadCreate', (seen) => seen.id === start.id);
     thread = await start.startThread({ name: 'A Thread', autoArchiveDuration: 60 });
     same([thread.id, thread.parentId, thread.name], [start.id, channel.id, 'A Thread'], 'thread');
-    same((await event).type, ChannelType.PublicThread, 'type');
+    same((await event)[0].type, ChannelType.PublicThread, 'type');
   });
   await check('threads.message', async () => {
     const event = next(second, 'messageCreate', (message) => message.channelId === thread.id && message.content === 'inside');
@@ -53,7 +53,7 @@ export default async function threads({ bot, second, guild, channel }) {
     const forum = await guild.channels.create({ name: 'a-forum', type: ChannelType.GuildForum, availableTags: [{ name: 'tag' }] });
     const event = next(second, 'threadCreate', (seen) => seen.parentId === forum.id);
     const post = await forum.threads.create({ name: 'A Post', message: { content: 'opening' }, appliedTags: [forum.availableTags[0].id] });
-    same((await event).id, post.id, 'event');
+    same((await event)[0].id, post.id, 'event');
     same((await post.fetchStarterMessage()).content, 'opening', 'opening message');
     same(post.appliedTags, [forum.availableTags[0].id], 'tags');
     await forum.delete();

@@ -39,7 +39,9 @@ async def run(world):
         holds(state['thread'].id in [thread.id async for thread in channel.archived_threads()], 'it is listed as archived')
 
     async def unarchived_by_message():
-        event = second.expect('thread_update', lambda _, after: after.id == state['thread'].id and not after.archived)
+        # the library has forgotten the archived thread, so it has only the raw event to tell
+        event = second.expect('raw_thread_update', lambda payload: payload.thread_id == state['thread'].id
+                              and not payload.data['thread_metadata']['archived'])
         await state['thread'].send('awake')
         await event
 
