@@ -24,6 +24,9 @@ pub struct Config {
     /// An address on which the slices accept connections themselves, each by a listener of its own; `None` leaves that to
     /// the HTTP server. For nodes with very many sockets.
     pub listen: Option<std::net::SocketAddr>,
+    /// Whether each slice has a descriptor table of its own: no lock shared with other threads when sockets come and go,
+    /// and a limit of descriptors for each. Tools then find the sockets under `/proc/PID/task/TID/fd`.
+    pub own_descriptors: bool,
     /// Sockets of this process; more are answered 503.
     pub connections_max: usize,
     /// Sessions without a socket on this node; beyond, the oldest end.
@@ -47,6 +50,7 @@ impl Default for Config {
             stall_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
             listen: None,
+            own_descriptors: false,
             connections_max: 1_000_000,
             detached_max: 100_000,
             public_url: None,

@@ -11,10 +11,12 @@ use std::time::Duration;
 use consort_rpc::MeshRef;
 use consort_rpc::relay::Relay;
 use consort_runtime::{ClockRef, Registry};
+use mio::Poll;
 use socket2::{Domain, Socket, Type};
 
 use crate::auth::Authenticator;
 use crate::config::{BACKLOG, Config};
+use crate::courier::{self, Couriers, Receiver, raise_descriptor_limit};
 use crate::inbox::{Inbox, InboxRef};
 use crate::interest::Interest;
 use crate::lane::Lane;
@@ -49,6 +51,7 @@ pub struct Gateway {
     gauges: Vec<Arc<SliceGauge>>,
     interest: Arc<Interest>,
     lane: Arc<Lane>,
+    couriers: Arc<Couriers>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_slice: AtomicUsize,
     draining: AtomicBool,
@@ -69,7 +72,9 @@ impl Gateway {
     pub fn start(config: Config, env: &Env) -> io::Result<Arc<Self>> {
         let count = config.slice_count();
         let config = Arc::new(Config { slices: count, ..config });
-        let interest = Arc::new(Interest::new(count));
+        let limit = raise_descriptor_limit();
+        tracing::info!(slices = count, ?limit, own_tables = config.own_descriptors, "the gateway starts");
+        // Every waker and every way for sockets is there before any slice parts its descriptor table from the others'.
         let mut polls = Vec::with_capacity(count);
         let mut inboxes = Vec::with_capacity(count);
         for _ in 0..count {
@@ -77,47 +82,30 @@ impl Gateway {
             polls.push(poll);
             inboxes.push(Inbox::new(waker));
         }
-        let lane = Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone());
+        let (couriers, receivers) = if config.own_descriptors {
+            Couriers::new(count)?
+        } else {
+            (Couriers::default(), std::iter::repeat_with(Receiver::default).take(count).collect())
+        };
+        let starter = Starter {
+            interest: Arc::new(Interest::new(count)),
+            lane: Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone()),
+            couriers: Arc::new(couriers),
+            config,
+            inboxes,
+            env,
+        };
         let mut gauges = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
-        let node = env.mesh.node();
-        let mut addr = config.listen;
-        for (index, poll) in (0..).zip(polls) {
-            let listener = addr.map(listen).transpose()?;
-            if let Some(listener) = &listener {
-                // The first one may have been given a port by the system; the others share it.
-                addr = Some(listener.local_addr()?);
-            }
-            let gauge = Arc::new(SliceGauge::default());
-            gauges.push(gauge.clone());
-            let actor = env.registry.add("slice", u64::from(index));
-            actor.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
-            let (config, interest, lane) = (config.clone(), interest.clone(), lane.clone());
-            let (inboxes, mesh, clock) = (inboxes.clone(), env.mesh.clone(), env.clock.clone());
-            let runtime = tokio::runtime::Handle::current();
-            let run = move || {
-                // Casts may start actors, which are tasks of the runtime.
-                let _runtime = runtime.enter();
-                let send_buffer_bytes = config.send_buffer_bytes;
-                let core = Slice::new(node, index, config, interest.clone());
-                let parts = Parts {
-                    core,
-                    poll,
-                    index,
-                    inboxes,
-                    interest,
-                    lane,
-                    mesh,
-                    gauge,
-                    actor,
-                    clock,
-                    send_buffer_bytes,
-                    listener,
-                };
-                Shell::new(parts).run();
-            };
-            threads.push(std::thread::Builder::new().name(format!("slice-{index}")).spawn(run)?);
+        let mut addr = starter.config.listen;
+        for ((index, poll), receiver) in (0..).zip(polls).zip(receivers) {
+            let started = starter.start(index, poll, receiver, addr)?;
+            // The first one may have been given a port by the system; the others share it.
+            addr = started.addr;
+            gauges.push(started.gauge);
+            threads.push(started.thread);
         }
+        let Starter { config, inboxes, interest, lane, couriers, .. } = starter;
         env.mesh.host::<Relay>(Arc::new(Router { inboxes: inboxes.clone(), interest: interest.clone() }));
         Ok(Arc::new(Self {
             config,
@@ -125,6 +113,7 @@ impl Gateway {
             gauges,
             interest,
             lane,
+            couriers,
             threads: Mutex::new(threads),
             next_slice: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -146,6 +135,10 @@ impl Gateway {
     /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
     pub(crate) fn hand_in(&self, socket: TcpStream, opening: Opening, early: Vec<u8>) {
         let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+        let socket = match self.couriers.carry(slice, socket) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::warn!(%error, slice, "an upgraded socket is dropped"),
+        };
         if self.inboxes[slice].push(Input::Connection { socket, opening, early }).is_err() {
             tracing::warn!(slice, "an upgraded socket is dropped: the inbox is full");
         }
@@ -194,6 +187,79 @@ impl Gateway {
             // Only sockets are ever given back.
             let _lost = inbox.push(input());
         }
+    }
+}
+
+/// What all slices share at their start.
+struct Starter<'e> {
+    config: Arc<Config>,
+    inboxes: Vec<InboxRef>,
+    interest: Arc<Interest>,
+    lane: Arc<Lane>,
+    couriers: Arc<Couriers>,
+    env: &'e Env,
+}
+
+/// A slice that runs.
+struct Started {
+    thread: JoinHandle<()>,
+    gauge: Arc<SliceGauge>,
+    addr: Option<SocketAddr>,
+}
+
+impl Starter<'_> {
+    /// Starts a slice's thread and waits until it listens.
+    fn start(
+        &self,
+        index: u16,
+        poll: Poll,
+        receiver: Receiver,
+        addr: Option<SocketAddr>,
+    ) -> io::Result<Started> {
+        let env = self.env;
+        let gauge = Arc::new(SliceGauge::default());
+        let actor = env.registry.add("slice", u64::from(index));
+        actor.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
+        let own_table = self.config.own_descriptors;
+        let parts = Parts {
+            core: Slice::new(env.mesh.node(), index, self.config.clone(), self.interest.clone()),
+            poll,
+            index,
+            inboxes: self.inboxes.clone(),
+            interest: self.interest.clone(),
+            lane: self.lane.clone(),
+            mesh: env.mesh.clone(),
+            gauge: gauge.clone(),
+            actor,
+            clock: env.clock.clone(),
+            send_buffer_bytes: self.config.send_buffer_bytes,
+            listener: None,
+            couriers: self.couriers.clone(),
+            receiver,
+        };
+        let runtime = tokio::runtime::Handle::current();
+        let (listening, listens) = std::sync::mpsc::sync_channel(1);
+        let run = move || {
+            // Casts may start actors, which are tasks of the runtime.
+            let _runtime = runtime.enter();
+            if own_table && let Err(error) = courier::own_table() {
+                // Sockets still arrive; only the limit of descriptors is shared then.
+                tracing::warn!(%error, slice = index, "the slice shares the process's descriptor table");
+            }
+            // Not before: the listener must be open in no other table, or it could not be closed.
+            let listener = match addr.map(listen).transpose() {
+                Ok(listener) => listener,
+                Err(error) => return drop(listening.send(Err(error))),
+            };
+            let addr = listener.as_ref().map(TcpListener::local_addr).transpose();
+            // The other side waits for it.
+            let _told = listening.send(addr);
+            Shell::new(Parts { listener, ..parts }).run();
+        };
+        let thread = std::thread::Builder::new().name(format!("slice-{index}")).spawn(run)?;
+        let addr =
+            listens.recv().map_err(|_| io::Error::other("the slice's thread ended at its start"))??;
+        Ok(Started { thread, gauge, addr })
     }
 }
 

@@ -15,6 +15,7 @@ use mio::net::{TcpListener as Listener, TcpStream as Socket};
 use mio::{Events, Poll, Token, Waker};
 
 use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
+use crate::courier::{Carried, Couriers, Receiver};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
@@ -53,6 +54,8 @@ pub(crate) struct Shell {
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
     listener: Option<Listener>,
+    couriers: Arc<Couriers>,
+    receiver: Receiver,
     /// More connections may wait on the listener.
     accepting: bool,
     sockets: Vec<Option<Socket>>,
@@ -78,6 +81,8 @@ pub(crate) struct Parts {
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
     pub(crate) listener: Option<TcpListener>,
+    pub(crate) couriers: Arc<Couriers>,
+    pub(crate) receiver: Receiver,
 }
 
 /// Makes the poll of a slice and the waker for its inbox.
@@ -104,6 +109,8 @@ impl Shell {
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
             listener: parts.listener.map(Listener::from_std),
+            couriers: parts.couriers,
+            receiver: parts.receiver,
             accepting: false,
             sockets: Vec::new(),
             unread: VecDeque::new(),
@@ -217,12 +224,15 @@ impl Shell {
     fn input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Connection { socket, opening, early } => {
+                let Some(socket) = self.receive(socket) else { return };
                 let _ = socket.set_nodelay(true);
                 let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
                 let slot = self.core.accept(now, opening);
                 self.register(now, slot, Socket::from_std(socket), early);
             }
             Input::Adopt { socket, conn, resume, rest } => {
+                // Without its socket the connection is over before it began here.
+                let Some(socket) = self.receive(socket) else { return };
                 let slot = self.core.adopt_resume(now, *conn, &resume);
                 self.register(now, slot, Socket::from_std(socket), rest);
             }
@@ -234,6 +244,13 @@ impl Shell {
                 self.settle();
             }
         }
+    }
+
+    fn receive(&mut self, socket: Carried) -> Option<TcpStream> {
+        let received = self.receiver.take(socket);
+        received
+            .inspect_err(|error| tracing::error!(%error, slice = self.index, "a socket did not arrive"))
+            .ok()
     }
 
     /// Takes connections from the slice's own listener, a turn's worth.
@@ -344,7 +361,10 @@ impl Shell {
             return;
         }
         let Some(inbox) = self.inboxes.get(usize::from(slice)) else { return };
-        let socket = TcpStream::from(socket);
+        let socket = match self.couriers.carry(usize::from(slice), TcpStream::from(socket)) {
+            Ok(socket) => socket,
+            Err(error) => return tracing::warn!(%error, slice, "a socket cannot be handed over"),
+        };
         let adopt = Input::Adopt { socket, conn, resume, rest: rest.to_vec() };
         // A full inbox gives it back, and the client finds its socket closed and tries again.
         let _refused = inbox.push(adopt);

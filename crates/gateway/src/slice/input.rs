@@ -1,6 +1,5 @@
 //! What comes into a slice from outside its sockets.
 
-use std::net::TcpStream;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -11,6 +10,7 @@ use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
 use super::{Conn, ConnId, Opening, Slice};
+use crate::courier::Carried;
 use crate::inbox::Concerns;
 
 /// A message in the inbox of a slice.
@@ -22,9 +22,9 @@ pub(crate) enum Input {
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
     /// A connection whose upgrade is done, with what the client has said already.
-    Connection { socket: TcpStream, opening: Opening, early: Vec<u8> },
+    Connection { socket: Carried, opening: Opening, early: Vec<u8> },
     /// A connection that resumes a session of this slice, handed over by another one.
-    Adopt { socket: TcpStream, conn: Box<Conn>, resume: Resume, rest: Vec<u8> },
+    Adopt { socket: Carried, conn: Box<Conn>, resume: Resume, rest: Vec<u8> },
     /// An IDENTIFY is refused.
     Refuse { slot: usize, conn: ConnId, refusal: Refusal },
     /// An IDENTIFY is good: the session begins, its user's owner is about to be asked.

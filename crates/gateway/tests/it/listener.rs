@@ -12,7 +12,8 @@ use crate::rig::{Rig, guild};
 
 async fn rig() -> (Rig, SocketAddr) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let rig = Rig::with(Config { slices: 3, listen: Some(listen), ..Config::default() }).await;
+    let config = Config { slices: 3, listen: Some(listen), own_descriptors: true, ..Config::default() };
+    let rig = Rig::with(config).await;
     let addr = rig.gateway.address().unwrap();
     (rig, addr)
 }
@@ -75,4 +76,20 @@ async fn what_is_no_upgrade_is_answered_and_closed() {
         assert!(answer.starts_with(&format!("HTTP/1.1 {status} ")), "{answer}");
     }
     assert_eq!(Client::connect(addr, "v=3").await.next().await, Got::Closed(4012));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_shutdown_nobody_listens() {
+    let (rig, addr) = rig().await;
+    let mut client = Client::connect(addr, "v=10").await;
+    client.identify("bot-2").await;
+    let gateway = rig.gateway.clone();
+    let shutdown = tokio::spawn(async move { gateway.shutdown(std::time::Duration::from_secs(5)).await });
+    client.op(7).await;
+    // Every slice has a listener of its own to close.
+    let refused = async { while TcpStream::connect(addr).await.is_ok() {} };
+    tokio::time::timeout(crate::rig::PATIENCE, refused).await.expect("nobody listens");
+    client.close(4000).await;
+    assert_eq!(client.next().await, Got::Closed(4000));
+    shutdown.await.unwrap();
 }
