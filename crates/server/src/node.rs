@@ -142,6 +142,8 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
     let from_public = || Some(settings.public_url.as_ref()?.replacen("http", "ws", 1));
     consort_gateway::Config {
         slices: settings.slices,
+        listen: settings.gateway_listen,
+        own_descriptors: settings.gateway_listen.is_some(),
         public_url: settings.gateway_url.clone().or_else(from_public),
         ..consort_gateway::Config::default()
     }

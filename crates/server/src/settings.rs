@@ -31,6 +31,9 @@ pub struct ServeArgs {
     /// Threads that own gateway sockets [default: one a core]
     #[arg(long)]
     pub slices: Option<usize>,
+    /// Address of the gateway alone, where those threads accept connections themselves [default: only at --listen]
+    #[arg(long, env = "CONSORT_GATEWAY_LISTEN")]
+    pub gateway_listen: Option<SocketAddr>,
 }
 
 /// On or off.
@@ -56,6 +59,7 @@ struct File {
     requests_max: Option<usize>,
     connections_max: Option<usize>,
     slices: Option<usize>,
+    gateway_listen: Option<SocketAddr>,
 }
 
 /// The settings in force.
@@ -83,6 +87,8 @@ pub struct Settings {
     pub connections_max: usize,
     /// Threads that own gateway sockets; 0 is one a core.
     pub slices: usize,
+    /// Where those threads accept connections themselves, each with a descriptor table of its own.
+    pub gateway_listen: Option<SocketAddr>,
 }
 
 impl Settings {
@@ -100,6 +106,7 @@ impl Settings {
             requests_max: 4096,
             connections_max: 16_384,
             slices: 0,
+            gateway_listen: None,
         }
     }
 
@@ -135,6 +142,7 @@ impl Settings {
             requests_max: file.requests_max.unwrap_or(defaults.requests_max),
             connections_max: file.connections_max.unwrap_or(defaults.connections_max).max(1),
             slices: args.slices.or(file.slices).unwrap_or(0),
+            gateway_listen: args.gateway_listen.or(file.gateway_listen),
         })
     }
 }
