@@ -42,6 +42,15 @@ impl ClassSet {
         self.0.iter().all(|word| *word == 0)
     }
 
+    /// The classes with a lower number than `end`.
+    pub fn below(mut self, end: usize) -> Self {
+        self.0.truncate(end.div_ceil(64));
+        if let Some(last) = self.0.get_mut(end / 64) {
+            *last &= (1 << (end % 64)) - 1;
+        }
+        self
+    }
+
     /// The classes that are in both.
     pub fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())

@@ -57,14 +57,20 @@ impl Classes {
         let id = ClassId::try_from(self.keys.len()).unwrap_or(ClassId::MAX);
         self.ids.insert(key.clone(), id);
         self.keys.push(key);
-        // A new class is in no cached view yet.
-        self.views.clear();
         id
     }
 }
 
-/// What each class saw, per channel, before a change.
-pub(crate) type Seen = BTreeMap<ChannelId, Arc<ClassSet>>;
+/// What each class saw before a change.
+#[derive(Debug)]
+pub(crate) struct Seen {
+    /// Classes there were.
+    pub(crate) classes: usize,
+    /// Who saw each channel.
+    pub(crate) channels: BTreeMap<ChannelId, Arc<ClassSet>>,
+    /// Who saw each active private thread without being in it.
+    pub(crate) private: BTreeMap<ChannelId, ClassSet>,
+}
 
 impl Guild {
     /// The guild-wide rights of a user; empty for somebody who is no member.
@@ -108,12 +114,12 @@ impl Guild {
         let Some(member) = self.members.get(&user) else { return Some(Permissions::empty()) };
         let base = self.base_of(&member.roles, user);
         let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
-        let held = compute_channel(base, self.id, &member.roles, user, overwrites);
-        let mut held = apply_implied(held, scope, self.standing(user, now_ms));
-        // A private thread is for its members and for those who manage threads.
+        let whole = compute_channel(base, self.id, &member.roles, user, overwrites);
+        let mut held = apply_implied(whole, scope, self.standing(user, now_ms));
+        // A private thread is for its members and for those who manage threads; a timeout changes nothing about who sees it.
         if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
-            && !held.contains(Permissions::MANAGE_THREADS)
+            && !whole.contains(Permissions::MANAGE_THREADS)
             && !thread.members.contains_key(&user)
         {
             held = Permissions::empty();
@@ -209,9 +215,31 @@ impl Guild {
         roles.dedup();
         let alone = user == self.info.owner_id || self.has_own_overwrite(user);
         let key = ClassKey { roles: roles.into(), alone: alone.then_some(user) };
+        let known = self.classes.keys.len();
         let class = self.classes.intern(key);
+        if class as usize == known {
+            self.add_to_views(class);
+        }
         self.classes.users.insert(user, class);
         Some(class)
+    }
+
+    /// Puts a new class in the cached views of the channels it sees.
+    fn add_to_views(&mut self, class: ClassId) {
+        let mut views = std::mem::take(&mut self.classes.views);
+        let key = &self.classes.keys[class as usize];
+        for (channel, view) in &mut views {
+            if self.channels.get(channel).is_some_and(|c| self.holds_in(key, c, Permissions::VIEW_CHANNEL)) {
+                Arc::make_mut(view).insert(class);
+            }
+        }
+        self.classes.views = views;
+    }
+
+    fn holds_in(&self, key: &ClassKey, channel: &Channel, wanted: Permissions) -> bool {
+        let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
+        let base = self.base_of(&key.roles, key.user());
+        compute_channel(base, self.id, &key.roles, key.user(), overwrites).contains(wanted)
     }
 
     fn has_own_overwrite(&self, user: UserId) -> bool {
@@ -262,12 +290,8 @@ impl Guild {
 
     fn classes_with(&self, channel: ChannelId, wanted: Permissions) -> ClassSet {
         let Some(channel) = self.channels.get(&channel) else { return ClassSet::default() };
-        let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
         let wanted = wanted | Permissions::VIEW_CHANNEL;
-        self.classes_where(|key| {
-            let base = self.base_of(&key.roles, key.user());
-            compute_channel(base, self.id, &key.roles, key.user(), overwrites).contains(wanted)
-        })
+        self.classes_where(|key| self.holds_in(key, channel, wanted))
     }
 
     fn classes_where(&self, holds: impl Fn(&ClassKey) -> bool) -> ClassSet {
@@ -278,7 +302,16 @@ impl Guild {
     /// What every class sees now; to be compared after a change by [`Guild::announce_views`].
     pub(crate) fn seen(&mut self) -> Seen {
         let channels: Vec<_> = self.channels.keys().copied().collect();
-        channels.into_iter().map(|channel| (channel, self.seen_by(channel))).collect()
+        let private = self.threads.values().filter(|t| t.channel.kind == ChannelType::PrivateThread);
+        let private = private.filter_map(|thread| {
+            let managers = self.classes_with(thread.channel.parent_id?, Permissions::MANAGE_THREADS);
+            Some((thread.channel.id, managers))
+        });
+        Seen {
+            classes: self.classes.keys.len(),
+            private: private.collect(),
+            channels: channels.into_iter().map(|channel| (channel, self.seen_by(channel))).collect(),
+        }
     }
 }
 

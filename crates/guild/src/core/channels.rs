@@ -248,7 +248,9 @@ impl Guild {
         channel.topic = channel.topic.take().filter(|topic| !topic.is_empty());
         update.nsfw.apply_or(&mut channel.nsfw, false);
         update.rate_limit_per_user.apply_or(&mut channel.rate_limit_per_user, 0);
-        update.parent_id.apply(&mut channel.parent_id);
+        if channel.kind != ChannelType::GuildCategory {
+            update.parent_id.apply(&mut channel.parent_id);
+        }
         update.default_auto_archive_duration.apply(&mut channel.default_auto_archive_duration);
         update.default_thread_rate_limit_per_user.apply(&mut channel.default_thread_rate_limit_per_user);
         if update.permission_overwrites.is_present() {
@@ -342,6 +344,7 @@ impl Guild {
             &mut self.info.system_channel_id,
             &mut self.info.afk_channel_id,
             &mut self.info.widget_channel_id,
+            &mut self.info.safety_alerts_channel_id,
         ] {
             if *slot == Some(id) {
                 *slot = None;
@@ -367,11 +370,17 @@ impl Guild {
             if let Patch::Value(parent) = entry.parent_id {
                 self.require_category(parent, Some(entry.id))?;
             }
-            entry.parent_id.apply(&mut channel.parent_id);
+            if channel.kind != ChannelType::GuildCategory {
+                entry.parent_id.apply(&mut channel.parent_id);
+            }
             if entry.lock_permissions
                 && let Some(parent) = channel.parent_id.and_then(|parent| self.channels.get(&parent))
+                && !same_overwrites(&channel, parent)
             {
                 channel.permission_overwrites.clone_from(&parent.permission_overwrites);
+                let [wanted, present] =
+                    [&channel, old].map(|c| c.permission_overwrites.as_deref().unwrap_or_default());
+                self.require_overwrites(cx, wanted, present, Some(entry.id))?;
             }
             if channel != *old {
                 changed.push(channel);

@@ -71,6 +71,7 @@ impl Guild {
         presences: bool,
     ) -> Result<Outcome, Stop> {
         let user = cx.caller.user;
+        let before = self.classes.of(user);
         let Some(class) = self.classify(user) else {
             let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
             cx.effect(Effect::Relay { node: session.node, message });
@@ -83,9 +84,10 @@ impl Guild {
         };
         let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
         cx.effect(Effect::Relay { node: session.node, message });
-        // Other sessions of the user may have been put in another class before.
-        let guild = self.id;
-        self.tell_relays(cx, || relay::Op::Class { guild, user, class });
+        if before.is_some_and(|before| before != class) {
+            let guild = self.id;
+            self.tell_relays(cx, || relay::Op::Class { guild, user, class });
+        }
         Outcome::EMPTY
     }
 

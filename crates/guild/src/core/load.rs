@@ -18,9 +18,12 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     let rows = Rows { store: &store, guild: id };
     rows.each(Table::Roles, |role: Role| drop(guild.roles.insert(role.id, role))).await?;
     rows.each(Table::Channels, |channel: Channel| drop(guild.channels.insert(channel.id, channel))).await?;
-    rows.each(Table::Members, |member: Member| {
+    let (roles, members) = (&guild.roles, &mut guild.members);
+    rows.each(Table::Members, |mut member: Member| {
+        // A role that is deleted is not taken out of the rows of its members.
+        member.roles.retain(|role| roles.contains_key(role));
         if let Some(user) = &member.user {
-            guild.members.insert(user.id, member);
+            members.insert(user.id, member);
         }
     })
     .await?;

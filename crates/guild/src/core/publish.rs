@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consort_actor::Cx;
 use consort_model::{Channel, ChannelId, ChannelType, Intents, UserId};
-use consort_rpc::{Audience, ClassId, Effect, Event, View, relay};
+use consort_rpc::{Audience, ClassId, ClassSet, Effect, Event, View, relay};
 use serde::Serialize;
 
 use super::Guild;
@@ -81,12 +81,18 @@ impl Guild {
         updated: Option<ChannelId>,
     ) {
         self.classes.invalidate();
+        self.announce(cx, before, moved, updated);
+    }
+
+    fn announce(&mut self, cx: &mut Cx<'_>, before: &Seen, moved: &Moved, updated: Option<ChannelId>) {
         let after = self.seen();
         let one_by_one: Arc<[UserId]> = moved.keys().copied().collect();
-        for (channel, now) in &after {
-            let Some(then) = before.get(channel) else { continue };
+        for (channel, now) in &after.channels {
+            let Some(then) = before.channels.get(channel) else { continue };
             let Some(object) = self.channels.get(channel).cloned() else { continue };
-            let changed = [("CHANNEL_DELETE", then.minus(now)), ("CHANNEL_CREATE", now.minus(then))];
+            // Of a class that is new in this step there are only users who moved.
+            let gained = now.minus(then).below(before.classes);
+            let changed = [("CHANNEL_DELETE", then.minus(now)), ("CHANNEL_CREATE", gained)];
             let kept = (updated == Some(*channel)).then(|| ("CHANNEL_UPDATE", then.and(now)));
             for (name, classes) in changed.into_iter().chain(kept).filter(|(_, classes)| !classes.is_empty())
             {
@@ -104,6 +110,7 @@ impl Guild {
                 self.publish_sight(cx, name, Audience::users([*user]), &object);
             }
         }
+        self.announce_threads(cx, before, &after, moved);
     }
 
     fn publish_sight(&mut self, cx: &mut Cx<'_>, name: &'static str, audience: Audience, channel: &Channel) {
@@ -111,6 +118,72 @@ impl Guild {
         if name == "CHANNEL_CREATE" {
             self.sync_voice(cx, channel.id, &audience);
             self.sync_threads(cx, channel.id, audience);
+        }
+    }
+
+    /// The threads that came or went with channels, where they differ from one to the next: the memberships of those in
+    /// public threads, and private threads. Who loses a channel loses its threads with it and is not told of each.
+    fn announce_threads(&mut self, cx: &mut Cx<'_>, before: &Seen, after: &Seen, moved: &Moved) {
+        for id in self.threads.keys().copied().collect::<Vec<_>>() {
+            let Some(thread) = self.threads.get(&id) else { continue };
+            let Some(parent) = thread.channel.parent_id else { continue };
+            let (Some(then), Some(now)) = (before.channels.get(&parent), after.channels.get(&parent)) else {
+                continue;
+            };
+            let private = before.private.get(&id).zip(after.private.get(&id));
+            if Arc::ptr_eq(then, now) && private.is_none_or(|(then, now)| then == now) && moved.is_empty() {
+                continue;
+            }
+            let was = |user: &UserId| moved.get(user).copied().or_else(|| self.classes.of(*user));
+            let gained = |user: &UserId| {
+                !was(user).is_some_and(|class| then.contains(class))
+                    && self.classes.of(*user).is_some_and(|class| now.contains(class))
+            };
+            let inside: Vec<UserId> = thread.members.keys().copied().filter(gained).collect();
+            let Some((then_managed, managed)) = private else {
+                for user in inside {
+                    self.publish_thread_member(cx, &self.threads[&id].members[&user], user);
+                }
+                continue;
+            };
+            for user in inside {
+                self.publish_thread_shown(cx, &self.threads[&id], user);
+            }
+            self.announce_private(cx, id, (then_managed, managed), (then, now), (before.classes, moved));
+        }
+    }
+
+    /// A private thread for those who are not in it: they see it while they manage threads.
+    fn announce_private(
+        &self,
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        (then, now): (&ClassSet, &ClassSet),
+        (then_channel, channel): (&ClassSet, &ClassSet),
+        (classes, moved): (usize, &Moved),
+    ) {
+        let thread = &self.threads[&id];
+        let inside = thread.members.keys().copied();
+        let others: Arc<[UserId]> = inside.chain(moved.keys().copied()).collect();
+        let gained = now.minus(then).below(classes);
+        if !gained.is_empty() {
+            let audience = Audience::view(View::Classes(Arc::new(gained))).without(others.clone());
+            self.publish(cx, Event::new("THREAD_CREATE", Intents::GUILDS, audience, &thread.channel));
+        }
+        // Whoever sees the channel no more has lost the thread with it.
+        let lost = then.minus(now).and(channel);
+        if !lost.is_empty() {
+            let audience = Audience::view(View::Classes(Arc::new(lost))).without(others);
+            self.publish_thread_delete(cx, audience, &thread.channel);
+        }
+        for (user, was) in moved.iter().filter(|(user, _)| !thread.members.contains_key(user)) {
+            let Some(class) = self.classes.of(*user) else { continue };
+            let (saw, sees) = (then.contains(*was) && then_channel.contains(*was), now.contains(class));
+            if !saw && sees {
+                self.publish_thread_shown(cx, thread, *user);
+            } else if saw && !sees && channel.contains(class) {
+                self.publish_thread_delete(cx, Audience::users([*user]), &thread.channel);
+            }
         }
     }
 
@@ -127,25 +200,12 @@ impl Guild {
         moved
     }
 
-    /// Puts an attached member in the class of its present roles and tells its sessions what they gained and lost.
-    pub(crate) fn reclassify(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some(before) = self.classes.of(user) else { return };
-        let Some(after) = self.classify(user) else { return };
-        if before == after {
-            return;
-        }
-        let guild = self.id;
-        self.tell_relays(cx, || relay::Op::Class { guild, user, class: after });
-        for (channel, view) in self.seen() {
-            let (then, now) = (view.contains(before), view.contains(after));
-            let Some(object) = self.channels.get(&channel).filter(|_| then != now).cloned() else { continue };
-            let name = if now { "CHANNEL_CREATE" } else { "CHANNEL_DELETE" };
-            let audience = Audience::users([user]);
-            self.publish(cx, Event::new(name, Intents::GUILDS, audience.clone(), &object));
-            if now {
-                self.sync_voice(cx, channel, &audience);
-                self.sync_threads(cx, channel, audience);
-            }
+    /// Puts attached members in the classes of their present roles and tells their sessions what they gained and lost.
+    pub(crate) fn reclassify(&mut self, cx: &mut Cx<'_>, users: impl IntoIterator<Item = UserId>) {
+        let before = self.seen();
+        let moved = self.move_classes(cx, users);
+        if !moved.is_empty() {
+            self.announce(cx, &before, &moved, None);
         }
     }
 }

@@ -1,9 +1,12 @@
 //! Roles: what members are, and what that lets them do.
 
+use std::collections::BTreeMap;
+
 use consort_actor::{Cx, Outcome, Stop};
+use consort_model::permissions::MemberRank;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId,
-    UserId, limits,
+    RoleRank, UserId, limits,
 };
 use consort_rpc::Audience;
 use consort_rpc::Event;
@@ -30,7 +33,7 @@ impl Guild {
         match op {
             Op::List => {
                 self.require_member(cx)?;
-                Outcome::json(&self.roles.values().collect::<Vec<_>>())
+                Outcome::json(&self.ranked_roles())
             }
             Op::Get { role } => {
                 self.require_member(cx)?;
@@ -48,13 +51,20 @@ impl Guild {
         self.roles.get(&id).ok_or_else(ApiError::unknown_role)
     }
 
+    /// All roles, lowest first.
+    fn ranked_roles(&self) -> Vec<&Role> {
+        let mut roles: Vec<_> = self.roles.values().collect();
+        roles.sort_by_key(|role| RoleRank::new(role.position, role.id));
+        roles
+    }
+
     fn everyone(&self) -> RoleId {
         self.id.cast()
     }
 
     fn role_member_counts(&self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
-        let mut counts: std::collections::BTreeMap<RoleId, u64> =
+        let mut counts: BTreeMap<RoleId, u64> =
             self.roles.keys().filter(|id| **id != self.everyone()).map(|id| (*id, 0)).collect();
         for role in self.members.values().flat_map(|member| &member.roles) {
             counts.entry(*role).and_modify(|count| *count += 1);
@@ -164,11 +174,11 @@ impl Guild {
         let before = self.seen();
         self.roles.remove(&id);
         cx.delete(Table::Roles, self.id.get(), id.get());
+        // Their rows keep the role, so that the batch does not grow with the number of members; loading passes over it.
         let mut holders: Vec<UserId> = Vec::new();
         for (user, member) in &mut self.members {
             if member.roles.contains(&id) {
                 member.roles.retain(|role| *role != id);
-                cx.put(Table::Members, self.id.get(), user.get(), member);
                 holders.push(*user);
             }
         }
@@ -184,9 +194,7 @@ impl Guild {
         let body = json!({"guild_id": self.id, "role_id": id});
         self.publish(cx, Event::new("GUILD_ROLE_DELETE", Intents::GUILDS, audience, &body));
         self.announce_views(cx, &before);
-        for user in holders {
-            self.reclassify(cx, user);
-        }
+        self.reclassify(cx, holders);
         self.rebuild_lists(cx);
     }
 
@@ -201,18 +209,19 @@ impl Guild {
                 self.require_above_role(cx, *id)?;
             }
         }
-        let mut order: Vec<(i64, RoleId)> = self.roles.values().map(|r| (r.position, r.id)).collect();
-        order.retain(|(_, id)| *id != self.everyone());
-        order.sort_by(|a, b| a.0.cmp(&b.0).then(b.1.cmp(&a.1)));
-        for (id, position) in moves {
-            let Some(position) = position else { continue };
-            let Some(from) = order.iter().position(|(_, other)| other == id) else { continue };
-            let entry = order.remove(from);
-            let to = usize::try_from((position - 1).max(0)).unwrap_or(usize::MAX).min(order.len());
-            order.insert(to, entry);
+        let order = self.reordered(moves);
+        // Nothing may end up above the caller's own highest role.
+        if let MemberRank::Role(Some(own)) = self.rank(cx.caller.user)
+            && !cx.caller.system
+        {
+            let place = |id: RoleId| order.iter().position(|other| *other == id);
+            let moved = moves.iter().filter(|(_, position)| position.is_some());
+            if moved.map(|(id, _)| place(*id)).max().flatten() > place(own.id) {
+                return Err(ApiError::missing_permissions().into());
+            }
         }
         let mut changed = Vec::new();
-        for (index, (_, id)) in order.into_iter().enumerate() {
+        for (index, id) in order.into_iter().enumerate() {
             let position = index as i64 + 1;
             let Some(role) = self.roles.get_mut(&id).filter(|role| role.position != position) else {
                 continue;
@@ -227,7 +236,23 @@ impl Guild {
         if changed.iter().any(|role| role.hoist) {
             self.rebuild_lists(cx);
         }
-        Outcome::json(&self.roles.values().collect::<Vec<_>>())
+        Outcome::json(&self.ranked_roles())
+    }
+
+    /// The roles but @everyone, lowest first, with some of them moved: taken out first, then put in from below.
+    fn reordered(&self, moves: &[(RoleId, Option<i64>)]) -> Vec<RoleId> {
+        let moves: BTreeMap<RoleId, i64> =
+            moves.iter().filter_map(|(id, position)| Some((*id, (*position)?))).collect();
+        let mut moves: Vec<_> = moves.into_iter().map(|(id, position)| (position, id)).collect();
+        moves.sort_by_key(|(position, id)| RoleRank::new(*position, *id));
+        let rest = self.ranked_roles().into_iter().map(|role| role.id);
+        let rest = rest.filter(|id| *id != self.everyone() && !moves.iter().any(|(_, moved)| moved == id));
+        let mut order: Vec<_> = rest.collect();
+        for (position, id) in moves {
+            let to = usize::try_from(position.max(1) - 1).unwrap_or(usize::MAX).min(order.len());
+            order.insert(to, id);
+        }
+        order
     }
 }
 

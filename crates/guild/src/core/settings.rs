@@ -44,6 +44,8 @@ const AUDITED: &[&str] = &[
 const SETTABLE_FEATURES: &[&str] = &["COMMUNITY", "INVITES_DISABLED", "DISCOVERABLE", "RAID_ALERTS_DISABLED"];
 /// Keys of the row that holds what is rarely needed (`Table::GuildMisc`).
 const WELCOME: &str = "welcome_screen";
+/// Feature by which the welcome screen is shown.
+const WELCOME_ON: &str = "WELCOME_SCREEN_ENABLED";
 
 impl Guild {
     /// A guild that does not exist yet.
@@ -94,6 +96,9 @@ impl Guild {
             Op::UpdateWidget { enabled, channel } => self.update_widget(cx, *enabled, channel),
             Op::Widget => self.widget(),
             Op::WelcomeScreen => {
+                // Only managers see it while it is off (Guild, Get Guild Welcome Screen).
+                let on = self.info.features.iter().any(|feature| feature == WELCOME_ON);
+                self.require(cx, if on { Permissions::empty() } else { Permissions::MANAGE_GUILD })?;
                 let stored: Option<Value> = cx.row(Table::GuildMisc, self.id.get(), Key::text(WELCOME))?;
                 let shown = stored.ok_or_else(ApiError::unknown_welcome_screen)?;
                 Outcome::json(&shown)
@@ -132,6 +137,10 @@ impl Guild {
     ) -> Result<Outcome, Stop> {
         if self.phase != Phase::Vacant {
             return Err(ApiError::overloaded().into());
+        }
+        // What can be refused is, before anything is changed.
+        for create in channels {
+            self.new_channel(ChannelId::new(0), create)?;
         }
         self.phase = Phase::Live;
         self.info = Object::new(self.id, name, owner.id);
@@ -227,9 +236,8 @@ impl Guild {
         self.publish_guild_update(cx);
         if old.owner_id != self.info.owner_id {
             self.announce_views(cx, &before);
-            self.reclassify(cx, old.owner_id);
             let owner = self.info.owner_id;
-            self.reclassify(cx, owner);
+            self.reclassify(cx, [old.owner_id, owner]);
             self.rebuild_lists(cx);
         }
         let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);
@@ -419,9 +427,9 @@ impl Guild {
         }
         cx.put(Table::GuildMisc, self.id.get(), Key::text(WELCOME), &screen);
         if let Some(enabled) = enabled {
-            self.info.features.retain(|feature| feature != "WELCOME_SCREEN_ENABLED");
+            self.info.features.retain(|feature| feature != WELCOME_ON);
             if enabled {
-                self.info.features.push("WELCOME_SCREEN_ENABLED".into());
+                self.info.features.push(WELCOME_ON.into());
             }
             self.put_info(cx);
             self.publish_guild_update(cx);

@@ -48,3 +48,159 @@ fn an_overwrite_tells_exactly_those_who_gain_keep_or_lose_a_channel() {
         [vec!["CHANNEL_CREATE"], vec!["CHANNEL_CREATE"], vec!["CHANNEL_UPDATE"]]
     );
 }
+
+#[test]
+fn channels_follow_their_category_as_long_as_they_are_like_it() {
+    let mut world = World::new();
+    world.seed([2]);
+    let category = world.channel("Text Channels");
+    let (follower, own) = (world.channel("general"), new_channel("own", ChannelType::GuildText));
+    let own = world.create_channel(channel::Create { parent_id: Some(category), ..own });
+    world.overwrite(own, Overwrite::role(GUILD.cast(), VIEW, NONE));
+    let session = world.connect(2);
+    world.hide(category);
+    assert_eq!(world.names(session), ["CHANNEL_DELETE", "CHANNEL_DELETE"], "category and follower");
+    let after = world.truth().unwrap();
+    assert!(crate::laws::sees(&after, 2.into(), own) && !crate::laws::sees(&after, 2.into(), follower));
+    // A new channel takes its category's overwrites; given some, it has those.
+    let inside =
+        channel::Create { parent_id: Some(category), ..new_channel("inside", ChannelType::GuildText) };
+    world.create_channel(inside.clone());
+    assert_eq!(world.names(session), [""; 0]);
+    world.create_channel(channel::Create { permission_overwrites: Some(Vec::new()), ..inside });
+    assert_eq!(world.names(session), ["CHANNEL_CREATE"]);
+    // And one that is moved there takes them when asked to.
+    let entry = channel::Move {
+        id: own,
+        position: Some(3),
+        lock_permissions: true,
+        parent_id: Patch::Value(category),
+    };
+    world.ok(OWNER, Op::Channel(channel::Op::Move(vec![entry])));
+    assert_eq!(world.names(session), ["CHANNEL_DELETE"]);
+}
+
+#[test]
+fn a_deleted_category_lets_its_channels_stand_alone() {
+    let mut world = World::new();
+    world.seed([2]);
+    let session = world.connect(2);
+    let category = world.channel("Text Channels");
+    world.ok(OWNER, Op::Channel(channel::Op::Delete { channel: category }));
+    assert_eq!(world.names(session), ["CHANNEL_UPDATE", "CHANNEL_DELETE"]);
+    let general = world.channel("general");
+    assert_eq!(world.truth().unwrap().channels.iter().find(|c| c.id == general).unwrap().parent_id, None);
+    // The system's channel goes with its channel.
+    world.ok(OWNER, Op::Channel(channel::Op::Delete { channel: general }));
+    assert_eq!(world.names(session), ["CHANNEL_DELETE", "GUILD_UPDATE"]);
+    assert_eq!(world.truth().unwrap().guild.system_channel_id, None);
+}
+
+#[test]
+fn categories_are_not_nested_and_hold_fifty_channels() {
+    let mut world = World::founded(vec![
+        new_channel("one", ChannelType::GuildCategory),
+        new_channel("two", ChannelType::GuildCategory),
+        new_channel("text", ChannelType::GuildText),
+    ]);
+    let (one, two, text) = (world.channel("one"), world.channel("two"), world.channel("text"));
+    let inside = |id, parent| channel::Move {
+        id,
+        position: None,
+        lock_permissions: false,
+        parent_id: Patch::Value(parent),
+    };
+    world.ok(OWNER, Op::Channel(channel::Op::Move(vec![inside(one, two)])));
+    let update = Update { parent_id: Patch::Value(two), ..Update::default() };
+    world.ok(OWNER, Op::Channel(channel::Op::Update { channel: one, update: Box::new(update) }));
+    assert!(world.truth().unwrap().channels.iter().all(|channel| channel.parent_id.is_none()));
+    assert_eq!(world.err(OWNER, Op::Channel(channel::Op::Move(vec![inside(one, text)]))), (400, 50035));
+    for n in 0..50 {
+        let create = new_channel(&format!("c{n}"), ChannelType::GuildText);
+        let create = channel::Create { parent_id: Some(two), ..create };
+        world.call(OWNER, Op::Channel(channel::Op::Create(Box::new(create)))).unwrap();
+    }
+    assert_eq!(world.err(OWNER, Op::Channel(channel::Op::Move(vec![inside(text, two)]))), (400, 50035));
+}
+
+#[test]
+fn a_guild_has_five_hundred_channels_at_most() {
+    let world = World::founded(vec![new_channel("c", ChannelType::GuildText)]);
+    let mut world = world;
+    let create = || Op::Channel(channel::Op::Create(Box::new(new_channel("c", ChannelType::GuildText))));
+    for _ in 1..500 {
+        world.call(OWNER, create()).unwrap();
+    }
+    assert_eq!(world.err(OWNER, create()), (400, 30013));
+}
+
+#[test]
+fn what_one_may_not_do_with_channels_is_refused_and_changes_nothing() {
+    let mut world = World::new();
+    world.seed([2, 3]);
+    let (general, role) = (
+        world.channel("general"),
+        world.create_role("mod", Permissions::MANAGE_CHANNELS | Permissions::MANAGE_ROLES),
+    );
+    let secret = world.create_channel(new_channel("secret", ChannelType::GuildText));
+    world.hide(secret);
+    world.ok(OWNER, Op::Member(consort_rpc::guild::member::Op::AddRole { user: 2.into(), role }));
+    let update = || Box::new(Update { name: Some("x".into()), ..Update::default() });
+    let delete = |channel| Op::Channel(channel::Op::Delete { channel });
+    // Somebody who is not here, a member without rights, a moderator before a channel it does not see.
+    assert_eq!(
+        world.err(99, Op::Channel(channel::Op::Update { channel: general, update: update() })),
+        (403, 50001)
+    );
+    assert_eq!(world.err(99, Op::Channel(channel::Op::List)), (403, 50001));
+    assert_eq!(
+        world.err(3, Op::Channel(channel::Op::Update { channel: general, update: update() })),
+        (403, 50013)
+    );
+    assert_eq!(world.err(3, delete(general)), (403, 50013));
+    assert_eq!(world.err(2, delete(secret)), (403, 50001));
+    assert_eq!(world.err(2, Op::Channel(channel::Op::Get { channel: secret })), (403, 50001));
+    assert_eq!(world.err(2, delete(77.into())), (404, 10003));
+    // Rights one has not oneself cannot be given or denied.
+    let grant = |allow, deny| {
+        Op::Channel(channel::Op::SetOverwrite {
+            channel: general,
+            overwrite: Overwrite::member(3.into(), allow, deny),
+        })
+    };
+    assert_eq!(world.err(2, grant(Permissions::BAN_MEMBERS, NONE)), (403, 50013));
+    assert_eq!(world.err(2, grant(NONE, Permissions::MANAGE_WEBHOOKS)), (403, 50013));
+    world.ok(2, grant(NONE, Permissions::SEND_MESSAGES));
+    // Not even by taking them over from a category.
+    let category = world.create_channel(new_channel("strong", ChannelType::GuildCategory));
+    world.overwrite(category, Overwrite::role(role, Permissions::MANAGE_WEBHOOKS, NONE));
+    let lock = channel::Move {
+        id: general,
+        position: None,
+        lock_permissions: true,
+        parent_id: Patch::Value(category),
+    };
+    assert_eq!(world.err(2, Op::Channel(channel::Op::Move(vec![lock]))), (403, 50013));
+    // Overwrites are for roles and members that exist.
+    let of = |overwrite| Op::Channel(channel::Op::SetOverwrite { channel: general, overwrite });
+    assert_eq!(world.err(OWNER, of(Overwrite::role(5.into(), VIEW, NONE))), (404, 10011));
+    assert_eq!(world.err(OWNER, of(Overwrite::member(99.into(), VIEW, NONE))), (404, 10007));
+    assert_eq!(
+        world.err(OWNER, Op::Channel(channel::Op::DeleteOverwrite { channel: general, id: 5.into() })),
+        (404, 10009)
+    );
+}
+
+#[test]
+fn lists_show_what_the_caller_sees() {
+    let mut world = World::new();
+    world.seed([2]);
+    let names = |world: &mut World, user| {
+        let list = world.ok(user, Op::Channel(channel::Op::List));
+        let names = list.as_array().unwrap().iter().map(|c| c["name"].as_str().unwrap().to_owned());
+        names.collect::<Vec<_>>()
+    };
+    world.hide(world.channel("general"));
+    assert_eq!(names(&mut world, OWNER).len(), 4);
+    assert!(!names(&mut world, 2).contains(&"general".to_owned()));
+}

@@ -186,6 +186,7 @@ impl Client {
             self.faults.push(format!("CHANNEL_DELETE: unknown: {d}"));
         }
         self.threads.retain(|_, known| known["parent_id"] != d["id"]);
+        self.voice.retain(|_, known| known["channel_id"] != d["id"]);
     }
 
     /// Sets a field of the channel or thread that `d` names.

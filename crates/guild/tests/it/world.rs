@@ -195,6 +195,21 @@ impl World {
         answer.body().map_or(Value::Null, |body| serde_json::from_slice(body).expect("a JSON body"))
     }
 
+    /// Calls, whether it may succeed or not, and checks what [`World::ok`] or [`World::err`] does; whether it did.
+    ///
+    /// # Panics
+    /// As those two.
+    pub fn attempt(&mut self, user: u64, op: Op) -> bool {
+        let (before, position, shown) = (self.truth(), self.positions(), format!("{op:?} by {user}"));
+        let reply = self.call(user, op);
+        if let Err(error) = &reply {
+            assert!(error.status < 500, "{shown}: {error:?}");
+            assert_eq!(self.positions(), position, "{shown}: a refused call has told something");
+        }
+        laws::check(self, &shown, before.as_ref(), self.truth().as_ref(), &position);
+        reply.is_ok()
+    }
+
     /// Calls and expects a refusal, which must leave everything as it was; its status and code.
     ///
     /// # Panics

@@ -164,7 +164,7 @@ impl Guild {
         self.members.insert(user, member.clone());
         self.publish_member_update(cx, &member);
         if old.roles != member.roles {
-            self.reclassify(cx, user);
+            self.reclassify(cx, [user]);
             let change = self.role_changes(&old.roles, &member.roles);
             self.audit(cx, AuditLogEvent::MemberRoleUpdate, Note::of(user, change));
         }

@@ -72,7 +72,7 @@ impl Guild {
     }
 
     /// THREAD_CREATE for one who was added to a private thread and did not see it before.
-    pub(super) fn publish_thread_shown(&self, cx: &mut Cx<'_>, thread: &Thread, user: UserId) {
+    pub(crate) fn publish_thread_shown(&self, cx: &mut Cx<'_>, thread: &Thread, user: UserId) {
         let body = NewThread { thread: &with_member(thread, user), newly_created: false };
         self.publish(cx, Event::new("THREAD_CREATE", Intents::GUILDS, Audience::users([user]), &body));
     }
@@ -86,7 +86,7 @@ impl Guild {
     }
 
     /// THREAD_DELETE; `audience` is from before the deletion.
-    pub(super) fn publish_thread_delete(&self, cx: &mut Cx<'_>, audience: Audience, thread: &Channel) {
+    pub(crate) fn publish_thread_delete(&self, cx: &mut Cx<'_>, audience: Audience, thread: &Channel) {
         let body =
             ThreadDelete { id: thread.id, guild_id: self.id, parent_id: thread.parent_id, kind: thread.kind };
         self.publish(cx, Event::new("THREAD_DELETE", Intents::GUILDS, audience, &body));
@@ -125,13 +125,13 @@ impl Guild {
     }
 
     /// THREAD_MEMBER_UPDATE for one member: its own settings, or that the thread is active again.
-    pub(super) fn publish_thread_member(&self, cx: &mut Cx<'_>, own: &ThreadMember, user: UserId) {
+    pub(crate) fn publish_thread_member(&self, cx: &mut Cx<'_>, own: &ThreadMember, user: UserId) {
         let body = MemberUpdate { own: own.clone(), guild_id: self.id };
         self.publish(cx, Event::new("THREAD_MEMBER_UPDATE", Intents::GUILDS, Audience::users([user]), &body));
     }
 
-    /// Tells those who gained sight of a channel of its active threads (THREAD_LIST_SYNC). Private threads are for their
-    /// members, who see them in any case or get them when they ask.
+    /// Tells those who gained sight of a channel of its active threads (THREAD_LIST_SYNC), but for private ones and for
+    /// their own memberships, which `announce_threads` tells one by one.
     pub(crate) fn sync_threads(&self, cx: &mut Cx<'_>, channel: ChannelId, audience: Audience) {
         let of_channel = self.threads.values().filter(|thread| thread.channel.parent_id == Some(channel));
         let threads: Vec<Channel> = of_channel
