@@ -1,0 +1,98 @@
+/** What a person does with the page, in the page's own words. */
+import { BASE_URL, until } from './harness.mjs';
+
+export const PASSWORD = 'correct-horse-battery';
+const run = Date.now().toString(36);
+
+export const usernameOf = (name) => `${name.toLowerCase()}_${run}`;
+
+export async function register({ page, name }, address = `${BASE_URL}/register`) {
+  await page.goto(address);
+  await page.getByLabel('Email').fill(`${usernameOf(name)}@example.org`);
+  await page.getByLabel('Username').fill(usernameOf(name));
+  await page.getByLabel('Display name').fill(name);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Create account' }).click();
+}
+
+export async function logIn({ page, name }) {
+  await page.goto(`${BASE_URL}/login`);
+  await page.getByLabel('Email').fill(`${usernameOf(name)}@example.org`);
+  await page.getByLabel('Password').fill(PASSWORD);
+  await page.getByRole('button', { name: 'Log in' }).click();
+}
+
+export const home = (page) => page.getByRole('main', { name: 'Friends' });
+export const box = (page) => page.locator('#composer');
+export const log = (page) => page.getByRole('log');
+
+/** The message with this text. */
+export const message = (page, text) => log(page).locator('[data-message-id]').filter({ hasText: text }).last();
+
+export async function say(page, text) {
+  await box(page).fill(text);
+  await box(page).press('Enter');
+}
+
+/** Waits until the own message was accepted: until then its id is the nonce and it is faded. */
+export async function accepted(page, text) {
+  const row = message(page, text);
+  await row.waitFor();
+  await until(async () => !/pending|failed/.test((await row.getAttribute('class')) ?? ''), `“${text}” accepted`);
+  return row;
+}
+
+export async function act(page, text, action) {
+  const row = message(page, text);
+  await row.hover();
+  await row.getByRole('button', { name: action, exact: true }).click();
+}
+
+export async function more(page, text, item) {
+  await act(page, text, 'More actions');
+  await page.getByRole('menuitem', { name: item }).click();
+}
+
+export const rail = (page) => page.getByRole('navigation', { name: 'Communities' });
+export const channels = (page) => page.getByRole('navigation', { name: 'Channels' });
+
+export async function createCommunity(page, name) {
+  await rail(page).getByRole('button', { name: 'Create a community' }).click();
+  await page.getByRole('dialog').getByLabel('Name').fill(name);
+  await page.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();
+  await box(page).waitFor();
+}
+
+export async function guildMenu(page, guild, item) {
+  await page.getByRole('button', { name: `${guild} menu` }).click();
+  await page.getByRole('menuitem', { name: item }).click();
+}
+
+export async function invite(page, guild) {
+  await guildMenu(page, guild, 'Invite people');
+  const url = await until(() => page.getByTestId('invite-url').inputValue(), 'an invite link');
+  await page.keyboard.press('Escape');
+  await page.getByRole('dialog').waitFor({ state: 'detached' });
+  return url;
+}
+
+/** Makes a PNG of one colour without a library. */
+export async function picture(page, width, height, color) {
+  const base64 = await page.evaluate(
+    async ([w, h, c]) => {
+      const canvas = document.createElement('canvas');
+      canvas.width = w;
+      canvas.height = h;
+      const g = canvas.getContext('2d');
+      g.fillStyle = c;
+      g.fillRect(0, 0, w, h);
+      g.fillStyle = '#fff';
+      g.beginPath();
+      g.arc(w / 2, h / 2, Math.min(w, h) / 4, 0, 7);
+      g.fill();
+      return canvas.toDataURL('image/png').split(',')[1];
+    },
+    [width, height, color],
+  );
+  return Buffer.from(base64, 'base64');
+}
