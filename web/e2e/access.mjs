@@ -51,8 +51,9 @@ export default async function access(world) {
     await ada.reload();
     await message(ada, 'bar 130').waitFor();
     const scroller = log(ada);
+    await scroller.hover();
     await until(async () => {
-      await scroller.evaluate((n) => (n.scrollTop = 0));
+      await ada.mouse.wheel(0, -4000);
       return (await ada.getByText('This is the beginning of #rehearsals').count()) > 0;
     }, 'the beginning of the channel', 20_000);
     const link = await scroller.locator('[data-message-id]').filter({ hasText: /bar 1$/ }).first().getAttribute('data-message-id');

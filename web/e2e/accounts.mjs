@@ -22,7 +22,7 @@ export default async function accounts(world) {
     await register(world.ada);
     await home(ada).waitFor();
     await shot(ada, 'home-empty');
-  });
+  }, { vital: true });
 
   await test('a name that is taken is refused at its field', async () => {
     const other = await person('Ada');
@@ -36,7 +36,7 @@ export default async function accounts(world) {
     await createCommunity(ada, world.guild);
     await channels(ada).getByRole('link', { name: 'general' }).first().waitFor();
     assert(/\/channels\/\d+\/\d+/.test(ada.url()), `unexpected address ${ada.url()}`);
-  });
+  }, { vital: true });
 
   await test('an invite link shows the community to a stranger, who registers and joins', async () => {
     world.invite = await invite(ada, world.guild);
@@ -47,7 +47,7 @@ export default async function accounts(world) {
     await ben.getByRole('button', { name: `Join ${world.guild}` }).click();
     await box(ben).waitFor();
     await rail(ben).getByRole('link', { name: world.guild }).waitFor();
-  });
+  }, { vital: true });
 
   await test('a dead invite says so', async () => {
     const { page, context } = await person('Stranger');

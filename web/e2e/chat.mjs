@@ -141,29 +141,30 @@ export default async function chat(world) {
   });
 
   await test('a pin is listed and leads to its message', async () => {
-    await more(ada, 'Good evening', 'Pin');
+    await more(ada, 'From the rehearsal', 'Pin');
     await ada.getByRole('button', { name: 'Pinned messages' }).click();
     const panel = ada.getByRole('complementary', { name: 'Pinned messages' });
-    await panel.getByText('Good evening, everyone').waitFor();
+    await panel.getByText('From the rehearsal').waitFor();
     await shot(ada, 'pins');
     await panel.getByRole('button', { name: 'Go to message' }).click();
-    await until(async () => (await ada.evaluate(() => document.activeElement?.textContent ?? '')).includes('Good evening'), 'the message has the focus');
+    await until(async () => (await ada.evaluate(() => document.activeElement?.textContent ?? '')).includes('From the rehearsal'), 'the message has the focus');
   });
 
   await test('a thread is started from a message and talked in', async () => {
-    await more(ada, 'Second of two', 'Start a thread');
+    await more(ada, 'bravo', 'Start a thread');
     await ada.getByRole('dialog').getByLabel('Name').fill('Seating plan');
     await ada.getByRole('dialog').getByRole('button', { name: 'Start' }).click();
     await ada.getByRole('heading', { name: 'Seating plan', level: 1 }).waitFor();
     await say(ada, 'Where does the cello sit?');
     await accepted(ada, 'Where does the cello sit?');
-    await message(ben, 'Second of two').getByRole('link', { name: /Seating plan/ }).click();
+    await message(ben, 'bravo').getByRole('link', { name: /Seating plan/ }).click();
     await message(ben, 'Where does the cello sit?').waitFor();
     await say(ben, 'On the left');
     await message(ada, 'On the left').waitFor();
     await shot(ben, 'thread-dark');
     for (const page of [ada, ben]) await page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name: /^general/ }).first().click();
-    await message(ada, 'Second of two').waitFor();
+    await message(ada, 'bravo').waitFor();
+    await message(ben, 'bravo').waitFor();
     await ada.getByRole('button', { name: /^Threads/ }).click();
     await ada.getByRole('complementary', { name: 'Threads' }).getByRole('link', { name: /Seating plan/ }).waitFor();
     await ada.keyboard.press('Escape');

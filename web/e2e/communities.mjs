@@ -42,7 +42,7 @@ export default async function communities(world) {
   await test('a role with colour and hoist is made, given, and shown', async () => {
     await openTab(ada, 'Roles');
     await settings(ada).getByRole('button', { name: 'New role' }).click();
-    await settings(ada).getByLabel('Name').fill('Conductors');
+    await settings(ada).getByRole('textbox', { name: 'Name' }).fill('Conductors');
     await settings(ada).getByRole('button', { name: '#b5446e' }).click();
     await settings(ada).getByRole('switch', { name: 'Show members apart' }).check();
     await settings(ada).getByRole('switch', { name: 'Anyone may mention it' }).check();
@@ -99,7 +99,7 @@ export default async function communities(world) {
 
   await test('the community is renamed for everyone', async () => {
     await openTab(ada, 'Overview');
-    await settings(ada).getByLabel('Name').fill('The Quintet');
+    await settings(ada).getByRole('textbox', { name: 'Name' }).fill('The Quintet');
     await settings(ada).getByRole('button', { name: 'Save changes' }).click();
     world.guild = 'The Quintet';
     await rail(ben).getByRole('link', { name: /The Quintet/ }).waitFor();

@@ -56,7 +56,8 @@ export async function person(name, options = {}) {
   return entry;
 }
 
-export async function test(name, run) {
+/** Runs one test. When a `vital` one fails, what follows cannot work, and the run ends. */
+export async function test(name, run, { vital = false } = {}) {
   const begun = performance.now();
   try {
     await run();
@@ -71,6 +72,7 @@ export async function test(name, run) {
     console.log(`FAIL ${name}\n     ${String(error?.message ?? error).split('\n').slice(0, 12).join('\n     ')}`);
     for (const p of people) p.errors.length = 0;
     if (ARTIFACTS) for (const p of people) await save(p.page, ARTIFACTS, `fail-${results.failed}-${p.name}`).catch(() => {});
+    if (vital) throw new Error(`nothing can follow on “${name}”`);
   }
 }
 

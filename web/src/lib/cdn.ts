@@ -15,11 +15,13 @@ export function emojiUrl(id: Id, animated = false): string {
   return `/cdn/emojis/${id}.${animated ? 'gif' : 'png'}`;
 }
 
-/** A steady hue for whoever has no picture. */
+/** A steady hue for whoever has no picture; ids made one after another must not look alike. */
 export function hueOf(id: Id): number {
-  let h = 0;
-  for (let i = 0; i < id.length; i++) h = (h * 31 + id.charCodeAt(i)) % 360;
-  return h;
+  let h = 0x811c9dc5;
+  for (let i = 0; i < id.length; i++) h = Math.imul(h ^ id.charCodeAt(i), 0x01000193);
+  h = Math.imul(h ^ (h >>> 15), 0x2c1b3c6d);
+  h = Math.imul(h ^ (h >>> 12), 0x297a2d39);
+  return ((h ^ (h >>> 15)) >>> 0) % 360;
 }
 
 export function initials(name: string): string {

@@ -8,7 +8,8 @@ export type Row =
   | { kind: 'day'; key: string; at: Date }
   | { kind: 'new'; key: string }
   | { kind: 'message'; key: string; message: Message; grouped: boolean }
-  | { kind: 'end'; key: string };
+  | { kind: 'end'; key: string }
+  | { kind: 'foot'; key: string };
 
 /** Messages of one author closer than this are grouped. */
 const GROUP_WITHIN_MS = 7 * 60 * 1000;
@@ -41,6 +42,7 @@ export interface Layout {
   meId: Id | undefined;
 }
 
+/** The rows of a channel; the last is always the foot, the room under the messages. */
 export function layOut({ items, outbox, hasOlder, hasNewer, readUpTo, meId }: Layout): Row[] {
   const rows: Row[] = [{ kind: 'top', key: 'top', more: hasOlder }];
   let previous: Message | undefined;
@@ -61,5 +63,6 @@ export function layOut({ items, outbox, hasOlder, hasNewer, readUpTo, meId }: La
     previousAt = at;
   }
   if (hasNewer) rows.push({ kind: 'end', key: 'end' });
+  rows.push({ kind: 'foot', key: 'foot' });
   return rows;
 }

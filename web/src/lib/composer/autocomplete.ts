@@ -76,7 +76,7 @@ function users(store: Store, channel: Channel, query: string): Suggestion[] {
 function channels(store: Store, channel: Channel, query: string): Suggestion[] {
   if (!channel.guild_id) return [];
   const list = [...store.channels.values()].filter((c) => c.guild_id === channel.guild_id && c.type !== ChannelType.category && has(myPermissions(store, c), Permission.VIEW_CHANNEL));
-  return best(list.map((c) => ({ key: c.id, label: c.name ?? '', detail: isThread(c) ? 'thread' : undefined, insert: `#${c.name}`, wire: `<#${c.id}>`, score: rank(c.name ?? '', query) })));
+  return best(list.map((c) => ({ key: c.id, label: c.name ?? '', detail: isThread(c) ? 'thread' : undefined, insert: `#${c.name}`, wire: `<#${c.id}>`, score: rank(c.name ?? '', query) * 2 + (query && rank(c.name ?? '', query) && c.type === ChannelType.text ? 1 : 0) })));
 }
 
 async function emoji(store: Store, channel: Channel, query: string): Promise<Suggestion[]> {
