@@ -22,8 +22,8 @@ export default async function chat(world) {
     await accepted(ada, 'note 6');
     await message(ben, 'note 6').waitFor();
     for (const page of [ada, ben]) {
-      const texts = await log(page).locator('[data-message-id] .content').allInnerTexts();
-      const notes = texts.filter((t) => t.startsWith('note '));
+      const texts = await log(page).locator('[data-message-id] .content').allTextContents();
+      const notes = texts.map((t) => t.trim()).filter((t) => t.startsWith('note '));
       assert(notes.join() === [1, 2, 3, 4, 5, 6].map((n) => `note ${n}`).join(), `out of order: ${notes.join()}`);
     }
   });

@@ -34,7 +34,7 @@ export default async function resume(world) {
     await ben.getByText('Connection resumed').waitFor({ timeout: 20_000 });
     await shot(ben, 'resumed');
     await message(ben, 'missed 3').waitFor();
-    const texts = (await log(ben).locator('[data-message-id] .content').allInnerTexts()).filter((t) => t.startsWith('missed'));
+    const texts = (await log(ben).locator('[data-message-id] .content').allTextContents()).map((t) => t.trim()).filter((t) => t.startsWith('missed'));
     assert(texts.join() === 'missed 1,missed 2,missed 3', `got ${texts.join()}`);
     const ops = (await sentOps(ben)).slice(before);
     assert(ops.includes(6) && !ops.includes(2), `sent ops ${ops.join()}, wanted a RESUME and no IDENTIFY`);

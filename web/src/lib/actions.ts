@@ -1,7 +1,7 @@
 /** What people do to messages and channels, shown at once and then asked of the server. */
 import { ApiError, channels as api, describe, users } from './api';
 import { idTimestamp, isAfter, makeNonce } from './snowflake';
-import { learnFrom, noteNewest, normalizeMessage, withReaction } from './store/reducers/message';
+import { learnFromHistory, noteNewest, normalizeMessage, withReaction } from './store/reducers/message';
 import { putChannel } from './store/reducers/channel';
 import { store } from './store/store.svelte';
 import { router } from './router.svelte';
@@ -32,7 +32,7 @@ export async function attempt(action: () => Promise<unknown>, done?: string): Pr
 
 function takePage(page: Message[], guildId: Id | undefined): Message[] {
   const messages = page.map((m) => normalizeMessage({ ...m, guild_id: m.guild_id ?? guildId }));
-  for (const m of messages) learnFrom(store, m);
+  for (const m of messages) learnFromHistory(store, m);
   return messages;
 }
 
@@ -230,22 +230,27 @@ export async function togglePin(message: Message): Promise<void> {
 // ---- reading ----
 
 const ACK_AFTER_MS = 300;
-const acks = new Map<Id, ReturnType<typeof setTimeout>>();
+const acks = new Map<Id, { messageId: Id; timer: ReturnType<typeof setTimeout> }>();
 
 /** Marks a channel as read up to a message: here at once, at the server a moment later. */
 export function acknowledge(channelId: Id, messageId: Id): void {
   const known = store.readStates.get(channelId);
   if (known && !isAfter(messageId, known.last_message_id) && known.mention_count === 0) return;
   store.readStates.set(channelId, { last_message_id: messageId, mention_count: 0 });
-  clearTimeout(acks.get(channelId));
-  acks.set(
-    channelId,
-    setTimeout(() => {
-      acks.delete(channelId);
-      api.ack(channelId, messageId).catch(() => {});
-    }, ACK_AFTER_MS),
-  );
+  clearTimeout(acks.get(channelId)?.timer);
+  acks.set(channelId, { messageId, timer: setTimeout(() => sendAck(channelId), ACK_AFTER_MS) });
 }
+
+function sendAck(channelId: Id): void {
+  const pending = acks.get(channelId);
+  if (!pending) return;
+  clearTimeout(pending.timer);
+  acks.delete(channelId);
+  api.ack(channelId, pending.messageId).catch(() => {});
+}
+
+// What was read is told before the page goes.
+addEventListener('pagehide', () => [...acks.keys()].forEach(sendAck));
 
 const TYPING_EVERY_MS = 8000;
 const lastTyping = new Map<Id, number>();

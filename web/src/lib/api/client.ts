@@ -15,6 +15,8 @@ export interface RequestOptions {
   signal?: AbortSignal;
   /** Called with 0 to 1 as files go out. */
   onProgress?: (fraction: number) => void;
+  /** Whether the request may outlive the page. */
+  keepalive?: boolean;
   /** Whether a failure of the network or the server may be repeated; reads always may. */
   idempotent?: boolean;
 }
@@ -59,9 +61,9 @@ interface Answer {
   body: unknown;
 }
 
-async function sendFetch(method: string, url: string, headers: Record<string, string>, body: BodyInit | undefined, signal?: AbortSignal): Promise<Answer> {
+async function sendFetch(method: string, url: string, headers: Record<string, string>, body: BodyInit | undefined, { signal, keepalive }: RequestOptions): Promise<Answer> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await fetch(url, { method, headers, body, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+  const response = await fetch(url, { method, headers, body, keepalive, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
   const json = response.status !== 204 && response.headers.get('content-type')?.includes('json');
   return { status: response.status, body: json ? await response.json() : null };
 }
@@ -95,7 +97,7 @@ async function attempt(method: string, path: string, options: RequestOptions): P
   const url = buildUrl(path, options.query);
   try {
     if (options.onProgress && body instanceof FormData) return await sendUpload(method, url, headers, body, options);
-    return await sendFetch(method, url, headers, body, options.signal);
+    return await sendFetch(method, url, headers, body, options);
   } catch (error) {
     if (options.signal?.aborted) throw error;
     throw new ApiError(0, 0, 'The server could not be reached');

@@ -16,6 +16,8 @@ export class ChannelLog {
   loaded = $state(false);
   loading = $state<'none' | 'initial' | 'older' | 'newer'>('none');
   error = $state<string | null>(null);
+  /** Whether events may have been missed since the window was loaded. */
+  stale = false;
 
   get first(): Message | undefined {
     return this.items[0];
@@ -48,6 +50,7 @@ export class ChannelLog {
     this.hasOlder = hasOlder;
     this.hasNewer = hasNewer;
     this.loaded = true;
+    this.stale = false;
     this.error = null;
   }
 

@@ -60,6 +60,11 @@ export class Store {
     else if (user.username && !sameUser(known, user)) this.users.set(user.id, { ...known, ...user });
   }
 
+  /** Learns someone from an old message, which may show them as they were then. */
+  addUnknownUser(user: User | undefined | null): void {
+    if (user?.id && !this.users.has(user.id)) this.users.set(user.id, user);
+  }
+
   addMember(guildId: Id, raw: Partial<Member> & { user?: User }, userId = raw.user?.id ?? raw.user_id): void {
     if (!userId) return;
     this.addUser(raw.user);
@@ -93,14 +98,12 @@ export class Store {
     this.guildOrder = this.guildOrder.filter((g) => g !== id);
   }
 
-  /** Forgets all but unsent messages, as before a READY. */
+  /** Forgets everything but messages, as before a READY. */
   clear(): void {
     for (const map of [this.guilds, this.channels, this.lastMessage, this.presences, this.relationships, this.readStates, this.typing, this.voiceStates, this.memberLists]) map.clear();
     this.#members.clear();
-    for (const [id, log] of this.#logs) {
-      if (log.outbox.length) log.loaded = false;
-      else this.#logs.delete(id);
-    }
+    // An open channel shows what it has until it is loaded anew.
+    for (const log of this.#logs.values()) log.stale = true;
     this.guildOrder = [];
   }
 

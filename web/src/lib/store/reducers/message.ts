@@ -9,7 +9,13 @@ export function normalizeMessage(raw: Payload): Message {
   return { ...raw, content: raw.content ?? '', mentions: raw.mentions ?? [], mention_roles: raw.mention_roles ?? [], attachments: raw.attachments ?? [], embeds: raw.embeds ?? [], type: raw.type ?? 0 };
 }
 
-/** Learns the people a message names. */
+/** Learns the people a page of history names, without believing it more than what is known. */
+export function learnFromHistory(store: Store, message: Message): void {
+  if (!message.webhook_id) store.addUnknownUser(message.author);
+  for (const user of [...message.mentions, message.referenced_message?.author]) store.addUnknownUser(user);
+}
+
+/** Learns the people a new message names. */
 export function learnFrom(store: Store, message: Message): void {
   if (!message.webhook_id) store.addUser(message.author);
   if (message.guild_id && message.member && !message.webhook_id) store.addMember(message.guild_id, message.member, message.author.id);
@@ -18,7 +24,7 @@ export function learnFrom(store: Store, message: Message): void {
     const member = (user as Payload).member;
     if (message.guild_id && member) store.addMember(message.guild_id, member, user.id);
   }
-  if (message.referenced_message?.author) store.addUser(message.referenced_message.author);
+  store.addUnknownUser(message.referenced_message?.author);
 }
 
 /** Whether the message calls the own user: by name, by role, or by being in a private channel. */
