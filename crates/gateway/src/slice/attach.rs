@@ -10,6 +10,7 @@ use consort_session::{Attachment, Step};
 
 use super::subscribers::Subscriber;
 use super::{Effect, Refusal, Slice};
+use crate::config::ATTACH_BACKOFF_MAX;
 
 impl Slice {
     /// Begins as many attachments as the session is to have on their way.
@@ -44,22 +45,28 @@ impl Slice {
         if held.session.is_opening() {
             return self.not_opened(now, slot, Refusal::Later);
         }
-        if !held.session.is_live() {
+        if held.session.is_live() {
+            self.ask_again(slot);
+        } else {
+            // Who has not answered yet is not asked again just now: it is busy, most likely.
             let step = held.session.stop_waiting();
             self.stepped(slot, step);
         }
-        let awaited = self.sessions[slot].session.attachments();
-        let awaited: Vec<_> = awaited
-            .filter(|(_, attachment)| *attachment == Attachment::Awaited)
-            .map(|(guild, _)| guild)
-            .collect();
-        for guild in &awaited {
-            self.ask(slot, *guild);
-        }
-        if !awaited.is_empty() {
-            self.sessions[slot].attach_due = Some(now + self.config.attach_retry);
+        let held = &mut self.sessions[slot];
+        if held.session.awaited() > 0 {
+            held.attach_due = Some(now + self.config.attach_retry * (1 << held.attach_tries));
+            held.attach_tries = (held.attach_tries + 1).min(ATTACH_BACKOFF_MAX);
+        } else {
+            held.attach_tries = 0;
         }
         self.attach_next(now, slot);
+    }
+
+    fn ask_again(&mut self, slot: usize) {
+        let attachments = self.sessions[slot].session.attachments();
+        let awaited = attachments.filter(|(_, attachment)| *attachment == Attachment::Awaited);
+        let awaited: Vec<_> = awaited.map(|(guild, _)| guild).collect();
+        awaited.into_iter().for_each(|guild| self.ask(slot, guild));
     }
 
     /// A session may have become ready.

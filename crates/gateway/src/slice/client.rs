@@ -184,9 +184,18 @@ impl Slice {
         }
         let held = &mut self.sessions[session];
         let identity = held.session.identity();
-        let presence = Box::new(presence_of(identity.viewer.user, update));
-        let op = user::gateway::Op::SetPresence { session: identity.key, presence: presence.clone() };
-        held.presence = Some(presence);
+        held.presence = Some(Box::new(presence_of(identity.viewer.user, update)));
+        if held.session.is_opening() {
+            held.presence_is_news = true;
+        } else {
+            self.tell_presence(session);
+        }
+    }
+
+    pub(super) fn tell_presence(&mut self, session: usize) {
+        let held = &self.sessions[session];
+        let Some(presence) = held.presence.clone() else { return };
+        let op = user::gateway::Op::SetPresence { session: held.session.identity().key, presence };
         let effect = Effect::user(&held.caller(), op);
         self.effects.push(effect);
     }

@@ -95,6 +95,8 @@ impl Slice {
             application,
             detached_since: None,
             attach_due: Some(now + OPEN_TIMEOUT),
+            attach_tries: 0,
+            presence_is_news: false,
             due: None,
             client: Box::new(client),
             presence,
@@ -126,6 +128,9 @@ impl Slice {
             Ok(opened) => {
                 held.attach_due = None;
                 let step = held.session.opened(*opened);
+                if std::mem::take(&mut held.presence_is_news) {
+                    self.tell_presence(slot);
+                }
                 self.stepped(slot, step);
                 self.attach_next(now, slot);
             }

@@ -65,6 +65,9 @@ struct Held {
     detached_since: Option<Instant>,
     /// READY is made of what is there, or guilds are asked again, then.
     attach_due: Option<Instant>,
+    attach_tries: u8,
+    /// The presence was changed before the user's owner knew of the session.
+    presence_is_news: bool,
     due: Option<Instant>,
     client: Box<(String, String, String)>,
     presence: Option<Box<Presence>>,
