@@ -24,8 +24,7 @@ const OWN_SEARCHED_MAX: usize = 1000;
 struct Threads {
     threads: Vec<Channel>,
     members: Vec<ThreadMember>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    has_more: Option<bool>,
+    has_more: bool,
 }
 
 fn index_key(private: bool, at: Timestamp, thread: u64) -> Key {
@@ -124,7 +123,7 @@ impl Guild {
         let mut threads = self.threads_seen_by(cx.caller.user, cx.now_ms);
         let members = threads.iter_mut().filter_map(|thread| thread.member.take()).collect();
         threads.reverse();
-        Outcome::json(&Threads { threads, members, has_more: None })
+        Outcome::json(&Threads { threads, members, has_more: false })
     }
 
     /// Archived threads of a channel.
@@ -153,7 +152,7 @@ impl Guild {
             let page = match page {
                 Ok((threads, has_more)) => {
                     let members = memberships(&store, user, &threads).await;
-                    members.map(|members| Threads { threads, members, has_more: Some(has_more) })
+                    members.map(|members| Threads { threads, members, has_more })
                 }
                 Err(error) => Err(error),
             };
