@@ -32,6 +32,11 @@ impl Person {
         (status, answer["code"].as_u64().unwrap_or_else(|| panic!("{method} {path}: {status} {answer}")))
     }
 
+    /// Closes the socket, so that the server need not wait for it when it ends.
+    async fn leave(&mut self) {
+        self.socket.close(None).await.unwrap();
+    }
+
     /// The next dispatch of this name; others are passed over.
     async fn dispatch(&mut self, name: &str) -> Value {
         loop {
@@ -85,14 +90,17 @@ async fn two_people_become_friends_and_talk() {
     assert_eq!(bob.ok(&world, "POST", &ack, json!({"token": null})).await, json!({"token": null}));
     assert_eq!(bob.dispatch("MESSAGE_ACK").await["message_id"], message["id"]);
     // After a restart everything is where it was.
+    ada.leave().await;
+    bob.leave().await;
     let world = world.restart().await;
-    let (_socket, ready) = identify(&world, &bob.token, "Firefox").await;
+    let (mut socket, ready) = identify(&world, &bob.token, "Firefox").await;
     assert_eq!(ready["private_channels"][0]["last_message_id"], message["id"]);
     assert_eq!(ready["relationships"][0]["type"], 1);
     assert_eq!(ready["read_state"][0]["mention_count"], 0);
     ada.ok(&world, "PUT", &format!("/users/@me/relationships/{}", bob.id), json!({"type": 2})).await;
     let send = (format!("/channels/{id}/messages"), json!({"content": "are you cross?"}));
     assert_eq!(bob.err(&world, "POST", &send.0, send.1).await, (403, 50007));
+    socket.close(None).await.unwrap();
     world.node.shutdown().await;
 }
 
@@ -146,7 +154,7 @@ async fn an_account_is_changed_with_its_password_where_it_matters() {
 async fn guilds_profiles_notes_and_settings_are_ones_own() {
     let world = World::start().await;
     let mut ada = Person::new(&world, "ada").await;
-    let (bob, carol) = (Person::new(&world, "bob").await, Person::new(&world, "carol").await);
+    let (mut bob, mut carol) = (Person::new(&world, "bob").await, Person::new(&world, "carol").await);
     let guild = ada.ok(&world, "POST", "/guilds", json!({"name": "Testers"})).await;
     let guild = guild["id"].as_str().unwrap().to_owned();
     assert_eq!(ada.dispatch("GUILD_CREATE").await["id"], *guild);
@@ -189,5 +197,8 @@ async fn guilds_profiles_notes_and_settings_are_ones_own() {
     bob.ok(&world, "POST", &format!("/guilds/{guild}/ack"), json!({})).await;
     bob.ok(&world, "DELETE", &format!("/users/@me/guilds/{guild}"), Value::Null).await;
     assert_eq!(bob.ok(&world, "GET", "/users/@me/guilds", Value::Null).await, json!([]));
+    for person in [&mut ada, &mut bob, &mut carol] {
+        person.leave().await;
+    }
     world.node.shutdown().await;
 }
