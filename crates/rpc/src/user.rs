@@ -41,6 +41,8 @@ pub enum Op {
     GuildJoined { guild: GuildId },
     /// A guild's owner tells: the user is no member any more.
     GuildLeft { guild: GuildId },
+    /// A guild's owner asks for the presence of a member who has just attached, of whom it knows none: it was loaded again.
+    PresenceWanted { guild: GuildId },
     /// A private channel's owner tells: the channel is listed for the user (again), or its people have changed. The channel
     /// is as the user sees it, with all people of a group in `recipients` but the user.
     ChannelOpened { channel: Box<Channel> },

@@ -6,7 +6,7 @@ use consort_model::{
 };
 use consort_rpc::guild::gateway::{ChunkRequest, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Effect, Event, relay};
+use consort_rpc::{Audience, Effect, Event, relay, user as account};
 use consort_store::Table;
 use serde::Serialize;
 
@@ -87,6 +87,10 @@ impl Guild {
         if before.is_some_and(|before| before != class) {
             let guild = self.id;
             self.tell_relays(cx, || relay::Op::Class { guild, user, class });
+        }
+        // Presences live in memory: after this owner was loaded again it learns them from those who come back.
+        if !self.presences.contains_key(&user) {
+            cx.effect(Effect::User { user, op: account::Op::PresenceWanted { guild: self.id } });
         }
         Outcome::EMPTY
     }

@@ -191,6 +191,15 @@ impl User {
         cx.effect(Effect::Guild { guild, op: guild::Op::Gateway(op) });
     }
 
+    /// Tells a guild that has lost it. Who is offline, or seems so, is not mentioned there anyway.
+    pub(super) fn presence_wanted(&self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        if self.shown.status != Status::Offline && self.guilds.contains(&guild) {
+            self.show_guild(cx, guild);
+        }
+        Outcome::EMPTY
+    }
+
     /// Tells a friend this account's presence.
     pub(super) fn show_friend(&self, cx: &mut Cx<'_>, friend: consort_model::UserId, wants_reply: bool) {
         let presence =

@@ -82,6 +82,7 @@ impl Core for User {
             Op::Settings(op) => self.handle_settings(cx, op),
             Op::GuildJoined { guild } => self.guild_joined(cx, *guild),
             Op::GuildLeft { guild } => self.guild_left(cx, *guild),
+            Op::PresenceWanted { guild } => self.presence_wanted(cx, *guild),
             Op::ChannelOpened { channel } => self.channel_opened(cx, channel),
             Op::ChannelClosed { channel } => self.channel_closed(cx, *channel),
             Op::ChannelLeft { channel } => self.channel_left(cx, *channel),

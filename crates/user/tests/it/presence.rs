@@ -168,3 +168,18 @@ fn what_happens_before_the_sessions_are_back_is_not_lost() {
     world.tell(1, Op::GuildJoined { guild });
     assert_eq!(world.outside().joins, [(b, guild)]);
 }
+
+#[test]
+fn a_guild_that_has_forgotten_is_told_again() {
+    let mut world = World::new([1, 2]);
+    let session = world.connect(1);
+    world.guild_presences();
+    world.tell(1, Op::PresenceWanted { guild: GUILD });
+    assert_eq!(statuses(&mut world), [Status::Online]);
+    world.tell(1, Op::PresenceWanted { guild: GuildId::new(99) });
+    world.tell(2, Op::PresenceWanted { guild: GUILD });
+    world.show(session, Status::Invisible, Vec::new());
+    assert_eq!(statuses(&mut world), [Status::Offline]);
+    world.tell(1, Op::PresenceWanted { guild: GUILD });
+    assert_eq!(statuses(&mut world), []);
+}
