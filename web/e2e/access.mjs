@@ -76,7 +76,7 @@ export default async function access(world) {
   });
 
   await test('someone logs in, finds a channel, writes, replies and reacts without a mouse', async () => {
-    const kay = await person('Ben');
+    const kay = { ...(await person('Kay')), name: 'Ben' };
     const page = kay.page;
     await logIn(kay);
     await rail(page).waitFor();
@@ -104,7 +104,7 @@ export default async function access(world) {
     await page.keyboard.type('heart');
     await page.getByRole('dialog', { name: 'Choose an emoji' }).getByRole('button').nth(1).waitFor();
     await page.keyboard.press('Enter');
-    await message(ada, 'and answered').getByRole('button', { name: /1 reaction/ }).waitFor();
+    await message(page, 'and answered').getByRole('button', { name: /❤️, 1 reaction/ }).waitFor();
     await page.context().close();
   });
 
