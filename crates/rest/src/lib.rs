@@ -17,6 +17,7 @@ mod edge;
 pub mod extract;
 mod failure;
 mod files;
+pub mod interactions;
 pub mod limit;
 pub mod normalise;
 pub mod oauth;

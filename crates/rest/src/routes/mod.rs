@@ -21,6 +21,7 @@ pub mod commands;
 pub mod emojis;
 pub mod gateway;
 pub mod guilds;
+pub mod interactions;
 pub mod invites;
 pub mod members;
 pub mod messages;
@@ -45,6 +46,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(auth::routes())
         .merge(applications::routes())
         .merge(commands::routes())
+        .merge(interactions::routes())
         .merge(oauth2::routes())
         .merge(gateway::routes())
         .merge(users::routes())

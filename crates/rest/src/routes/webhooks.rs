@@ -21,6 +21,7 @@ use serde_json::{Value, json};
 use super::guilds::put as put_image;
 use super::messages::{prepare, prepare_edit};
 use crate::extract::{Auth, Ids, JsonBody, LargeJson, Origin, Query, Upload};
+use crate::interactions::{self, followup::Which};
 use crate::{Answered, App, Failure, answer, empty};
 
 /// Parts of names that upstream forbids.
@@ -187,6 +188,9 @@ async fn execute(
     query: Query,
     upload: Upload,
 ) -> Answered {
+    if interactions::of_token(&token).is_some() {
+        return app.follow_up(&token, &origin, upload).await;
+    }
     run(&app, &origin, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
 }
 
@@ -298,6 +302,9 @@ async fn show_message(
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
 ) -> Answered {
+    if interactions::of_token(&token).is_some() {
+        return app.show_answer(&token, Which::Id(message)).await;
+    }
     on_message(&app, (webhook, token), message, &query, OnMessage::Get).await
 }
 
@@ -308,6 +315,9 @@ async fn edit_message(
     query: Query,
     upload: Upload,
 ) -> Answered {
+    if interactions::of_token(&token).is_some() {
+        return app.change_answer(&token, Which::Id(message), &origin, upload).await;
+    }
     let body = EditMessage::parse(&upload.payload)?;
     let channel = by_token(&app, webhook, &token).await?;
     let place = thread_of(&query)?.unwrap_or(channel);
@@ -320,6 +330,9 @@ async fn remove_message(
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
 ) -> Answered {
+    if interactions::of_token(&token).is_some() {
+        return app.remove_answer(&token, Which::Id(message)).await;
+    }
     on_message(&app, (webhook, token), message, &query, OnMessage::Delete).await
 }
 

@@ -1,0 +1,186 @@
+//! Where an interaction happens and who may do what there: asked of the owners, as the person who interacts.
+
+use consort_model::permissions::{Scope, Standing, apply_implied, compute_base, compute_channel};
+use consort_model::{
+    ApiError, Application, ApplicationId, Channel, ChannelId, Guild, GuildId, Member, Permissions, User,
+    UserId,
+};
+use consort_rpc::{Answer, Caller, guild, private};
+use serde::de::DeserializeOwned;
+use serde_json::{Value, json};
+
+use crate::{App, Auth, Failure, Place};
+
+/// The place of an interaction.
+#[derive(Debug)]
+pub struct Context {
+    /// The application.
+    pub application: Application,
+    /// The person.
+    pub user: User,
+    /// The person's language.
+    pub locale: String,
+    /// The channel, as the person sees it.
+    pub channel: Channel,
+    /// The guild and the person's membership.
+    pub guild: Option<InGuild>,
+    /// The person's rights in the channel.
+    pub permissions: Permissions,
+    /// The application's rights in the channel.
+    pub app_permissions: Permissions,
+}
+
+/// The part of a context that only guilds have.
+#[derive(Debug)]
+pub struct InGuild {
+    /// The guild.
+    pub guild: Guild,
+    /// The person in it.
+    pub member: Member,
+}
+
+/// Rights in a DM: there are no roles, so this set is fixed (Permissions).
+fn dm_permissions() -> Permissions {
+    Permissions::VIEW_CHANNEL
+        | Permissions::SEND_MESSAGES
+        | Permissions::READ_MESSAGE_HISTORY
+        | Permissions::EMBED_LINKS
+        | Permissions::ATTACH_FILES
+        | Permissions::ADD_REACTIONS
+        | Permissions::USE_EXTERNAL_EMOJIS
+        | Permissions::USE_APPLICATION_COMMANDS
+}
+
+/// Reads an owner's answer.
+pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
+    let body = answer.body().ok_or_else(ApiError::internal)?;
+    serde_json::from_slice(body).map_err(|error| {
+        tracing::error!(%error, "an owner's answer cannot be read");
+        Failure(ApiError::internal())
+    })
+}
+
+impl Context {
+    /// Asks the owners.
+    ///
+    /// # Errors
+    /// The owners' refusals; 404/10002 when the application is not there.
+    pub async fn load(
+        app: &App,
+        auth: &Auth,
+        application: ApplicationId,
+        channel: ChannelId,
+    ) -> Result<Self, Failure> {
+        let application = app.application(application).await?;
+        let account = app.account(auth.user_id()).await?.current;
+        let (user, locale) = (account.user, account.locale);
+        match app.place(channel).await? {
+            Place::Guild(guild) => {
+                Self::in_guild(app, auth, application, (user, locale), guild, channel).await
+            }
+            Place::Private => {
+                let reply = app.privates.call(channel.get(), auth.caller(), private::Op::Get).await?;
+                let channel: Channel = read(&reply)?;
+                let bot: UserId = application.id.cast();
+                if !channel.recipients.iter().flatten().any(|recipient| recipient.id == bot) {
+                    return Err(Failure(ApiError::unknown_application()));
+                }
+                let (permissions, app_permissions) = (dm_permissions(), dm_permissions());
+                Ok(Self { application, user, locale, channel, guild: None, permissions, app_permissions })
+            }
+        }
+    }
+
+    async fn in_guild(
+        app: &App,
+        auth: &Auth,
+        application: Application,
+        (user, locale): (User, String),
+        id: GuildId,
+        channel: ChannelId,
+    ) -> Result<Self, Failure> {
+        let bot = Caller::user(application.id.cast(), true);
+        let ask = |caller: Caller, op| app.guilds.call(id.get(), caller, op);
+        let own = || guild::Op::Member(guild::member::Op::Own);
+        let see = |channel| guild::Op::Channel(guild::channel::Op::Get { channel });
+        let guild = guild::Op::Settings(guild::settings::Op::Get { with_counts: false });
+        let guild: Guild = read(&ask(auth.caller(), guild).await?)?;
+        let channel: Channel = read(&ask(auth.caller(), see(channel)).await?)?;
+        let member: Member = read(&ask(auth.caller(), own()).await?)?;
+        let bot_member = ask(bot, own()).await.map_err(|_| ApiError::unknown_application())?;
+        let bot_member: Member = read(&bot_member)?;
+        // A thread has the overwrites of its channel.
+        let parent: Option<Channel> = match channel.parent_id.filter(|_| channel.kind.is_thread()) {
+            Some(parent) => Some(read(&ask(Caller::system(), see(parent)).await?)?),
+            None => None,
+        };
+        let place = parent.as_ref().unwrap_or(&channel);
+        let rights = |user: UserId, member: &Member| rights(&guild, place, &channel, user, member);
+        let permissions = rights(user.id, &member);
+        let app_permissions = rights(application.id.cast(), &bot_member);
+        let guild = Some(InGuild { guild, member });
+        Ok(Self { application, user, locale, channel, guild, permissions, app_permissions })
+    }
+
+    /// The guild's id.
+    pub fn guild_id(&self) -> Option<GuildId> {
+        self.guild.as_ref().map(|of| of.guild.id)
+    }
+
+    /// For whom the application is installed there.
+    pub fn integration_owners(&self) -> Value {
+        json!({"0": self.guild_id().map_or("0".to_owned(), |guild| guild.to_string())})
+    }
+
+    /// The payload of INTERACTION_CREATE without what the kind adds.
+    pub fn payload(&self) -> Value {
+        let mut channel = json!(self.channel);
+        if let Some(fields) = channel.as_object_mut() {
+            fields.shift_remove("permission_overwrites");
+            fields.insert("permissions".to_owned(), json!(self.permissions));
+        }
+        let mut payload = json!({
+            "application_id": self.application.id,
+            "version": 1,
+            "channel_id": self.channel.id,
+            "channel": channel,
+            "locale": self.locale,
+            "entitlements": [],
+            "authorizing_integration_owners": self.integration_owners(),
+            "context": if self.guild.is_some() { 0 } else { 1 },
+            "app_permissions": self.app_permissions,
+            "attachment_size_limit": consort_model::limits::FILE_BYTES_MAX,
+        });
+        match &self.guild {
+            Some(InGuild { guild, member }) => {
+                let mut member = json!(member);
+                member["user"] = json!(self.user);
+                member["permissions"] = json!(self.permissions);
+                payload["member"] = member;
+                payload["guild_id"] = json!(guild.id);
+                payload["guild_locale"] = json!(guild.preferred_locale);
+                payload["guild"] =
+                    json!({"id": guild.id, "locale": guild.preferred_locale, "features": guild.features});
+            }
+            None => payload["user"] = json!(self.user),
+        }
+        payload
+    }
+}
+
+/// The rights of a member in a channel. `place` has the overwrites: the channel, or a thread's parent.
+fn rights(guild: &Guild, place: &Channel, channel: &Channel, user: UserId, member: &Member) -> Permissions {
+    let of = |id| {
+        guild.roles.iter().find(|role| role.id == id).map_or(Permissions::empty(), |role| role.permissions)
+    };
+    let everyone = of(guild.id.cast());
+    let base = compute_base(guild.owner_id == user, everyone, member.roles.iter().map(|role| of(*role)));
+    let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
+    let there = compute_channel(base, guild.id, &member.roles, user, overwrites);
+    let scope = match () {
+        () if channel.kind.is_thread() => Scope::Thread,
+        () if channel.kind.is_voice() => Scope::Voice,
+        () => Scope::Text,
+    };
+    apply_implied(there, scope, Standing { timed_out: false, pending: member.pending })
+}

@@ -1,0 +1,225 @@
+//! A person starts an interaction.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use consort_model::{
+    ApiError, ApplicationId, ChannelId, Form, InteractionId, MessageId, MessageType, Permissions,
+};
+use serde_json::{Value, json};
+
+use super::context::Context;
+use super::{ANSWER_MS, Interaction, State, data, kind, mint, token_hash};
+use crate::commands::model::{Command, kind as command_kind};
+use crate::{App, Auth, Failure};
+
+/// A request to interact.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Request {
+    kind: u8,
+    application: ApplicationId,
+    channel: ChannelId,
+    message: Option<MessageId>,
+    nonce: Option<Value>,
+    data: Value,
+}
+
+impl Request {
+    /// Reads the body.
+    ///
+    /// # Errors
+    /// 400/50035 by field.
+    pub fn read(body: &Value) -> Result<Self, ApiError> {
+        Form::root(body)?.check(|f| {
+            let kinds = [kind::COMMAND, kind::COMPONENT, kind::AUTOCOMPLETE, kind::MODAL];
+            let kind = f.required("type", f.choice_u8("type", &kinds));
+            let application = f.required("application_id", f.id("application_id"));
+            let channel = f.required("channel_id", f.id("channel_id"));
+            let message = f.id("message_id");
+            if kind == Some(kind::COMPONENT) {
+                f.required("message_id", message);
+            }
+            let data = f.required("data", f.value("data").filter(Value::is_object));
+            let nonce = f
+                .value("nonce")
+                .filter(|nonce| nonce.is_number() || nonce.as_str().is_some_and(|n| n.len() <= 25));
+            Some(Self {
+                kind: kind?,
+                application: application?,
+                channel: channel?,
+                message,
+                nonce,
+                data: data?,
+            })
+        })
+    }
+}
+
+/// What a kind adds to the payload, and what is remembered of it.
+struct Particular {
+    data: Value,
+    command: Option<Command>,
+    message: Option<Value>,
+    /// The interaction whose form is sent.
+    triggering: Option<Interaction>,
+}
+
+impl App {
+    /// Makes an interaction and hands it to the application.
+    ///
+    /// # Errors
+    /// 400/50035 for what does not fit, 403/50001 and 50013, 404 for what there is not.
+    pub async fn interact(self: &Arc<Self>, auth: &Auth, request: Request) -> Result<(), Failure> {
+        let context = Context::load(self, auth, request.application, request.channel).await?;
+        let particular = self.particular(auth, &context, &request).await?;
+        let id = InteractionId::new(self.next_id());
+        let token = mint(id);
+        let row = remember(&context, &request, &particular, id, &token);
+        self.add_interaction(&row).await?;
+        let mut payload = context.payload();
+        payload["id"] = json!(id);
+        payload["type"] = json!(request.kind);
+        payload["token"] = json!(token);
+        payload["data"] = particular.data;
+        if let Some(message) = particular.message {
+            payload["message"] = message;
+        }
+        if request.kind != kind::AUTOCOMPLETE {
+            self.tell(row.user, None, "INTERACTION_CREATE", &json!({"id": id, "nonce": row.nonce}));
+        }
+        self.tell(row.application.cast(), row.guild, "INTERACTION_CREATE", &payload);
+        self.watch(id);
+        Ok(())
+    }
+
+    async fn particular(
+        &self,
+        auth: &Auth,
+        context: &Context,
+        request: &Request,
+    ) -> Result<Particular, Failure> {
+        let nothing = Particular { data: Value::Null, command: None, message: None, triggering: None };
+        Ok(match request.kind {
+            kind::COMMAND | kind::AUTOCOMPLETE => {
+                let (data, command) = data::of_command(self, auth, context, &request.data).await?;
+                Particular { data, command: Some(command), ..nothing }
+            }
+            kind::COMPONENT => {
+                let message = request.message.ok_or_else(ApiError::unknown_message)?;
+                let message = data::source(self, auth, context, message).await?;
+                let data = data::of_component(self, auth, context, &message, &request.data).await?;
+                Particular { data, message: Some(message), ..nothing }
+            }
+            _ => self.form(auth, context, request).await?,
+        })
+    }
+
+    /// A form that is sent: it must have been shown to this person.
+    async fn form(&self, auth: &Auth, context: &Context, request: &Request) -> Result<Particular, Failure> {
+        let shown = request.data["id"]
+            .as_str()
+            .and_then(|id| id.parse().ok())
+            .ok_or_else(ApiError::unknown_interaction)?;
+        let triggering = self.interaction_by_id(shown).await?.row;
+        let custom_id = request.data["custom_id"].as_str();
+        let is_shown = triggering.user == auth.user_id()
+            && triggering.application == context.application.id
+            && triggering.channel == context.channel.id
+            && triggering.modal.is_some()
+            && triggering.modal.as_deref() == custom_id;
+        let components = request.data["components"].as_array().filter(|list| list.len() <= 5);
+        let (true, Some(components)) = (is_shown, components) else {
+            return Err(Failure(ApiError::unknown_interaction()));
+        };
+        let message = match triggering.source {
+            Some(source) => data::source(self, auth, context, source).await.ok(),
+            None => None,
+        };
+        let data = json!({"custom_id": custom_id, "components": components});
+        Ok(Particular { data, command: None, message, triggering: Some(triggering) })
+    }
+
+    /// Tells the person that the application did not answer, if it does not in time.
+    fn watch(self: &Arc<Self>, id: InteractionId) {
+        let app = self.clone();
+        consort_runtime::spawn("interaction", async move {
+            tokio::time::sleep(Duration::from_millis(ANSWER_MS)).await;
+            match app.interaction_by_id(id).await {
+                Ok(held) if held.row.state == State::Pending && held.row.kind != kind::AUTOCOMPLETE => {
+                    app.tell_outcome(&held.row, "INTERACTION_FAILURE");
+                }
+                Ok(_) => {}
+                Err(failure) => tracing::debug!(error = %failure.0, "an interaction could not be looked at"),
+            }
+        });
+    }
+}
+
+fn remember(
+    context: &Context,
+    request: &Request,
+    particular: &Particular,
+    id: InteractionId,
+    token: &str,
+) -> Interaction {
+    let mut metadata = json!({
+        "id": id,
+        "type": request.kind,
+        "user": context.user,
+        "authorizing_integration_owners": context.integration_owners(),
+    });
+    if let Some(command) = &particular.command {
+        metadata["name"] = json!(command.name);
+        metadata["command_type"] = json!(command.kind);
+    }
+    let source = request.message.or_else(|| particular.triggering.as_ref()?.source);
+    if let (kind::COMPONENT, Some(source)) = (request.kind, source) {
+        metadata["interacted_message_id"] = json!(source);
+    }
+    if let Some(triggering) = &particular.triggering {
+        metadata["triggering_interaction_metadata"] = triggering.metadata.clone();
+    }
+    let old = particular
+        .command
+        .as_ref()
+        .map(|command| json!({"id": id, "type": request.kind, "name": command.name, "user": context.user}));
+    let message_kind = particular.command.as_ref().map(|command| match command.kind {
+        command_kind::CHAT => MessageType::ChatInputCommand.number(),
+        _ => MessageType::ContextMenuCommand.number(),
+    });
+    Interaction {
+        id,
+        kind: request.kind,
+        application: context.application.id,
+        user: context.user.id,
+        guild: context.guild_id(),
+        channel: context.channel.id,
+        token_hash: token_hash(token),
+        nonce: request.nonce.clone(),
+        metadata,
+        old,
+        message_kind,
+        may_mention_all: context.app_permissions.contains(Permissions::MENTION_EVERYONE),
+        source,
+        modal: None,
+        state: State::Pending,
+        ephemeral: false,
+        original: None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_names_application_channel_and_data() {
+        let error = Request::read(&json!({"type": 9})).unwrap_err();
+        let errors = error.errors.unwrap();
+        for field in ["type", "application_id", "channel_id", "data"] {
+            assert_eq!(errors.get(field).len(), 1, "{field}");
+        }
+        let body = json!({"type": 3, "application_id": "1", "channel_id": "2", "data": {}});
+        assert_eq!(Request::read(&body).unwrap_err().errors.unwrap().get("message_id").len(), 1);
+    }
+}

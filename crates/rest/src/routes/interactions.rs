@@ -1,0 +1,127 @@
+//! Interactions: started by a person, answered by the application; and the lists of commands a person can use.
+
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::routing::{get, post};
+use consort_model::{ApplicationId, ChannelId, GuildId, Integration, InteractionId};
+use consort_rpc::guild;
+use consort_store::{Range, StoreExt as _, Table};
+use serde_json::{Value, json};
+
+use crate::apps::view;
+use crate::commands::Scope;
+use crate::interactions::followup::Which;
+use crate::interactions::start::Request;
+use crate::{Answered, App, Auth, Failure, Ids, Origin, Place, Query, Upload, UserAuth, empty, json};
+
+/// Applications in a list of commands.
+const APPLICATIONS_MAX: usize = 100;
+
+/// The area's routes.
+pub fn routes() -> Router<Arc<App>> {
+    Router::new()
+        .route("/interactions", post(start))
+        .route("/interactions/{interaction_id}/{interaction_token}/callback", post(respond))
+        .route(
+            "/webhooks/{webhook_id}/{webhook_token}/messages/@original",
+            get(show_original).patch(change_original).delete(remove_original),
+        )
+        .route("/guilds/{guild_id}/application-command-index", get(guild_index))
+        .route("/channels/{channel_id}/application-command-index", get(channel_index))
+        .route("/users/@me/application-command-index", get(own_index))
+}
+
+async fn start(State(app): State<Arc<App>>, auth: UserAuth, upload: Upload) -> Answered {
+    let request = Request::read(&upload.payload)?;
+    app.interact(&auth, request).await?;
+    Ok(empty())
+}
+
+/// The token in the path is all that is needed.
+async fn respond(
+    State(app): State<Arc<App>>,
+    Ids((id, token)): Ids<(InteractionId, String)>,
+    origin: Origin,
+    query: Query,
+    upload: Upload,
+) -> Answered {
+    let held = app.interaction(id, &token).await?;
+    let (row, response) = app.respond(held, &origin, upload).await?;
+    if query.form().flag("with_response") {
+        return Ok(json(&response.view(&row)));
+    }
+    Ok(empty())
+}
+
+async fn show_original(
+    State(app): State<Arc<App>>,
+    Ids((_application, token)): Ids<(ApplicationId, String)>,
+) -> Answered {
+    app.show_answer(&token, Which::Original).await
+}
+
+async fn change_original(
+    State(app): State<Arc<App>>,
+    Ids((_application, token)): Ids<(ApplicationId, String)>,
+    origin: Origin,
+    upload: Upload,
+) -> Answered {
+    app.change_answer(&token, Which::Original, &origin, upload).await
+}
+
+async fn remove_original(
+    State(app): State<Arc<App>>,
+    Ids((_application, token)): Ids<(ApplicationId, String)>,
+) -> Answered {
+    app.remove_answer(&token, Which::Original).await
+}
+
+async fn guild_index(State(app): State<Arc<App>>, auth: UserAuth, Ids(guild): Ids<GuildId>) -> Answered {
+    index(&app, &auth, guild).await
+}
+
+async fn channel_index(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(channel): Ids<ChannelId>,
+) -> Answered {
+    match app.place(channel).await? {
+        Place::Guild(guild) => index(&app, &auth, guild).await,
+        Place::Private => own_index(auth).await,
+    }
+}
+
+/// Applications cannot be installed for a person.
+async fn own_index(_auth: UserAuth) -> Answered {
+    Ok(json(&json!({"applications": [], "application_commands": [], "version": "0"})))
+}
+
+/// The commands of the applications in a guild, for a member.
+async fn index(app: &App, auth: &Auth, guild: GuildId) -> Answered {
+    let own = guild::Op::Member(guild::member::Op::Own);
+    app.guilds.call(guild.get(), auth.caller(), own).await?;
+    let rows: Vec<(_, Integration)> =
+        app.store.scan_rows(Table::Integrations, guild.get(), Range::all(APPLICATIONS_MAX)).await?;
+    let (mut applications, mut commands) = (Vec::new(), Vec::<Value>::new());
+    for id in rows.into_iter().map(|(_, integration)| integration.application.id) {
+        let application = match app.application(id).await {
+            Ok(application) => application,
+            Err(Failure(error)) if error.status == 404 => continue,
+            Err(failure) => return Err(failure),
+        };
+        for scope in [Some(guild), None] {
+            let of_scope = app.commands(Scope { application: id, guild: scope }).await?;
+            commands.extend(of_scope.iter().map(|command| command.view(true)));
+        }
+        applications.push(view::public(&application));
+    }
+    let version =
+        commands.iter().filter_map(|command| command["version"].as_str()?.parse::<u64>().ok()).max();
+    Ok(json(&json!({
+        "applications": applications,
+        "application_commands": commands,
+        "version": version.unwrap_or_default().to_string(),
+    })))
+}
