@@ -32,6 +32,7 @@ mod talk;
 mod typing;
 
 pub use host::{Audit, Host};
+pub use polls::{OpenPoll, tick};
 pub use post::{Draft, blank, post, system_message};
 pub use talk::Talk;
 

@@ -1,15 +1,19 @@
 //! Polls. The message keeps the poll with its counts; a row per voter holds the chosen answers, and a row per answer and
 //! voter lists who chose it.
 //!
+//! An open poll has a row in [`Table::Timers`], in the partition of the channel's owner, until its time is over. An owner that
+//! ticks gives those rows to [`Talk::watch_poll`](crate::Talk::watch_poll) when it comes to life and calls [`tick`]; others
+//! still show a poll as ended, but say nothing when it ends.
+//!
 //! Keys in the partition of the message: `0, user` for a voter's answers, `answer, user` for a vote. Answers count from 1.
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::request::message::NewPoll;
 use consort_model::{
-    ApiError, ChannelId, GuildId, Intents, Message, MessageId, PartialEmoji, Permissions, Timestamp, User,
-    UserId,
+    ApiError, ChannelId, Embed, EmbedField, GuildId, Intents, Message, MessageId, MessageType, PartialEmoji,
+    Permissions, Timestamp, User, UserId,
 };
-use consort_rpc::{Answer, Event};
+use consort_rpc::{Answer, Effect, Event, guild, message};
 use consort_store::{Key, Range, StoreExt as _, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -17,6 +21,7 @@ use serde_json::Value;
 use crate::access::require;
 use crate::events::publish_message;
 use crate::history::{Viewer, answer as answer_message, failed, users};
+use crate::post::{reference, system_message};
 use crate::reactions::user_of;
 use crate::{Host, store, stored};
 
@@ -86,6 +91,32 @@ impl Poll {
 
     fn is_over(&self, now_ms: u64) -> bool {
         self.results.is_finalized || self.expiry.is_some_and(|expiry| expiry.ms() <= now_ms)
+    }
+
+    /// The embed that tells the outcome (Message page, "Poll Result Embed Fields"). With a tie there is no victor.
+    fn result(&self) -> Embed {
+        let counts = &self.results.answer_counts;
+        let most = counts.iter().map(|count| count.count).max().unwrap_or(0);
+        let mut first = counts.iter().filter(|count| count.count == most && most > 0);
+        let victor = first.next().filter(|_| first.next().is_none());
+        let victor = victor.and_then(|count| self.answers.iter().find(|answer| answer.answer_id == count.id));
+        let total: u32 = counts.iter().map(|count| count.count).sum();
+        let mut fields = vec![
+            ("poll_question_text", self.question.text.clone().unwrap_or_default()),
+            ("victor_answer_votes", most.to_string()),
+            ("total_votes", total.to_string()),
+        ];
+        if let Some(victor) = victor {
+            fields.push(("victor_answer_id", victor.answer_id.to_string()));
+            fields.push(("victor_answer_text", victor.poll_media.text.clone().unwrap_or_default()));
+        }
+        let field =
+            |(name, value): (&str, String)| EmbedField { name: name.to_owned(), value, inline: false };
+        Embed {
+            kind: "poll_result".to_owned(),
+            fields: fields.into_iter().map(field).collect(),
+            ..Embed::default()
+        }
     }
 
     fn count(&mut self, answer: u8, change: impl FnOnce(u32) -> u32) {
@@ -225,7 +256,43 @@ pub(crate) fn voters<H: Host>(
     })
 }
 
-/// Ends the caller's own poll.
+/// A poll whose end is awaited; a row of [`Table::Timers`].
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct OpenPoll {
+    /// When it ends, Unix milliseconds.
+    pub ends_ms: u64,
+    /// The message with the poll.
+    pub message: MessageId,
+    /// Where it is.
+    pub channel: ChannelId,
+}
+
+impl OpenPoll {
+    fn key(&self) -> Key {
+        Key::ids(&[self.ends_ms, self.message.get()])
+    }
+}
+
+/// Remembers when the poll of a new message ends.
+pub(crate) fn watch<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    let Some(expiry) = Poll::of(message).and_then(|poll| poll.expiry) else { return };
+    let Some(guild) = host.guild() else { return };
+    let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel: message.channel_id };
+    cx.put(Table::Timers, guild.get(), open.key(), &open);
+    host.talk().watch_poll(open);
+}
+
+/// Has the polls ended whose time is over. Each is ended by a call of its own, since its message must be read first.
+pub fn tick<H: Host>(host: &mut H, cx: &mut Cx<'_>) {
+    let Some(guild) = host.guild() else { return };
+    while let Some(open) = host.talk().take_due_poll(cx.now_ms) {
+        cx.delete(Table::Timers, guild.get(), open.key());
+        let op = message::Op::ExpirePoll { message: open.message };
+        cx.effect(Effect::Guild { guild, op: guild::Op::Message { channel: open.channel, op } });
+    }
+}
+
+/// Ends a poll: its author's wish, or its time is over.
 pub(crate) fn expire<H: Host>(
     host: &mut H,
     cx: &mut Cx<'_>,
@@ -237,16 +304,27 @@ pub(crate) fn expire<H: Host>(
     if message.author.id != cx.caller.user && !cx.caller.system {
         return Err(ApiError::not_your_message().into());
     }
-    let now = cx.now_ms;
     let mut poll = Poll::of(&message).ok_or_else(ApiError::cannot_expire_non_poll)?;
-    if poll.is_over(now) {
+    if poll.results.is_finalized || (poll.is_over(cx.now_ms) && !cx.caller.system) {
         return Err(ApiError::poll_expired().into());
     }
-    poll.expiry = Some(Timestamp::from_ms(now));
+    if let (Some(expiry), Some(guild)) = (poll.expiry, host.guild()) {
+        let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel };
+        if host.talk().forget_poll(open) {
+            cx.delete(Table::Timers, guild.get(), open.key());
+        }
+    }
+    poll.expiry = poll.expiry.map(|expiry| expiry.min(Timestamp::from_ms(cx.now_ms)));
     poll.results.is_finalized = true;
     message.poll = Some(poll.to_value());
     store(cx, &message);
     publish_message(host, cx, "MESSAGE_UPDATE", &message);
+    let (author, reference) = (message.author.clone(), reference(host, channel, message.id));
+    let result = poll.result();
+    system_message(host, cx, channel, author, MessageType::PollResult, "", |note| {
+        note.message_reference = Some(reference);
+        note.embeds.push(result);
+    });
     answer_message(Viewer::of(host, cx), message)
 }
 

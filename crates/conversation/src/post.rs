@@ -7,7 +7,7 @@ use consort_model::{
 use consort_rpc::{Effect, user};
 
 use crate::events::publish_message;
-use crate::{Host, store};
+use crate::{Host, polls, store};
 
 /// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
 /// do with @everyone.
@@ -72,6 +72,7 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     let (nonce, referenced) = (message.nonce.take(), message.referenced_message.take());
     store(cx, &message);
     (message.nonce, message.referenced_message) = (nonce, referenced);
+    polls::watch(host, cx, &message);
     publish_message(host, cx, "MESSAGE_CREATE", &message);
     host.posted(cx, &message);
     if !silent {

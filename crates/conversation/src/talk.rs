@@ -1,10 +1,12 @@
-//! What a conversation remembers in memory: nonces and slowmode, each for minutes and bounded.
+//! What a conversation remembers in memory: nonces and slowmode, each for minutes and bounded; polls that are open.
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
 
 use consort_model::limits::NONCE_DEDUP_SECS;
 use consort_model::{ChannelId, MessageId, UserId};
+
+use crate::OpenPoll;
 
 /// How long a nonce with `enforce_nonce` is remembered.
 const NONCE_MS: u64 = NONCE_DEDUP_SECS * 1000;
@@ -48,15 +50,37 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 pub struct Talk {
     nonces: Recent<(ChannelId, UserId, String), MessageId>,
     writers: Recent<(ChannelId, UserId), u64>,
+    /// Polls by their end; bounded by the rows they have.
+    polls: BTreeSet<OpenPoll>,
 }
 
 impl Default for Talk {
     fn default() -> Self {
-        Self { nonces: Recent::new(NONCES_MAX), writers: Recent::new(WRITERS_MAX) }
+        Self { nonces: Recent::new(NONCES_MAX), writers: Recent::new(WRITERS_MAX), polls: BTreeSet::new() }
     }
 }
 
 impl Talk {
+    /// Waits for the end of a poll.
+    pub fn watch_poll(&mut self, poll: OpenPoll) {
+        self.polls.insert(poll);
+    }
+
+    /// When the next poll ends, Unix milliseconds.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.polls.first().map(|poll| poll.ends_ms)
+    }
+
+    pub(crate) fn take_due_poll(&mut self, now_ms: u64) -> Option<OpenPoll> {
+        self.polls.first().filter(|poll| poll.ends_ms <= now_ms)?;
+        self.polls.pop_first()
+    }
+
+    /// Gives whether it was waited for.
+    pub(crate) fn forget_poll(&mut self, poll: OpenPoll) -> bool {
+        self.polls.remove(&poll)
+    }
+
     /// The message that was posted with this nonce in the last minutes.
     pub(crate) fn posted_with(
         &self,

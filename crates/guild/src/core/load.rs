@@ -1,5 +1,6 @@
 //! From rows to the living guild.
 
+use consort_conversation::OpenPoll;
 use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember, UserId, Webhook};
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
@@ -40,6 +41,7 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
         guild.last_seen.insert(user, day);
     })
     .await?;
+    rows.each(Table::Timers, |poll: OpenPoll| guild.talk.conversation.watch_poll(poll)).await?;
     let mut active = Vec::new();
     rows.each(Table::Threads, |channel: Channel| {
         if channel.thread_metadata.as_ref().is_some_and(|meta| !meta.archived) {

@@ -127,11 +127,13 @@ impl Core for Guild {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        self.next_thread_deadline_ms()
+        let polls = self.talk.conversation.next_deadline_ms();
+        self.next_thread_deadline_ms().into_iter().chain(polls).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.archive_due_threads(cx);
+        consort_conversation::tick(self, cx);
     }
 
     fn is_idle(&self) -> bool {

@@ -468,6 +468,7 @@ const GUILD_TABLES: &[Table] = &[
     Table::Webhooks,
     Table::AuditLog,
     Table::Threads,
+    Table::Timers,
     Table::GuildMisc,
     Table::Integrations,
 ];

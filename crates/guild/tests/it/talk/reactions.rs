@@ -147,3 +147,32 @@ async fn votes_are_replaced_counted_and_end_with_the_poll() {
     let over = world.message(BEN, general, Op::Get { message: id }).await.unwrap();
     assert_eq!(over["poll"]["results"]["is_finalized"], true);
 }
+
+#[tokio::test]
+async fn a_poll_ends_by_itself_and_tells_its_outcome_even_after_a_restart() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let answers = json!([{"poll_media": {"text": "yes"}}, {"poll_media": {"text": "no"}}]);
+    let body = json!({"poll": {"question": {"text": "tea?"}, "answers": answers, "duration": 1}});
+    let id = world.post(ANN, general, body).await.unwrap().id;
+    world.message(BEN, general, Op::Vote { message: id, answers: vec![2] }).await.unwrap();
+    let world = world.restarted().await;
+    world.clock.advance(3_600_000);
+    // With a clock of its own the actor looks at what is due after a call.
+    for _ in 0..100 {
+        world.message(OWNER, general, Op::Get { message: id }).await.unwrap();
+        if world.names().len() >= 2 {
+            break;
+        }
+        tokio::task::yield_now().await;
+    }
+    assert_eq!(world.names(), ["MESSAGE_UPDATE", "MESSAGE_CREATE"]);
+    assert_eq!(world.event("MESSAGE_UPDATE").body["poll"]["results"]["is_finalized"], true);
+    let result = world.event("MESSAGE_CREATE").body;
+    assert_eq!((&result["type"], &result["embeds"][0]["type"]), (&json!(46), &json!("poll_result")));
+    let fields = result["embeds"][0]["fields"].as_array().unwrap();
+    let field = |name: &str| fields.iter().find(|field| field["name"] == name).unwrap()["value"].clone();
+    assert_eq!((field("victor_answer_text"), field("total_votes")), (json!("no"), json!("1")));
+    let again = world.message(ANN, general, Op::ExpirePoll { message: id }).await.unwrap_err();
+    assert_eq!(again.code, 520001);
+}
