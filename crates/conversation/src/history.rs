@@ -1,5 +1,6 @@
 //! Reading messages: checked by the owner, read beside it.
 
+use std::collections::btree_map::Entry;
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
@@ -165,11 +166,15 @@ async fn renew_authors(store: &StoreRef, messages: &mut [Message]) -> Result<(),
             if webhook.is_some() {
                 continue;
             }
-            if !known.contains_key(&author.id) {
-                let row: Option<UserRow> = store.get_row(Table::Users, author.id.get(), Key::empty()).await?;
-                known.insert(author.id, row.map(|row| row.current.user));
-            }
-            if let Some(Some(now)) = known.get(&author.id) {
+            let now = match known.entry(author.id) {
+                Entry::Occupied(now) => now.into_mut(),
+                Entry::Vacant(unknown) => {
+                    let row: Option<UserRow> =
+                        store.get_row(Table::Users, author.id.get(), Key::empty()).await?;
+                    unknown.insert(row.map(|row| row.current.user))
+                }
+            };
+            if let Some(now) = now {
                 author.clone_from(now);
             }
         }
