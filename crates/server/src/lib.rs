@@ -12,5 +12,5 @@ pub mod settings;
 mod web;
 mod world;
 
-pub use node::Node;
+pub use node::{Node, Place};
 pub use settings::Settings;

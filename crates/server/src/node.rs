@@ -10,7 +10,7 @@ use consort_actor::{Env, Owners};
 use consort_cdn::Cdn;
 use consort_gateway::Gateway;
 use consort_rest::{App, Config, Parts};
-use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
+use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
 use consort_runtime::{ClockRef, Ids, Registry, System};
 use consort_store::StoreRef;
 use consort_store_embedded::{Embedded, Options};
@@ -40,21 +40,48 @@ impl fmt::Debug for Node {
     }
 }
 
+/// Where a node stands among those that share a store with it.
+pub struct Place {
+    /// Its number, unique among them.
+    pub node: NodeId,
+    /// Who they are.
+    pub directory: Arc<dyn Directory>,
+    /// The way to the others.
+    pub network: InProcess,
+    /// What they share.
+    pub store: StoreRef,
+}
+
+impl fmt::Debug for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Place").field("node", &self.node).finish_non_exhaustive()
+    }
+}
+
 impl Node {
-    /// Starts everything; serves when it returns.
+    /// Starts everything, alone and on the embedded store; serves when it returns.
     ///
     /// # Errors
     /// A text that says what is wrong with data directory or address.
     pub async fn start(settings: &Settings) -> Result<Self, String> {
+        let store = open_store(&settings.data).await?;
+        let directory = Arc::new(Static::new(vec![ALONE]));
+        Self::join(settings, Place { node: ALONE, directory, network: InProcess::new(), store }).await
+    }
+
+    /// Starts everything in its place among other nodes.
+    ///
+    /// # Errors
+    /// As [`Node::start`].
+    pub async fn join(settings: &Settings, place: Place) -> Result<Self, String> {
+        let Place { node, directory, network, store } = place;
         let clock: ClockRef = Arc::new(System);
         let registry = Registry::default();
-        let ids = Arc::new(Ids::new(ALONE.0));
-        let store = open_store(&settings.data).await?;
+        let ids = Arc::new(Ids::new(node.0));
         let cdn = Cdn::open(settings.data.join("blobs"), clock.clone())
             .map_err(|error| format!("{}: {error}", settings.data.display()))?;
 
-        let network = InProcess::new();
-        let mesh = Mesh::new(ALONE, Arc::new(Static::new(vec![ALONE])), Arc::new(network.clone()));
+        let mesh = Mesh::new(node, directory, Arc::new(network.clone()));
         network.join(&mesh);
         let env = Env {
             clock: clock.clone(),

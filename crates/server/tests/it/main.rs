@@ -3,4 +3,5 @@
 mod accounts;
 mod messages;
 mod serve;
+mod three_nodes;
 mod world;

@@ -1,0 +1,162 @@
+//! Three whole nodes in one process, each with its own API, gateway and owners, over one store. They talk in bytes, as
+//! between machines.
+
+use std::sync::Arc;
+
+use consort_rpc::{Directory as _, InProcess, NodeId, Static};
+use consort_server::{Node, Place, Settings};
+use consort_store::memory::Memory;
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::world::{Socket, World, next};
+
+struct Cluster {
+    directory: Arc<Static>,
+    nodes: Vec<World>,
+}
+
+impl Cluster {
+    async fn start() -> Self {
+        let (directory, network) = (Arc::new(Static::new([0, 1, 2].map(NodeId).to_vec())), InProcess::new());
+        let (store, mut nodes) = (Memory::new(), Vec::new());
+        for node in [0, 1, 2].map(NodeId) {
+            let files = tempfile::tempdir().unwrap();
+            let settings = Settings {
+                listen: "127.0.0.1:0".parse().unwrap(),
+                dev: true,
+                rate_limits: false,
+                slices: 2,
+                ..Settings::new(files.path().join("data"))
+            };
+            std::fs::create_dir_all(&settings.data).unwrap();
+            let store = Arc::new(store.reopen());
+            let place = Place { node, directory: directory.clone(), network: network.clone(), store };
+            nodes.push(World { node: Node::join(&settings, place).await.unwrap(), directory: files });
+        }
+        Self { directory, nodes }
+    }
+
+    /// Calls a node's API and expects success.
+    async fn ok(&self, node: usize, method: &str, path: &str, token: &str, body: Value) -> Value {
+        let (status, answer) = self.nodes[node].call(method, path, token, body).await;
+        assert!((200..300).contains(&status), "node {node}: {method} {path}: {status} {answer}");
+        answer
+    }
+
+    /// Makes a guild over node 0 whose owner is on the given node; the guild and its text channel.
+    async fn guild_on(&self, owner: NodeId, token: &str) -> (String, String) {
+        for _ in 0..100 {
+            let guild = self.ok(0, "POST", "/guilds", token, json!({"name": "Testers"})).await;
+            let id = guild["id"].as_str().unwrap().to_owned();
+            if self.directory.owner("guild", id.parse().unwrap()) != Some(owner) {
+                self.ok(0, "DELETE", &format!("/guilds/{id}"), token, Value::Null).await;
+                continue;
+            }
+            let channels = self.ok(2, "GET", &format!("/guilds/{id}/channels"), token, Value::Null).await;
+            let text = channels.as_array().unwrap().iter().find(|channel| channel["type"] == 0).unwrap();
+            return (id, text["id"].as_str().unwrap().to_owned());
+        }
+        panic!("a hundred guilds and none on {owner}");
+    }
+}
+
+/// A session and the sequence it is at.
+struct Session {
+    socket: Socket,
+    sequence: u64,
+}
+
+impl Session {
+    /// Identifies at a node.
+    async fn open(world: &World, token: &str) -> Self {
+        let mut socket = world.socket().await;
+        next(&mut socket).await.unwrap();
+        let properties = json!({"os": "Linux", "browser": "Firefox", "device": ""});
+        let identify = json!({"op": 2, "d": {"token": token, "properties": properties, "capabilities": 0}});
+        socket.send(Message::text(identify.to_string())).await.unwrap();
+        let mut session = Self { socket, sequence: 0 };
+        session.dispatch("READY").await;
+        session
+    }
+
+    /// The next dispatch of this name; others are passed over. Sequences must not have gaps.
+    async fn dispatch(&mut self, name: &str) -> Value {
+        loop {
+            let frame = next(&mut self.socket).await.unwrap_or_else(|code| panic!("closed with {code:?}"));
+            if frame["op"] != 0 {
+                continue;
+            }
+            self.sequence += 1;
+            assert_eq!(frame["s"], self.sequence, "{frame}");
+            if frame["t"] == name {
+                return frame["d"].clone();
+            }
+        }
+    }
+
+    async fn messages(&mut self, count: usize) -> Vec<String> {
+        let mut seen = Vec::new();
+        while seen.len() < count {
+            seen.push(self.dispatch("MESSAGE_CREATE").await["content"].as_str().unwrap().to_owned());
+        }
+        seen
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guild_of_one_node_serves_callers_and_sessions_of_all() {
+    let cluster = Cluster::start().await;
+    let (ada, bob) = (cluster.nodes[0].person("ada").await, cluster.nodes[2].person("bob").await);
+    let (mut at_a, mut at_c) =
+        (Session::open(&cluster.nodes[0], &ada).await, Session::open(&cluster.nodes[2], &bob).await);
+    let (guild, channel) = cluster.guild_on(NodeId(1), &ada).await;
+    while at_a.dispatch("GUILD_CREATE").await["id"] != *guild {}
+    let invite = cluster.ok(1, "POST", &format!("/channels/{channel}/invites"), &ada, json!({})).await;
+    let accept = format!("/invites/{}", invite["code"].as_str().unwrap());
+    cluster.ok(2, "POST", &accept, &bob, json!({})).await;
+    let created = at_c.dispatch("GUILD_CREATE").await;
+    assert_eq!((&created["id"], &created["member_count"]), (&json!(guild), &json!(2)));
+    assert_eq!(at_a.dispatch("GUILD_MEMBER_ADD").await["user"]["username"], "bob");
+    assert_eq!(at_a.messages(1).await, [""], "the word of welcome");
+
+    // One after the other, over different nodes.
+    let path = format!("/channels/{channel}/messages");
+    let wanted: Vec<String> = (0..30).map(|n| n.to_string()).collect();
+    for (n, content) in wanted.iter().enumerate() {
+        let token = if n % 2 == 0 { &ada } else { &bob };
+        cluster.ok(n % 3, "POST", &path, token, json!({"content": content})).await;
+    }
+    // The welcome may have been said before or after bob's session was attached.
+    let mut seen = at_c.messages(30).await;
+    if seen[0].is_empty() {
+        seen.remove(0);
+        seen.extend(at_c.messages(1).await);
+    }
+    assert_eq!((at_a.messages(30).await, seen), (wanted.clone(), wanted));
+
+    // All at once: every session sees one order, which is that of the history.
+    let post = async |node: usize, token: &str| {
+        for n in 0..10 {
+            cluster.ok(node, "POST", &path, token, json!({"content": format!("{node}/{n}")})).await;
+        }
+    };
+    tokio::join!(post(0, &ada), post(1, &bob), post(2, &ada));
+    let history = cluster.ok(1, "GET", &format!("{path}?limit=30"), &bob, Value::Null).await;
+    let history = history.as_array().unwrap().iter().rev().map(|m| m["content"].as_str().unwrap().to_owned());
+    let history: Vec<_> = history.collect();
+    assert_eq!((at_a.messages(30).await, at_c.messages(30).await), (history.clone(), history));
+
+    // What one may not see one is not told, on whichever node.
+    let secret = json!({"name": "secret", "type": 0, "permission_overwrites": [{"id": guild, "type": 0, "deny": "1024"}]});
+    let secret = cluster.ok(0, "POST", &format!("/guilds/{guild}/channels"), &ada, secret).await;
+    let hidden = format!("/channels/{}/messages", secret["id"].as_str().unwrap());
+    cluster.ok(2, "POST", &hidden, &ada, json!({"content": "hidden"})).await;
+    cluster.ok(0, "POST", &path, &ada, json!({"content": "shown"})).await;
+    assert_eq!(at_c.messages(1).await, ["shown"]);
+    assert_eq!(at_a.messages(2).await, ["hidden", "shown"]);
+    for node in cluster.nodes {
+        node.node.shutdown().await;
+    }
+}
