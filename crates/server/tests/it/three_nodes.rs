@@ -14,6 +14,7 @@ use crate::world::{Socket, World, next};
 
 struct Cluster {
     directory: Arc<Static>,
+    network: InProcess,
     nodes: Vec<World>,
 }
 
@@ -35,7 +36,7 @@ impl Cluster {
             let place = Place { node, directory: directory.clone(), network: network.clone(), store };
             nodes.push(World { node: Node::join(&settings, place).await.unwrap(), directory: files });
         }
-        Self { directory, nodes }
+        Self { directory, network, nodes }
     }
 
     /// Calls a node's API and expects success.
@@ -156,6 +157,36 @@ async fn a_guild_of_one_node_serves_callers_and_sessions_of_all() {
     cluster.ok(0, "POST", &path, &ada, json!({"content": "shown"})).await;
     assert_eq!(at_c.messages(1).await, ["shown"]);
     assert_eq!(at_a.messages(2).await, ["hidden", "shown"]);
+    for node in cluster.nodes {
+        node.node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guild_is_served_again_when_its_node_has_died_and_no_other_socket_closes() {
+    let mut cluster = Cluster::start().await;
+    let ada = cluster.nodes[0].person("ada").await;
+    let (guild, channel) = cluster.guild_on(NodeId(1), &ada).await;
+    let mut session = Session::open(&cluster.nodes[2], &ada).await;
+    let path = format!("/channels/{channel}/messages");
+    cluster.ok(0, "POST", &path, &ada, json!({"content": "before"})).await;
+    assert_eq!(session.messages(1).await, ["before"]);
+
+    cluster.network.part(NodeId(1));
+    let (status, _) = cluster.nodes[0].call("POST", &path, &ada, json!({"content": "lost"})).await;
+    assert_eq!(status, 503, "refused, not forgotten");
+    cluster.directory.set(vec![NodeId(0), NodeId(2)]);
+    cluster.nodes.remove(1).node.shutdown().await;
+
+    // The first call wakes the guild on its new node, which asks whoever listened to come back.
+    cluster.ok(0, "GET", &format!("/channels/{channel}"), &ada, Value::Null).await;
+    assert_eq!(session.dispatch("GUILD_CREATE").await["id"], *guild);
+    cluster.ok(1, "POST", &path, &ada, json!({"content": "after"})).await;
+    assert_eq!(session.messages(1).await, ["after"]);
+    let history = cluster.ok(0, "GET", &path, &ada, Value::Null).await;
+    let history: Vec<_> =
+        history.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
+    assert_eq!(history, ["after", "before"], "nothing acknowledged is lost");
     for node in cluster.nodes {
         node.node.shutdown().await;
     }
