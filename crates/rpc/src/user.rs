@@ -43,9 +43,9 @@ pub enum Op {
     GuildLeft { guild: GuildId },
     /// A guild's owner asks for the presence of a member who has just attached, of whom it knows none: it was loaded again.
     PresenceWanted { guild: GuildId },
-    /// A private channel's owner tells: the channel is listed for the user (again), or its people have changed. The channel
-    /// is as the user sees it, with all people of a group in `recipients` but the user.
-    ChannelOpened { channel: Box<Channel> },
+    /// A private channel's owner tells: the channel is there, `listed` for the user (again) or to be known only, or its
+    /// people have changed. The channel is as the user sees it, with all people of a group in `recipients` but the user.
+    ChannelOpened { channel: Box<Channel>, listed: bool },
     /// A private channel's owner tells: the channel is no longer listed for the user, who closed it.
     ChannelClosed { channel: ChannelId },
     /// A private channel's owner tells: the user is out of the group.

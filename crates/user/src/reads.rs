@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 
 use consort_actor::{Cx, Stop};
 use consort_model::object::account::UserRow;
-use consort_model::{ApiError, GuildId, UserId};
+use consort_model::{ApiError, ChannelId, GuildId, UserId};
 use consort_store::limits::ROWS_MAX;
 use consort_store::{Range, Table};
 
@@ -32,4 +32,11 @@ pub(crate) fn relation_of(
 ) -> Result<Option<RelationshipRow>, Stop> {
     let only = Range::between(to.get(), to.get() + 1, 1);
     Ok(cx.scan_rows(Table::Relationships, user.get(), only)?.into_iter().next().map(|(_, row)| row))
+}
+
+/// Reads which DM two people have. Whoever has not been written to yet does not list it.
+pub(crate) fn dm_of(cx: &mut Cx<'_>, a: UserId, b: UserId) -> Result<Option<ChannelId>, Stop> {
+    let (low, high) = (a.min(b).get(), a.max(b).get());
+    let only = Range::between(high, high + 1, 1);
+    Ok(cx.scan_rows(Table::DmIndex, low, only)?.into_iter().next().map(|(_, id)| id))
 }

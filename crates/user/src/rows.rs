@@ -113,6 +113,16 @@ impl Default for ChosenStatus {
     }
 }
 
+impl ChosenStatus {
+    /// The custom status, unless its time is over.
+    pub fn custom_at(&self, now_ms: u64) -> Option<&Value> {
+        let custom = self.custom.as_ref()?;
+        let expires: Option<Timestamp> =
+            custom.get("expires_at").and_then(|text| text.as_str()?.parse().ok());
+        expires.is_none_or(|expires| expires.ms() > now_ms).then_some(custom)
+    }
+}
+
 /// A private channel (`Table::PrivateChannels`, partition: the channel, key: empty).
 #[derive(Debug, Clone, PartialEq, Deserialize, Serialize)]
 pub struct PrivateChannelRow {
@@ -141,3 +151,18 @@ impl PrivateChannelRow {
 /// A value that an index holds: the private channel of two people (`Table::DmIndex`, partition: the lower id, key: the
 /// higher one).
 pub type DmIndexRow = ChannelId;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_custom_status_ends_at_its_time() {
+        let custom = json!({"type": 4, "state": "away", "expires_at": "2026-01-01T00:00:00Z"});
+        let end_ms = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap().ms();
+        let chosen = ChosenStatus { custom: Some(custom), ..ChosenStatus::default() };
+        assert!(chosen.custom_at(end_ms - 1).is_some());
+        assert!(chosen.custom_at(end_ms).is_none());
+    }
+}

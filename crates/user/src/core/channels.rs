@@ -10,17 +10,25 @@ use crate::limits::CHANNELS_LISTED_MAX;
 use crate::rows::UserChannelRow;
 
 impl User {
-    pub(super) fn channel_opened(&mut self, cx: &mut Cx<'_>, channel: &Channel) -> Result<Outcome, Stop> {
+    pub(super) fn channel_opened(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: &Channel,
+        listed: bool,
+    ) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
-        let recipients = channel.recipients.iter().flatten().map(|user| user.id).collect();
-        let row = UserChannelRow { listed: true, group: channel.kind == ChannelType::GroupDm, recipients };
         let before = self.channels.get(&channel.id);
+        let listed_before = before.is_some_and(|before| before.listed);
+        let row = UserChannelRow {
+            listed: listed || listed_before,
+            group: channel.kind == ChannelType::GroupDm,
+            recipients: channel.recipients.iter().flatten().map(|user| user.id).collect(),
+        };
         if before != Some(&row) {
-            let listed_before = before.is_some_and(|before| before.listed);
             cx.put(Table::UserChannels, self.id.get(), channel.id.get(), &row);
             self.channels.insert(channel.id, row);
             // Bots learn of private channels by the messages there (Gateway Events, Channel Create).
-            if !listed_before && !self.is_bot() {
+            if listed && !listed_before && !self.is_bot() {
                 self.tell(cx, "CHANNEL_CREATE", channel);
                 self.close_surplus(cx, channel.id);
             }

@@ -40,7 +40,7 @@ impl User {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&open.session) {
             return Err(ApiError::overloaded().into());
         }
-        let mut session = Session::open(open, &self.chosen);
+        let mut session = Session::open(open, &self.chosen, cx.now_ms);
         session.activities.truncate(ACTIVITIES_MAX);
         if open.again && !self.welcome_back(cx, open) {
             return Outcome::EMPTY;

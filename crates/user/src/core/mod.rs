@@ -83,7 +83,7 @@ impl Core for User {
             Op::GuildJoined { guild } => self.guild_joined(cx, *guild),
             Op::GuildLeft { guild } => self.guild_left(cx, *guild),
             Op::PresenceWanted { guild } => self.presence_wanted(cx, *guild),
-            Op::ChannelOpened { channel } => self.channel_opened(cx, channel),
+            Op::ChannelOpened { channel, listed } => self.channel_opened(cx, channel, *listed),
             Op::ChannelClosed { channel } => self.channel_closed(cx, *channel),
             Op::ChannelLeft { channel } => self.channel_left(cx, *channel),
             Op::Channels => self.list_channels(),

@@ -58,11 +58,11 @@ impl Platform {
 
 impl Session {
     /// A session that has just been opened. Without a presence it shows what the account last chose; bots are online.
-    pub(crate) fn open(open: &OpenSession, chosen: &ChosenStatus) -> Self {
+    pub(crate) fn open(open: &OpenSession, chosen: &ChosenStatus, now_ms: u64) -> Self {
         let (status, activities) = match &open.presence {
             Some(presence) => (presence.status, presence.activities.clone()),
             None if open.bot => (Status::Online, Vec::new()),
-            None => (chosen.status, chosen.custom.clone().into_iter().collect()),
+            None => (chosen.status, chosen.custom_at(now_ms).cloned().into_iter().collect()),
         };
         Self {
             id: open.session_id.clone(),

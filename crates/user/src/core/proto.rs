@@ -170,4 +170,22 @@ mod tests {
         }
         assert_eq!(merge(&[0x12], &field(2, b"a")).map(|merged| data_version(&merged)), Ok(1));
     }
+
+    proptest::proptest! {
+        #[test]
+        fn no_bytes_break_it_and_what_it_makes_it_reads(
+            base in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
+            patch in proptest::collection::vec(proptest::prelude::any::<u8>(), 0..64),
+        ) {
+            if let Ok(once) = merge(&base, &patch) {
+                proptest::prop_assert_eq!(data_version(&once), data_version(&base).wrapping_add(1));
+                let twice = merge(&once, &patch);
+                let rest = |bytes: &[u8]| {
+                    let fields = fields(bytes).unwrap();
+                    fields.iter().skip(1).flat_map(|field| field.raw.to_vec()).collect::<Vec<_>>()
+                };
+                proptest::prop_assert_eq!(twice.map(|bytes| rest(&bytes)), Ok(rest(&once)));
+            }
+        }
+    }
 }

@@ -7,14 +7,14 @@ use std::sync::Arc;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::limits::{NOTE_CHARS_MAX, RELATIONSHIPS_MAX};
-use consort_model::{ApiError, Intents, Patch, Presence, Timestamp, User as UserObject, UserId};
+use consort_model::{ApiError, ChannelId, Intents, Patch, Presence, Timestamp, User as UserObject, UserId};
 use consort_rpc::user::relationship::{FriendPresence, Op, Peer};
 use consort_rpc::{Answer, Audience, Effect, Event, private, user};
 use consort_store::Table;
 use serde_json::{Value, json};
 
 use super::{User, ready};
-use crate::reads::{account_of, relation_of};
+use crate::reads::{account_of, dm_of, relation_of};
 use crate::rows::{RelationshipKind, RelationshipRow};
 
 const REQUEST_BLOCKED: ApiError = ApiError::new(400, 80001, "Friend request blocked");
@@ -57,7 +57,7 @@ impl User {
             Op::Note { user } => return self.note(cx, *user),
             Op::Request { user } => self.request(cx, *user)?,
             Op::Block { user } => self.block(cx, *user)?,
-            Op::Remove { user } => self.remove(cx, *user),
+            Op::Remove { user } => self.remove(cx, *user)?,
             Op::Nickname { user, nickname } => self.nickname(cx, *user, nickname)?,
             Op::ClearRequests => self.clear_requests(cx),
             Op::PutNote { user, note } => self.put_note(cx, *user, note)?,
@@ -91,6 +91,7 @@ impl User {
             return Err(REQUEST_BLOCKED.into());
         }
         let was_blocked = self.kind(user) == Some(RelationshipKind::Blocked);
+        let dm = if was_blocked { dm_of(cx, self.id, user)? } else { None };
         let asked =
             self.kind(user) == Some(RelationshipKind::Incoming) || theirs == Some(RelationshipKind::Outgoing);
         let (kind, news) = match asked {
@@ -99,9 +100,7 @@ impl User {
         };
         self.set_relation(cx, account.user().clone(), kind, false);
         self.tell_peer(cx, user, news);
-        if was_blocked {
-            self.tell_block(cx, user, false);
-        }
+        self.tell_block(cx, dm, false);
         Ok(())
     }
 
@@ -118,26 +117,33 @@ impl User {
             _ => {}
         }
         let account = account_of(cx, user)?;
+        let dm = dm_of(cx, self.id, user)?;
         self.set_relation(cx, account.user().clone(), RelationshipKind::Blocked, false);
         if before.is_some() {
             self.tell_peer(cx, user, Peer::Removed);
         }
-        self.tell_block(cx, user, true);
+        self.tell_block(cx, dm, true);
         Ok(())
     }
 
-    fn remove(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        match self.end(cx, user) {
-            None => {}
-            Some(RelationshipKind::Blocked) => self.tell_block(cx, user, false),
-            Some(_) => self.tell_peer(cx, user, Peer::Removed),
+    fn remove(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<(), Stop> {
+        if self.kind(user) == Some(RelationshipKind::Blocked) {
+            let dm = dm_of(cx, self.id, user)?;
+            self.end(cx, user);
+            self.tell_block(cx, dm, false);
+        } else if self.end(cx, user).is_some() {
+            self.tell_peer(cx, user, Peer::Removed);
         }
+        Ok(())
     }
 
     fn clear_requests(&mut self, cx: &mut Cx<'_>) {
         let incoming = self.relations.iter().filter(|(_, row)| row.kind == RelationshipKind::Incoming);
         let incoming: Vec<_> = incoming.map(|(id, _)| *id).collect();
-        incoming.into_iter().for_each(|user| self.remove(cx, user));
+        for user in incoming {
+            self.end(cx, user);
+            self.tell_peer(cx, user, Peer::Removed);
+        }
     }
 
     fn nickname(&mut self, cx: &mut Cx<'_>, user: UserId, nickname: &Patch<String>) -> Result<(), Stop> {
@@ -264,12 +270,10 @@ impl User {
     }
 
     /// Tells the DM with somebody of a block.
-    fn tell_block(&self, cx: &mut Cx<'_>, user: UserId, blocked: bool) {
-        let by = self.id;
-        self.tell_channels(cx, |row| {
-            let theirs = !row.group && row.recipients.contains(&user);
-            theirs.then_some(private::Op::Blocked { by, blocked })
-        });
+    fn tell_block(&self, cx: &mut Cx<'_>, dm: Option<ChannelId>, blocked: bool) {
+        if let Some(channel) = dm {
+            cx.effect(Effect::Private { channel, op: private::Op::Blocked { by: self.id, blocked } });
+        }
     }
 
     fn notes(&self) -> Result<Outcome, Stop> {

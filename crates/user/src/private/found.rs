@@ -68,6 +68,8 @@ impl PrivateChannel {
         self.row = Some(row);
         self.store(cx);
         self.list_for(cx, &listed);
+        let unlisted: Vec<_> = others.into_iter().filter(|user| !listed.contains(user)).collect();
+        self.acquaint(cx, &unlisted, false);
         self.answer(cx)
     }
 

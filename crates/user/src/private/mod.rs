@@ -191,9 +191,14 @@ impl PrivateChannel {
 
     /// Tells the owners of these people that the channel is listed for them.
     fn list_for(&self, cx: &mut Cx<'_>, people: &[UserId]) {
+        self.acquaint(cx, people, true);
+    }
+
+    /// Tells the owners of these people of the channel, so that it learns from them who changes.
+    fn acquaint(&self, cx: &mut Cx<'_>, people: &[UserId], listed: bool) {
         let Some(row) = &self.row else { return };
         for user in people {
-            let op = user::Op::ChannelOpened { channel: Box::new(row.seen_by(*user)) };
+            let op = user::Op::ChannelOpened { channel: Box::new(row.seen_by(*user)), listed };
             cx.effect(Effect::User { user: *user, op });
         }
     }

@@ -40,6 +40,14 @@ fn a_new_name_reaches_everybody_who_shows_it() {
     );
     let shown = world.private(3, dm, private::Op::Get);
     assert_eq!(shown["recipients"][0]["username"], "ada");
+    // User 3 has never been written to and does not list the channel, but it is shown there.
+    world.look_away();
+    world.ok(3, rename("bob"));
+    let told = world.take(one);
+    assert_eq!(
+        (told[0].0.as_str(), &told[0].1["recipients"][0]["username"]),
+        ("CHANNEL_UPDATE", &json!("bob"))
+    );
 }
 
 #[test]

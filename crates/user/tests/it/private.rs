@@ -133,6 +133,17 @@ fn a_block_silences_both_until_it_ends() {
 }
 
 #[test]
+fn who_is_blocked_before_the_first_word_cannot_say_it() {
+    let mut world = World::new([1, 2]);
+    let two = world.connect(2);
+    let dm = world.open_dm(1, 2);
+    world.ok(2, block(1));
+    world.look_away();
+    assert_eq!(world.say_err(1, dm), (403, 50007));
+    assert_eq!(world.names(two), Vec::<String>::new());
+}
+
+#[test]
 fn a_closed_dm_comes_back_with_the_next_message() {
     let mut world = World::new([1, 2]);
     let one = world.connect(1);
