@@ -370,7 +370,7 @@ pub fn user_settings() -> Vec<user::settings::Op> {
 pub fn user() -> Vec<user::Op> {
     use user::Op;
     let mut all: Vec<Op> = read(json!([
-        {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
+        {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
         {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
         {"Mentioned": {"guild": null, "channel": "1", "message": "2"}}, {"Posted": {"channel": "1", "message": "2"}},
         "Sessions", "Channels",
