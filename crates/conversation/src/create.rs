@@ -126,7 +126,8 @@ fn speak(message: &mut Message, speaker: &Speaker) {
     }
     if let Some((metadata, interaction)) = &speaker.interaction {
         message.interaction_metadata = Some(metadata.clone());
-        message.interaction = Some(interaction.clone());
+        // Only commands have one; a null would make discord.py give up on the message.
+        message.interaction = Some(interaction.clone()).filter(|interaction| !interaction.is_null());
     }
 }
 

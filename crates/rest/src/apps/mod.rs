@@ -3,6 +3,7 @@
 
 pub mod bot;
 pub mod edit;
+pub mod emojis;
 pub mod view;
 
 use bytes::Bytes;

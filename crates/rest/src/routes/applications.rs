@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use consort_cdn::Kind;
-use consort_model::{ApiError, Application, ApplicationId, Form, Patch};
+use consort_model::limits::EMOJI_BYTES_MAX;
+use consort_model::{ApiError, Application, ApplicationId, EmojiId, Form, Patch, validate};
 use serde_json::json;
 
 use crate::apps::edit::Edit;
@@ -26,6 +27,11 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/applications/{application_id}/bot/reset", post(reset_bot))
         .route("/applications/{application_id}/reset", post(reset_secret))
         .route("/oauth2/applications/@me", get(mine))
+        .route("/applications/{application_id}/emojis", get(emojis).post(create_emoji))
+        .route(
+            "/applications/{application_id}/emojis/{emoji_id}",
+            get(emoji).patch(rename_emoji).delete(remove_emoji),
+        )
 }
 
 async fn list(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
@@ -138,4 +144,63 @@ async fn reset_secret(
 ) -> Answered {
     app.own_application(id, auth.user_id()).await?;
     Ok(json(&json!({"secret": app.reset_secret(id).await?})))
+}
+
+/// Emojis are the bot's and the owner's to see and change.
+async fn may_edit(app: &App, auth: &Auth, id: ApplicationId) -> Result<(), Failure> {
+    if auth.application() != Some(id) {
+        app.own_application(id, auth.user_id()).await?;
+    }
+    Ok(())
+}
+
+async fn emojis(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ApplicationId>) -> Answered {
+    may_edit(&app, &auth, id).await?;
+    Ok(json(&json!({"items": app.application_emojis(id).await?})))
+}
+
+async fn emoji(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((id, emoji)): Ids<(ApplicationId, EmojiId)>,
+) -> Answered {
+    may_edit(&app, &auth, id).await?;
+    Ok(json(&app.application_emoji(id, emoji).await?))
+}
+
+async fn create_emoji(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(id): Ids<ApplicationId>,
+    JsonBody(body): LargeJson,
+) -> Answered {
+    may_edit(&app, &auth, id).await?;
+    let (name, image) = Form::root(&body)?.check(|f| {
+        let name = f.required("name", validate::read(f, "name", validate::emoji_name));
+        Some((name?, f.required("image", f.image("image", EMOJI_BYTES_MAX))?))
+    })?;
+    let user = app.account(auth.user_id()).await?.current.user;
+    Ok(created(&app.create_application_emoji(id, name, image, user).await?))
+}
+
+async fn rename_emoji(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((id, emoji)): Ids<(ApplicationId, EmojiId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    may_edit(&app, &auth, id).await?;
+    let name =
+        Form::root(&body)?.check(|f| f.required("name", validate::read(f, "name", validate::emoji_name)))?;
+    Ok(json(&app.rename_application_emoji(id, emoji, name).await?))
+}
+
+async fn remove_emoji(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((id, emoji)): Ids<(ApplicationId, EmojiId)>,
+) -> Answered {
+    may_edit(&app, &auth, id).await?;
+    app.remove_application_emoji(id, emoji).await?;
+    Ok(empty())
 }

@@ -1,0 +1,166 @@
+//! A person uses commands and components of a bot, which answers.
+
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::world::{Socket, World, next};
+
+/// A guild with a person and a bot, both at the gateway.
+struct Stage {
+    world: World,
+    person: String,
+    bot: String,
+    application: String,
+    guild: String,
+    channel: String,
+    person_socket: Socket,
+    bot_socket: Socket,
+}
+
+async fn identify(world: &World, token: &str) -> Socket {
+    let mut socket = world.socket().await;
+    next(&mut socket).await.unwrap();
+    let properties = json!({"os": "Linux", "browser": "test", "device": ""});
+    let identify = json!({"op": 2, "d": {"token": token, "properties": properties, "intents": 513}});
+    socket.send(Message::text(identify.to_string())).await.unwrap();
+    dispatch(&mut socket, "READY").await;
+    socket
+}
+
+/// The next dispatch of this name; others are passed over.
+async fn dispatch(socket: &mut Socket, name: &str) -> Value {
+    loop {
+        let frame = next(socket).await.unwrap_or_else(|code| panic!("closed with {code:?}"));
+        if frame["t"] == name {
+            return frame["d"].clone();
+        }
+    }
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let world = World::start().await;
+        let person = world.person("ada").await;
+        let ok = async |method: &str, path: &str, body: Value| {
+            let (status, answer) = world.call(method, path, &person, body).await;
+            assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+            answer
+        };
+        let guild = text(&ok("POST", "/guilds", json!({"name": "Guild"})).await["id"]);
+        let channels = ok("GET", &format!("/guilds/{guild}/channels"), Value::Null).await;
+        let channels = channels.as_array().unwrap();
+        let channel = text(&channels.iter().find(|channel| channel["type"] == 0).unwrap()["id"]);
+        let application = text(&ok("POST", "/applications", json!({"name": "Helper"})).await["id"]);
+        let bot = ok("POST", &format!("/applications/{application}/bot"), json!({})).await;
+        let bot = format!("Bot {}", text(&bot["token"]));
+        let link = format!("/oauth2/authorize?client_id={application}&scope=bot");
+        ok("POST", &link, json!({"authorize": true, "guild_id": guild, "permissions": "0"})).await;
+        let person_socket = identify(&world, &person).await;
+        let bot_socket = identify(&world, bot.strip_prefix("Bot ").unwrap()).await;
+        Self { world, person, bot, application, guild, channel, person_socket, bot_socket }
+    }
+
+    async fn command(&self) -> String {
+        let path = format!("/applications/{}/guilds/{}/commands", self.application, self.guild);
+        let body = json!({"name": "echo", "description": "again"});
+        let (status, command) = self.world.call("POST", &path, &self.bot, body).await;
+        assert_eq!(status, 201, "{command}");
+        text(&command["id"])
+    }
+
+    /// The person interacts; what the bot gets.
+    async fn interact(&mut self, kind: u8, data: Value, message: Option<&str>) -> Value {
+        let body = json!({
+            "type": kind, "application_id": self.application, "guild_id": self.guild,
+            "channel_id": self.channel, "session_id": "s", "nonce": "7", "data": data, "message_id": message,
+        });
+        let (status, answer) = self.world.call("POST", "/interactions", &self.person, body).await;
+        assert_eq!(status, 204, "{answer}");
+        dispatch(&mut self.bot_socket, "INTERACTION_CREATE").await
+    }
+
+    /// The bot answers; status and body.
+    async fn answer(&self, interaction: &Value, body: Value) -> (u16, Value) {
+        let (id, token) = (text(&interaction["id"]), text(&interaction["token"]));
+        let path = format!("/interactions/{id}/{token}/callback?with_response=true");
+        self.world.call("POST", &path, "", body).await
+    }
+
+    async fn end(mut self) {
+        self.person_socket.close(None).await.unwrap();
+        self.bot_socket.close(None).await.unwrap();
+        self.world.node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_command_is_answered_once_and_followed_up() {
+    let mut stage = Stage::new().await;
+    let command = stage.command().await;
+    let used = stage.interact(2, json!({"id": command, "name": "echo", "type": 1}), None).await;
+    assert_eq!((&used["data"]["name"], &used["member"]["user"]["username"]), (&json!("echo"), &json!("ada")));
+    assert_eq!((&used["guild_id"], &used["version"]), (&json!(stage.guild), &json!(1)));
+    let (status, answer) = stage.answer(&used, json!({"type": 4, "data": {"content": "hello"}})).await;
+    assert_eq!(status, 200, "{answer}");
+    let seen = dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await;
+    assert_eq!((&seen["id"], &seen["content"]), (&answer["resource"]["message"]["id"], &json!("hello")));
+    assert_eq!((&seen["webhook_id"], &seen["type"]), (&json!(stage.application), &json!(20)));
+    assert_eq!(seen["interaction_metadata"]["user"]["username"], "ada");
+    assert_eq!(dispatch(&mut stage.person_socket, "INTERACTION_SUCCESS").await["nonce"], "7");
+    let (status, again) = stage.answer(&used, json!({"type": 4, "data": {"content": "twice"}})).await;
+    assert_eq!((status, &again["code"]), (400, &json!(40060)));
+    let hook = format!("/webhooks/{}/{}", stage.application, text(&used["token"]));
+    let original = format!("{hook}/messages/@original");
+    let (_, edited) = stage.world.call("PATCH", &original, "", json!({"content": "edited"})).await;
+    assert_eq!((&edited["id"], &edited["content"]), (&seen["id"], &json!("edited")));
+    let (status, more) = stage.world.call("POST", &hook, "", json!({"content": "more"})).await;
+    assert_eq!((status, &more["content"]), (200, &json!("more")));
+    assert_eq!(stage.world.call("DELETE", &original, "", Value::Null).await.0, 204);
+    assert_eq!(stage.world.call("GET", &original, "", Value::Null).await.1["code"], 10008);
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_message_for_one_person_is_in_no_channel() {
+    let mut stage = Stage::new().await;
+    let command = stage.command().await;
+    let used = stage.interact(2, json!({"id": command, "name": "echo", "type": 1}), None).await;
+    let secret = json!({"type": 4, "data": {"content": "only you", "flags": 64}});
+    assert_eq!(stage.answer(&used, secret).await.0, 200);
+    let seen = dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await;
+    assert_eq!((&seen["content"], &seen["flags"]), (&json!("only you"), &json!(64)));
+    let path = format!("/channels/{}/messages", stage.channel);
+    let (_, history) = stage.world.call("GET", &path, &stage.person, Value::Null).await;
+    assert!(history.as_array().unwrap().iter().all(|message| message["content"] != "only you"), "{history}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_button_updates_its_message_and_what_is_not_there_cannot_be_pressed() {
+    let mut stage = Stage::new().await;
+    let row = json!([{"type": 1, "components": [{"type": 2, "style": 1, "label": "Go", "custom_id": "go"}]}]);
+    let path = format!("/channels/{}/messages", stage.channel);
+    let (_, sent) =
+        stage.world.call("POST", &path, &stage.bot, json!({"content": "press", "components": row})).await;
+    let id = text(&sent["id"]);
+    let pressed = stage.interact(3, json!({"component_type": 2, "custom_id": "go"}), Some(&id)).await;
+    assert_eq!((&pressed["message"]["id"], &pressed["data"]["custom_id"]), (&json!(id), &json!("go")));
+    let (status, answer) = stage.answer(&pressed, json!({"type": 7, "data": {"content": "pressed"}})).await;
+    assert_eq!((status, &answer["resource"]["message"]["content"]), (200, &json!("pressed")));
+    // An answer to a component has no `interaction`: not even null.
+    let pressed = stage.interact(3, json!({"component_type": 2, "custom_id": "go"}), Some(&id)).await;
+    let (_, answer) = stage.answer(&pressed, json!({"type": 4, "data": {"content": "new"}})).await;
+    assert!(answer["resource"]["message"].get("interaction").is_none(), "{answer}");
+    let body = json!({
+        "type": 3, "application_id": stage.application, "guild_id": stage.guild, "channel_id": stage.channel,
+        "message_id": id, "data": {"component_type": 2, "custom_id": "stop"},
+    });
+    let (status, refused) = stage.world.call("POST", "/interactions", &stage.person, body).await;
+    assert_eq!((status, &refused["code"]), (400, &json!(50035)));
+    stage.end().await;
+}
