@@ -24,6 +24,7 @@ pub mod oauth;
 pub mod place;
 pub mod routes;
 pub mod token;
+mod webhook_services;
 
 pub use app::{App, Config, Parts};
 pub use edge::router;

@@ -5,6 +5,7 @@ use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
 
+use super::follow::{FOLLOW, key_follow};
 use super::invites::InviteRow;
 use super::members::{SEEN, TEMPORARY, key_member};
 use super::{Guild, Phase, Thread};
@@ -42,6 +43,12 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     })
     .await?;
     rows.each(Table::Timers, |poll: OpenPoll| guild.talk.conversation.watch_poll(poll)).await?;
+    rows.each_with(FOLLOW, |key, follower: GuildId| {
+        if let Some(follow) = key_follow(&key) {
+            guild.followers.insert(follow, follower);
+        }
+    })
+    .await?;
     let mut active = Vec::new();
     rows.each(Table::Threads, |channel: Channel| {
         if channel.thread_metadata.as_ref().is_some_and(|meta| !meta.archived) {
@@ -73,14 +80,24 @@ impl Rows<'_> {
         prefix: &[u8],
         mut take: impl FnMut(UserId, T),
     ) -> Result<(), Error> {
+        let take = |key: Key, row| {
+            if let Some(user) = key_member(prefix, &key) {
+                take(user, row);
+            }
+        };
+        self.each_with(prefix, take).await
+    }
+
+    /// Rows of `Table::GuildMisc` whose keys begin with `prefix`.
+    async fn each_with<T: DeserializeOwned>(
+        &self,
+        prefix: &[u8],
+        mut take: impl FnMut(Key, T),
+    ) -> Result<(), Error> {
         let range = Range::prefix(prefix, PAGE_ROWS);
         let mut pages = self.store.pages(Table::GuildMisc, self.guild.get(), range);
         while let Some(rows) = pages.next_rows::<T>().await? {
-            for (key, row) in rows {
-                if let Some(user) = key_member(prefix, &key) {
-                    take(user, row);
-                }
-            }
+            rows.into_iter().for_each(|(key, row)| take(key, row));
         }
         Ok(())
     }

@@ -140,6 +140,10 @@ impl Host for Guild {
         self.touch_channel(cx, channel, |channel| channel.last_pin_timestamp = newest);
     }
 
+    fn crossposted(&mut self, cx: &mut Cx<'_>, message: &Message) {
+        self.send_to_followers(cx, message);
+    }
+
     fn audit(&mut self, cx: &mut Cx<'_>, entry: Audit) {
         let (action, note) = match entry {
             Audit::Deleted { channel, author } => (

@@ -5,7 +5,7 @@ mod audit;
 mod ban;
 mod channels;
 mod emojis;
-
+mod follow;
 mod gateway;
 mod invites;
 mod lists;
@@ -55,6 +55,8 @@ pub struct Guild {
     pub(crate) stickers: BTreeMap<StickerId, Sticker>,
     pub(crate) invites: BTreeMap<String, invites::InviteRow>,
     pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
+    /// Webhooks in other guilds that follow announcement channels of this one.
+    pub(crate) followers: BTreeMap<(ChannelId, WebhookId), GuildId>,
     /// Who is in a voice channel, with the session that joined.
     pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,
     /// Presences of members who are not offline.

@@ -61,6 +61,7 @@ impl Guild {
             stickers: Default::default(),
             invites: Default::default(),
             webhooks: Default::default(),
+            followers: Default::default(),
             voice: Default::default(),
             presences: Default::default(),
             temporary: Default::default(),

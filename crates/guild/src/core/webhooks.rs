@@ -24,7 +24,7 @@ const TOKEN_CHARS: usize = 68;
 /// Posts by token (Webhook, Webhook Types).
 const INCOMING: u8 = 1;
 /// Properties of a webhook that the audit log follows.
-const AUDITED: &[&str] = &["name", "type", "channel_id", "avatar_hash", "application_id"];
+pub(super) const AUDITED: &[&str] = &["name", "type", "channel_id", "avatar_hash", "application_id"];
 
 impl Guild {
     pub(crate) fn handle_webhook(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -51,6 +51,11 @@ impl Guild {
                 self.update_webhook(cx, *webhook, token.as_deref(), (name.as_deref(), avatar, *channel))
             }
             Op::Delete { webhook, token } => self.delete_webhook(cx, *webhook, token.as_deref()),
+            Op::Followable { channel } => self.followable(cx, *channel),
+            Op::Follow { id, source, target } => self.follow(cx, *id, source, *target),
+            Op::Followed { channel, webhook, guild } => self.followed(cx, *channel, *webhook, *guild),
+            Op::Unfollowed { channel, webhook } => self.unfollowed(cx, *channel, *webhook),
+            Op::Deliver { webhook, message } => self.deliver(cx, *webhook, message),
             Op::Execute(execute) => self.execute_webhook(cx, execute),
             Op::OnMessage { webhook, token, thread, message, act } => {
                 self.on_webhook_message(cx, *webhook, token, *thread, *message, act)
@@ -104,7 +109,7 @@ impl Guild {
         }
     }
 
-    fn refuse_more_webhooks(&self, channel: ChannelId) -> Result<(), Stop> {
+    pub(super) fn refuse_more_webhooks(&self, channel: ChannelId) -> Result<(), Stop> {
         if self.webhooks.len() >= limits::GUILD_WEBHOOKS_MAX {
             return Err(ApiError::max_guild_webhooks().into());
         }
@@ -184,19 +189,21 @@ impl Guild {
         Outcome::EMPTY
     }
 
-    fn put_webhook(&mut self, cx: &mut Cx<'_>, webhook: Webhook) {
+    pub(super) fn put_webhook(&mut self, cx: &mut Cx<'_>, webhook: Webhook) {
         cx.put(Table::Webhooks, self.id.get(), webhook.id.get(), &webhook);
         self.webhooks.insert(webhook.id, webhook);
     }
 
     fn forget_webhook(&mut self, cx: &mut Cx<'_>, id: WebhookId) {
-        self.webhooks.remove(&id);
+        if let Some(webhook) = self.webhooks.remove(&id) {
+            self.stop_following(cx, &webhook);
+        }
         cx.delete(Table::Webhooks, self.id.get(), id.get());
         cx.delete(Table::WebhookIndex, id.get(), Key::empty());
     }
 
     /// WEBHOOKS_UPDATE says where something changed, not what.
-    fn publish_webhooks(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
+    pub(super) fn publish_webhooks(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
         let body = json!({"guild_id": self.id, "channel_id": channel});
         self.publish_in(cx, channel, "WEBHOOKS_UPDATE", Intents::GUILD_WEBHOOKS, &body);
     }
@@ -286,6 +293,7 @@ impl Guild {
     pub(crate) fn drop_channel_webhooks(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
         let doomed: Vec<_> = self.webhooks_of(channel).map(|webhook| webhook.id).collect();
         doomed.into_iter().for_each(|id| self.forget_webhook(cx, id));
+        self.drop_followers(cx, channel);
     }
 
     /// Deletes every webhook and its entry in the index.
@@ -296,7 +304,7 @@ impl Guild {
 }
 
 /// The author of a webhook's messages (Message, Author).
-fn author(webhook: &Webhook, username: Option<&str>) -> User {
+pub(super) fn author(webhook: &Webhook, username: Option<&str>) -> User {
     User {
         bot: true,
         discriminator: "0000".into(),
@@ -312,7 +320,7 @@ fn equal(known: &str, given: &str) -> bool {
 }
 
 /// A webhook with the keys of the audit log.
-fn audited(webhook: &Webhook) -> Value {
+pub(super) fn audited(webhook: &Webhook) -> Value {
     json!({
         "name": webhook.name, "type": webhook.kind, "channel_id": webhook.channel_id,
         "avatar_hash": webhook.avatar, "application_id": webhook.application_id,

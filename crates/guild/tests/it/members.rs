@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use consort_model::{ApplicationId, Member, Patch, Permissions, Timestamp, UserId};
-use consort_rpc::guild::member::{Op as M, Update, UpdateSelf};
+use consort_rpc::guild::member::{Add, Op as M, Update, UpdateSelf};
 use consort_rpc::guild::{Op, settings};
 use consort_rpc::user;
 use serde_json::Value;
@@ -241,4 +241,19 @@ fn a_guild_that_lets_nobody_in_says_so() {
         settings::Update { features: Some(vec!["INVITES_DISABLED".into()]), ..settings::Update::default() };
     world.ok(OWNER, Op::Settings(settings::Op::Update(Box::new(update))));
     assert_eq!(world.err(5, join(&code, 5)), (400, 40006));
+}
+
+#[test]
+fn a_bot_brings_in_who_allowed_it_with_what_it_may_give() {
+    let mut world = World::new();
+    world.ok(OWNER, add_bot(Permissions::CREATE_INSTANT_INVITE | Permissions::MANAGE_NICKNAMES));
+    let role = world.create_role("gift", Permissions::empty());
+    let add = |nick: Option<&str>, roles: &[_]| {
+        let nick = nick.map(str::to_owned);
+        let add = Add { user: account(8), nick, roles: roles.to_vec(), mute: false, deaf: false };
+        Op::Member(M::Add(Box::new(add)))
+    };
+    assert_eq!(world.err(BOT, add(None, &[role])), (403, 50013));
+    assert_eq!(world.ok(BOT, add(Some("eight"), &[]))["nick"], "eight");
+    assert_eq!(world.ok(BOT, add(None, &[])), Value::Null);
 }

@@ -169,3 +169,52 @@ fn a_channel_has_fifteen_webhooks_at_most() {
     let category = world.create_channel(new_channel("box", ChannelType::GuildCategory));
     assert_eq!(world.err(OWNER, create(16, category)), (400, 50024));
 }
+
+fn settle(world: &mut World) {
+    for _ in 0..5 {
+        world.advance(std::time::Duration::from_millis(1));
+    }
+}
+
+#[test]
+fn what_is_published_in_a_followed_channel_is_posted_by_a_webhook() {
+    let mut world = World::new();
+    world.seed([2]);
+    let news = world.create_channel(new_channel("news", ChannelType::GuildAnnouncement));
+    let general = world.channel("general");
+    let followable = |channel| Op::Webhook(W::Followable { channel });
+    assert_eq!(world.err(OWNER, followable(general)), (400, 50024));
+    let source = serde_json::from_value(world.ok(OWNER, followable(news))).unwrap();
+    let follow = Op::Webhook(W::Follow { id: HOOK, source, target: general });
+    assert_eq!(world.err(2, follow.clone()), (403, 50013));
+    let answer = world.ok(OWNER, follow);
+    assert_eq!(answer, json!({"channel_id": news, "webhook_id": HOOK}));
+    settle(&mut world);
+    world.restart();
+
+    let body = CreateMessage::parse(&json!({"content": "big news"})).unwrap();
+    let op = consort_rpc::message::Op::Create(Box::new(Create { body, ..Create::default() }));
+    let message = crate::world::id(&world.ok(OWNER, Op::Message { channel: news, op }));
+    let publish = consort_rpc::message::Op::Crosspost { message };
+    world.ok(OWNER, Op::Message { channel: news, op: publish });
+    settle(&mut world);
+    let page = consort_rpc::message::Page::Newest;
+    let op = consort_rpc::message::Op::List { page, limit: 1 };
+    let posted = world.ok(OWNER, Op::Message { channel: general, op })[0].clone();
+    assert_eq!((&posted["content"], &posted["flags"]), (&"big news".into(), &2.into()));
+    assert_eq!(posted["author"]["username"], "guild #news");
+    assert_eq!(posted["message_reference"]["channel_id"], news.to_string());
+    assert_eq!(posted["webhook_id"], HOOK.to_string());
+
+    world.ok(OWNER, Op::Webhook(W::Delete { webhook: HOOK, token: None }));
+    assert_eq!(
+        world.err(
+            OWNER,
+            Op::Webhook(W::Deliver {
+                webhook: HOOK,
+                message: Box::new(serde_json::from_value(posted).unwrap()),
+            })
+        ),
+        (403, 50013)
+    );
+}

@@ -5,14 +5,15 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, patch, put};
-use consort_cdn::Kind;
-use consort_model::{Form, GuildId, Image, Patch, RoleId, UserId, limits};
+use consort_cdn::Kind as ImageKind;
+use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, UserId, limits};
 use consort_rpc::guild;
-use consort_rpc::guild::member::{Op, Update, UpdateSelf};
+use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
 
-use super::guilds::put as put_image;
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query};
-use crate::{Answered, App};
+use super::guilds::{account, put as put_image};
+use crate::extract::{Auth, BotAuth, Ids, JsonBody, LargeJson, Query};
+use crate::token::Kind;
+use crate::{Answered, App, Failure};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -21,7 +22,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/guilds/{guild_id}/members/search", get(search))
         .route("/guilds/{guild_id}/members/@me", get(own).patch(update_self))
         .route("/guilds/{guild_id}/members/@me/nick", patch(update_nick))
-        .route("/guilds/{guild_id}/members/{user_id}", get(show).patch(update).delete(kick))
+        .route("/guilds/{guild_id}/members/{user_id}", get(show).patch(update).put(add).delete(kick))
         .route("/guilds/{guild_id}/members/{user_id}/roles/{role_id}", put(add_role).delete(remove_role))
         .route("/guilds/{guild_id}/prune", get(count_prune).post(prune))
 }
@@ -101,8 +102,10 @@ async fn update_self(
         Some((update, SelfImages { avatar: image("avatar"), banner: image("banner") }))
     })?;
     let user = auth.user_id().get();
-    update.avatar = put_image(&app, Kind::MemberAvatar { guild: guild.get() }, user, images.avatar).await?;
-    update.banner = put_image(&app, Kind::MemberBanner { guild: guild.get() }, user, images.banner).await?;
+    update.avatar =
+        put_image(&app, ImageKind::MemberAvatar { guild: guild.get() }, user, images.avatar).await?;
+    update.banner =
+        put_image(&app, ImageKind::MemberBanner { guild: guild.get() }, user, images.banner).await?;
     app.ask_guild(guild, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await
 }
 
@@ -118,6 +121,35 @@ async fn update_nick(
         Some(UpdateSelf { nick, ..UpdateSelf::default() })
     })?;
     app.ask_guild(guild, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await
+}
+
+/// A bot brings in somebody whose OAuth2 token with `guilds.join` it holds.
+async fn add(
+    State(app): State<Arc<App>>,
+    auth: BotAuth,
+    Ids((guild, user)): Ids<(GuildId, UserId)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let (token, nick, roles, mute, deaf) = Form::root(&body)?.check(|f| {
+        let token = f.required("access_token", f.str("access_token", 1..=512));
+        let nick = f.text("nick", 0..=limits::NICK_CHARS_MAX).filter(|nick| !nick.is_empty());
+        let roles = f.ids("roles", limits::ROLES_MAX).unwrap_or_default();
+        Some((token?, nick, roles, f.flag("mute"), f.flag("deaf")))
+    })?;
+    let row = app.tokens.find(&token).await?.ok_or_else(ApiError::invalid_oauth2_token)?;
+    match &row.kind {
+        Kind::Bearer { application, scopes }
+            if row.user == user && auth.application() == Some(*application) =>
+        {
+            if !scopes.iter().any(|scope| scope == "guilds.join") {
+                return Err(Failure(ApiError::missing_scope()));
+            }
+        }
+        _ => return Err(Failure(ApiError::invalid_oauth2_token())),
+    }
+    let user = account(&app, user).await?;
+    let op = Op::Add(Box::new(Add { user, nick, roles, mute, deaf }));
+    app.ask_guild(guild, auth.caller(), member(op)).await
 }
 
 async fn kick(

@@ -1,7 +1,6 @@
 //! Routes of the area `webhooks`. With a token in the path no account is needed.
 //!
-//! `avatar_url` of a message is accepted and not followed: the server fetches nothing that a stranger names. Following
-//! announcement channels and the bodies of GitHub are not offered.
+//! `avatar_url` of a message is accepted and not followed: the server fetches nothing that a stranger names.
 
 use std::sync::Arc;
 
@@ -13,15 +12,17 @@ use consort_model::limits::{APPLIED_TAGS_MAX, CHANNEL_NAME_CHARS, IMAGE_BYTES_MA
 use consort_model::request::message::{CreateMessage, EditMessage};
 use consort_model::request::thread::StartThread;
 use consort_model::{ApiError, ChannelId, Form, GuildId, MessageId, Webhook, WebhookId, validate};
-use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op};
+use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op, Source};
 use consort_rpc::{Caller, Reply, guild};
 use consort_store::{Key, StoreExt as _, Table};
-use serde_json::{Value, json};
+use http::HeaderMap;
+use serde_json::Value;
 
 use super::guilds::put as put_image;
 use super::messages::{prepare, prepare_edit};
 use crate::extract::{Auth, Ids, JsonBody, LargeJson, Origin, Query, Upload};
 use crate::interactions::{self, followup::Which};
+use crate::webhook_services::{from_github, from_slack};
 use crate::{Answered, App, Failure, answer, empty};
 
 /// Parts of names that upstream forbids.
@@ -71,9 +72,21 @@ async fn list_channel(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids
     app.ask_guild(guild, auth.caller(), guild::Op::Webhook(Op::ListChannel { channel })).await
 }
 
-/// Crossposts would have to reach the followers, and they do not yet.
-async fn follow(_auth: Auth, _body: JsonBody) -> Answered {
-    Err(Failure(ApiError::not_implemented()))
+async fn follow(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let target: ChannelId =
+        Form::root(&body)?.check(|f| f.required("webhook_channel_id", f.id("webhook_channel_id")))?;
+    let (guild, into) = (app.guild_of(channel).await?, app.guild_of(target).await?);
+    let op = guild::Op::Webhook(Op::Followable { channel });
+    let found = app.guilds.call(guild.get(), auth.caller(), op).await?;
+    let source: Option<Source> = found.body().and_then(|body| serde_json::from_slice(body).ok());
+    let source = source.ok_or_else(ApiError::internal)?;
+    let op = Op::Follow { id: WebhookId::new(app.next_id()), source, target };
+    app.ask_guild(into, auth.caller(), guild::Op::Webhook(op)).await
 }
 
 fn name(f: &Form<'_>) -> Option<String> {
@@ -229,57 +242,21 @@ async fn execute_slack(
     run(&app, &origin, (webhook, token), wrapping, upload).await
 }
 
-fn from_slack(body: &Value) -> Result<Value, ApiError> {
-    let payload;
-    // Older senders put the JSON in a form field.
-    let body = match body.get("payload").and_then(Value::as_str) {
-        Some(text) => {
-            payload = serde_json::from_str::<Value>(text).map_err(|_| ApiError::invalid_json())?;
-            &payload
-        }
-        None => body,
-    };
-    let attachments =
-        body.get("attachments").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let mut message = json!({"embeds": attachments.iter().take(10).map(slack_embed).collect::<Vec<_>>()});
-    for (ours, theirs) in [("content", "text"), ("username", "username"), ("thread_name", "thread_name")] {
-        if let Some(text) = body.get(theirs).filter(|text| text.is_string()) {
-            message[ours] = text.clone();
-        }
-    }
-    Ok(message)
-}
-
-fn slack_embed(attachment: &Value) -> Value {
-    let text = |name: &str| attachment.get(name).filter(|text| text.is_string()).cloned();
-    let fields = attachment.get("fields").and_then(Value::as_array).map(Vec::as_slice).unwrap_or_default();
-    let fields: Vec<_> = fields
-        .iter()
-        .map(|field| json!({"name": field["title"], "value": field["value"], "inline": field["short"] == true}))
-        .collect();
-    let color = attachment["color"]
-        .as_str()
-        .and_then(|text| u32::from_str_radix(text.trim_start_matches('#'), 16).ok());
-    let mut embed = json!({"fields": fields});
-    let named = [("title", "title"), ("url", "title_link"), ("description", "text")];
-    for (ours, value) in named.into_iter().filter_map(|(ours, theirs)| Some((ours, text(theirs)?))) {
-        embed[ours] = value;
-    }
-    if let Some(name) = text("author_name") {
-        embed["author"] = json!({"name": name, "url": text("author_link")});
-    }
-    if let Some(footer) = text("footer") {
-        embed["footer"] = json!({"text": footer});
-    }
-    if let Some(color) = color {
-        embed["color"] = json!(color);
-    }
-    embed
-}
-
-/// GitHub's events are not put into words.
-async fn execute_github() -> Answered {
-    Err(Failure(ApiError::not_implemented()))
+/// GitHub's events as embeds; those that are not put into words are taken and dropped, as upstream. Waits unless told not to.
+async fn execute_github(
+    State(app): State<Arc<App>>,
+    origin: Origin,
+    headers: HeaderMap,
+    Ids((webhook, token)): Ids<(WebhookId, String)>,
+    query: Query,
+    mut upload: Upload,
+) -> Answered {
+    by_token(&app, webhook, &token).await?;
+    let event = headers.get("x-github-event").and_then(|event| event.to_str().ok()).unwrap_or_default();
+    let Some(message) = from_github(event, &upload.payload) else { return Ok(empty()) };
+    upload.payload = message;
+    let wrapping = wrapping(&query, &upload.payload, true)?;
+    run(&app, &origin, (webhook, token), wrapping, upload).await
 }
 
 fn thread_of(query: &Query) -> Result<Option<ChannelId>, ApiError> {
@@ -334,26 +311,4 @@ async fn remove_message(
         return app.remove_answer(&token, Which::Id(message)).await;
     }
     on_message(&app, (webhook, token), message, &query, OnMessage::Delete).await
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn slack_bodies_become_messages() {
-        let body = json!({"text": "hi", "username": "bot", "icon_url": "x", "attachments": [
-            {"title": "T", "title_link": "https://a.example", "text": "words", "color": "#36a64f",
-             "fields": [{"title": "a", "value": "b", "short": true}], "footer": "f"},
-        ]});
-        assert_eq!(
-            from_slack(&body).unwrap(),
-            json!({"content": "hi", "username": "bot", "embeds": [{
-                "title": "T", "url": "https://a.example", "description": "words", "color": 0x36_a64f,
-                "fields": [{"name": "a", "value": "b", "inline": true}], "footer": {"text": "f"},
-            }]})
-        );
-        let wrapped = json!({"payload": "{\"text\": \"hi\"}"});
-        assert_eq!(from_slack(&wrapped).unwrap()["content"], "hi");
-    }
 }

@@ -26,6 +26,9 @@ pub enum Op {
     Leave,
     /// The caller joins through an invite of this guild. Answers the invite, with `new_member`.
     JoinByInvite { code: String, user: Box<User> },
+    /// A bot (CREATE_INSTANT_INVITE) makes a user a member who has allowed it to. Answers the member, created; nothing when it
+    /// is one already.
+    Add(Box<Add>),
     /// A bot is added by the caller (MANAGE_GUILD), with a managed role of these rights (only such as the caller has).
     AddBot { bot: Box<User>, application: ApplicationId, name: String, permissions: Permissions },
     /// MANAGE_GUILD and KICK_MEMBERS: members without a role who were away for `days`. Answers `{pruned}`.
@@ -34,6 +37,16 @@ pub enum Op {
     Own,
     /// What `/users/@me/guilds` shows of this guild to the caller. Answers a partial guild, or unknown guild.
     Summary { with_counts: bool },
+}
+
+/// A user to be made a member, and how it begins.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Add {
+    pub user: User,
+    pub nick: Option<String>,
+    pub roles: Vec<RoleId>,
+    pub mute: bool,
+    pub deaf: bool,
 }
 
 /// A change of another member.

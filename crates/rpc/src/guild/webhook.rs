@@ -1,7 +1,7 @@
 //! Webhooks of a guild.
 
 use consort_model::request::thread::StartThread;
-use consort_model::{ChannelId, GuildId, MessageId, Patch, WebhookId};
+use consort_model::{ChannelId, GuildId, Message, MessageId, Patch, WebhookId};
 use serde::{Deserialize, Serialize};
 
 use crate::message;
@@ -29,6 +29,17 @@ pub enum Op {
     },
     /// Deletes it.
     Delete { webhook: WebhookId, token: Option<String> },
+    /// Whether the caller may follow an announcement channel of this guild. Answers [`Source`].
+    Followable { channel: ChannelId },
+    /// Follows an announcement channel into one of this guild's channels (MANAGE_WEBHOOKS there). Answers
+    /// `{channel_id, webhook_id}`.
+    Follow { id: WebhookId, source: Source, target: ChannelId },
+    /// A channel of this guild has got a follower. From the follower's guild.
+    Followed { channel: ChannelId, webhook: WebhookId, guild: GuildId },
+    /// A follower is gone. From the follower's guild.
+    Unfollowed { channel: ChannelId, webhook: WebhookId },
+    /// A message of a followed channel was published. From the followed channel's guild.
+    Deliver { webhook: WebhookId, message: Box<Message> },
     /// Posts a message by token; from the system. Answers the message.
     Execute(Box<Execute>),
     /// One of the webhook's own messages, by token; from the system. Answers the message, or nothing for a deletion.
@@ -39,6 +50,21 @@ pub enum Op {
         message: MessageId,
         act: OnMessage,
     },
+}
+
+/// An announcement channel that can be followed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Source {
+    /// Its guild.
+    pub guild: GuildId,
+    /// The guild's name.
+    pub guild_name: String,
+    /// Hash of the guild's icon.
+    pub guild_icon: Option<String>,
+    /// The channel.
+    pub channel: ChannelId,
+    /// The channel's name.
+    pub channel_name: String,
 }
 
 /// A message to be posted by a webhook.

@@ -5,6 +5,7 @@ use consort_model::{
     ApiError, ApplicationId, AuditLogEvent, Integration, IntegrationAccount, IntegrationApplication, Intents,
     Member, MessageType, Permissions, Role, RoleId, RoleTags, Timestamp, User, UserId,
 };
+use consort_rpc::guild::member::Add;
 use consort_rpc::{Audience, Effect, Event, user};
 use consort_store::{Key, Table};
 use serde::Serialize;
@@ -42,12 +43,41 @@ impl Guild {
         }
         self.may_join(cx, user.id)?;
         self.use_invite(cx, &invite);
-        self.add_member(cx, user);
+        self.add_member(cx, Member::new(user.clone(), Timestamp::from_ms(cx.now_ms)));
         if invite.temporary {
             self.note_temporary(cx, user.id);
         }
         shown.new_member = Some(true);
         Outcome::json(&shown)
+    }
+
+    /// A bot brings somebody in who has allowed it to (Guild, Add Guild Member).
+    pub(super) fn add_by_consent(&mut self, cx: &mut Cx<'_>, add: &Add) -> Result<Outcome, Stop> {
+        let asked = [
+            (true, Permissions::CREATE_INSTANT_INVITE),
+            (add.nick.is_some(), Permissions::MANAGE_NICKNAMES),
+            (!add.roles.is_empty(), Permissions::MANAGE_ROLES),
+            (add.mute, Permissions::MUTE_MEMBERS),
+            (add.deaf, Permissions::DEAFEN_MEMBERS),
+        ];
+        for (_, right) in asked.into_iter().filter(|(asked, _)| *asked) {
+            self.require(cx, right)?;
+        }
+        for role in &add.roles {
+            self.may_hand_out(cx, *role)?;
+        }
+        if self.members.contains_key(&add.user.id) {
+            return Outcome::EMPTY;
+        }
+        self.may_join(cx, add.user.id)?;
+        let mut member = Member::new(add.user.clone(), Timestamp::from_ms(cx.now_ms));
+        member.nick.clone_from(&add.nick);
+        member.roles.clone_from(&add.roles);
+        member.roles.sort_unstable();
+        member.roles.dedup();
+        (member.mute, member.deaf) = (add.mute, add.deaf);
+        self.add_member(cx, member);
+        Outcome::created(self.member(add.user.id)?)
     }
 
     /// Refuses banned users (40007), and everybody when the guild is full (30019) or lets nobody in (40006).
@@ -65,8 +95,8 @@ impl Guild {
     }
 
     /// Makes a user a member: the row, GUILD_MEMBER_ADD, the word of welcome, and its sessions are told to attach.
-    fn add_member(&mut self, cx: &mut Cx<'_>, user: &User) {
-        let member = Member::new(user.clone(), Timestamp::from_ms(cx.now_ms));
+    fn add_member(&mut self, cx: &mut Cx<'_>, member: Member) {
+        let Some(user) = member.user.clone() else { return };
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         let body = MemberEvent { guild_id: self.id, member: &member };
         self.publish_all(cx, "GUILD_MEMBER_ADD", Intents::GUILD_MEMBERS, &body);
@@ -77,7 +107,7 @@ impl Guild {
         let channel = self.info.system_channel_id.filter(|id| !quiet && self.channels.contains_key(id));
         if let Some(channel) = channel {
             let kind = MessageType::UserJoin;
-            consort_conversation::system_message(self, cx, channel, user.clone(), kind, "", |_| {});
+            consort_conversation::system_message(self, cx, channel, user, kind, "", |_| {});
         }
     }
 
@@ -103,7 +133,7 @@ impl Guild {
         };
         let adder = self.account(cx.caller.user);
         if !present {
-            self.add_member(cx, bot);
+            self.add_member(cx, Member::new(bot.clone(), Timestamp::from_ms(cx.now_ms)));
             self.audit(cx, AuditLogEvent::BotAdd, Note::of(bot.id, Vec::new()));
         }
         if !granted.is_empty() {

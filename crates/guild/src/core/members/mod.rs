@@ -40,6 +40,7 @@ impl Guild {
             Op::Kick { user } => self.kick(cx, *user),
             Op::Leave => self.leave(cx),
             Op::JoinByInvite { code, user } => self.join_by_invite(cx, code, user),
+            Op::Add(add) => self.add_by_consent(cx, add),
             Op::AddBot { bot, application, name, permissions } => {
                 self.add_bot(cx, bot, *application, name, *permissions)
             }

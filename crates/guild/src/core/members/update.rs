@@ -97,7 +97,7 @@ impl Guild {
         Ok(())
     }
 
-    fn may_hand_out(&self, cx: &Cx<'_>, id: RoleId) -> Result<(), Stop> {
+    pub(super) fn may_hand_out(&self, cx: &Cx<'_>, id: RoleId) -> Result<(), Stop> {
         let role = self.roles.get(&id).ok_or_else(ApiError::unknown_role)?;
         if role.managed || id == self.id.cast() {
             return Err(ApiError::invalid_role().into());
