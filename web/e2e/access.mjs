@@ -36,7 +36,7 @@ export default async function access(world) {
     const token = JSON.parse(await ada.evaluate(() => localStorage.getItem('consort:token')));
     await ada.evaluate(
       async ([channel, auth]) => {
-        for (let i = 1; i <= 130; i++) {
+        for (let i = 1; i <= 75; i++) {
           for (;;) {
             const r = await fetch(`/api/v10/channels/${channel}/messages`, { method: 'POST', headers: { Authorization: auth, 'Content-Type': 'application/json' }, body: JSON.stringify({ content: `bar ${i}` }) });
             if (r.status !== 429) break;
@@ -47,9 +47,9 @@ export default async function access(world) {
       },
       [id, token],
     );
-    await message(ada, 'bar 130').waitFor();
+    await message(ada, 'bar 75').waitFor();
     await ada.reload();
-    await message(ada, 'bar 130').waitFor();
+    await message(ada, 'bar 75').waitFor();
     const scroller = log(ada);
     await scroller.hover();
     await until(async () => {
@@ -60,7 +60,7 @@ export default async function access(world) {
     await ada.goto(`${ada.url()}/${link}`);
     await until(async () => ((await ada.evaluate(() => document.activeElement?.getAttribute('data-message-id'))) === link), 'the linked message has the focus');
     await ada.getByRole('button', { name: /newest|To the end/ }).click();
-    await message(ada, 'bar 130').waitFor();
+    await message(ada, 'bar 75').waitFor();
   });
 
   await test('the quick switcher goes places by keyboard alone', async () => {
@@ -163,7 +163,7 @@ export default async function access(world) {
     await channels(ben).getByRole('link', { name: /rehearsals/ }).waitFor();
     await shot(ben, 'narrow-nav');
     await channels(ben).getByRole('link', { name: /rehearsals/ }).click();
-    await message(ben, 'bar 130').waitFor();
+    await message(ben, 'bar 75').waitFor();
     const overflow = await ben.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     assert(!overflow, 'the page scrolls sideways');
     await ben.setViewportSize({ width: 1280, height: 800 });

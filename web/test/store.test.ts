@@ -273,6 +273,14 @@ describe('ranged member list', () => {
     expect(rows).toEqual([]);
   });
 
+  it('begins anew with the list of another channel, and ignores what comes late for the old one', () => {
+    const sync = (id: string, userId: string) => ({ guild_id: '1', id, groups: [{ id: 'online', count: 1 }], ops: [{ op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 1 } }, member(userId)] }] });
+    reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('a', '101'));
+    reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('b', '102'));
+    reduce(store, 'GUILD_MEMBER_LIST_UPDATE', { guild_id: '1', id: 'a', ops: [{ op: 'DELETE', index: 1 }] });
+    expect(ids(store.memberLists.get('1')!.rows)).toEqual(['online', '102']);
+  });
+
   it('counts headings as rows', () => {
     const list = new RangedList();
     list.apply([], [{ id: '2', count: 3 }, { id: 'online', count: 0 }, { id: 'offline', count: 5 }]);

@@ -28,11 +28,17 @@ export type WireListOp =
 const ROWS_MAX = 1_000_000;
 
 export class RangedList {
+  /** Channels that the same people can see share a list of this id. */
+  readonly id: string;
   /** Rows by index; holes are rows not known. */
   rows = $state.raw<(ListRow | undefined)[]>([]);
   groups = $state.raw<ListGroup[]>([]);
   memberCount = $state(0);
   onlineCount = $state(0);
+
+  constructor(id = 'everyone') {
+    this.id = id;
+  }
 
   /** Rows in all: the shown members and a heading per group that has any. */
   get length(): number {

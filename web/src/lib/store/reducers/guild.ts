@@ -80,7 +80,12 @@ export const guildReducers: Record<string, Reducer> = {
   },
   GUILD_MEMBER_LIST_UPDATE(store, d) {
     let list = store.memberLists.get(d.guild_id);
-    if (!list) store.memberLists.set(d.guild_id, (list = new RangedList()));
+    const id = String(d.id ?? 'everyone');
+    if (!list || list.id !== id) {
+      // Another channel's list begins with a SYNC; anything else comes late for one no longer shown.
+      if (list && !d.ops?.some((op: Payload) => op.op === 'SYNC')) return;
+      store.memberLists.set(d.guild_id, (list = new RangedList(id)));
+    }
     for (const op of d.ops ?? []) {
       for (const item of op.items ?? (op.item ? [op.item] : [])) {
         if (!item.member?.user) continue;
