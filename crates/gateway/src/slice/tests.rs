@@ -520,6 +520,74 @@ impl Bench {
     }
 }
 
+fn pick(fars: &mut [Option<Far>], index: usize) -> Option<&mut Far> {
+    let count = fars.len();
+    if count == 0 { None } else { fars[index % count].as_mut() }
+}
+
+/// One thing happens to a slice.
+fn happen(bench: &mut Bench, fars: &mut Vec<Option<Far>>, step: usize, one: Anything) {
+    match one {
+        Anything::Connect(query) => fars.push(Some(bench.connect(query))),
+        Anything::Bytes(index, mut bytes) => {
+            if let Some(far) = pick(fars, index) {
+                bench.slice.receive(bench.now, far.slot, &mut bytes);
+            }
+        }
+        Anything::Payload(index, text) => {
+            if let Some(far) = pick(fars, index) {
+                let mut bytes = Vec::new();
+                ws::client::put_frame(&mut bytes, ws::Opcode::Text, true, [9, 8, 7, 6], text.as_bytes());
+                bench.slice.receive(bench.now, far.slot, &mut bytes);
+            }
+        }
+        Anything::Identify(..) if bench.slice.draining => {}
+        Anything::Identify(user, reads) => {
+            let mut far = bench.connect("v=10");
+            let guilds: Vec<_> = (70..70 + user).map(GuildId::new).collect();
+            bench.identify(&far, user, &guilds);
+            if reads {
+                bench.flush(&mut far, usize::MAX);
+            }
+            fars.push(Some(far));
+        }
+        Anything::Resume(index, seq) => {
+            let ids: Vec<_> =
+                bench.slice.sessions.iter().map(|(_, held)| held.session.identity().clone()).collect();
+            if let Some(far) = pick(fars, index)
+                && let Some(identity) = ids.get(step % ids.len().max(1))
+            {
+                let token = format!("t{}", identity.viewer.user);
+                let d = json!({"token": token, "session_id": identity.id.to_string(), "seq": seq});
+                bench.say(far, &json!({"op": 6, "d": d}));
+            }
+        }
+        Anything::Relay(mut op) => {
+            bench.word(&mut op, step);
+            bench.slice.input(bench.now, Input::Relay(op));
+        }
+        Anything::Flush(index, room) => {
+            if let Some(far) = pick(fars, index) {
+                bench.flush(far, room);
+            }
+        }
+        Anything::Lost(index) => {
+            if let Some(far) = pick(fars, index) {
+                bench.slice.lost(bench.now, far.slot);
+            }
+        }
+        Anything::LostEvents(everything) => {
+            let lost = Lost { everything, guilds: [GUILD].into(), sessions: [1].into() };
+            bench.slice.lost_events(bench.now, &lost);
+        }
+        Anything::Time(seconds) => {
+            bench.now += Duration::from_secs(seconds);
+            bench.slice.tick(bench.now);
+        }
+        Anything::Drain => bench.slice.input(bench.now, Input::Drain),
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(200))]
     #[test]
@@ -528,69 +596,8 @@ proptest! {
     ) {
         let mut bench = Bench::new();
         let mut fars: Vec<Option<Far>> = Vec::new();
-        fn pick(fars: &mut [Option<Far>], index: usize) -> Option<&mut Far> {
-            let count = fars.len();
-            if count == 0 { None } else { fars[index % count].as_mut() }
-        }
         for (step, one) in all.into_iter().enumerate() {
-            match one {
-                Anything::Connect(query) => fars.push(Some(bench.connect(query))),
-                Anything::Bytes(index, mut bytes) => {
-                    if let Some(far) = pick(&mut fars, index) {
-                        bench.slice.receive(bench.now, far.slot, &mut bytes);
-                    }
-                }
-                Anything::Payload(index, text) => {
-                    if let Some(far) = pick(&mut fars, index) {
-                        let mut bytes = Vec::new();
-                        ws::client::put_frame(&mut bytes, ws::Opcode::Text, true, [9, 8, 7, 6], text.as_bytes());
-                        bench.slice.receive(bench.now, far.slot, &mut bytes);
-                    }
-                }
-                Anything::Identify(..) if bench.slice.draining => {}
-                Anything::Identify(user, reads) => {
-                    let mut far = bench.connect("v=10");
-                    let guilds: Vec<_> = (70..70 + user).map(GuildId::new).collect();
-                    bench.identify(&far, user, &guilds);
-                    if reads {
-                        bench.flush(&mut far, usize::MAX);
-                    }
-                    fars.push(Some(far));
-                }
-                Anything::Resume(index, seq) => {
-                    let ids: Vec<_> = bench.slice.sessions.iter().map(|(_, held)| held.session.identity().clone()).collect();
-                    if let Some(far) = pick(&mut fars, index)
-                        && let Some(identity) = ids.get(step % ids.len().max(1))
-                    {
-                        let token = format!("t{}", identity.viewer.user);
-                        let d = json!({"token": token, "session_id": identity.id.to_string(), "seq": seq});
-                        bench.say(far, &json!({"op": 6, "d": d}));
-                    }
-                }
-                Anything::Relay(mut op) => {
-                    bench.word(&mut op, step);
-                    bench.slice.input(bench.now, Input::Relay(op));
-                }
-                Anything::Flush(index, room) => {
-                    if let Some(far) = pick(&mut fars, index) {
-                        bench.flush(far, room);
-                    }
-                }
-                Anything::Lost(index) => {
-                    if let Some(far) = pick(&mut fars, index) {
-                        bench.slice.lost(bench.now, far.slot);
-                    }
-                }
-                Anything::LostEvents(everything) => {
-                    let lost = Lost { everything, guilds: [GUILD].into(), sessions: [1].into() };
-                    bench.slice.lost_events(bench.now, &lost);
-                }
-                Anything::Time(seconds) => {
-                    bench.now += Duration::from_secs(seconds);
-                    bench.slice.tick(bench.now);
-                }
-                Anything::Drain => bench.slice.input(bench.now, Input::Drain),
-            }
+            happen(&mut bench, &mut fars, step, one);
             bench.settle();
             let _ = bench.slice.take_hand_over();
             for slot in bench.slice.take_gone() {

@@ -125,11 +125,8 @@ impl Client {
                 self.threads.insert(id(d), thread(d));
                 self.join(&id(d), own);
             }
-            "THREAD_DELETE" => {
-                if self.threads.remove(&id(d)).is_none() {
-                    self.faults.push(format!("{name}: unknown: {d}"));
-                }
-            }
+            "THREAD_DELETE" if self.threads.remove(&id(d)).is_some() => {}
+            "THREAD_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
             "THREAD_LIST_SYNC" => {
                 let of = d["channel_ids"].as_array();
                 self.threads.retain(|_, known| of.is_some_and(|of| !of.contains(&known["parent_id"])));
