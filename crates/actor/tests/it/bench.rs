@@ -62,7 +62,6 @@ impl Bench {
     /// Calls a toy and goes on. Delivered by this call, so that calls are in the order of the program.
     pub fn send_toy(&self, key: u64, op: Op) -> JoinHandle<Result<Value, (u16, u32)>> {
         let answer = self.deliver(key, op, Instant::now() + Duration::from_secs(10));
-        #[expect(clippy::disallowed_methods, reason = "a test waits beside")]
         tokio::spawn(async move { plain(answer.await.unwrap_or_else(|_| Err(CallError::Lost.into()))) })
     }
 
