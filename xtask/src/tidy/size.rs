@@ -28,7 +28,8 @@ pub fn crossings(files: &[(String, String)]) -> Vec<(String, String)> {
 
 /// Integration tests, and suites that several crates run, are scenarios: long ones read best from top to bottom.
 fn is_test(path: &str) -> bool {
-    path.starts_with("tests/") || path.contains("/tests/") || path.contains("/contract/")
+    let folder = path.starts_with("tests/") || path.contains("/tests/") || path.contains("/contract/");
+    folder || path.ends_with("/tests.rs") || path.ends_with("_tests.rs")
 }
 
 /// Every function with a body: its name, its first line, and how many lines it has.
