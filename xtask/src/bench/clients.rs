@@ -175,10 +175,14 @@ impl Clients {
         Ok(())
     }
 
-    /// Serves until the input ends.
+    /// Serves until the input ends. Heartbeats begin here: answers to them would never let the sessions be quiet.
     fn serve(&mut self, asked: &Receiver<()>) -> Result<(), String> {
+        self.beat_time = Instant::now();
         loop {
             self.turn(Duration::from_millis(500))?;
+            if self.plan.raw == 0 {
+                self.beat()?;
+            }
             loop {
                 match asked.try_recv() {
                     Ok(()) => self.answer(),
@@ -202,7 +206,7 @@ impl Clients {
         self.latencies_us.clear();
     }
 
-    /// Waits for data, reads all of it, and sends the heartbeats that are due.
+    /// Waits for data and reads all of it.
     fn turn(&mut self, limit: Duration) -> Result<(), String> {
         let mut events = Events::with_capacity(1024);
         match self.poll.poll(&mut events, Some(limit)) {
@@ -218,9 +222,6 @@ impl Clients {
             }
         }
         self.buffer = buffer;
-        if self.plan.raw == 0 {
-            self.beat()?;
-        }
         Ok(())
     }
 
