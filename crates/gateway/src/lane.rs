@@ -227,7 +227,7 @@ impl Lane {
 fn check(identify: &Identify, principal: &Principal) -> Result<(Viewer, Option<Shard>), CloseCode> {
     if !principal.bot {
         // User accounts see everything they may and are not sharded.
-        return Ok((Viewer { user: principal.user, intents: Intents::all() }, None));
+        return Ok((Viewer { user: principal.user, intents: Intents::all(), bot: false }, None));
     }
     let shard = match identify.shard {
         Some(shard) if !shard.is_valid() => return Err(CloseCode::InvalidShard),
@@ -242,7 +242,7 @@ fn check(identify: &Identify, principal: &Principal) -> Result<(Viewer, Option<S
     if !PRIVILEGED.iter().all(allowed) {
         return Err(CloseCode::DisallowedIntents);
     }
-    Ok((Viewer { user: principal.user, intents }, shard))
+    Ok((Viewer { user: principal.user, intents, bot: true }, shard))
 }
 
 /// Makes of the owner's answer what the session wants.

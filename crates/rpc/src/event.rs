@@ -150,6 +150,10 @@ pub struct Event {
     pub unredacted_for: Arc<[UserId]>,
     /// May be dropped under load: typing and presence.
     pub volatile: bool,
+    /// In a large guild people are told of presences only through the member lists they look at; bots that asked for them
+    /// get them all. Without it, N people online would cost N messages each time one of them comes or goes.
+    #[serde(default)]
+    pub bots_only: bool,
 }
 
 impl Event {
@@ -173,6 +177,7 @@ impl Event {
             redacted: None,
             unredacted_for: Arc::default(),
             volatile: false,
+            bots_only: false,
         }
     }
 }

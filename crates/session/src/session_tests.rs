@@ -13,7 +13,7 @@ fn identity(bot: bool, capabilities: u64) -> Identity {
     Identity {
         key: SessionKey { node: NodeId(1), slice: 0, number: 1 },
         id: SessionId { node: NodeId(1), slice: 0, number: 1, secret: 1 },
-        viewer: Viewer { user: UserId::new(1), intents: Intents::all() },
+        viewer: Viewer { user: UserId::new(1), intents: Intents::all(), bot: false },
         bot,
         shard: None,
         auth_session: 0,

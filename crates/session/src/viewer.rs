@@ -19,6 +19,8 @@ pub struct Viewer {
     pub user: UserId,
     /// What the session asked for and may have.
     pub intents: Intents,
+    /// Whether it is a bot's.
+    pub bot: bool,
 }
 
 impl Viewer {
@@ -44,6 +46,9 @@ impl Viewer {
     }
 
     fn intends(&self, event: &Event) -> bool {
+        if event.bots_only && !self.bot {
+            return false;
+        }
         event.intents.is_empty() || self.intents.intersects(event.intents)
     }
 
@@ -83,7 +88,7 @@ mod tests {
     use super::*;
 
     fn viewer(user: u64, intents: Intents) -> Viewer {
-        Viewer { user: UserId::new(user), intents }
+        Viewer { user: UserId::new(user), intents, bot: true }
     }
 
     fn event(audience: Audience) -> Event {
@@ -112,6 +117,14 @@ mod tests {
         assert_eq!(viewer(1, Intents::GUILD_MESSAGES).wants(&event, 0), Some(Choice::Full));
         assert_eq!(viewer(1, Intents::GUILDS).wants_direct(&event), None);
         assert_eq!(viewer(2, Intents::GUILDS).wants_direct(&event), Some(Choice::Full));
+    }
+
+    #[test]
+    fn what_is_for_bots_alone_does_not_reach_people() {
+        let event = Event { bots_only: true, ..event(Audience::all()) };
+        let bot = viewer(1, Intents::all());
+        assert_eq!(bot.wants(&event, 0), Some(Choice::Full));
+        assert_eq!(Viewer { bot: false, ..bot }.wants(&event, 0), None);
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Bench {
         let identity = Identity {
             key,
             id,
-            viewer: Viewer { user: UserId::new(user), intents: Intents::all() },
+            viewer: Viewer { user: UserId::new(user), intents: Intents::all(), bot: false },
             bot: true,
             shard: None,
             auth_session: 0,

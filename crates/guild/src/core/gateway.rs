@@ -14,6 +14,9 @@ use super::Guild;
 
 /// Members above which not even online ones are listed in GUILD_CREATE (Gateway Events, Guild Create).
 const ONLINE_LISTED_MAX: usize = 75_000;
+/// Members above which people (not bots) are told of presences only through the member lists they look at. As `large_threshold`
+/// at its most.
+const PRESENCES_TOLD_MAX: usize = 250;
 /// Members in one GUILD_MEMBERS_CHUNK.
 const CHUNK_MEMBERS: usize = 1_000;
 /// Members a search by prefix gives at most.
@@ -49,6 +52,7 @@ impl Guild {
             }
             Op::Detached { node } => {
                 self.nodes.remove(node);
+                self.presence_nodes.remove(node);
                 Outcome::EMPTY
             }
             Op::Presence { presence } => self.set_presence(cx, presence),
@@ -78,6 +82,9 @@ impl Guild {
             return Outcome::EMPTY;
         };
         self.nodes.insert(session.node);
+        if presences && cx.caller.bot {
+            self.presence_nodes.insert(session.node);
+        }
         let snapshot = self.snapshot_for(user, large_threshold, presences);
         let consort_rpc::Answer::Json(guild_create) = consort_rpc::Answer::json(&snapshot) else {
             return Err(ApiError::internal().into());
@@ -100,12 +107,13 @@ impl Guild {
         let sees = |channel| {
             self.permissions_in(user, channel, 0).is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
         };
-        let large = self.members.len() > large_threshold;
-        let members = self.members_for(user, large, presences);
-        let listed =
-            |id: &UserId| !large || members.iter().any(|m| m.user.as_ref().is_some_and(|u| u.id == *id));
+        let bot =
+            self.members.get(&user).and_then(|member| member.user.as_ref()).is_some_and(|user| user.bot);
+        let large = self.members.len() > if bot { large_threshold } else { PRESENCES_TOLD_MAX };
+        let members = self.members_for(user, large, presences && (bot || !large));
+        let listed = members.iter().filter_map(|member| member.user.as_ref());
         let presences: Vec<_> = match presences {
-            true => self.presences.iter().filter(|(id, _)| listed(id)).map(|(_, p)| p.clone()).collect(),
+            true => listed.filter_map(|user| self.presences.get(&user.id).cloned()).collect(),
             false => Vec::new(),
         };
         let threads = self.threads.values().filter(|thread| sees(thread.channel.id)).map(|thread| {
@@ -176,7 +184,12 @@ impl Guild {
         let audience = Audience::all().without([user]);
         let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
         event.volatile = true;
-        self.publish(cx, event);
+        event.bots_only = self.members.len() > PRESENCES_TOLD_MAX;
+        if event.bots_only {
+            self.publish_to(cx, &self.presence_nodes, event);
+        } else {
+            self.publish(cx, event);
+        }
         self.relist(cx, user);
         Outcome::EMPTY
     }

@@ -67,6 +67,8 @@ pub struct Guild {
     pub(crate) last_seen: HashMap<UserId, u32>,
     /// Nodes with attached sessions.
     pub(crate) nodes: BTreeSet<NodeId>,
+    /// Those of them where a bot has asked for presences.
+    pub(crate) presence_nodes: BTreeSet<NodeId>,
     pub(crate) classes: Classes,
     pub(crate) lists: lists::Lists,
     pub(crate) talk: messages::Talk,

@@ -1,11 +1,11 @@
 //! What a guild tells the world: events to the relays of subscribed nodes, entries of the audit log.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consort_actor::Cx;
 use consort_model::{Channel, ChannelId, ChannelType, Intents, UserId};
-use consort_rpc::{Audience, ClassId, ClassSet, Effect, Event, View, relay};
+use consort_rpc::{Audience, ClassId, ClassSet, Effect, Event, NodeId, View, relay};
 use serde::Serialize;
 
 use super::Guild;
@@ -16,10 +16,17 @@ pub(crate) type Moved = BTreeMap<UserId, ClassId>;
 
 impl Guild {
     /// Sends an event to every node with sessions of this guild: one message a node, whatever the number of sessions.
-    pub(crate) fn publish(&self, cx: &mut Cx<'_>, mut event: Event) {
+    pub(crate) fn publish(&self, cx: &mut Cx<'_>, event: Event) {
+        self.publish_to(cx, &self.nodes, event);
+    }
+
+    /// Sends an event to some of the nodes with sessions of this guild.
+    pub(crate) fn publish_to(&self, cx: &mut Cx<'_>, nodes: &BTreeSet<NodeId>, mut event: Event) {
         event.guild = Some(self.id);
         let event = Arc::new(event);
-        self.tell_relays(cx, || relay::Op::Publish(event.clone()));
+        for node in nodes {
+            cx.effect(Effect::Relay { node: *node, message: relay::Op::Publish(event.clone()) });
+        }
     }
 
     /// Sends an event to everyone in the guild who has one of the intents.

@@ -67,6 +67,7 @@ impl Guild {
             temporary: Default::default(),
             last_seen: Default::default(),
             nodes: Default::default(),
+            presence_nodes: Default::default(),
             classes: Default::default(),
             lists: Default::default(),
             talk: Default::default(),

@@ -192,6 +192,7 @@ pub fn member() -> Vec<guild::member::Op> {
         {"AddRole": {"user": "1", "role": "2"}}, {"RemoveRole": {"user": "1", "role": "2"}}, {"Kick": {"user": "1"}},
         "Leave", {"JoinByInvite": {"code": "abc", "user": a_user()}},
         {"AddBot": {"bot": a_user(), "application": "1", "name": "b", "permissions": "8"}},
+        {"Add": {"user": a_user(), "nick": "n", "roles": ["1"], "mute": true, "deaf": false}},
         {"Prune": {"days": 7, "include_roles": ["1"], "compute": true, "dry": false}},
         "Own", {"Summary": {"with_counts": true}},
     ]))
@@ -235,6 +236,10 @@ pub fn webhook() -> Vec<guild::webhook::Op> {
         {"Execute": {"webhook": "1", "token": "t", "thread": null, "post": {"name": "p", "applied_tags": ["1"]},
             "username": "u", "create": a_create()}},
         on(json!("Get")), on(json!("Delete")), on(json!({"Edit": an_edit()})),
+        {"Followable": {"channel": "1"}}, {"Followed": {"channel": "1", "webhook": "2", "guild": "3"}},
+        {"Follow": {"id": "1", "target": "2", "source": {
+            "guild": "3", "guild_name": "g", "guild_icon": null, "channel": "4", "channel_name": "c"}}},
+        {"Unfollowed": {"channel": "1", "webhook": "2"}}, {"Deliver": {"webhook": "1", "message": a_message()}},
     ]))
 }
 
