@@ -1,6 +1,6 @@
 //! `consort bench-world`: a guild with many members, written into a data directory while no server runs on it.
 //!
-//! The guild and its owner are made over the API. Members get their rows from here, since registering each would hash
+//! The guild, its owner and a bot that may post are made over the API. Members get their rows from here, since registering each would hash
 //! a password each: they have no password, only, if wanted, a token.
 
 use std::io::{self, Write as _};
@@ -69,9 +69,22 @@ async fn write_world(app: &Arc<App>, args: &WorldArgs) -> Result<(), String> {
     let channels = call(app, Method::GET, &format!("/guilds/{guild}/channels"), &token, None).await?;
     let channel = channels.as_array().into_iter().flatten().find(|channel| channel["type"] == 0);
     let channel = text(channel.unwrap_or(&Value::Null), "id")?;
+    let poster = add_bot(app, guild, &token).await?;
     let tokens = write_members(app, guild, args).await?;
-    let world = format!("GUILD_ID={guild}\nCHANNEL_ID={channel}\nPOST_TOKEN={token}\n");
+    let world = format!("GUILD_ID={guild}\nCHANNEL_ID={channel}\nPOST_TOKEN={poster}\n");
     write_out(&args.out, &tokens, &world).map_err(|error| format!("{}: {error}", args.out.display()))
+}
+
+/// Makes a bot that may post in the guild; returns its token.
+async fn add_bot(app: &Arc<App>, guild: GuildId, owner: &str) -> Result<String, String> {
+    let application = call(app, Method::POST, "/applications", owner, Some(json!({"name": "Bench"}))).await?;
+    let application = text(&application, "id")?;
+    let bot =
+        call(app, Method::POST, &format!("/applications/{application}/bot"), owner, Some(json!({}))).await?;
+    let path = format!("/oauth2/authorize?client_id={application}&scope=bot");
+    let consent = json!({"guild_id": guild, "permissions": "8", "authorize": true});
+    call(app, Method::POST, &path, owner, Some(consent)).await?;
+    text(&bot, "token")
 }
 
 /// Writes accounts and memberships; returns the tokens.
