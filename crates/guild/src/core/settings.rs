@@ -119,6 +119,9 @@ impl Guild {
                 Outcome::json(&rows.into_iter().map(|(_, row)| row).collect::<Vec<_>>())
             }
             Op::DeleteIntegration { integration } => self.delete_integration(cx, *integration),
+            Op::IncidentActions { invites_disabled_until, dms_disabled_until } => {
+                self.set_incident_actions(cx, *invites_disabled_until, *dms_disabled_until)
+            }
             Op::Onboarding => {
                 self.require_member(cx)?;
                 Outcome::json(&json!({
@@ -347,6 +350,37 @@ impl Guild {
                 .filter(|t| entries.iter().any(|e| e.target_id == Some(t.id.cast()))).collect::<Vec<_>>(),
             "integrations": [], "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": [],
         }))
+    }
+
+    /// Measures against a raid, until the times given (Guild, Modify Guild Incident Actions).
+    fn set_incident_actions(
+        &mut self,
+        cx: &mut Cx<'_>,
+        invites: Patch<Timestamp>,
+        dms: Patch<Timestamp>,
+    ) -> Result<Outcome, Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD)?;
+        let present = self.info.incidents_data.clone().unwrap_or_default();
+        let merged = |key: &str, patch: Patch<Timestamp>| match patch {
+            Patch::Absent => present.get(key).cloned().unwrap_or_default(),
+            patch => json!(patch.value()),
+        };
+        let data = json!({
+            "invites_disabled_until": merged("invites_disabled_until", invites),
+            "dms_disabled_until": merged("dms_disabled_until", dms),
+        });
+        self.info.incidents_data = Some(data.clone());
+        self.put_info(cx);
+        self.publish_guild_update(cx);
+        self.audit(cx, AuditLogEvent::GuildUpdate, Note::of(self.id, Vec::new()));
+        Outcome::json(&data)
+    }
+
+    /// Whether nobody may come in for now.
+    pub(crate) fn invites_paused(&self, now_ms: u64) -> bool {
+        let until = self.info.incidents_data.as_ref().and_then(|data| data.get("invites_disabled_until"));
+        let until = until.and_then(|until| serde_json::from_value::<Timestamp>(until.clone()).ok());
+        until.is_some_and(|until| until.ms() > now_ms)
     }
 
     fn widget_settings(&self) -> Value {

@@ -244,6 +244,25 @@ fn a_guild_that_lets_nobody_in_says_so() {
 }
 
 #[test]
+fn measures_against_a_raid_keep_people_out_until_they_end() {
+    let mut world = World::new();
+    let code = make(&mut world, forever());
+    let until = |ms| {
+        let invites_disabled_until = Patch::Value(Timestamp::from_ms(ms));
+        Op::Settings(settings::Op::IncidentActions {
+            invites_disabled_until,
+            dms_disabled_until: Patch::Absent,
+        })
+    };
+    assert_eq!(world.err(5, until(u64::MAX >> 20)), (403, 50001));
+    let told = world.ok(OWNER, until(u64::MAX >> 20));
+    assert_eq!(told["dms_disabled_until"], Value::Null);
+    assert_eq!(world.err(5, join(&code, 5)), (400, 40006));
+    world.ok(OWNER, until(0));
+    world.ok(5, join(&code, 5));
+}
+
+#[test]
 fn a_bot_brings_in_who_allowed_it_with_what_it_may_give() {
     let mut world = World::new();
     world.ok(OWNER, add_bot(Permissions::CREATE_INSTANT_INVITE | Permissions::MANAGE_NICKNAMES));

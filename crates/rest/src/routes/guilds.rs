@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, patch, post};
+use axum::routing::{get, patch, post, put as put_route};
 use consort_cdn::Kind;
 use consort_model::account::UserRow;
 use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
@@ -33,6 +33,7 @@ pub fn routes() -> Router<Arc<App>> {
             patch(no_integration).delete(remove_integration),
         )
         .route("/guilds/{guild_id}/onboarding", get(onboarding))
+        .route("/guilds/{guild_id}/incident-actions", put_route(incident_actions))
 }
 
 fn settings(op: Op) -> guild::Op {
@@ -240,6 +241,21 @@ async fn remove_integration(
 ) -> Answered {
     let op = settings(Op::DeleteIntegration { integration: integration.get() });
     app.ask_guild(guild, auth.caller(), op).await
+}
+
+async fn incident_actions(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let op = Form::root(&body)?.check(|f| {
+        Some(Op::IncidentActions {
+            invites_disabled_until: f.patch_timestamp("invites_disabled_until"),
+            dms_disabled_until: f.patch_timestamp("dms_disabled_until"),
+        })
+    })?;
+    app.ask_guild(guild, auth.caller(), settings(op)).await
 }
 
 async fn onboarding(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {

@@ -1,6 +1,6 @@
 //! The guild itself: reads, changes, deletion, audit log.
 
-use consort_model::{ChannelId, Patch, User, UserId};
+use consort_model::{ChannelId, Patch, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -53,6 +53,13 @@ pub enum Op {
     DeleteIntegration { integration: u64 },
     /// Answers the onboarding settings.
     Onboarding,
+    /// MANAGE_GUILD. Keeps people out, or from writing to strangers, until a time. Answers both times.
+    IncidentActions {
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        invites_disabled_until: Patch<Timestamp>,
+        #[serde(default, skip_serializing_if = "Patch::is_absent")]
+        dms_disabled_until: Patch<Timestamp>,
+    },
 }
 
 /// A change of the guild; what is absent stays. Images are hashes of what was stored already.

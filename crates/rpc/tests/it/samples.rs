@@ -141,7 +141,7 @@ pub fn settings() -> Vec<guild::settings::Op> {
         {"Update": {}},
         {"Update": {"name": "n", "icon": null, "description": "d", "owner_id": ID, "afk_timeout": 60,
             "system_channel_flags": 63, "verification_level": 4, "features": ["COMMUNITY"]}},
-        "Delete", "Preview", "WidgetSettings", "Widget", "WelcomeScreen", "VanityUrl", "Integrations", "Onboarding",
+        "Delete", "Preview", "WidgetSettings", "Widget", "WelcomeScreen", "VanityUrl", "Integrations", "Onboarding", {"IncidentActions": {"invites_disabled_until": "2020-01-01T00:00:00+00:00", "dms_disabled_until": null}},
         {"AuditLog": {"user": "1", "action": 10, "before": null, "after": u64::MAX, "limit": 100}},
         {"UpdateWelcomeScreen": {"enabled": true, "description": null, "channels": [{"channel_id": "1"}]}},
         {"DeleteIntegration": {"integration": 5}},

@@ -85,7 +85,8 @@ impl Guild {
         if cx.has_row(Table::Bans, self.id.get(), user.get())? {
             return Err(ApiError::user_banned().into());
         }
-        if self.info.features.iter().any(|feature| feature == INVITES_DISABLED) {
+        let paused = self.invites_paused(cx.now_ms);
+        if paused || self.info.features.iter().any(|feature| feature == INVITES_DISABLED) {
             return Err(ApiError::feature_disabled().into());
         }
         if self.members.len() >= self.info.max_members as usize {
