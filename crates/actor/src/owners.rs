@@ -45,7 +45,8 @@ impl fmt::Debug for Env {
     }
 }
 
-type Inbox<C> = mpsc::Sender<Call<<C as Core>::Service>>;
+/// A mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors.
+type Inbox<C> = mpsc::Sender<Box<Call<<C as Core>::Service>>>;
 type Actors<C> = Arc<Mutex<HashMap<u64, Inbox<C>>>>;
 
 /// All actors of one kind on this node; starts them as they are called.
@@ -79,7 +80,7 @@ impl<C: Core> Host<C::Service> for Owners<C> {
         if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
             return call.respond.send(Err(ApiError::overloaded()));
         }
-        if let Err(error) = inbox.try_send(call) {
+        if let Err(error) = inbox.try_send(Box::new(call)) {
             let call = error.into_inner();
             tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
             call.respond.send(Err(ApiError::overloaded()));
@@ -101,7 +102,9 @@ fn start<C: Core>(key: u64, env: &Env, actors: &Actors<C>) -> Inbox<C> {
                 for effect in core.started(&env.mesh.nodes()) {
                     env.mesh.perform(effect);
                 }
-                Actor::new(key, core, receiver, env.clone(), actors.clone(), gauge.clone()).run().await;
+                let actor = Actor::new(key, core, receiver, env.clone(), actors.clone(), gauge.clone());
+                // Apart from the task, whose size is that of its largest step for as long as it lives.
+                Box::pin(actor.run()).await;
             }
             Ok(None) => refuse::<C>(receiver, key, &actors, C::not_found()).await,
             Err(error) => {
@@ -144,7 +147,7 @@ impl Drop for Listed {
 
 /// Takes the actor off the list and answers everything in the mailbox with `error`.
 async fn refuse<C: Core>(
-    mut receiver: mpsc::Receiver<Call<C::Service>>,
+    mut receiver: mpsc::Receiver<Box<Call<C::Service>>>,
     key: u64,
     actors: &Actors<C>,
     error: ApiError,
@@ -185,7 +188,7 @@ type Brought<S> = (Parked<S>, Loaded);
 struct Actor<C: Core> {
     key: u64,
     machine: Machine<C>,
-    receiver: mpsc::Receiver<Call<C::Service>>,
+    receiver: mpsc::Receiver<Box<Call<C::Service>>>,
     env: Env,
     actors: Actors<C>,
     gauge: Arc<ActorGauge>,
@@ -213,7 +216,7 @@ impl<C: Core> Actor<C> {
     fn new(
         key: u64,
         core: C,
-        receiver: mpsc::Receiver<Call<C::Service>>,
+        receiver: mpsc::Receiver<Box<Call<C::Service>>>,
         env: Env,
         actors: Actors<C>,
         gauge: Arc<ActorGauge>,
@@ -235,7 +238,7 @@ impl<C: Core> Actor<C> {
                     self.loaded(parked, loaded)
                 }
                 call = self.receiver.recv(), if may_take => match call {
-                    Some(call) => self.take(Parked { call, scans: Vec::new() }),
+                    Some(call) => self.take(Parked { call: *call, scans: Vec::new() }),
                     None => Some(End::Over),
                 },
                 () = tokio::time::sleep_until(wake), if free => self.woken(),
