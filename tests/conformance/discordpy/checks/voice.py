@@ -11,9 +11,16 @@ async def run(world):
 
     async def join():
         state['channel'] = channel = await guild.create_voice_channel('Talk')
-        event = seen(lambda after: after.channel is not None and after.channel.id == channel.id)
+
+        def here(after):
+            return after.channel is not None and after.channel.id == channel.id
+
+        event = seen(here)
+        # the other client may be told first
+        own = bot.expect('voice_state_update', lambda member, _, after: member.id == bot.user.id and here(after))
         await guild.change_voice_state(channel=channel)
         await event
+        await own
         holds(guild.me.voice, 'a voice state of its own')
 
     async def self_mute():
