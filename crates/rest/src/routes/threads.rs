@@ -12,7 +12,7 @@ use consort_model::limits::{
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{ChannelId, Form, GuildId, MessageId, Timestamp, UserId};
-use consort_rpc::guild::thread::{Archived, Op};
+use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::{Caller, guild};
 use serde_json::Value;
 
@@ -30,6 +30,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/channels/{channel_id}/thread-members/{user_id}", get(member).put(add).delete(remove_member))
         .route("/channels/{channel_id}/threads/archived/public", get(archived_public))
         .route("/channels/{channel_id}/threads/archived/private", get(archived_private))
+        .route("/channels/{channel_id}/threads/search", get(search))
         .route("/channels/{channel_id}/users/@me/threads/archived/private", get(archived_own))
         .route("/guilds/{guild_id}/threads/active", get(active))
 }
@@ -192,6 +193,35 @@ async fn archived_own(
 ) -> Answered {
     let (before, limit) = query.form().check(|form| Some((form.id("before"), archived_limit(form))))?;
     ask(&app, &auth, channel, Op::Archived { kind: Archived::Mine { before }, limit }).await
+}
+
+async fn search(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+    query: Query,
+) -> Answered {
+    let search = query.form().check(|form| {
+        let order =
+            form.choice_str("sort_by", &["relevance", "creation_time", "last_message_time", "archive_time"]);
+        Some(Search {
+            name: form.text("name", 0..=100).filter(|name| !name.is_empty()),
+            tags: form.ids("tag", 20).unwrap_or_default(),
+            all_tags: form.choice_str("tag_setting", &["match_all", "match_some"]) == Some("match_all"),
+            archived: form.bool("archived"),
+            min_id: form.id("min_id"),
+            max_id: form.id("max_id"),
+            order: match order {
+                Some("creation_time") => SearchOrder::Creation,
+                Some("archive_time") => SearchOrder::Archive,
+                _ => SearchOrder::LastMessage,
+            },
+            ascending: form.choice_str("sort_order", &["asc", "desc"]) == Some("asc"),
+            limit: form.int("limit", 1..=25).unwrap_or(25),
+            offset: form.int("offset", 0..=9975).unwrap_or(0),
+        })
+    })?;
+    ask(&app, &auth, channel, Op::Search(Box::new(search))).await
 }
 
 async fn active(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {

@@ -255,6 +255,8 @@ pub fn thread() -> Vec<guild::thread::Op> {
         {"Archived": {"kind": {"Public": {"before": "2020-01-01T00:00:00+00:00"}}, "limit": 50}},
         {"Archived": {"kind": {"Private": {"before": null}}, "limit": 50}},
         {"Archived": {"kind": {"Mine": {"before": "1"}}, "limit": 50}},
+        {"Search": {"name": "n", "tags": ["1"], "all_tags": true, "archived": false, "min_id": "1", "max_id": null,
+            "order": "Archive", "ascending": true, "limit": 25, "offset": 50}},
     ]))
 }
 

@@ -165,7 +165,7 @@ impl Guild {
 }
 
 /// A page of archived threads, the latest archived first.
-async fn by_time(
+pub(super) async fn by_time(
     store: &StoreRef,
     guild: GuildId,
     parent: ChannelId,
@@ -217,7 +217,7 @@ async fn threads(store: &StoreRef, guild: GuildId, ids: Vec<ChannelId>) -> Resul
     Ok(rows.into_iter().flatten().collect())
 }
 
-async fn memberships(
+pub(super) async fn memberships(
     store: &StoreRef,
     user: UserId,
     threads: &[Channel],

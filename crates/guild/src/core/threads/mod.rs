@@ -7,6 +7,7 @@
 mod archive;
 mod events;
 mod members;
+mod search;
 mod start;
 mod update;
 
@@ -65,6 +66,7 @@ impl Guild {
                 return self.start_thread_from(cx, channel, *message, thread);
             }
             Op::Archived { kind, limit } => return self.archived_threads(cx, channel, *kind, *limit),
+            Op::Search(search) => return self.search_threads(cx, channel, search),
             Op::Active => return self.active_threads(cx),
             Op::ParentDeleted { parent } => return self.delete_threads_of(cx, *parent),
             _ => self.bring_thread(cx, channel)?,
@@ -89,7 +91,7 @@ impl Guild {
                 self.set_thread_notifications(cx, channel, *flags, *muted)
             }
             Op::Start { .. } | Op::StartFromMessage { .. } | Op::Archived { .. } => Outcome::EMPTY,
-            Op::Active | Op::ParentDeleted { .. } => Outcome::EMPTY,
+            Op::Active | Op::Search(_) | Op::ParentDeleted { .. } => Outcome::EMPTY,
         }
     }
 

@@ -3,7 +3,7 @@
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{ChannelId, Permissions};
-use consort_rpc::guild::thread::{Archived, Op};
+use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::message::{self, Create};
 use serde_json::{Value, json};
 
@@ -124,6 +124,43 @@ async fn an_archived_thread_is_listed_and_opened_by_a_message() {
     assert_eq!(world.names(), names);
     assert_eq!(world.thread(BEN, general, archived).await.unwrap()["threads"], json!([]));
     assert_eq!(world.thread(BEN, general, Op::Active).await.unwrap()["threads"][0]["name"], "talk");
+}
+
+#[tokio::test]
+async fn threads_are_found_by_name_whether_archived_or_not_but_never_somebody_elses_private_ones() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let mut made = Vec::new();
+    for (name, kind) in [("Old talk", 11), ("new TALK", 11), ("other", 11), ("secret talk", 12)] {
+        let op = Op::Start { thread: start(name, Some(kind)), post: None };
+        made.push(id(&world.thread(ANN, general, op).await.unwrap()));
+    }
+    let archive = UpdateThread { archived: Some(true), ..UpdateThread::default() };
+    world.thread(ANN, made[0], Op::Update(Box::new(archive))).await.unwrap();
+    let search = Search {
+        name: Some("talk".into()),
+        tags: Vec::new(),
+        all_tags: false,
+        archived: None,
+        min_id: None,
+        max_id: None,
+        order: SearchOrder::Creation,
+        ascending: true,
+        limit: 1,
+        offset: 0,
+    };
+    let find = async |search: &Search| {
+        world.thread(BEN, general, Op::Search(Box::new(search.clone()))).await.unwrap()
+    };
+    let first = find(&search).await;
+    assert_eq!((&first["total_results"], &first["has_more"]), (&json!(2), &json!(true)));
+    assert_eq!(first["threads"][0]["name"], "Old talk");
+    let second = find(&Search { offset: 1, ..search.clone() }).await;
+    assert_eq!((&second["threads"][0]["name"], &second["has_more"]), (&json!("new TALK"), &json!(false)));
+    let active = find(&Search { archived: Some(false), ..search.clone() }).await;
+    assert_eq!((&active["threads"][0]["name"], &active["total_results"]), (&json!("new TALK"), &json!(1)));
+    let after = find(&Search { name: None, min_id: Some(made[1]), ..search }).await;
+    assert_eq!((&after["threads"][0]["name"], &after["total_results"]), (&json!("other"), &json!(1)));
 }
 
 #[tokio::test]
