@@ -12,6 +12,10 @@ pub trait Core: Sized + Send + 'static {
     /// The service it implements.
     type Service: Service;
 
+    /// Actors of the kind that may stay on a node without being called, [`IDLE`](crate::IDLE) long. With more of them,
+    /// each leaves when it has had no call for a moment ([`HASTE`](crate::HASTE)).
+    const RUNNING_MAX: usize = usize::MAX;
+
     /// Brings the actor to life from its rows. `None` when there is no such thing.
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>>;
 
@@ -47,6 +51,18 @@ pub trait Core: Sized + Send + 'static {
     /// Whether it holds nothing that only lives in memory, so that it may be put away when idle.
     fn is_idle(&self) -> bool {
         true
+    }
+
+    /// What it holds in memory alone, in few bytes, for one that is not idle to rest: it is dropped, loaded from its rows
+    /// by the next call, and given this back. Its deadlines are not kept meanwhile. `None`: it must stay as it is.
+    fn freeze(&self) -> Option<Box<[u8]>> {
+        None
+    }
+
+    /// Takes up what [`Core::freeze`] gave, right after it was loaded; [`Core::started`] is not called then. Gives false
+    /// when the bytes cannot be read: then it is as an actor that has lost its memory.
+    fn thaw(&mut self, _frozen: &[u8], _now_ms: u64) -> bool {
+        false
     }
 
     /// Whether the actor has ended for good (its guild was deleted): it is put away after the pending commits.

@@ -16,12 +16,19 @@
 //! Rows an owner has read or written stay in a bounded write-through cache ([`Cx::row`]); since it is the only writer of
 //! its partitions, the cache is always right, commits on their way included.
 //!
+//! An actor that nobody calls is put away, and loaded again by the next call. One that holds something in memory alone
+//! (the sessions of a user) **rests**: it gives up task, mailbox and rows and keeps that in a few bytes
+//! ([`Core::freeze`]), so that very many accounts may be connected and few be at work.
+//!
 //! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
 //! next call. The store goes on with the batches after a failed one, so nothing is handled after a batch that its
 //! preconditions may stop, or that was refused at the store's door, until that is decided.
 
+use std::time::Duration;
+
 mod core;
 mod cx;
+mod directory;
 mod owners;
 mod rows;
 mod turn;
@@ -40,5 +47,11 @@ pub const COMMITS_PENDING_MAX: usize = 512;
 pub const LOADS_PENDING_MAX: usize = 512;
 /// Rows in the cache of one actor.
 pub const CACHED_ROWS_MAX: usize = 4096;
+/// Actors of one kind that are loaded at once; more wait for their turn.
+pub const LOADING_MAX: usize = 256;
 /// An actor without calls for so long is put away.
-pub const IDLE: std::time::Duration = std::time::Duration::from_secs(600);
+pub const IDLE: Duration = Duration::from_secs(600);
+/// The same, while more than [`Core::RUNNING_MAX`] actors of the kind run.
+pub const HASTE: Duration = Duration::from_millis(200);
+/// Between two tries to read the rows of an actor that rested.
+pub const RELOAD_PAUSE: Duration = Duration::from_millis(500);

@@ -1,12 +1,11 @@
 //! The shell: mailboxes, loading, pipelined commits, effects. One loop for every kind of owner.
 
-use std::collections::HashMap;
 use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -16,13 +15,16 @@ use consort_runtime::{ActorGauge, ClockRef, Ids, Registry, spawn};
 use consort_store::{Error, Precondition, Row, StoreRef};
 use futures_util::stream::{FuturesOrdered, FuturesUnordered};
 use futures_util::{FutureExt as _, StreamExt as _};
-use tokio::sync::mpsc;
+use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
 use crate::core::{Core, Load, Outcome};
+use crate::directory::{Directory, Inbox, Receiver, Resting};
 use crate::rows::RowKey;
 use crate::turn::{Machine, Step, Turn};
-use crate::{COMMITS_PENDING_MAX, IDLE, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX};
+use crate::{
+    COMMITS_PENDING_MAX, LOADING_MAX, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PAUSE,
+};
 
 /// What every owner of a node shares.
 #[derive(Clone)]
@@ -45,14 +47,18 @@ impl fmt::Debug for Env {
     }
 }
 
-/// A mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors.
-type Inbox<C> = mpsc::Sender<Box<Call<<C as Core>::Service>>>;
-type Actors<C> = Arc<Mutex<HashMap<u64, Inbox<C>>>>;
-
 /// All actors of one kind on this node; starts them as they are called.
 pub struct Owners<C: Core> {
+    shared: Arc<Shared<C>>,
+}
+
+/// What the actors of one kind share.
+struct Shared<C: Core> {
     env: Env,
-    actors: Actors<C>,
+    directory: Directory<C>,
+    /// Actors beyond it wait for their turn to be loaded: when very many are called at once, the store is not asked more
+    /// than it can take.
+    loading: Semaphore,
 }
 
 impl<C: Core> fmt::Debug for Owners<C> {
@@ -64,95 +70,131 @@ impl<C: Core> fmt::Debug for Owners<C> {
 impl<C: Core> Owners<C> {
     /// A host without actors.
     pub fn new(env: Env) -> Arc<Self> {
-        Arc::new(Self { env, actors: Arc::default() })
+        let directory = Directory::default();
+        Arc::new(Self { shared: Arc::new(Shared { env, directory, loading: Semaphore::new(LOADING_MAX) }) })
     }
 }
 
 impl<C: Core> Host<C::Service> for Owners<C> {
     fn deliver(&self, key: u64, call: Call<C::Service>) {
-        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
-        let inbox = actors.entry(key).or_insert_with(|| start::<C>(key, &self.env, &self.actors));
-        if inbox.is_closed() {
-            // It died without taking itself off the list: start it again.
-            *inbox = start::<C>(key, &self.env, &self.actors);
-        }
-        // The last places are for casts: whoever waits for an answer can ask again, a cast that is lost is lost.
-        if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
-            return call.respond.send(Err(ApiError::overloaded()));
-        }
-        if let Err(error) = inbox.try_send(Box::new(call)) {
-            let call = error.into_inner();
-            tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
-            call.respond.send(Err(ApiError::overloaded()));
-        }
+        self.shared.directory.with_inbox(
+            key,
+            |resting| start(&self.shared, key, resting),
+            |inbox| {
+                // The last places are for casts: whoever waits for an answer can ask again, a cast that is lost is lost.
+                if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
+                    return call.respond.send(Err(ApiError::overloaded()));
+                }
+                if let Err(error) = inbox.try_send(Box::new(call)) {
+                    let call = error.into_inner();
+                    tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
+                    call.respond.send(Err(ApiError::overloaded()));
+                }
+            },
+        );
     }
 }
 
-fn start<C: Core>(key: u64, env: &Env, actors: &Actors<C>) -> Inbox<C> {
+/// Starts the task of an actor, which may come back from its rest.
+fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>) -> Inbox<C> {
     let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
-    let (env, actors, own) = (env.clone(), actors.clone(), sender.downgrade());
+    let (shared, own) = (shared.clone(), sender.downgrade());
     spawn(C::Service::NAME, async move {
-        let listed = Listed::new(C::Service::NAME, key, &env);
-        let gauge = &listed.gauge;
-        let store = env.store.clone();
-        let loaded = C::load(key, store, env.clock.now_ms()).await;
-        let loaded = loaded.map(|core| core.or_else(|| C::vacant(key)));
-        match loaded {
+        let env = &shared.env;
+        let (state, mut listed) = match resting {
+            Some(Resting { state, gauge }) => (Some(state), Listed::again(C::Service::NAME, key, env, gauge)),
+            None => (None, Listed::new(C::Service::NAME, key, env)),
+        };
+        let _running = shared.directory.count_running();
+        match load::<C>(&shared, key, state).await {
             Ok(Some(core)) => {
-                for effect in core.started(&env.mesh.nodes()) {
-                    env.mesh.perform(effect);
-                }
-                let actor = Actor::new(key, core, receiver, env.clone(), actors.clone(), gauge.clone());
+                let actor = Actor::new(key, core, receiver, shared.clone(), listed.gauge.clone());
                 // Apart from the task, whose size is that of its largest step for as long as it lives.
-                Box::pin(actor.run()).await;
+                listed.stays = Box::pin(actor.run()).await == End::Rest;
             }
-            Ok(None) => refuse::<C>(receiver, key, &actors, C::not_found()).await,
+            Ok(None) => refuse::<C>(receiver, key, &shared.directory, C::not_found()).await,
             Err(error) => {
                 tracing::error!(service = C::Service::NAME, key, %error, "an actor could not be loaded");
-                refuse::<C>(receiver, key, &actors, ApiError::overloaded()).await;
+                refuse::<C>(receiver, key, &shared.directory, ApiError::overloaded()).await;
             }
         }
         // Only this actor's own entry: a successor may have been started.
-        let mut map = actors.lock().unwrap_or_else(PoisonError::into_inner);
-        if let (Some(listed), Some(own)) = (map.get(&key), own.upgrade())
-            && listed.same_channel(&own)
-        {
-            map.remove(&key);
+        if let Some(own) = own.upgrade() {
+            shared.directory.remove_if(key, &own);
         }
     });
     sender
 }
 
-/// Keeps an actor on the operator's list for as long as its task lives, however that ends.
+/// Brings an actor to life from its rows, and from what it kept while it rested. What rested lives nowhere else, so its
+/// rows are read again until the store gives them; calls that cannot wait that long are dropped by their deadlines.
+async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -> Result<Option<C>, Error> {
+    let env = &shared.env;
+    let loaded = loop {
+        let _turn = shared.loading.acquire().await;
+        match C::load(key, env.store.clone(), env.clock.now_ms()).await {
+            Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
+                tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
+            }
+            loaded => break loaded?,
+        }
+        drop(_turn);
+        tokio::time::sleep(RELOAD_PAUSE).await;
+    };
+    let Some(mut core) = loaded.or_else(|| C::vacant(key)) else { return Ok(None) };
+    let thawed = state.is_some_and(|state| {
+        let thawed = core.thaw(&state, env.clock.now_ms());
+        if !thawed {
+            tracing::error!(
+                service = C::Service::NAME,
+                key,
+                "what an actor kept while it rested cannot be read"
+            );
+        }
+        thawed
+    });
+    if !thawed {
+        for effect in core.started(&env.mesh.nodes()) {
+            env.mesh.perform(effect);
+        }
+    }
+    Ok(Some(core))
+}
+
+/// Keeps an actor on the operator's list for as long as its task lives, however that ends, and while it rests.
 struct Listed {
     service: &'static str,
     key: u64,
     registry: Registry,
     gauge: Arc<ActorGauge>,
+    stays: bool,
 }
 
 impl Listed {
     fn new(service: &'static str, key: u64, env: &Env) -> Self {
-        let (registry, gauge) = (env.registry.clone(), env.registry.add(service, key));
+        let gauge = env.registry.add(service, key);
         gauge.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
-        Self { service, key, registry, gauge }
+        Self { service, key, registry: env.registry.clone(), gauge, stays: false }
+    }
+
+    /// An actor that was listed while it rested.
+    fn again(service: &'static str, key: u64, env: &Env, gauge: Arc<ActorGauge>) -> Self {
+        gauge.resting.store(false, Ordering::Relaxed);
+        Self { service, key, registry: env.registry.clone(), gauge, stays: false }
     }
 }
 
 impl Drop for Listed {
     fn drop(&mut self) {
-        self.registry.remove(self.service, self.key, &self.gauge);
+        if !self.stays {
+            self.registry.remove(self.service, self.key, &self.gauge);
+        }
     }
 }
 
 /// Takes the actor off the list and answers everything in the mailbox with `error`.
-async fn refuse<C: Core>(
-    mut receiver: mpsc::Receiver<Box<Call<C::Service>>>,
-    key: u64,
-    actors: &Actors<C>,
-    error: ApiError,
-) {
-    actors.lock().unwrap_or_else(PoisonError::into_inner).remove(&key);
+async fn refuse<C: Core>(mut receiver: Receiver<C>, key: u64, directory: &Directory<C>, error: ApiError) {
+    directory.remove(key);
     receiver.close();
     while let Some(call) = receiver.recv().await {
         call.respond.send(Err(error.clone()));
@@ -188,9 +230,8 @@ type Brought<S> = (Parked<S>, Loaded);
 struct Actor<C: Core> {
     key: u64,
     machine: Machine<C>,
-    receiver: mpsc::Receiver<Box<Call<C::Service>>>,
-    env: Env,
-    actors: Actors<C>,
+    receiver: Receiver<C>,
+    shared: Arc<Shared<C>>,
     gauge: Arc<ActorGauge>,
     commits: FuturesOrdered<BoxFut<Committed>>,
     loads: FuturesUnordered<BoxFut<Brought<C::Service>>>,
@@ -204,6 +245,8 @@ struct Actor<C: Core> {
 enum End {
     /// Nobody has called for long.
     Idle,
+    /// As [`End::Idle`], and what it holds in memory alone is kept in few bytes.
+    Rest,
     /// What it is about is gone for good.
     Over,
     /// A commit failed: memory is ahead of the store.
@@ -213,20 +256,13 @@ enum End {
 }
 
 impl<C: Core> Actor<C> {
-    fn new(
-        key: u64,
-        core: C,
-        receiver: mpsc::Receiver<Box<Call<C::Service>>>,
-        env: Env,
-        actors: Actors<C>,
-        gauge: Arc<ActorGauge>,
-    ) -> Self {
-        let machine = Machine::new(core, env.mesh.node(), env.ids.clone());
+    fn new(key: u64, core: C, receiver: Receiver<C>, shared: Arc<Shared<C>>, gauge: Arc<ActorGauge>) -> Self {
+        let machine = Machine::new(core, shared.env.mesh.node(), shared.env.ids.clone());
         let (commits, loads) = (FuturesOrdered::new(), FuturesUnordered::new());
-        Self { key, machine, receiver, env, actors, gauge, commits, loads, fence: None }
+        Self { key, machine, receiver, shared, gauge, commits, loads, fence: None }
     }
 
-    async fn run(mut self) {
+    async fn run(mut self) -> End {
         let end = loop {
             let wake = self.wake_at();
             let free = self.fence.is_none();
@@ -249,9 +285,10 @@ impl<C: Core> Actor<C> {
             self.gauge.queue.store(self.receiver.len() as u64, Ordering::Relaxed);
             self.gauge.commits_pending.store(self.commits.len() as u64, Ordering::Relaxed);
         };
-        if end != End::Idle {
+        if !matches!(end, End::Idle | End::Rest) {
             self.finish(end).await;
         }
+        end
     }
 
     /// Answers whoever still waits. The actor stays listed until the store has decided about all its batches: a successor
@@ -274,13 +311,13 @@ impl<C: Core> Actor<C> {
             let key = self.key;
             tracing::error!(service = C::Service::NAME, key, "an actor failed and will be loaded again");
         }
-        refuse::<C>(self.receiver, self.key, &self.actors, error).await;
+        refuse::<C>(self.receiver, self.key, &self.shared.directory, error).await;
     }
 
     fn wake_at(&self) -> Instant {
-        let idle = Instant::now() + IDLE;
+        let idle = Instant::now() + self.shared.directory.patience();
         let Some(deadline_ms) = self.machine.core.next_deadline_ms() else { return idle };
-        let wait = deadline_ms.saturating_sub(self.env.clock.now_ms());
+        let wait = deadline_ms.saturating_sub(self.shared.env.clock.now_ms());
         idle.min(Instant::now() + Duration::from_millis(wait))
     }
 
@@ -289,7 +326,7 @@ impl<C: Core> Actor<C> {
         if parked.call.deadline < Instant::now() && !parked.call.respond.is_cast() {
             return None;
         }
-        let now_ms = self.env.clock.now_ms();
+        let now_ms = self.shared.env.clock.now_ms();
         let started = Instant::now();
         let machine = &mut self.machine;
         // A panic ends the actor, so its half-changed state is never seen again.
@@ -320,7 +357,7 @@ impl<C: Core> Actor<C> {
     }
 
     fn load(&mut self, parked: Parked<C::Service>, load: Load) {
-        let store = self.env.store.clone();
+        let store = self.shared.env.store.clone();
         if let Load::Row(table, partition, key) = &load {
             self.machine.rows.loading((*table, *partition, key.clone()));
         }
@@ -361,7 +398,7 @@ impl<C: Core> Actor<C> {
             return self.machine.core.is_over().then_some(End::Over);
         }
         let conditional = batch.preconditions.iter().any(|p| !matches!(p, Precondition::Epoch { .. }));
-        let mut written = (!batch.is_empty()).then(|| self.env.store.submit(batch));
+        let mut written = (!batch.is_empty()).then(|| self.shared.env.store.submit(batch));
         // A refusal at the door (queue full, batch too large) is known now, before anything could follow.
         let decided = written.as_mut().and_then(|written| written.now_or_never());
         if matches!(decided, Some(Err(_))) || conditional && decided.is_none() {
@@ -397,13 +434,13 @@ impl<C: Core> Actor<C> {
 
     fn complete(&self, effects: Vec<Effect>, outcome: Result<Outcome, Box<ApiError>>, respond: Responder) {
         for effect in effects {
-            self.env.mesh.perform(effect);
+            self.shared.env.mesh.perform(effect);
         }
         match outcome {
             Ok(Outcome::Answer(answer)) => respond.send(Ok(answer)),
             Err(error) => respond.send(Err(*error)),
             Ok(Outcome::Later(read)) => {
-                let store = self.env.store.clone();
+                let store = self.shared.env.store.clone();
                 spawn("owner-read", async move {
                     let reply: Reply = read(store).await;
                     respond.send(reply);
@@ -413,7 +450,7 @@ impl<C: Core> Actor<C> {
     }
 
     fn woken(&mut self) -> Option<End> {
-        let now_ms = self.env.clock.now_ms();
+        let now_ms = self.shared.env.clock.now_ms();
         if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now_ms) {
             let machine = &mut self.machine;
             let Ok(turn) = catch_unwind(AssertUnwindSafe(|| machine.tick(now_ms))) else {
@@ -421,16 +458,20 @@ impl<C: Core> Actor<C> {
             };
             return self.commit(turn, Responder::none());
         }
-        let quiet = self.commits.is_empty() && self.loads.is_empty() && self.machine.core.is_idle();
-        if !quiet {
+        if !self.commits.is_empty() || !self.loads.is_empty() {
             return None;
         }
-        // Under the lock that senders hold, so that no call can slip in between the look and the removal.
-        let mut actors = self.actors.lock().unwrap_or_else(PoisonError::into_inner);
-        if !self.receiver.is_empty() {
-            return None;
+        let core = &self.machine.core;
+        if core.is_idle() {
+            return self.shared.directory.leave(self.key, &self.receiver, None).then_some(End::Idle);
         }
-        actors.remove(&self.key);
-        Some(End::Idle)
+        let state = core.freeze()?;
+        self.gauge.resting.store(true, Ordering::Relaxed);
+        let resting = Resting { state, gauge: self.gauge.clone() };
+        if self.shared.directory.leave(self.key, &self.receiver, Some(resting)) {
+            return Some(End::Rest);
+        }
+        self.gauge.resting.store(false, Ordering::Relaxed);
+        None
     }
 }

@@ -1,7 +1,7 @@
 //! Every actor of the node, with its queue: what the operator's console lists.
 
 use std::collections::HashMap;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use serde::Serialize;
@@ -21,6 +21,8 @@ pub struct ActorGauge {
     pub active_ms: AtomicU64,
     /// Time spent in the core, microseconds.
     pub busy_us: AtomicU64,
+    /// Whether it rests: it has no task until it is called again.
+    pub resting: AtomicBool,
 }
 
 /// A snapshot of one actor.
@@ -42,6 +44,8 @@ pub struct ActorInfo {
     pub active_ms: u64,
     /// Time in the core, microseconds.
     pub busy_us: u64,
+    /// Without a task until it is called again.
+    pub resting: bool,
 }
 
 type Gauges = HashMap<(&'static str, u64), Arc<ActorGauge>>;
@@ -80,6 +84,7 @@ impl Registry {
                 started_ms: g.started_ms.load(Ordering::Relaxed),
                 active_ms: g.active_ms.load(Ordering::Relaxed),
                 busy_us: g.busy_us.load(Ordering::Relaxed),
+                resting: g.resting.load(Ordering::Relaxed),
             })
             .collect();
         list.sort_by(|a, b| b.queue.cmp(&a.queue).then(a.service.cmp(b.service)).then(a.key.cmp(&b.key)));

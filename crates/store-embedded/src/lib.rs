@@ -33,7 +33,8 @@ pub use turn::WriteHold;
 
 use bytes::Bytes;
 use checkpoint::{Checkpoints, Needed};
-use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Store, Table, limits::ROWS_MAX};
+use consort_store::limits::{ROWS_MAX, SCANS_MAX};
+use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Scan, Store, Table};
 use lifetime::Lifetime;
 use queue::Queue;
 use reader::{Read, ReadJob, Reader};
@@ -209,6 +210,13 @@ impl Store for Embedded {
 
     fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>> {
         self.read(|answer| Read::Scan { table, partition, range, answer })
+    }
+
+    fn scan_many(&self, scans: Vec<Scan>) -> BoxFuture<'_, Result<Vec<Vec<Row>>, Error>> {
+        if scans.len() > SCANS_MAX {
+            return Box::pin(std::future::ready(Err(Error::TooLarge)));
+        }
+        self.read(|answer| Read::ScanMany { scans, answer })
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -2,7 +2,7 @@
 
 use crate::{apply::with_value, queue::Queue, snowflake, sql};
 use bytes::Bytes;
-use consort_store::{Error, Key, Order, Range, Row, Table, limits::READ_BYTES_MAX};
+use consort_store::{Error, Key, Order, Range, Row, Scan, Table, limits::READ_BYTES_MAX};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter, types::Value};
 use std::{
     sync::{Arc, Mutex, PoisonError},
@@ -26,6 +26,7 @@ pub(crate) enum Read {
     Get { table: Table, partition: u64, key: Key, answer: Answer<Option<Bytes>> },
     GetMany { table: Table, partition: u64, keys: Vec<Key>, answer: Answer<Vec<Option<Bytes>>> },
     Scan { table: Table, partition: u64, range: Range, answer: Answer<Vec<Row>> },
+    ScanMany { scans: Vec<Scan>, answer: Answer<Vec<Vec<Row>>> },
 }
 
 /// One reader's connection.
@@ -62,8 +63,9 @@ impl Reader {
                 self.answer(deadline, answer, |c| get_many(c, table, partition, &keys));
             }
             Read::Scan { table, partition, range, answer } => {
-                self.answer(deadline, answer, |c| scan(c, table, partition, &range));
+                self.answer(deadline, answer, |c| scan(c, table, partition, &range, &mut 0));
             }
+            Read::ScanMany { scans, answer } => self.answer(deadline, answer, |c| scan_many(c, &scans)),
         }
     }
 
@@ -147,7 +149,22 @@ fn get_many(
     Ok(values)
 }
 
-fn scan(connection: &Connection, table: Table, partition: u64, range: &Range) -> Result<Vec<Row>, Failure> {
+fn scan_many(connection: &Connection, scans: &[Scan]) -> Result<Vec<Vec<Row>>, Failure> {
+    // One snapshot for all; as above.
+    let _snapshot = connection.unchecked_transaction()?;
+    let mut bytes = 0;
+    let scan = |wanted: &Scan| scan(connection, wanted.table, wanted.partition, &wanted.range, &mut bytes);
+    scans.iter().map(scan).collect()
+}
+
+/// Reads an interval, and adds what it brings to `bytes`, which are bounded.
+fn scan(
+    connection: &Connection,
+    table: Table,
+    partition: u64,
+    range: &Range,
+    bytes: &mut usize,
+) -> Result<Vec<Row>, Failure> {
     let order = match range.order {
         Order::Ascending => sql::ASCENDING,
         Order::Descending => sql::DESCENDING,
@@ -159,7 +176,7 @@ fn scan(connection: &Connection, table: Table, partition: u64, range: &Range) ->
         let (first, last) = snowflake::row_ids(&range.from, &range.to);
         let parameters = [partition, Value::Integer(first), Value::Integer(last), limit];
         let mut statement = connection.prepare_cached(&statements.scan_range[order])?;
-        return collect(&mut statement, &parameters, |key| Ok(Key::id(key.as_i64()? as u64)));
+        return collect(&mut statement, &parameters, bytes, |key| Ok(Key::id(key.as_i64()? as u64)));
     }
     let blob = |key: &Key| Value::Blob(key.as_bytes().to_vec());
     let (sql, parameters) = match sql::half_open(&range.from, &range.to) {
@@ -169,21 +186,22 @@ fn scan(connection: &Connection, table: Table, partition: u64, range: &Range) ->
         (first, None) => (&statements.scan_from[order], vec![partition, blob(&first), limit]),
     };
     let mut statement = connection.prepare_cached(sql)?;
-    collect(&mut statement, &parameters, |key| Ok(Key::bytes(key.as_blob()?)))
+    collect(&mut statement, &parameters, bytes, |key| Ok(Key::bytes(key.as_blob()?)))
 }
 
 fn collect(
     statement: &mut Statement<'_>,
     parameters: &[Value],
+    bytes: &mut usize,
     key: impl Fn(rusqlite::types::ValueRef<'_>) -> rusqlite::types::FromSqlResult<Key>,
 ) -> Result<Vec<Row>, Failure> {
     let mut found = statement.query(params_from_iter(parameters))?;
-    let (mut rows, mut bytes) = (Vec::new(), 0);
+    let mut rows = Vec::new();
     while let Some(row) = found.next()? {
         let key = key(row.get_ref(0)?).map_err(rusqlite::Error::from)?;
         let value = row.get_ref(1)?.as_blob().map_err(rusqlite::Error::from)?;
-        bytes += key.as_bytes().len() + value.len();
-        if bytes > READ_BYTES_MAX {
+        *bytes += key.as_bytes().len() + value.len();
+        if *bytes > READ_BYTES_MAX {
             return Err(Failure::TooLarge);
         }
         rows.push(Row { key, value: Bytes::copy_from_slice(value) });
@@ -214,7 +232,7 @@ mod tests {
     fn a_read_past_its_deadline_is_interrupted_and_the_next_one_works() {
         let dir = tempfile::tempdir().unwrap();
         let reader = reader(dir.path());
-        let all = |connection: &Connection| scan(connection, Table::Members, 1, &Range::all(10_000));
+        let all = |connection: &Connection| scan(connection, Table::Members, 1, &Range::all(10_000), &mut 0);
         assert!(matches!(reader.until(Instant::now(), all), Err(Error::Timeout)));
         let later = Instant::now() + Duration::from_secs(60);
         assert_eq!(reader.until(later, all).unwrap().len(), 2_000);

@@ -85,6 +85,8 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     connection.set_prepared_statement_cache_capacity(STATEMENTS_CACHED);
     connection.busy_timeout(Duration::from_secs(5)).map_err(Error::backend)?;
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_DEFENSIVE, true).map_err(Error::backend)?;
+    // Plans must not depend on the values bound, or each binding may have the statement prepared again.
+    connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(Error::backend)?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(Error::backend)?;
     Ok(connection)
 }

@@ -41,7 +41,7 @@ mod table;
 pub use batch::{Batch, Precondition, Write};
 pub use error::Error;
 pub use key::Key;
-pub use range::{Order, Range, Row};
+pub use range::{Order, Range, Row, Scan};
 pub use store::{BoxFuture, Pages, Store, StoreExt, StoreRef};
 pub use table::Table;
 

@@ -15,6 +15,9 @@ pub const BATCH_BYTES_MAX: usize = 16 << 20;
 /// Most rows a scan answers with and keys a `get_many` takes; a scan's limit is capped at this.
 pub const ROWS_MAX: usize = 10_000;
 
+/// Most intervals of one `scan_many`.
+pub const SCANS_MAX: usize = 1_000;
+
 /// Most bytes of keys and values one read answers with (64 MiB); more is [`Error::TooLarge`](crate::Error::TooLarge).
 pub const READ_BYTES_MAX: usize = 64 << 20;
 

@@ -1,6 +1,8 @@
 //! A store in memory, for tests of those who use one.
 
-use crate::{Batch, BoxFuture, Error, Key, Order, Precondition, Range, Row, Store, Table, Write, limits::*};
+use crate::{
+    Batch, BoxFuture, Error, Key, Order, Precondition, Range, Row, Scan, Store, Table, Write, limits::*,
+};
 use bytes::Bytes;
 use std::{
     collections::{BTreeMap, HashMap},
@@ -88,9 +90,24 @@ impl Memory {
     }
 
     fn read_range(&self, table: Table, partition: u64, range: Range) -> Result<Vec<Row>, Error> {
-        let data = self.open()?;
-        let Some(bounds) = places(table, partition, &range.from, &range.to) else { return Ok(Vec::new()) };
-        let rows = data
+        self.open()?.scan(&Scan { table, partition, range }, &mut 0)
+    }
+
+    fn read_ranges(&self, scans: Vec<Scan>) -> Result<Vec<Vec<Row>>, Error> {
+        if scans.len() > SCANS_MAX {
+            return Err(Error::TooLarge);
+        }
+        let (data, mut bytes) = (self.open()?, 0);
+        scans.iter().map(|scan| data.scan(scan, &mut bytes)).collect()
+    }
+}
+
+impl Data {
+    /// Reads an interval, and adds what it brings to `bytes`, which are bounded.
+    fn scan(&self, scan: &Scan, bytes: &mut usize) -> Result<Vec<Row>, Error> {
+        let Scan { table, partition, range } = scan;
+        let Some(bounds) = places(*table, *partition, &range.from, &range.to) else { return Ok(Vec::new()) };
+        let rows = self
             .rows
             .range(bounds)
             .map(|((_, _, key), value)| Row { key: key.clone(), value: value.clone() });
@@ -98,12 +115,10 @@ impl Memory {
             Order::Ascending => rows.take(range.row_limit()).collect(),
             Order::Descending => rows.rev().take(range.row_limit()).collect(),
         };
-        let bytes: usize = rows.iter().map(|row| row.key.as_bytes().len() + row.value.len()).sum();
-        if bytes > READ_BYTES_MAX { Err(Error::TooLarge) } else { Ok(rows) }
+        *bytes += rows.iter().map(|row| row.key.as_bytes().len() + row.value.len()).sum::<usize>();
+        if *bytes > READ_BYTES_MAX { Err(Error::TooLarge) } else { Ok(rows) }
     }
-}
 
-impl Data {
     fn apply(&mut self, batch: Batch) -> Result<(), Error> {
         batch.check()?;
         for (index, precondition) in batch.preconditions.iter().enumerate() {
@@ -245,6 +260,10 @@ impl Store for Memory {
 
     fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>> {
         Box::pin(std::future::ready(self.read_range(table, partition, range)))
+    }
+
+    fn scan_many(&self, scans: Vec<Scan>) -> BoxFuture<'_, Result<Vec<Vec<Row>>, Error>> {
+        Box::pin(std::future::ready(self.read_ranges(scans)))
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -1,6 +1,6 @@
 //! Which rows a scan reads, and what it reads.
 
-use crate::{Key, limits::ROWS_MAX};
+use crate::{Key, Table, limits::ROWS_MAX};
 use bytes::Bytes;
 use std::{fmt, ops::Bound};
 
@@ -42,7 +42,24 @@ pub struct Range {
     pub limit: usize,
 }
 
+/// An interval of one partition of one table; see [`Store::scan_many`](crate::Store::scan_many).
+#[derive(Clone, PartialEq, Eq, Debug)]
+pub struct Scan {
+    /// The table.
+    pub table: Table,
+    /// The partition.
+    pub partition: u64,
+    /// What of it.
+    pub range: Range,
+}
+
 impl Range {
+    /// The one row with this key.
+    pub fn one(key: impl Into<Key>) -> Range {
+        let key = key.into();
+        Range { from: Bound::Included(key.clone()), to: Bound::Included(key), ..Range::all(1) }
+    }
+
     /// All keys, ascending.
     pub fn all(limit: usize) -> Range {
         Range { from: Bound::Unbounded, to: Bound::Unbounded, order: Order::Ascending, limit }

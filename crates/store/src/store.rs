@@ -1,6 +1,6 @@
 //! The trait, and what can be built on it for any store.
 
-use crate::{Batch, Error, Key, Order, Range, Row, Table, row};
+use crate::{Batch, Error, Key, Order, Range, Row, Scan, Table, row};
 use bytes::Bytes;
 use serde::de::DeserializeOwned;
 use std::{future::Future, ops::Bound, pin::Pin, sync::Arc};
@@ -67,6 +67,15 @@ pub trait Store: Send + Sync + 'static {
     /// As [`Store::get`]; [`Error::TooLarge`] beyond [`READ_BYTES_MAX`](crate::limits::READ_BYTES_MAX) bytes: ask
     /// again with a lower limit.
     fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>>;
+
+    /// Reads several intervals, of any tables and partitions, in one snapshot; answers in their order, each as
+    /// [`Store::scan`] would.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::get`]; [`Error::TooLarge`] beyond [`SCANS_MAX`](crate::limits::SCANS_MAX) intervals or
+    /// [`READ_BYTES_MAX`](crate::limits::READ_BYTES_MAX) bytes in all.
+    fn scan_many(&self, scans: Vec<Scan>) -> BoxFuture<'_, Result<Vec<Vec<Row>>, Error>>;
 
     /// Refuses new operations, finishes those already taken, and resolves when the data can be opened again.
     fn close(&self) -> BoxFuture<'_, ()>;

@@ -2,6 +2,8 @@
 
 /// Sessions of one account. A large bot has one for each shard.
 pub(crate) const SESSIONS_MAX: usize = 4096;
+/// Accounts of a node that stay at hand while nobody calls them; see [`consort_actor::Core::RUNNING_MAX`].
+pub(crate) const ACCOUNTS_RUNNING_MAX: usize = 1024;
 /// Activities shown of an account.
 pub(crate) const ACTIVITIES_MAX: usize = 10;
 /// Channels of which is known how far they are read; the longest untouched is forgotten first.

@@ -5,7 +5,7 @@ use std::sync::{Arc, Mutex};
 
 use bytes::Bytes;
 use consort_store::memory::Memory;
-use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Store, Table};
+use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Scan, Store, Table};
 use tokio::sync::{oneshot, watch};
 
 /// See the module. Both gates are open at first.
@@ -15,6 +15,8 @@ pub struct Gate {
     reads: watch::Sender<bool>,
     /// Reads asked for so far.
     read: Mutex<Vec<(Table, u64)>>,
+    /// Single reads that are still to fail.
+    failing: Mutex<usize>,
 }
 
 #[derive(Default)]
@@ -26,7 +28,13 @@ struct Writes {
 impl Gate {
     pub fn new() -> Arc<Self> {
         let (reads, _) = watch::channel(true);
-        Arc::new(Self { memory: Memory::new(), writes: Mutex::default(), reads, read: Mutex::default() })
+        Arc::new(Self {
+            memory: Memory::new(),
+            writes: Mutex::default(),
+            reads,
+            read: Mutex::default(),
+            failing: Mutex::default(),
+        })
     }
 
     /// The store behind the gate.
@@ -77,6 +85,18 @@ impl Gate {
         self.reads.send_replace(!held);
     }
 
+    /// Lets the next reads of single rows fail.
+    pub fn fail_reads(&self, count: usize) {
+        *self.failing.lock().unwrap() = count;
+    }
+
+    fn fails(&self) -> bool {
+        let mut failing = self.failing.lock().unwrap();
+        let fails = *failing > 0;
+        *failing -= usize::from(fails);
+        fails
+    }
+
     /// The reads asked for so far.
     pub fn reads(&self) -> Vec<(Table, u64)> {
         self.read.lock().unwrap().clone()
@@ -103,6 +123,9 @@ impl Store for Gate {
     }
 
     fn get(&self, table: Table, partition: u64, key: Key) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
+        if self.fails() {
+            return Box::pin(std::future::ready(Err(Error::Overloaded)));
+        }
         let (value, open) = (self.memory.get(table, partition, key), self.reading(table, partition));
         Box::pin(async move {
             open.await;
@@ -125,6 +148,10 @@ impl Store for Gate {
             open.await;
             rows.await
         })
+    }
+
+    fn scan_many(&self, scans: Vec<Scan>) -> BoxFuture<'_, Result<Vec<Vec<Row>>, Error>> {
+        self.memory.scan_many(scans)
     }
 
     fn close(&self) -> BoxFuture<'_, ()> {

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consort_actor::IDLE;
+use consort_actor::{HASTE, IDLE};
 use serde_json::{Value, json};
 
 use crate::bench::{Bench, NOW_MS};
@@ -70,6 +70,21 @@ async fn an_idle_actor_is_put_away_and_woken_by_the_next_call() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn of_many_actors_those_that_are_not_called_leave_soon() {
+    let bench = Bench::new();
+    for key in 1..=6 {
+        bench.ask_toy(key, Op::Add(key)).await.unwrap();
+        bench.ask_toy(key, Op::Hold(Some(key))).await.unwrap();
+    }
+    bench.advance(HASTE + Duration::from_millis(10)).await;
+    let resting = bench.registry.list().iter().filter(|actor| actor.resting).count();
+    assert_eq!(resting, 3, "as many stay as may");
+    for key in 1..=6 {
+        assert_eq!(bench.ask_toy(key, Op::Hold(None)).await, Ok(json!(key)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn no_call_is_lost_between_sleeping_and_waking() {
     let bench = Bench::new();
     bench.ask(Op::Add(0)).await.unwrap();
@@ -78,6 +93,59 @@ async fn no_call_is_lost_between_sleeping_and_waking() {
         tokio::time::sleep(IDLE - Duration::from_millis(2) + Duration::from_micros(100 * round)).await;
         assert_eq!(bench.ask(Op::Add(1)).await, Ok(json!(round + 1)));
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_actor_that_rests_keeps_its_memory_and_has_not_been_away() {
+    let bench = Bench::new();
+    bench.ask(Op::Add(1)).await.unwrap();
+    assert_eq!(bench.ask(Op::Hold(Some(5))).await, Ok(Value::Null));
+    assert!(!bench.registry.list()[0].resting);
+    bench.advance(IDLE + Duration::from_secs(1)).await;
+    let list = bench.registry.list();
+    let [actor] = list.as_slice() else { panic!("one actor: {list:?}") };
+    assert_eq!((actor.key, actor.handled, actor.resting), (1, 2, true));
+    let reads = bench.gate.reads().len();
+    assert_eq!(bench.ask(Op::Hold(Some(6))).await, Ok(json!(5)));
+    assert!(bench.gate.reads().len() > reads, "its rows were read again");
+    assert!(!bench.registry.list()[0].resting);
+    assert_eq!(bench.registry.list()[0].handled, 3);
+    assert_eq!(bench.told(), [1], "nobody was told of a start");
+    bench.ask(Op::Hold(None)).await.unwrap();
+    bench.advance(IDLE + Duration::from_secs(1)).await;
+    assert!(bench.registry.list().is_empty(), "with nothing left in memory it goes");
+}
+
+#[tokio::test(start_paused = true)]
+async fn no_call_is_lost_between_resting_and_waking() {
+    let bench = Bench::new();
+    bench.ask(Op::Add(0)).await.unwrap();
+    bench.ask(Op::Hold(Some(0))).await.unwrap();
+    for round in 1..50u64 {
+        tokio::time::sleep(IDLE - Duration::from_millis(2) + Duration::from_micros(100 * round)).await;
+        assert_eq!(bench.ask(Op::Hold(Some(round))).await, Ok(json!(round - 1)));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_resting_actor_waits_until_its_rows_can_be_read() {
+    let bench = Bench::new();
+    bench.ask(Op::Add(1)).await.unwrap();
+    bench.ask(Op::Hold(Some(5))).await.unwrap();
+    bench.advance(IDLE + Duration::from_secs(1)).await;
+    bench.gate.fail_reads(3);
+    assert_eq!(bench.ask(Op::Hold(None)).await, Ok(json!(5)));
+    assert_eq!(bench.told(), [1]);
+}
+
+#[tokio::test(start_paused = true)]
+async fn memory_that_cannot_be_read_is_lost_and_others_are_told() {
+    let bench = Bench::new();
+    bench.ask(Op::Add(1)).await.unwrap();
+    bench.ask(Op::Hold(Some(13))).await.unwrap();
+    bench.advance(IDLE + Duration::from_secs(1)).await;
+    assert_eq!(bench.ask(Op::Hold(None)).await, Ok(Value::Null));
+    assert_eq!(bench.told(), [1, -1]);
 }
 
 #[tokio::test(start_paused = true)]

@@ -45,6 +45,8 @@ pub enum Op {
     Alarm { at_ms: u64, add: u64 },
     /// May not be put away, or may again.
     Busy(bool),
+    /// Takes something into memory that is no row, and gives back what was there.
+    Hold(Option<u64>),
 }
 
 pub struct Toy {
@@ -52,12 +54,13 @@ pub struct Toy {
     sum: Option<u64>,
     over: bool,
     busy: bool,
+    held: Option<u64>,
     alarm: Option<(u64, u64)>,
 }
 
 impl Toy {
     fn new(key: u64, sum: Option<u64>) -> Self {
-        Self { key, sum, over: sum.is_none(), busy: false, alarm: None }
+        Self { key, sum, over: sum.is_none(), busy: false, held: None, alarm: None }
     }
 
     fn add(&mut self, cx: &mut Cx<'_>, n: u64) -> u64 {
@@ -72,6 +75,8 @@ impl Toy {
 
 impl Core for Toy {
     type Service = Toys;
+
+    const RUNNING_MAX: usize = 3;
 
     fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
@@ -152,6 +157,7 @@ impl Core for Toy {
                 self.busy = *busy;
                 Outcome::EMPTY
             }
+            Op::Hold(held) => Outcome::json(&std::mem::replace(&mut self.held, *held)),
         }
     }
 
@@ -166,7 +172,18 @@ impl Core for Toy {
     }
 
     fn is_idle(&self) -> bool {
-        !self.busy
+        !self.busy && self.held.is_none()
+    }
+
+    fn freeze(&self) -> Option<Box<[u8]>> {
+        let held = self.held.filter(|_| !self.busy)?;
+        Some(held.to_be_bytes().into())
+    }
+
+    fn thaw(&mut self, frozen: &[u8], _now_ms: u64) -> bool {
+        // 13 stands for bytes that cannot be read.
+        self.held = frozen.try_into().ok().map(u64::from_be_bytes).filter(|held| *held != 13);
+        self.held.is_some()
     }
 
     fn is_over(&self) -> bool {

@@ -33,6 +33,7 @@ pub async fn run<S: Subject>(make: impl Fn() -> S) {
     reads::scans_snowflakes_as_any_other_keys(&make()).await;
     reads::answers_at_most_the_limit(&make()).await;
     reads::answers_many_keys_in_their_order(&make()).await;
+    reads::answers_many_intervals_in_their_order(&make()).await;
     reads::refuses_answers_above_the_limit(&make()).await;
     reads::pages_through_an_interval(&make()).await;
     batches::applies_writes_in_order(&make()).await;

@@ -1,7 +1,7 @@
 //! Laws of reading.
 
 use super::*;
-use crate::{Bound, Error, Order, StoreExt, limits::*};
+use crate::{Bound, Error, Order, Scan, StoreExt, limits::*};
 
 /// Puts rows with the given keys, each with its own key as value.
 async fn put_keys(store: &StoreRef, table: Table, partition: u64, keys: &[Key]) {
@@ -128,6 +128,29 @@ pub(super) async fn answers_at_most_the_limit(subject: &impl Subject) {
         assert_eq!(scan_keys(&store, table, 1, Range::newest(1)).await, [Key::id(ROWS_MAX as u64 + 4)]);
         assert_eq!(scan(&store, table, 1, Range::all(usize::MAX)).await.len(), ROWS_MAX);
     }
+}
+
+pub(super) async fn answers_many_intervals_in_their_order(subject: &impl Subject) {
+    let store = subject.store();
+    for table in [Table::Members, Table::Messages] {
+        put_keys(&store, table, 1, &[1, 2, 3].map(Key::id)).await;
+        put_keys(&store, table, 2, &[7].map(Key::id)).await;
+    }
+    let scan = |table, partition, range| Scan { table, partition, range };
+    let scans = vec![
+        scan(Table::Messages, 2, Range::all(9)),
+        scan(Table::Members, 1, Range::newest(2)),
+        scan(Table::Members, 3, Range::all(9)),
+        scan(Table::Messages, 1, Range::one(2)),
+        scan(Table::Members, 1, Range::one(9)),
+    ];
+    let found = store.scan_many(scans).await.expect("the intervals are fine");
+    let keys: Vec<Vec<Key>> =
+        found.into_iter().map(|rows| rows.into_iter().map(|row| row.key).collect()).collect();
+    assert_eq!(keys, [vec![Key::id(7)], vec![Key::id(3), Key::id(2)], vec![], vec![Key::id(2)], vec![]]);
+    assert_eq!(store.scan_many(Vec::new()).await.expect("nothing"), Vec::<Vec<Row>>::new());
+    let many = vec![scan(Table::Users, 1, Range::all(1)); SCANS_MAX + 1];
+    assert!(matches!(store.scan_many(many).await, Err(Error::TooLarge)));
 }
 
 pub(super) async fn answers_many_keys_in_their_order(subject: &impl Subject) {

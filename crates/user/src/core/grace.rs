@@ -43,7 +43,17 @@ pub(super) struct Grace {
 
 impl Grace {
     pub(super) fn new(now_ms: u64) -> Self {
-        Self { until_ms: now_ms + GRACE_MS, notices: Vec::new(), ended: Vec::new(), dropped: 0 }
+        Self::until(now_ms + GRACE_MS)
+    }
+
+    /// As new, with the end of another.
+    pub(super) fn until(until_ms: u64) -> Self {
+        Self { until_ms, notices: Vec::new(), ended: Vec::new(), dropped: 0 }
+    }
+
+    /// Whether sessions that come back have missed nothing.
+    pub(super) fn is_empty(&self) -> bool {
+        self.notices.is_empty() && self.ended.is_empty() && self.dropped == 0
     }
 
     pub(super) fn until_ms(&self) -> u64 {

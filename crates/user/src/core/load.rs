@@ -1,13 +1,13 @@
 //! Bringing an account to life from its rows.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consort_model::object::account::UserRow;
 use consort_model::{Presence, UserId};
 use consort_rpc::user::settings::ProtoKind;
-use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
+use consort_store::{Error, Key, Range, Row, Scan, StoreExt as _, StoreRef, Table, row};
 use serde::de::DeserializeOwned;
 use serde_json::Map;
 
@@ -17,20 +17,43 @@ use super::settings::{LEGACY_KEY, STATUS_KEY, proto_key};
 use crate::limits::{PAGE_ROWS, READ_STATES_MAX};
 use crate::rows::{ReadStateRow, UserGuildRow};
 
+/// Reads an account in one look at the store; what is longer than a page is read on.
 pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Option<User>, Error> {
-    let Some(row) = store.get_row::<UserRow>(Table::Users, id.get(), Key::empty()).await? else {
-        return Ok(None);
-    };
-    let bot = row.user().bot;
-    let mut user = User {
+    let all = Range::all(PAGE_ROWS);
+    let scan = |(table, range): (Table, Range)| Scan { table, partition: id.get(), range };
+    let scans = [
+        (Table::Users, Range::one(Key::empty())),
+        (Table::UserGuilds, all.clone()),
+        (Table::UserChannels, all.clone()),
+        (Table::Relationships, all.clone()),
+        (Table::ReadStates, all.clone()),
+        (Table::UserGuildSettings, all.clone()),
+        (Table::UserSettings, all),
+    ];
+    let mut found = store.scan_many(scans.map(scan).into()).await?.into_iter();
+    let mut next = || found.next().unwrap_or_default();
+    let Some(row) = next().pop() else { return Ok(None) };
+    let mut user = blank(id, row::decode(&row.value)?, now_ms);
+    let rest = Rest { store: &store, user: id };
+    user.guilds =
+        rest.rows::<UserGuildRow>(Table::UserGuilds, next()).await?.into_keys().map(Into::into).collect();
+    user.channels = ids(rest.rows(Table::UserChannels, next()).await?);
+    user.relations = ids(rest.rows(Table::Relationships, next()).await?);
+    user.reads = ids(rest.rows::<ReadStateRow>(Table::ReadStates, next()).await?);
+    user.read_version = user.reads.values().map(|row| row.version).max().unwrap_or(0);
+    user.guild_settings = rest.rows(Table::UserGuildSettings, next()).await?;
+    take_settings(&mut user, &next())?;
+    debug_assert!(user.reads.len() <= READ_STATES_MAX, "read states are bounded where they are made");
+    Ok(Some(user))
+}
+
+/// An account without anything but its row.
+pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
+    User {
         id,
         row,
-        guilds: rows::<UserGuildRow>(&store, Table::UserGuilds, id)
-            .await?
-            .into_keys()
-            .map(Into::into)
-            .collect(),
-        channels: ids(rows(&store, Table::UserChannels, id).await?),
+        guilds: BTreeSet::new(),
+        channels: BTreeMap::new(),
         relations: BTreeMap::new(),
         reads: BTreeMap::new(),
         read_version: 0,
@@ -42,31 +65,20 @@ pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Opt
         shown: Presence::offline(id),
         friends: BTreeMap::new(),
         grace: Some(Grace::new(now_ms)),
-    };
-    if !bot {
-        user.relations = ids(rows(&store, Table::Relationships, id).await?);
-        user.reads = ids(rows::<ReadStateRow>(&store, Table::ReadStates, id).await?);
-        user.read_version = user.reads.values().map(|row| row.version).max().unwrap_or(0);
-        user.guild_settings = rows(&store, Table::UserGuildSettings, id).await?;
-        load_settings(&mut user, &store).await?;
-        debug_assert!(user.reads.len() <= READ_STATES_MAX, "read states are bounded where they are made");
     }
-    Ok(Some(user))
 }
 
-async fn load_settings(user: &mut User, store: &StoreRef) -> Result<(), Error> {
-    let partition = user.id.get();
-    let keys = vec![Key::text(LEGACY_KEY)];
-    if let Some(legacy) = store.get_rows(Table::UserSettings, partition, keys).await?.pop().flatten() {
-        user.legacy = legacy;
+fn take_settings(user: &mut User, rows: &[Row]) -> Result<(), Error> {
+    let value = |key: &str| rows.iter().find(|row| row.key == Key::text(key)).map(|row| &row.value);
+    if let Some(legacy) = value(LEGACY_KEY) {
+        user.legacy = row::decode(legacy)?;
     }
-    if let Some(chosen) = store.get_row(Table::UserSettings, partition, Key::text(STATUS_KEY)).await? {
-        user.chosen = chosen;
+    if let Some(chosen) = value(STATUS_KEY) {
+        user.chosen = row::decode(chosen)?;
     }
     for kind in [ProtoKind::Preloaded, ProtoKind::FrequentlyUsed] {
-        let row: Option<String> =
-            store.get_row(Table::UserSettings, partition, Key::text(proto_key(kind))).await?;
-        if let Some(text) = row {
+        if let Some(text) = value(proto_key(kind)) {
+            let text: String = row::decode(text)?;
             let bytes =
                 STANDARD.decode(text).map_err(|_| Error::Corrupt("settings are not base64".to_owned()))?;
             user.protos.insert(kind.number(), bytes.into());
@@ -75,18 +87,32 @@ async fn load_settings(user: &mut User, store: &StoreRef) -> Result<(), Error> {
     Ok(())
 }
 
-/// All rows of the user's partition whose key is an id.
-async fn rows<T: DeserializeOwned>(
-    store: &StoreRef,
-    table: Table,
-    id: UserId,
-) -> Result<BTreeMap<u64, T>, Error> {
-    let mut all = BTreeMap::new();
-    let mut pages = store.pages(table, id.get(), Range::all(PAGE_ROWS));
-    while let Some(page) = pages.next_rows::<T>().await? {
-        all.extend(page.into_iter().filter_map(|(key, row)| Some((key.to_id()?, row))));
+struct Rest<'a> {
+    store: &'a StoreRef,
+    user: UserId,
+}
+
+impl Rest<'_> {
+    /// The rows of a table whose key is an id: the first page, and what comes after it.
+    async fn rows<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        first: Vec<Row>,
+    ) -> Result<BTreeMap<u64, T>, Error> {
+        let mut all = BTreeMap::new();
+        let mut take = |key: &Key, value: T| key.to_id().map(|id| all.insert(id, value));
+        for row in &first {
+            take(&row.key, row::decode(&row.value)?);
+        }
+        if let Some(last) = first.last().filter(|_| first.len() >= PAGE_ROWS) {
+            let after = Range::after(last.key.clone(), PAGE_ROWS);
+            let mut pages = self.store.pages(table, self.user.get(), after);
+            while let Some(page) = pages.next_rows::<T>().await? {
+                page.into_iter().for_each(|(key, row)| drop(take(&key, row)));
+            }
+        }
+        Ok(all)
     }
-    Ok(all)
 }
 
 fn ids<K: From<u64> + Ord, T>(rows: BTreeMap<u64, T>) -> BTreeMap<K, T> {

@@ -11,6 +11,7 @@ mod proto;
 mod read_states;
 mod ready;
 mod relationships;
+mod rest;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -29,6 +30,7 @@ use serde::Serialize;
 use serde_json::{Map, Value};
 
 use self::grace::{Grace, Notice};
+use crate::limits::ACCOUNTS_RUNNING_MAX;
 use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
 
 /// One account.
@@ -59,6 +61,8 @@ pub struct User {
 
 impl Core for User {
     type Service = user::User;
+
+    const RUNNING_MAX: usize = ACCOUNTS_RUNNING_MAX;
 
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(UserId::new(key), store, now_ms))
@@ -107,6 +111,14 @@ impl Core for User {
 
     fn is_idle(&self) -> bool {
         self.sessions.is_empty() && self.grace.is_none()
+    }
+
+    fn freeze(&self) -> Option<Box<[u8]>> {
+        self.remember()
+    }
+
+    fn thaw(&mut self, frozen: &[u8], now_ms: u64) -> bool {
+        self.recall(frozen, now_ms)
     }
 }
 

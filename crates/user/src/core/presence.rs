@@ -5,13 +5,14 @@ use std::collections::BTreeMap;
 use consort_model::{ClientStatus, Presence, Status, UserId, UserRef};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::gateway::OpenSession;
+use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
 use crate::limits::ACTIVITIES_MAX;
 use crate::rows::ChosenStatus;
 
 /// A session, as it last said of itself.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, Serialize, Deserialize)]
 pub(crate) struct Session {
     /// Its public id.
     pub(crate) id: String,
@@ -26,7 +27,7 @@ pub(crate) struct Session {
 }
 
 /// Kind of client, for `client_status`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) enum Platform {
     Desktop,
     Mobile,

@@ -10,7 +10,8 @@ use consort_model::{Channel, ChannelId, GuildId, Presence, User as UserObject, U
 use consort_rpc::Answer;
 use consort_rpc::user::gateway::{OpenSession, Opened};
 use consort_rpc::user::settings::ProtoKind;
-use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
+use consort_store::limits::SCANS_MAX;
+use consort_store::{Error, Key, Range, Row, Scan, StoreRef, Table, row};
 use serde_json::{Map, Value, json};
 use sha2::{Digest as _, Sha256};
 
@@ -129,7 +130,7 @@ fn versioned(entries: Vec<Value>, versioned: bool, version: u64) -> Value {
 
 /// READY of a person.
 pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Result<Opened, Error> {
-    let mut channels = private_channels(store, gathered.id, &gathered.listed).await?;
+    let Stored { mut channels, hash, notes } = stored(store, &gathered).await?;
     let mut shown = Vec::with_capacity(channels.len());
     for channel in &mut channels {
         let recipients = channel.recipients.clone().unwrap_or_default();
@@ -144,11 +145,6 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
         }
         shown.push(value);
     }
-    let hash = auth_session_hash(store, gathered.id, gathered.auth_session).await?;
-    let notes = match gathered.has(capability::LAZY_NOTES) {
-        true => BTreeMap::new(),
-        false => notes(store, gathered.id).await?,
-    };
     let supplemental = gathered.has(capability::PRIORITIZED_READY).then(|| {
         body(&json!({
             "merged_members": [],
@@ -179,27 +175,77 @@ pub(super) async fn private_channels(
     ids: &[ChannelId],
 ) -> Result<Vec<Channel>, Error> {
     let mut channels = Vec::with_capacity(ids.len());
-    for id in ids {
-        let row: Option<PrivateChannelRow> =
-            store.get_row(Table::PrivateChannels, id.get(), Key::empty()).await?;
-        channels.extend(row.filter(|row| row.people().any(|id| id == user)).map(|row| row.seen_by(user)));
+    for ids in ids.chunks(SCANS_MAX) {
+        let scans = ids.iter().map(|id| channel_scan(*id)).collect();
+        for rows in store.scan_many(scans).await? {
+            channels.extend(channel_of(user, &rows)?);
+        }
     }
     Ok(channels)
 }
 
-/// All notes of a user, at most [`NOTES_MAX`].
-pub(super) async fn notes(store: &StoreRef, user: UserId) -> Result<BTreeMap<UserId, String>, Error> {
-    let rows = store.scan_rows(Table::Notes, user.get(), Range::all(NOTES_MAX)).await?;
-    Ok(rows.into_iter().filter_map(|(key, note)| Some((UserId::new(key.to_id()?), note))).collect())
+fn channel_scan(id: ChannelId) -> Scan {
+    Scan { table: Table::PrivateChannels, partition: id.get(), range: Range::one(Key::empty()) }
 }
 
-/// The public name of a login, as the list of logins has it: a hash of the token's hash.
-async fn auth_session_hash(store: &StoreRef, user: UserId, session: u64) -> Result<String, Error> {
+fn channel_of(user: UserId, rows: &[Row]) -> Result<Option<Channel>, Error> {
+    let Some(row) = rows.first() else { return Ok(None) };
+    let row: PrivateChannelRow = row::decode(&row.value)?;
+    Ok(row.people().any(|id| id == user).then(|| row.seen_by(user)))
+}
+
+/// All notes of a user, at most [`NOTES_MAX`].
+pub(super) async fn notes(store: &StoreRef, user: UserId) -> Result<BTreeMap<UserId, String>, Error> {
+    let scan = notes_scan(user);
+    notes_of(&store.scan(scan.table, scan.partition, scan.range).await?)
+}
+
+fn notes_scan(user: UserId) -> Scan {
+    Scan { table: Table::Notes, partition: user.get(), range: Range::all(NOTES_MAX) }
+}
+
+fn notes_of(rows: &[Row]) -> Result<BTreeMap<UserId, String>, Error> {
+    let of = |row: &Row| {
+        let user = UserId::new(row.key.to_id()?);
+        Some(row::decode(&row.value).map(|note| (user, note)))
+    };
+    rows.iter().filter_map(of).collect()
+}
+
+/// The public name of a login, as the list of logins has it: a hash of the token's hash. `rows`: that of the token.
+fn auth_session_hash(session: u64, rows: &[Row]) -> Result<String, Error> {
     #[derive(serde::Deserialize)]
     struct Token {
         hash: String,
     }
-    let row: Option<Token> = store.get_row(Table::UserTokens, user.get(), session).await?;
+    let row: Option<Token> = rows.first().map(|row| row::decode(&row.value)).transpose()?;
     let text = row.map_or_else(|| session.to_string(), |row| row.hash);
     Ok(URL_SAFE_NO_PAD.encode(Sha256::digest(text.as_bytes())))
+}
+
+/// What of the store goes into a person's READY.
+struct Stored {
+    channels: Vec<Channel>,
+    hash: String,
+    notes: BTreeMap<UserId, String>,
+}
+
+/// Reads it all at once; who has very many private channels waits for more.
+async fn stored(store: &StoreRef, gathered: &Gathered) -> Result<Stored, Error> {
+    let (id, session) = (gathered.id, gathered.auth_session);
+    let with_notes = !gathered.has(capability::LAZY_NOTES);
+    let token = Scan { table: Table::UserTokens, partition: id.get(), range: Range::one(session) };
+    let (first, more) = gathered.listed.split_at(gathered.listed.len().min(SCANS_MAX / 2));
+    let mut scans = vec![token];
+    scans.extend(with_notes.then(|| notes_scan(id)));
+    scans.extend(first.iter().map(|channel| channel_scan(*channel)));
+    let mut found = store.scan_many(scans).await?.into_iter();
+    let hash = auth_session_hash(session, &found.next().unwrap_or_default())?;
+    let notes = if with_notes { notes_of(&found.next().unwrap_or_default())? } else { BTreeMap::new() };
+    let mut channels = Vec::with_capacity(gathered.listed.len());
+    for rows in found {
+        channels.extend(channel_of(id, &rows)?);
+    }
+    channels.extend(private_channels(store, id, more).await?);
+    Ok(Stored { channels, hash, notes })
 }

@@ -1,0 +1,119 @@
+//! Which actors of a kind there are on this node: those that run, with their mailboxes, and those that rest.
+
+use std::collections::HashMap;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consort_rpc::Call;
+use consort_runtime::ActorGauge;
+use tokio::sync::mpsc;
+
+use crate::core::Core;
+use crate::{HASTE, IDLE};
+
+/// A mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors.
+pub(crate) type Inbox<C> = mpsc::Sender<Box<Call<<C as Core>::Service>>>;
+/// Its other end.
+pub(crate) type Receiver<C> = mpsc::Receiver<Box<Call<<C as Core>::Service>>>;
+
+/// An actor without a task.
+pub(crate) struct Resting {
+    /// What it holds in memory alone; see [`Core::freeze`].
+    pub(crate) state: Box<[u8]>,
+    pub(crate) gauge: Arc<ActorGauge>,
+}
+
+enum Entry<C: Core> {
+    Running(Inbox<C>),
+    Resting(Resting),
+}
+
+/// The actors of one kind.
+pub(crate) struct Directory<C: Core> {
+    entries: Mutex<HashMap<u64, Entry<C>>>,
+    running: AtomicUsize,
+}
+
+impl<C: Core> Default for Directory<C> {
+    fn default() -> Self {
+        Self { entries: Mutex::default(), running: AtomicUsize::new(0) }
+    }
+}
+
+/// Counts a task for as long as it lives.
+pub(crate) struct Running<'a>(&'a AtomicUsize);
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}
+
+impl<C: Core> Directory<C> {
+    fn lock(&self) -> MutexGuard<'_, HashMap<u64, Entry<C>>> {
+        self.entries.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Gives the mailbox of an actor to `send`; one that does not run is started by `start` before. Both are called under
+    /// the lock, so that an actor that is about to leave sees the call or is started again.
+    pub(crate) fn with_inbox(
+        &self,
+        key: u64,
+        start: impl FnOnce(Option<Resting>) -> Inbox<C>,
+        send: impl FnOnce(&Inbox<C>),
+    ) {
+        let mut entries = self.lock();
+        let resting = match entries.get(&key) {
+            // One that is closed has died without taking itself off the list.
+            Some(Entry::Running(inbox)) if !inbox.is_closed() => return send(inbox),
+            Some(Entry::Resting(_)) => match entries.remove(&key) {
+                Some(Entry::Resting(resting)) => Some(resting),
+                _ => None,
+            },
+            _ => None,
+        };
+        let inbox = start(resting);
+        send(&inbox);
+        entries.insert(key, Entry::Running(inbox));
+    }
+
+    /// Takes an actor off the list, be it this one or its successor.
+    pub(crate) fn remove(&self, key: u64) {
+        self.lock().remove(&key);
+    }
+
+    /// Takes an actor off the list if its mailbox is this one.
+    pub(crate) fn remove_if(&self, key: u64, own: &Inbox<C>) {
+        let mut entries = self.lock();
+        if matches!(entries.get(&key), Some(Entry::Running(listed)) if listed.same_channel(own)) {
+            entries.remove(&key);
+        }
+    }
+
+    /// Takes the actor with this mailbox off the list, or lets it rest. Gives false when a call has come meanwhile: then
+    /// nothing has changed.
+    pub(crate) fn leave(&self, key: u64, receiver: &Receiver<C>, resting: Option<Resting>) -> bool {
+        // Under the lock that senders hold, so that no call can slip in between the look and the removal.
+        let mut entries = self.lock();
+        if !receiver.is_empty() {
+            return false;
+        }
+        match resting {
+            Some(resting) => drop(entries.insert(key, Entry::Resting(resting))),
+            None => drop(entries.remove(&key)),
+        }
+        true
+    }
+
+    /// Counts a task until the guard is dropped.
+    pub(crate) fn count_running(&self) -> Running<'_> {
+        self.running.fetch_add(1, Ordering::Relaxed);
+        Running(&self.running)
+    }
+
+    /// How long an actor stays without a call.
+    pub(crate) fn patience(&self) -> Duration {
+        if self.running.load(Ordering::Relaxed) > C::RUNNING_MAX { HASTE } else { IDLE }
+    }
+}
