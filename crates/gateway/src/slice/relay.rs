@@ -107,6 +107,10 @@ impl Slice {
     fn user_restarted(&mut self, user: UserId) {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
             let held = &self.sessions[slot];
+            // The owner is about to hear of one that is being opened: very likely it was loaded for it.
+            if held.session.is_opening() {
+                continue;
+            }
             let open = user::gateway::Op::Open(super::identify::open_session(
                 held.session.identity(),
                 &held.client,

@@ -119,6 +119,12 @@ impl Bench {
             compress: false,
         };
         self.slice.input(self.now, Input::Admit(Box::new(admission)));
+        // Its owner was loaded for it, and asks who is there: it will hear of this one anyway.
+        self.slice.input(self.now, Input::Relay(Op::UserRestarted { user: UserId::new(user) }));
+        let told = self.slice.take_effects();
+        let again = |effect: &Effect| matches!(effect, Effect::User { op, .. } if format!("{op:?}").contains(&format!("number: {number} ")));
+        assert!(!told.iter().any(again), "{told:?}");
+        self.effects.extend(told);
         let opened = Opened { opening: b"{\"v\":10".to_vec(), supplemental: None, guilds: guilds.to_vec() };
         let caller = Caller::user(UserId::new(user), true);
         self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });
