@@ -2,7 +2,7 @@
 
 use consort_actor::Cx;
 use consort_model::{ChannelId, GuildId, Intents, Message, MessageId, UserId};
-use consort_rpc::{Answer, Event};
+use consort_rpc::{Answer, Change, Event, View, Withheld};
 use serde::Serialize;
 
 use crate::Host;
@@ -29,9 +29,18 @@ pub(crate) fn publish_message<H: Host>(host: &mut H, cx: &mut Cx<'_>, name: &'st
         }
     }
     let mut event = Event::new(name, intents_of(guild), host.audience(message.channel_id), &body);
-    if guild.is_some() && redact(&mut body) {
-        event.redacted = Answer::json(&body).body().cloned();
-        event.unredacted_for = entitled(message);
+    if guild.is_some() {
+        let created = name == "MESSAGE_CREATE";
+        let change = Change::Message { channel: message.channel_id, id: message.id };
+        event = event.withhold(Withheld {
+            users: entitled(message),
+            classes: if created { host.pinged(message) } else { View::None },
+            change: created.then_some(change),
+        });
+        if redact(&mut body) {
+            event.redacted = Answer::json(&body).body().cloned();
+            event.unredacted_for = entitled(message);
+        }
     }
     host.publish(cx, event);
 }
@@ -80,6 +89,7 @@ struct MessageDelete {
 pub(crate) fn publish_delete<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel_id: ChannelId, id: MessageId) {
     let body = MessageDelete { id, channel_id, guild_id: host.guild() };
     let event = Event::new("MESSAGE_DELETE", intents_of(host.guild()), host.audience(channel_id), &body);
+    let event = event.withhold(Withheld::wholly());
     host.publish(cx, event);
 }
 
@@ -100,5 +110,6 @@ pub(crate) fn publish_bulk_delete<H: Host>(
 ) {
     let body = MessageDeleteBulk { ids, channel_id, guild_id: host.guild() };
     let event = Event::new("MESSAGE_DELETE_BULK", intents_of(host.guild()), host.audience(channel_id), &body);
+    let event = event.withhold(Withheld::wholly());
     host.publish(cx, event);
 }

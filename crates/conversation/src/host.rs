@@ -5,7 +5,7 @@ use consort_model::{
     ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Message, MessageId, Permissions, RoleId,
     Sticker, StickerId, Timestamp, User, UserId,
 };
-use consort_rpc::{Audience, Event};
+use consort_rpc::{Audience, Event, View};
 
 use crate::Talk;
 
@@ -67,7 +67,13 @@ pub trait Host {
     /// Who gets the events of a channel or thread.
     fn audience(&mut self, channel: ChannelId) -> Audience;
 
-    /// Sends an event.
+    /// The classes of viewers whom a message mentions with everybody or with a role: it comes to them at once, wherever they
+    /// look.
+    fn pinged(&self, _message: &Message) -> View {
+        View::None
+    }
+
+    /// Sends an event. Of what is withheld from sessions that do not look, the host decides whether it is.
     fn publish(&mut self, cx: &mut Cx<'_>, event: Event);
 
     /// Users for whom each message of the channel counts as a mention: the recipients of a private channel. The author is

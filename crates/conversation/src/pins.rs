@@ -5,7 +5,7 @@ use consort_model::limits::PINS_MAX;
 use consort_model::{
     ApiError, ChannelId, GuildId, Intents, Message, MessageId, MessageType, Permissions, Timestamp,
 };
-use consort_rpc::{Answer, Event};
+use consort_rpc::{Answer, Change, Event, Withheld};
 use consort_store::{Key, Range, StoreExt as _, Table};
 use serde::Serialize;
 
@@ -52,7 +52,9 @@ fn announce<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel_id: ChannelId, newes
     let body = PinsUpdate { guild_id: host.guild(), channel_id, last_pin_timestamp: newest };
     let intents = if host.guild().is_some() { Intents::GUILDS } else { Intents::DIRECT_MESSAGES };
     let event = Event::new("CHANNEL_PINS_UPDATE", intents, host.audience(channel_id), &body);
-    host.publish(cx, event);
+    let last_message_id = host.channel(channel_id).and_then(|channel| channel.last_message_id);
+    let change = Change::Pins { channel: channel_id, last_message_id, at: newest };
+    host.publish(cx, event.withhold(Withheld::but(change)));
 }
 
 /// Pins a message and says so in the channel.

@@ -13,7 +13,7 @@ use consort_model::{
     ApiError, ChannelId, Embed, EmbedField, GuildId, Intents, Message, MessageId, MessageType, PartialEmoji,
     Permissions, Timestamp, User, UserId,
 };
-use consort_rpc::{Answer, Effect, Event, guild, message};
+use consort_rpc::{Answer, Effect, Event, Withheld, guild, message};
 use consort_store::{Key, Range, StoreExt as _, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -223,7 +223,7 @@ fn publish_vote<H: Host>(
         if guild_id.is_some() { Intents::GUILD_MESSAGE_POLLS } else { Intents::DIRECT_MESSAGE_POLLS };
     let body = VoteEvent { user_id, channel_id, message_id, guild_id, answer_id };
     let event = Event::new(name, intents, host.audience(channel_id), &body);
-    host.publish(cx, event);
+    host.publish(cx, event.withhold(Withheld::wholly()));
 }
 
 /// Who has voted for an answer.

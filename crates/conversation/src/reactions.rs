@@ -10,7 +10,7 @@ use consort_model::{
     ApiError, ChannelId, GuildId, Intents, Member, Message, MessageId, PartialEmoji, Permissions, Reaction,
     User, UserId,
 };
-use consort_rpc::{Answer, Event};
+use consort_rpc::{Answer, Event, Withheld};
 use consort_store::{Key, Range, StoreExt as _, StoreRef, Table};
 use serde::Serialize;
 
@@ -105,7 +105,7 @@ fn publish<H: Host>(
     body: &ReactionEvent<'_>,
 ) {
     let event = Event::new(name, intents(host), host.audience(channel), body);
-    host.publish(cx, event);
+    host.publish(cx, event.withhold(Withheld::wholly()));
 }
 
 /// The emoji as a new reaction shows it.

@@ -2,7 +2,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ChannelId, GuildId, Intents, Member, Permissions, UserId};
-use consort_rpc::Event;
+use consort_rpc::{Event, Withheld};
 use serde::Serialize;
 
 use crate::Host;
@@ -34,6 +34,6 @@ pub(crate) fn typing<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId)
     };
     let event =
         Event { volatile: true, ..Event::new("TYPING_START", intents, host.audience(channel), &body) };
-    host.publish(cx, event);
+    host.publish(cx, event.withhold(Withheld::wholly()));
     Outcome::EMPTY
 }

@@ -17,6 +17,8 @@ pub struct Config {
     pub attach_deadline: Duration,
     /// After how long without an answer a guild is asked again.
     pub attach_retry: Duration,
+    /// Between two deltas of a guild to sessions that do not look at it, at least.
+    pub passive_interval: Duration,
     /// How long a socket may take nothing while something is waiting for it.
     pub stall_timeout: Duration,
     /// How long a closed connection may linger until the peer has seen the close frame.
@@ -47,6 +49,7 @@ impl Default for Config {
             resume_window: Duration::from_secs(180),
             attach_deadline: Duration::from_secs(5),
             attach_retry: Duration::from_secs(10),
+            passive_interval: Duration::from_secs(3),
             stall_timeout: Duration::from_secs(20),
             close_timeout: Duration::from_secs(5),
             listen: None,

@@ -42,7 +42,7 @@ impl Answer {
 /// An owner's answer or its refusal.
 pub type Reply = Result<Answer, ApiError>;
 
-fn encode<T: Serialize + ?Sized>(value: &T) -> Bytes {
+pub(crate) fn encode<T: Serialize + ?Sized>(value: &T) -> Bytes {
     match serde_json::to_vec(value) {
         Ok(json) => json.into(),
         Err(error) => panic!("a model could not be encoded: {error}"),

@@ -7,6 +7,8 @@ use bytes::Bytes;
 use consort_model::{GuildId, Intents, UserId};
 use serde::{Deserialize, Serialize};
 
+use crate::Withheld;
+
 /// Members of a guild with the same set of roles (and the same member overwrites) see the same channels; they share a
 /// class. Numbered by the guild's owner.
 pub type ClassId = u32;
@@ -154,6 +156,9 @@ pub struct Event {
     /// get them all. Without it, N people online would cost N messages each time one of them comes or goes.
     #[serde(default)]
     pub bots_only: bool,
+    /// Sessions that do not look at the guild get this in its place; `None` when they get the event, as everybody does.
+    #[serde(default)]
+    pub withheld: Option<Arc<Withheld>>,
 }
 
 impl Event {
@@ -178,6 +183,14 @@ impl Event {
             unredacted_for: Arc::default(),
             volatile: false,
             bots_only: false,
+            withheld: None,
         }
+    }
+
+    /// The event does not come to sessions that do not look at the guild.
+    #[must_use]
+    pub fn withhold(mut self, withheld: Withheld) -> Self {
+        self.withheld = Some(Arc::new(withheld));
+        self
     }
 }

@@ -20,6 +20,7 @@ pub mod private;
 pub mod relay;
 mod transport;
 pub mod user;
+mod withheld;
 
 pub use answer::{Answer, Reply};
 pub use caller::Caller;
@@ -27,6 +28,7 @@ pub use directory::{Directory, NodeId, Static};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
 pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service};
 pub use transport::{InProcess, Transport};
+pub use withheld::{Change, Withheld};
 
 use serde::{Deserialize, Serialize};
 

@@ -47,10 +47,17 @@ pub struct Identity {
 impl Identity {
     /// Bit 5 of the capabilities of user accounts: READY_SUPPLEMENTAL follows READY.
     const SUPPLEMENTAL: u64 = 1 << 5;
+    /// Bit 14 of the capabilities of user accounts: PASSIVE_UPDATE_V2 for guilds that the session does not look at.
+    const PASSIVE_V2: u64 = 1 << 14;
 
     /// Whether READY_SUPPLEMENTAL is to follow READY.
     pub fn wants_supplemental(&self) -> bool {
         !self.bot && self.capabilities & Self::SUPPLEMENTAL != 0
+    }
+
+    /// Whether the session takes deltas in the place of the stream of guilds that it does not look at.
+    pub fn takes_deltas(&self) -> bool {
+        !self.bot && self.capabilities & Self::PASSIVE_V2 != 0
     }
 
     /// Whether the session is concerned with what happens in this guild (`None`: outside guilds).

@@ -7,9 +7,10 @@ use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::ClassId;
 use consort_rpc::relay::SessionKey;
 use consort_session::{Attachment, Step};
+use slab::Slab;
 
 use super::subscribers::Subscriber;
-use super::{Effect, Refusal, Slice};
+use super::{Effect, Held, Refusal, Slice};
 use crate::config::ATTACH_BACKOFF_MAX;
 
 impl Slice {
@@ -94,15 +95,13 @@ impl Slice {
             // Left in the meantime.
             None => return,
             // Asked twice: the second answer brings the newer class.
-            Some(Attachment::At(position)) => {
-                if let Some(known) =
-                    self.guilds.get_mut(&guild).and_then(|g| g.list.get_mut(position as usize))
-                {
-                    *known = subscriber;
-                }
-                return;
+            Some(Attachment::At(position)) => return self.set_class_of(guild, position, class),
+            Some(Attachment::Awaited) => {
+                let looks = held.looks_at(guild);
+                let Self { guilds, sessions, .. } = self;
+                let moved = |session, position| move_session(sessions, guild, session, position);
+                guilds.entry(guild).or_default().push(subscriber, looks, moved)
             }
-            Some(Attachment::Awaited) => self.guilds.entry(guild).or_default().push(subscriber),
         };
         debug_assert_eq!(key.slice, index);
         let step = self.sessions[slot].session.attached(guild, position, guild_create);
@@ -133,10 +132,9 @@ impl Slice {
 
     /// Takes a session out of a guild's list.
     fn unlist(&mut self, guild: GuildId, position: u32) {
-        let Some(subscribers) = self.guilds.get_mut(&guild) else { return };
-        if let Some(moved) = subscribers.remove(position) {
-            self.sessions[moved as usize].session.set_position(guild, position);
-        }
+        let Self { guilds, sessions, .. } = self;
+        let Some(subscribers) = guilds.get_mut(&guild) else { return };
+        subscribers.remove(position, |session, position| move_session(sessions, guild, session, position));
         if subscribers.list.is_empty() {
             self.guilds.remove(&guild);
         }
@@ -152,7 +150,7 @@ impl Slice {
 
     fn leave_session_guild(&mut self, now: Instant, slot: usize, guild: GuildId) {
         let held = &mut self.sessions[slot];
-        held.watching.retain(|watched| *watched != guild);
+        held.watching.retain(|(watched, _)| *watched != guild);
         held.voice.retain(|joined| *joined != guild);
         if let Some(attachment) = held.session.forget_guild(guild) {
             self.leave(guild, attachment);
@@ -202,5 +200,12 @@ impl Slice {
             self.ask(slot, guild);
             self.schedule_session(slot);
         }
+    }
+}
+
+/// Another session of a guild's list has this place now.
+pub(super) fn move_session(sessions: &mut Slab<Held>, guild: GuildId, session: u32, position: u32) {
+    if let Some(held) = sessions.get_mut(session as usize) {
+        held.session.set_position(guild, position);
     }
 }

@@ -17,7 +17,7 @@ use consort_wire::ws::{self, Decoder, Message};
 use serde_json::{Value, json};
 
 use super::{Effect, Phase, Slice};
-use crate::config::{ALL_MEMBERS_WINDOW, GUILDS_MAX, PRESENCE_UPDATES_MAX, PRESENCE_WINDOW};
+use crate::config::{ALL_MEMBERS_WINDOW, PRESENCE_UPDATES_MAX, PRESENCE_WINDOW};
 use crate::presence::presence_of;
 
 /// Guild ids in one command; a longer list is not looked at further.
@@ -291,20 +291,6 @@ impl Slice {
         }
         self.wake_session(slot);
     }
-
-    fn subscribe(&mut self, session: usize, subscription: &GuildSubscription) {
-        let guild = GuildId::new(subscription.guild_id);
-        let held = &mut self.sessions[session];
-        if held.session.attachment(guild).is_none() {
-            return;
-        }
-        if !held.watching.contains(&guild) && held.watching.len() < GUILDS_MAX {
-            held.watching.push(guild);
-        }
-        let key = held.session.identity().key;
-        let effect = Effect::subscribe(&held.caller(), guild, key, subscription_json(subscription));
-        self.effects.push(effect);
-    }
 }
 
 /// What the reading loop does after a message.
@@ -328,7 +314,7 @@ fn is_first(error: &consort_wire::gateway::DecodeError) -> bool {
 }
 
 /// A subscription as it came, ids as strings.
-fn subscription_json(subscription: &GuildSubscription) -> Value {
+pub(super) fn subscription_json(subscription: &GuildSubscription) -> Value {
     let ids = |ids: &Vec<u64>| Value::from(ids.iter().map(u64::to_string).collect::<Vec<_>>());
     let mut out = json!({"guild_id": subscription.guild_id.to_string()});
     let flags = [

@@ -113,7 +113,7 @@ impl Slice {
     /// Handles an input that brings no socket.
     pub(crate) fn input(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Publish(dispatch) => self.publish(&dispatch),
+            Input::Publish(dispatch) => self.publish(now, &dispatch),
             Input::Direct(numbers, dispatch) => self.direct(&numbers, &dispatch),
             Input::Relay(op) => self.relay(now, op),
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),

@@ -13,6 +13,8 @@ mod effect;
 mod flush;
 mod identify;
 mod input;
+mod looks;
+mod passive;
 mod relay;
 mod resume;
 mod subscribers;
@@ -39,6 +41,7 @@ pub(crate) use input::{Admission, Input, Refusal};
 
 use crate::config::Config;
 use crate::interest::Interest;
+use looks::Looks;
 use subscribers::Subscribers;
 use timers::{Due, Timers};
 
@@ -71,8 +74,8 @@ struct Held {
     due: Option<Instant>,
     client: Box<(String, String, String)>,
     presence: Option<Box<Presence>>,
-    /// Guilds whose member list the session looks at.
-    watching: Vec<GuildId>,
+    /// Guilds that the session looks at, and what of each it asked for.
+    watching: Vec<(GuildId, Looks)>,
     /// Guilds in whose voice channels it is.
     voice: Vec<GuildId>,
     /// When all members of a guild were last asked for.
@@ -80,6 +83,11 @@ struct Held {
 }
 
 impl Held {
+    /// Whether the session is to hear of a guild what those hear who look at it.
+    fn looks_at(&self, guild: GuildId) -> bool {
+        !self.session.identity().takes_deltas() || self.watching.iter().any(|(watched, _)| *watched == guild)
+    }
+
     fn caller(&self) -> Caller {
         let identity = self.session.identity();
         let mut caller = Caller::user(identity.viewer.user, identity.bot);
@@ -211,6 +219,7 @@ impl Slice {
             match due {
                 Due::Conn(slot, id) => self.conn_due(now, at, slot, id),
                 Due::Session(number) => self.session_due(now, at, number),
+                Due::Deltas(guild) => self.deltas_due(now, at, guild),
             }
         }
     }
@@ -289,7 +298,7 @@ impl Slice {
         for guild in voice {
             self.effects.push(Effect::voice_gone(&caller, guild, identity.key));
         }
-        for guild in watching {
+        for (guild, _) in watching {
             self.effects.push(Effect::unsubscribe(&caller, guild, identity.key));
         }
         let guilds: Vec<_> = self.sessions[slot].session.attachments().collect();

@@ -5,24 +5,52 @@ use std::time::Instant;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::relay::{Op, SessionKey};
-use consort_rpc::{ClassId, Event, View, user};
+use consort_rpc::{Audience, ClassId, View, Withheld, user};
 use consort_session::{Attachment, Choice, Dispatch};
 
+use super::subscribers::{Subscriber, Subscribers};
+use super::timers::Due;
 use super::{Effect, Slice};
 use crate::inbox::Lost;
 
 impl Slice {
     /// Offers a guild's event to its subscribers.
-    pub(super) fn publish(&mut self, dispatch: &Arc<Dispatch>) {
+    pub(super) fn publish(&mut self, now: Instant, dispatch: &Arc<Dispatch>) {
         let Some(event) = dispatch.event() else { return };
         let Some(guild) = event.guild else { return };
         if event.audience.view == View::None {
-            return self.publish_to_users(guild, event, dispatch);
+            let Audience { users, always, .. } = &event.audience;
+            return self.publish_to_users(guild, dispatch, (users, always), false);
         }
+        match &event.withheld {
+            None => {
+                // It may change who sees what.
+                if self.guilds.get(&guild).is_some_and(|subscribers| !subscribers.deltas.is_empty()) {
+                    self.tell_deltas(now, guild);
+                }
+                self.publish_to(guild, dispatch, |subscribers| &subscribers.list, |_| true);
+            }
+            Some(withheld) => {
+                self.publish_to(guild, dispatch, Subscribers::looking, |_| true);
+                self.publish_withheld(now, guild, withheld, dispatch);
+            }
+        }
+    }
+
+    /// Offers an event to those of some subscribers who are meant.
+    fn publish_to(
+        &mut self,
+        guild: GuildId,
+        dispatch: &Arc<Dispatch>,
+        these: impl Fn(&Subscribers) -> &[Subscriber],
+        meant: impl Fn(&Subscriber) -> bool,
+    ) {
+        let Some(event) = dispatch.event() else { return };
         // The list is lent out while its sessions are touched; nothing on the way changes it.
         let Some(subscribers) = self.guilds.get_mut(&guild).map(std::mem::take) else { return };
-        self.offers += subscribers.list.len();
-        for subscriber in &subscribers.list {
+        let these = these(&subscribers);
+        self.offers += these.len();
+        for subscriber in these.iter().filter(|subscriber| meant(subscriber)) {
             if let Some(choice) = subscriber.wants(event) {
                 self.deliver(subscriber.session as usize, dispatch, choice);
             }
@@ -30,18 +58,60 @@ impl Slice {
         self.guilds.insert(guild, subscribers);
     }
 
-    /// The few users that an event without a view is for are found by their ids, not by asking everybody.
-    fn publish_to_users(&mut self, guild: GuildId, event: &Event, dispatch: &Arc<Dispatch>) {
-        let audience = &event.audience;
-        let always = audience.always.iter().filter(|user| !audience.users.contains(user));
-        for user in audience.users.iter().chain(always) {
+    /// What comes of an event to those who do not look at the guild.
+    fn publish_withheld(
+        &mut self,
+        now: Instant,
+        guild: GuildId,
+        withheld: &Withheld,
+        dispatch: &Arc<Dispatch>,
+    ) {
+        let Some(event) = dispatch.event() else { return };
+        let Some(subscribers) = self.guilds.get_mut(&guild) else { return };
+        if subscribers.passive().is_empty() {
+            return;
+        }
+        if let Some(change) = &withheld.change {
+            let due = subscribers.deltas.add(now, self.config.passive_interval, event, change);
+            due.into_iter().for_each(|due| self.timers.add(due, Due::Deltas(guild)));
+        }
+        let full = subscribers.deltas.is_full();
+        let (users, always) = (&withheld.users, &event.audience.always);
+        let named = |user: &UserId| users.contains(user) || always.contains(user);
+        match &withheld.classes {
+            View::None => self.publish_to_users(guild, dispatch, (users, always), true),
+            View::All => self.publish_to(guild, dispatch, Subscribers::passive, |_| true),
+            View::Classes(classes) => {
+                let meant = |s: &Subscriber| classes.contains(s.class) || named(&s.viewer.user);
+                self.publish_to(guild, dispatch, Subscribers::passive, meant);
+            }
+        }
+        if full {
+            self.tell_deltas(now, guild);
+        }
+    }
+
+    /// A few users are found by their ids, not by asking everybody.
+    fn publish_to_users(
+        &mut self,
+        guild: GuildId,
+        dispatch: &Arc<Dispatch>,
+        (users, others): (&[UserId], &[UserId]),
+        only_passive: bool,
+    ) {
+        let Some(event) = dispatch.event() else { return };
+        let others = others.iter().filter(|user| !users.contains(user));
+        for user in users.iter().chain(others) {
             for slot in self.users.get(user).cloned().unwrap_or_default() {
                 let Some(Attachment::At(position)) = self.sessions[slot].session.attachment(guild) else {
                     continue;
                 };
-                let subscribers = self.guilds.get(&guild);
-                let subscriber = subscribers.and_then(|guild| guild.list.get(position as usize));
+                let Some(subscribers) = self.guilds.get(&guild) else { continue };
+                if only_passive && !subscribers.is_passive(position) {
+                    continue;
+                }
                 self.offers += 1;
+                let subscriber = subscribers.list.get(position as usize);
                 if let Some(choice) = subscriber.and_then(|subscriber| subscriber.wants(event)) {
                     self.deliver(slot, dispatch, choice);
                 }
@@ -49,7 +119,7 @@ impl Slice {
         }
     }
 
-    fn deliver(&mut self, slot: usize, dispatch: &Arc<Dispatch>, choice: Choice) {
+    pub(super) fn deliver(&mut self, slot: usize, dispatch: &Arc<Dispatch>, choice: Choice) {
         self.figures.deliveries += 1;
         let held = &mut self.sessions[slot];
         held.session.push(dispatch.clone(), choice);
@@ -74,7 +144,7 @@ impl Slice {
     /// Handles what is no event.
     pub(super) fn relay(&mut self, now: Instant, op: Op) {
         match op {
-            Op::Publish(event) => self.publish(&Arc::new(Dispatch::of(event))),
+            Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::of(event))),
             Op::Direct { sessions, event } => {
                 let numbers: Vec<_> = sessions.iter().map(|key| key.number).collect();
                 self.direct(&numbers, &Arc::new(Dispatch::of(event)));
@@ -95,12 +165,18 @@ impl Slice {
 
     fn set_class(&mut self, guild: GuildId, user: UserId, class: ClassId) {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
-            if let Some(Attachment::At(position)) = self.sessions[slot].session.attachment(guild)
-                && let Some(subscribers) = self.guilds.get_mut(&guild)
-                && let Some(subscriber) = subscribers.list.get_mut(position as usize)
-            {
-                subscriber.class = class;
+            if let Some(Attachment::At(position)) = self.sessions[slot].session.attachment(guild) {
+                self.set_class_of(guild, position, class);
             }
+        }
+    }
+
+    /// A session is of another class from here on. If it does not look, it first hears what it could see as one of the old.
+    pub(super) fn set_class_of(&mut self, guild: GuildId, position: u32, class: ClassId) {
+        self.tell_one(guild, position);
+        let subscribers = self.guilds.get_mut(&guild);
+        if let Some(subscriber) = subscribers.and_then(|guild| guild.list.get_mut(position as usize)) {
+            subscriber.class = class;
         }
     }
 

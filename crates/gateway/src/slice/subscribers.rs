@@ -1,7 +1,10 @@
-//! The sessions attached to one guild, densely, with what the filter needs of each.
+//! The sessions attached to one guild, densely, with what the filter needs of each. Those that look at the guild stand before
+//! those that do not: an event for the former alone passes the latter by without touching them.
 
 use consort_rpc::{ClassId, Event};
 use consort_session::{Choice, Viewer};
+
+use super::passive::Deltas;
 
 /// A session attached to a guild.
 #[derive(Debug, Clone, Copy)]
@@ -17,29 +20,149 @@ impl Subscriber {
     }
 }
 
-/// The list; a session knows its own place in it.
+/// The list; a session knows its own place in it, and is told of another through `moved`.
 #[derive(Debug, Default)]
 pub(super) struct Subscribers {
     pub(super) list: Vec<Subscriber>,
+    /// How many look, the first ones of the list.
+    looking: usize,
+    /// What those who do not look are still to be told.
+    pub(super) deltas: Deltas,
 }
 
 impl Subscribers {
-    pub(super) fn push(&mut self, subscriber: Subscriber) -> u32 {
-        self.list.push(subscriber);
-        // A slice has far fewer sessions than that.
-        (self.list.len() - 1) as u32
+    /// Those who look at the guild.
+    pub(super) fn looking(&self) -> &[Subscriber] {
+        &self.list[..self.looking]
     }
 
-    /// Takes one out. Gives the session that is now in its place, if any.
-    pub(super) fn remove(&mut self, position: u32) -> Option<u32> {
+    /// Those who do not.
+    pub(super) fn passive(&self) -> &[Subscriber] {
+        &self.list[self.looking..]
+    }
+
+    /// Whether the one in this place does not look.
+    pub(super) fn is_passive(&self, position: u32) -> bool {
+        position as usize >= self.looking
+    }
+
+    /// Adds one. Gives its place.
+    pub(super) fn push(&mut self, new: Subscriber, looks: bool, moved: impl FnMut(u32, u32)) -> u32 {
+        self.list.push(new);
+        let position = self.list.len() - 1;
+        if looks { self.raise(position, moved) } else { position as u32 }
+    }
+
+    /// Puts one among those who look, or among those who do not.
+    pub(super) fn set_looking(&mut self, position: u32, looks: bool, moved: impl FnMut(u32, u32)) {
         let position = position as usize;
+        if position >= self.list.len() || (position < self.looking) == looks {
+            return;
+        }
+        if looks {
+            self.raise(position, moved);
+        } else {
+            self.looking -= 1;
+            self.swap(position, self.looking, moved);
+        }
+        self.forget_if_nobody();
+    }
+
+    /// Takes one out.
+    pub(super) fn remove(&mut self, position: u32, mut moved: impl FnMut(u32, u32)) {
+        let mut position = position as usize;
         if position >= self.list.len() {
-            return None;
+            return;
+        }
+        if position < self.looking {
+            self.looking -= 1;
+            self.swap(position, self.looking, &mut moved);
+            position = self.looking;
         }
         self.list.swap_remove(position);
+        self.tell(position, &mut moved);
         if self.list.capacity() > 64 && self.list.capacity() > 4 * self.list.len() {
             self.list.shrink_to(2 * self.list.len());
         }
-        self.list.get(position).map(|moved| moved.session)
+        self.forget_if_nobody();
+    }
+
+    /// One that stands behind those who look becomes the last of them.
+    fn raise(&mut self, position: usize, moved: impl FnMut(u32, u32)) -> u32 {
+        let to = self.looking;
+        self.looking += 1;
+        self.swap(position, to, moved);
+        to as u32
+    }
+
+    fn swap(&mut self, a: usize, b: usize, mut moved: impl FnMut(u32, u32)) {
+        self.list.swap(a, b);
+        self.tell(a, &mut moved);
+        self.tell(b, &mut moved);
+    }
+
+    /// A slice has far fewer sessions than fit the number of a place.
+    fn tell(&self, position: usize, moved: &mut impl FnMut(u32, u32)) {
+        if let Some(subscriber) = self.list.get(position) {
+            moved(subscriber.session, position as u32);
+        }
+    }
+
+    fn forget_if_nobody(&mut self) {
+        if self.passive().is_empty() {
+            self.deltas.forget();
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeMap;
+
+    use consort_model::{Intents, UserId};
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn subscriber(session: u32) -> Subscriber {
+        let viewer = Viewer { user: UserId::new(u64::from(session)), intents: Intents::all(), bot: false };
+        Subscriber { viewer, class: 0, session }
+    }
+
+    proptest! {
+        #[test]
+        fn everybody_knows_its_place_and_stands_on_its_side(
+            ops in prop::collection::vec((0u32..12, 0u8..3), 0..200),
+        ) {
+            let mut subscribers = Subscribers::default();
+            let mut places: BTreeMap<u32, u32> = BTreeMap::new();
+            let mut looks: BTreeMap<u32, bool> = BTreeMap::new();
+            for (session, op) in ops {
+                let known = places.get(&session).copied();
+                let mut moved = |session, place| { places.insert(session, place); };
+                match (known, op) {
+                    (None, op) => {
+                        let place = subscribers.push(subscriber(session), op == 0, &mut moved);
+                        moved(session, place);
+                        looks.insert(session, op == 0);
+                    }
+                    (Some(place), 2) => {
+                        subscribers.remove(place, &mut moved);
+                        places.remove(&session);
+                        looks.remove(&session);
+                    }
+                    (Some(place), op) => {
+                        subscribers.set_looking(place, op == 0, &mut moved);
+                        looks.insert(session, op == 0);
+                    }
+                }
+                prop_assert_eq!(subscribers.list.len(), places.len());
+                for (session, place) in &places {
+                    prop_assert_eq!(subscribers.list[*place as usize].session, *session);
+                    prop_assert_eq!(subscribers.is_passive(*place), !looks[session]);
+                }
+                prop_assert_eq!(subscribers.looking().len(), looks.values().filter(|looks| **looks).count());
+            }
+        }
     }
 }

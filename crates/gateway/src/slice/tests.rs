@@ -1,13 +1,13 @@
 //! The core alone: made-up time, sockets that take as much as the test says, and owners that are looked at.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
-use consort_rpc::{Audience, Caller, Event, NodeId};
+use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld};
 use consort_session::{Identity, Opened, SessionId, Viewer};
 use consort_wire::gateway::Connect;
 use consort_wire::ws;
@@ -18,6 +18,8 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::inbox::Lost;
 
+mod passive;
+
 const GUILD: GuildId = GuildId::new(77);
 
 /// A slice and the clients of its connections.
@@ -26,6 +28,22 @@ struct Bench {
     now: Instant,
     effects: Vec<Effect>,
     next_number: u32,
+    /// The classes in which owners put users; 0 if not said.
+    classes: HashMap<UserId, ClassId>,
+}
+
+/// What somebody who identifies is.
+#[derive(Debug, Clone, Copy)]
+struct Kind {
+    bot: bool,
+    capabilities: u64,
+}
+
+impl Kind {
+    const BOT: Self = Self { bot: true, capabilities: 0 };
+    const PERSON: Self = Self { bot: false, capabilities: 0 };
+    /// Takes deltas of guilds that it does not look at.
+    const PASSIVE: Self = Self { bot: false, capabilities: 1 << 14 };
 }
 
 /// The far end of a connection.
@@ -41,9 +59,13 @@ struct Far {
 
 impl Bench {
     fn new() -> Self {
-        let config = Arc::new(Config { slices: 2, ..Config::default() });
+        Self::with(Config::default())
+    }
+
+    fn with(config: Config) -> Self {
+        let config = Arc::new(Config { slices: 2, ..config });
         let slice = Slice::new(NodeId(1), 0, config, Arc::new(Interest::new(2)));
-        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1 }
+        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1, classes: HashMap::new() }
     }
 
     fn connect(&mut self, query: &str) -> Far {
@@ -75,14 +97,15 @@ impl Bench {
                 return;
             }
             for effect in &effects {
-                if let Effect::Guild { guild, op, .. } = effect
+                if let Effect::Guild { guild, op, caller } = effect
                     && let consort_rpc::guild::Op::Gateway(consort_rpc::guild::gateway::Op::Attach {
                         session,
                         ..
                     }) = **op
                 {
-                    let attached =
-                        Op::Attached { session, guild: *guild, class: 0, guild_create: "{\"n\":0}".into() };
+                    let class = self.classes.get(&caller.user).copied().unwrap_or(0);
+                    let guild_create = "{\"n\":0}".into();
+                    let attached = Op::Attached { session, guild: *guild, class, guild_create };
                     self.slice.input(self.now, Input::Relay(attached));
                 }
             }
@@ -92,6 +115,10 @@ impl Bench {
 
     /// IDENTIFY, as the lane answers it.
     fn identify(&mut self, far: &Far, user: u64, guilds: &[GuildId]) -> SessionId {
+        self.identify_as(far, user, guilds, Kind::BOT)
+    }
+
+    fn identify_as(&mut self, far: &Far, user: u64, guilds: &[GuildId], kind: Kind) -> SessionId {
         self.say(far, &json!({"op": 2, "d": {"token": format!("t{user}"), "properties": {}, "intents": 1}}));
         let Some(Effect::Identify(identifying)) = self.effects.pop() else { panic!("no IDENTIFY") };
         let number = self.next_number;
@@ -101,12 +128,12 @@ impl Bench {
         let identity = Identity {
             key,
             id,
-            viewer: Viewer { user: UserId::new(user), intents: Intents::all(), bot: false },
-            bot: true,
+            viewer: Viewer { user: UserId::new(user), intents: Intents::all(), bot: kind.bot },
+            bot: kind.bot,
             shard: None,
             auth_session: 0,
             token_hash: Sha256::digest(format!("t{user}")).into(),
-            capabilities: 0,
+            capabilities: kind.capabilities,
             large_threshold: 50,
         };
         let admission = Admission {
@@ -126,7 +153,7 @@ impl Bench {
         assert!(!told.iter().any(again), "{told:?}");
         self.effects.extend(told);
         let opened = Opened { opening: b"{\"v\":10".to_vec(), supplemental: None, guilds: guilds.to_vec() };
-        let caller = Caller::user(UserId::new(user), true);
+        let caller = Caller::user(UserId::new(user), kind.bot);
         self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });
         self.settle();
         id
@@ -140,13 +167,21 @@ impl Bench {
     }
 
     /// Flushes whatever is dirty into a socket that takes at most `room` bytes.
-    fn flush(&mut self, far: &mut Far, mut room: usize) {
+    fn flush(&mut self, far: &mut Far, room: usize) {
+        self.flush_beside(far, room, true);
+    }
+
+    /// As [`Bench::flush`]; the other sockets take everything, which nobody reads, or nothing.
+    fn flush_beside(&mut self, far: &mut Far, mut room: usize, others_take: bool) {
         let slot = far.slot;
         self.slice.writable(slot);
         let mut flushed = 0;
         while let Some(dirty) = self.slice.next_dirty(&mut flushed) {
             let wire = &mut far.wire;
             self.slice.flush(self.now, dirty, |parts| {
+                if dirty != slot && !others_take {
+                    return Err(io::ErrorKind::WouldBlock.into());
+                }
                 if dirty != slot {
                     return Ok(parts.iter().map(|part| part.len()).sum());
                 }
@@ -397,7 +432,7 @@ enum Anything {
     Bytes(usize, Vec<u8>),
     Payload(usize, String),
     /// A new connection that identifies and reads its READY, or not.
-    Identify(u64, bool),
+    Identify(u64, bool, Kind),
     Resume(usize, u64),
     Relay(Op),
     Flush(usize, usize),
@@ -415,6 +450,27 @@ fn key() -> impl Strategy<Value = SessionKey> {
     (1..8u64).prop_map(|number| SessionKey { node: NodeId(1), slice: 0, number })
 }
 
+fn withheld() -> impl Strategy<Value = Withheld> {
+    let change = prop_oneof![
+        (1..4u64).prop_map(|id| Change::Message { channel: 9.into(), id: id.into() }),
+        (1..4u64).prop_map(|id| Change::Voice { user: id.into(), state: Some("{}".into()), member: None }),
+        (1..4u64).prop_map(|id| Change::Voice { user: id.into(), state: None, member: None }),
+        Just(Change::Voice { user: 9.into(), state: Some("no JSON".into()), member: None }),
+    ];
+    let classes = prop_oneof![
+        4 => Just(View::None),
+        1 => Just(View::All),
+        1 => Just(View::Classes(Arc::new([1].into_iter().collect::<ClassSet>()))),
+    ];
+    (proptest::option::of(change), classes, proptest::collection::vec(1..4u64, 0..2)).prop_map(
+        |(change, classes, users)| Withheld {
+            change,
+            classes,
+            users: users.into_iter().map(UserId::new).collect(),
+        },
+    )
+}
+
 fn word() -> impl Strategy<Value = Op> {
     let user = || (1..4u64).prop_map(UserId::new);
     let event = |guild| {
@@ -424,6 +480,12 @@ fn word() -> impl Strategy<Value = Op> {
     };
     prop_oneof![
         12 => guild().prop_map(move |guild| Op::Publish(event(Some(guild)))),
+        6 => (guild(), withheld()).prop_map(|(guild, withheld)| {
+            let audience = Audience::view(View::Classes(Arc::new([0, 2].into_iter().collect())));
+            let mut event = Event::new("E", Intents::empty(), audience, &1).withhold(withheld);
+            event.guild = Some(guild);
+            Op::Publish(Arc::new(event))
+        }),
         1 => (guild(), user()).prop_map(|(guild, user)| {
             let mut event = Event::new("E", Intents::empty(), Audience::users([user]), &1);
             event.guild = Some(guild);
@@ -455,7 +517,8 @@ fn payload() -> impl Strategy<Value = String> {
     prop_oneof![
         (0..50u64, any::<Option<u64>>()).prop_map(|(op, d)| json!({"op": op, "d": d}).to_string()),
         guild().prop_map(|g| json!({"op": 8, "d": {"guild_id": g, "query": "", "limit": 0}}).to_string()),
-        guild().prop_map(|g| json!({"op": 14, "d": {"guild_id": g, "threads": true}}).to_string()),
+        (guild(), any::<bool>())
+            .prop_map(|(g, on)| json!({"op": 14, "d": {"guild_id": g, "threads": on}}).to_string()),
         guild().prop_map(|g| json!({"op": 4, "d": {"guild_id": g, "channel_id": "1"}}).to_string()),
         guild().prop_map(|g| json!({"op": 31, "d": {"guild_ids": [g]}}).to_string()),
         Just(json!({"op": 3, "d": {"status": "idle"}}).to_string()),
@@ -470,7 +533,8 @@ fn anything() -> impl Strategy<Value = Anything> {
             .prop_map(Anything::Connect),
         1 => (conn(), proptest::collection::vec(any::<u8>(), 0..64)).prop_map(|(c, b)| Anything::Bytes(c, b)),
         6 => (conn(), payload()).prop_map(|(c, p)| Anything::Payload(c, p)),
-        8 => (1..6u64, any::<bool>()).prop_map(|(u, reads)| Anything::Identify(u, reads)),
+        8 => (1..6u64, any::<bool>(), prop_oneof![Just(Kind::BOT), Just(Kind::PERSON), Just(Kind::PASSIVE)])
+            .prop_map(|(user, reads, kind)| Anything::Identify(user, reads, kind)),
         6 => (conn(), 0..10u64).prop_map(|(c, s)| Anything::Resume(c, s)),
         30 => word().prop_map(Anything::Relay),
         12 => (conn(), 0..4000usize).prop_map(|(c, r)| Anything::Flush(c, r)),
@@ -498,7 +562,9 @@ impl Bench {
             for (guild, attachment) in held.session.attachments() {
                 assert!(slice.interest.slices(guild).iter().any(|slice| slice == 0));
                 if let consort_session::Attachment::At(position) = attachment {
-                    assert_eq!(slice.guilds[&guild].list[position as usize].session as usize, slot);
+                    let subscribers = &slice.guilds[&guild];
+                    assert_eq!(subscribers.list[position as usize].session as usize, slot);
+                    assert_eq!(subscribers.is_passive(position), !held.looks_at(guild));
                     listed += 1;
                 }
             }
@@ -548,10 +614,10 @@ fn happen(bench: &mut Bench, fars: &mut Vec<Option<Far>>, step: usize, one: Anyt
             }
         }
         Anything::Identify(..) if bench.slice.draining => {}
-        Anything::Identify(user, reads) => {
+        Anything::Identify(user, reads, kind) => {
             let mut far = bench.connect("v=10");
             let guilds: Vec<_> = (70..70 + user).map(GuildId::new).collect();
-            bench.identify(&far, user, &guilds);
+            bench.identify_as(&far, user, &guilds, kind);
             if reads {
                 bench.flush(&mut far, usize::MAX);
             }

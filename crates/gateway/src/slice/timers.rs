@@ -5,6 +5,8 @@ use std::cmp::Reverse;
 use std::collections::BinaryHeap;
 use std::time::Instant;
 
+use consort_model::GuildId;
+
 use super::ConnId;
 
 /// Whose deadline.
@@ -14,6 +16,8 @@ pub(super) enum Due {
     Conn(usize, ConnId),
     /// A session's, by number.
     Session(u64),
+    /// A guild's: its passive sessions are to be told what changed.
+    Deltas(GuildId),
 }
 
 #[derive(Debug, Default)]

@@ -6,6 +6,7 @@ mod guilds;
 mod identify;
 mod listener;
 mod load;
+mod passive;
 mod resume;
 mod rig;
 mod transports;

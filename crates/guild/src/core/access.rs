@@ -265,6 +265,12 @@ impl Guild {
         View::Classes(Arc::new(self.classes_where(holds)))
     }
 
+    /// The classes whose members hold one of these roles.
+    pub(crate) fn holders_of(&self, roles: &[RoleId]) -> View {
+        let holds = |key: &ClassKey| key.roles.iter().any(|held| roles.contains(held));
+        View::Classes(Arc::new(self.classes_where(holds)))
+    }
+
     /// The classes that see a channel, or a thread's parent. For a private thread: those who manage threads; its members
     /// must be added to the audience ([`Guild::audience_of`] does).
     pub(crate) fn view_of(&mut self, channel: ChannelId) -> View {

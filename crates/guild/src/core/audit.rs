@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use consort_actor::Cx;
 use consort_model::id::Id;
 use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions};
-use consort_rpc::{Audience, Event};
+use consort_rpc::{Audience, Event, Withheld};
 use consort_store::Table;
 use serde::Serialize;
 
@@ -61,9 +61,7 @@ impl Guild {
         cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
         let audience = Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG));
         let body = EntryCreate { guild_id: self.id, entry: &entry };
-        self.publish(
-            cx,
-            Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body),
-        );
+        let event = Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
     }
 }

@@ -7,7 +7,7 @@ use consort_model::{
     ApiError, AuditLogEvent, Ban, ChannelId, Intents, MessageId, Permissions, User, UserId, snowflake,
 };
 use consort_rpc::guild::ban::Op;
-use consort_rpc::{Audience, Effect, Event, guild, message};
+use consort_rpc::{Audience, Effect, Event, Withheld, guild, message};
 use consort_store::{Key, Order, Range, Table};
 use serde_json::json;
 
@@ -84,7 +84,8 @@ impl Guild {
     fn publish_ban(&self, cx: &mut Cx<'_>, name: &'static str, user: &User) {
         let view = self.view_guild_any(Permissions::BAN_MEMBERS | Permissions::VIEW_AUDIT_LOG);
         let body = json!({"guild_id": self.id, "user": user});
-        self.publish(cx, Event::new(name, Intents::GUILD_MODERATION, Audience::view(view), &body));
+        let event = Event::new(name, Intents::GUILD_MODERATION, Audience::view(view), &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
     }
 
     fn unban(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<Outcome, Stop> {

@@ -6,7 +6,7 @@ use consort_model::{
 };
 use consort_rpc::guild::gateway::{ChunkRequest, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Effect, Event, relay, user as account};
+use consort_rpc::{Audience, Change, Effect, Event, Withheld, relay, user as account};
 use consort_store::Table;
 use serde::Serialize;
 
@@ -184,6 +184,7 @@ impl Guild {
         let audience = Audience::all().without([user]);
         let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
         event.volatile = true;
+        event = event.withhold(Withheld::wholly());
         event.bots_only = self.members.len() > PRESENCES_TOLD_MAX;
         if event.bots_only {
             self.publish_to(cx, &self.presence_nodes, event);
@@ -208,7 +209,10 @@ impl Guild {
         let user = member.user.as_ref().map_or(UserId::new(0), |user| user.id);
         let audience = Audience::all().and_always([user]);
         let body = MemberEvent { guild_id: self.id, member };
-        self.publish(cx, Event::new("GUILD_MEMBER_UPDATE", Intents::GUILD_MEMBERS, audience, &body));
+        let event = Event::new("GUILD_MEMBER_UPDATE", Intents::GUILD_MEMBERS, audience, &body);
+        let voice = self.voice_channel_of(user);
+        let change = voice.map(|channel| Change::member(user, member, self.view_of(channel)));
+        self.publish(cx, event.withhold(Withheld { change, ..Withheld::wholly() }));
         self.relist(cx, user);
     }
 

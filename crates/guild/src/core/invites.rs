@@ -9,7 +9,7 @@ use consort_model::{
     InviteGuild, Permissions, Timestamp, User, UserId, limits,
 };
 use consort_rpc::guild::invite::{Create, IndexRow, Op};
-use consort_rpc::{Audience, Event};
+use consort_rpc::{Audience, Event, Withheld};
 use consort_runtime::random_token;
 use consort_store::{Key, Table};
 use serde::{Deserialize, Serialize};
@@ -196,7 +196,8 @@ impl Guild {
             body["target_user"] = json!(user);
         }
         let audience = Audience::view(self.view_with(invite.channel_id, Permissions::MANAGE_CHANNELS));
-        self.publish(cx, Event::new("INVITE_CREATE", Intents::GUILD_INVITES, audience, &body));
+        let event = Event::new("INVITE_CREATE", Intents::GUILD_INVITES, audience, &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
     }
 
     fn delete_invite(&mut self, cx: &mut Cx<'_>, code: &str) -> Result<Outcome, Stop> {
@@ -230,7 +231,8 @@ impl Guild {
         self.forget_invite(cx, &invite.code);
         let audience = Audience::view(self.view_with(invite.channel_id, Permissions::MANAGE_CHANNELS));
         let body = json!({"channel_id": invite.channel_id, "guild_id": self.id, "code": invite.code});
-        self.publish(cx, Event::new("INVITE_DELETE", Intents::GUILD_INVITES, audience, &body));
+        let event = Event::new("INVITE_DELETE", Intents::GUILD_INVITES, audience, &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
     }
 
     fn forget_invite(&mut self, cx: &mut Cx<'_>, code: &str) {

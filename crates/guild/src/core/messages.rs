@@ -6,7 +6,7 @@ use consort_model::{
     ApiError, AuditLogEvent, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Message, MessageId,
     Permissions, RoleId, Sticker, StickerId, Timestamp, User, UserId,
 };
-use consort_rpc::{Audience, Event, message};
+use consort_rpc::{Audience, Event, View, message};
 use consort_store::Table;
 
 use super::Guild;
@@ -103,6 +103,16 @@ impl Host for Guild {
 
     fn audience(&mut self, channel: ChannelId) -> Audience {
         self.audience_of(channel)
+    }
+
+    fn pinged(&self, message: &Message) -> View {
+        if message.mention_everyone {
+            return View::All;
+        }
+        if message.mention_roles.is_empty() {
+            return View::None;
+        }
+        self.holders_of(&message.mention_roles)
     }
 
     fn publish(&mut self, cx: &mut Cx<'_>, event: Event) {

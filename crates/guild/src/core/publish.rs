@@ -11,6 +11,10 @@ use serde::Serialize;
 use super::Guild;
 use super::access::Seen;
 
+/// In a guild of so many members sessions that do not look at it are spared its stream ([`consort_rpc::Withheld`]). A smaller
+/// one's clients have everything at hand when they turn to it, and its stream costs little.
+pub(crate) const PASSIVE_MEMBERS_MIN: usize = 2_500;
+
 /// Users who changed class, and the class they were in.
 pub(crate) type Moved = BTreeMap<UserId, ClassId>;
 
@@ -23,6 +27,9 @@ impl Guild {
     /// Sends an event to some of the nodes with sessions of this guild.
     pub(crate) fn publish_to(&self, cx: &mut Cx<'_>, nodes: &BTreeSet<NodeId>, mut event: Event) {
         event.guild = Some(self.id);
+        if self.members.len() < PASSIVE_MEMBERS_MIN {
+            event.withheld = None;
+        }
         let event = Arc::new(event);
         for node in nodes {
             cx.effect(Effect::Relay { node: *node, message: relay::Op::Publish(event.clone()) });

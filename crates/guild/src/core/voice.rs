@@ -14,7 +14,7 @@ use consort_model::{
 };
 use consort_rpc::guild::voice::{Flags, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Effect, Event, View, relay};
+use consort_rpc::{Audience, Change, Effect, Event, View, Withheld, relay};
 use consort_runtime::random_token;
 use serde_json::json;
 
@@ -138,14 +138,15 @@ impl Guild {
         let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
         let Some(channel) = state.channel_id.or(from) else { return };
         let audience = Audience::view(self.view_of(channel)).and_always([user]);
-        self.publish(cx, Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state));
+        let event = Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state);
+        self.publish(cx, event.withhold(Withheld::but(Change::voice(&state, from != state.channel_id))));
         let Some(from) = from.filter(|from| *from != channel) else { return };
         let left_behind = self.seen_by(from).minus(&self.seen_by(channel));
         if !left_behind.is_empty() {
             let audience = Audience::view(View::Classes(Arc::new(left_behind))).without([user]);
-            let event =
-                Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &departed(state));
-            self.publish(cx, event);
+            let state = departed(state);
+            let event = Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state);
+            self.publish(cx, event.withhold(Withheld::but(Change::voice(&state, false))));
         }
     }
 

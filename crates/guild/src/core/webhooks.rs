@@ -10,8 +10,8 @@ use consort_model::{
     User, Webhook, WebhookId, limits,
 };
 use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op};
-use consort_rpc::message;
 use consort_rpc::message::Speaker;
+use consort_rpc::{Event, Withheld, message};
 use consort_runtime::random_token;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
@@ -205,7 +205,9 @@ impl Guild {
     /// WEBHOOKS_UPDATE says where something changed, not what.
     pub(super) fn publish_webhooks(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
         let body = json!({"guild_id": self.id, "channel_id": channel});
-        self.publish_in(cx, channel, "WEBHOOKS_UPDATE", Intents::GUILD_WEBHOOKS, &body);
+        let audience = self.audience_of(channel);
+        let event = Event::new("WEBHOOKS_UPDATE", Intents::GUILD_WEBHOOKS, audience, &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
     }
 
     /// Where a webhook speaks: its channel, or a thread of it. Forums need a thread (400/220001).

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_model::{Intents, Message};
-use consort_rpc::{Audience, Effect, Event, guild, message, private, relay, user};
+use consort_rpc::{Audience, Change, Effect, Event, View, Withheld, guild, message, private, relay, user};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -401,6 +401,27 @@ pub fn event() -> Event {
     }
 }
 
+/// What passive sessions are told, of every kind.
+pub fn changes() -> Vec<Change> {
+    let body = Bytes::from_static(b"{}");
+    vec![
+        Change::Message { channel: 1.into(), id: 2.into() },
+        Change::Pins { channel: 1.into(), last_message_id: None, at: None },
+        Change::Pins {
+            channel: 1.into(),
+            last_message_id: Some(2.into()),
+            at: Some(consort_model::Timestamp::from_ms(5)),
+        },
+        Change::Voice { user: 1.into(), state: Some(body.clone()), member: None },
+        Change::Voice { user: 1.into(), state: None, member: Some(body.clone()) },
+        Change::Member {
+            user: 1.into(),
+            member: body,
+            seen_by: View::Classes(Arc::new([3].into_iter().collect())),
+        },
+    ]
+}
+
 pub fn relay() -> Vec<relay::Op> {
     use relay::Op;
     let mut all: Vec<Op> = read(json!([
@@ -411,6 +432,9 @@ pub fn relay() -> Vec<relay::Op> {
         {"UserRestarted": {"user": "1"}}, {"Close": {"sessions": [a_session()], "code": 4004}},
     ]));
     all.push(Op::Publish(Arc::new(event())));
+    all.extend(
+        changes().into_iter().map(|change| Op::Publish(Arc::new(event().withhold(Withheld::but(change))))),
+    );
     all.push(Op::Direct { sessions: vec![one(a_session())], event: Arc::new(event()) });
     all
 }

@@ -36,7 +36,8 @@ impl Host for PrivateChannel {
     }
 
     fn publish(&mut self, cx: &mut Cx<'_>, event: Event) {
-        let event = Arc::new(event);
+        // There is nobody who does not look.
+        let event = Arc::new(Event { withheld: None, ..event });
         for user in self.people() {
             cx.effect(Effect::User { user, op: user::Op::Deliver(event.clone()) });
         }

@@ -6,7 +6,7 @@ use consort_model::{
     Member, MessageType, Permissions, Role, RoleId, RoleTags, Timestamp, User, UserId,
 };
 use consort_rpc::guild::member::Add;
-use consort_rpc::{Audience, Effect, Event, user};
+use consort_rpc::{Audience, Effect, Event, Withheld, user};
 use consort_store::{Key, Table};
 use serde::Serialize;
 use serde_json::json;
@@ -100,7 +100,8 @@ impl Guild {
         let Some(user) = member.user.clone() else { return };
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         let body = MemberEvent { guild_id: self.id, member: &member };
-        self.publish_all(cx, "GUILD_MEMBER_ADD", Intents::GUILD_MEMBERS, &body);
+        let event = Event::new("GUILD_MEMBER_ADD", Intents::GUILD_MEMBERS, Audience::all(), &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
         self.members.insert(user.id, member);
         self.relist(cx, user.id);
         cx.effect(Effect::User { user: user.id, op: user::Op::GuildJoined { guild: self.id } });

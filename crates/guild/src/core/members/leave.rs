@@ -2,7 +2,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ApiError, AuditLogEvent, Intents, Permissions, RoleId, UnavailableGuild, UserId};
-use consort_rpc::{Audience, Effect, Event, relay, user};
+use consort_rpc::{Audience, Effect, Event, Withheld, relay, user};
 use consort_store::{Key, Table};
 use serde_json::json;
 
@@ -91,7 +91,8 @@ impl Guild {
         self.classes.forget(user);
         let body = json!({"guild_id": self.id, "user": member.user});
         let audience = Audience::all().without([user]);
-        self.publish(cx, Event::new("GUILD_MEMBER_REMOVE", Intents::GUILD_MEMBERS, audience, &body));
+        let event = Event::new("GUILD_MEMBER_REMOVE", Intents::GUILD_MEMBERS, audience, &body);
+        self.publish(cx, event.withhold(Withheld::wholly()));
         cx.effect(Effect::User { user, op: user::Op::GuildLeft { guild } });
     }
 

@@ -4,7 +4,7 @@ use consort_actor::Cx;
 use consort_model::{
     Channel, ChannelId, ChannelType, GuildId, Intents, Member, Permissions, Presence, ThreadMember, UserId,
 };
-use consort_rpc::{Audience, Event};
+use consort_rpc::{Audience, Event, Withheld};
 use serde::Serialize;
 
 use super::{MEMBER_COUNT_MAX, is_private, with_member};
@@ -111,7 +111,12 @@ impl Guild {
             added_members: &added,
             removed_member_ids: removed,
         };
-        let event = Event::new("THREAD_MEMBERS_UPDATE", Intents::GUILD_MEMBERS, audience, &body);
+        // Who is in a private thread decides who sees it.
+        let private = is_private(&found.channel);
+        let mut event = Event::new("THREAD_MEMBERS_UPDATE", Intents::GUILD_MEMBERS, audience, &body);
+        if !private {
+            event = event.withhold(Withheld::wholly());
+        }
         self.publish(cx, event);
     }
 

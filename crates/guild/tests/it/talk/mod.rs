@@ -4,4 +4,5 @@ mod laws;
 mod messages;
 mod reactions;
 mod threads;
+mod withheld;
 mod world;

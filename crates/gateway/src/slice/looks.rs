@@ -1,0 +1,148 @@
+//! Which guilds a session looks at, as its subscriptions say (opcodes 14 and 37).
+
+use std::time::Instant;
+
+use consort_model::GuildId;
+use consort_session::{Attachment, Choice};
+use consort_wire::gateway::GuildSubscription;
+
+use super::attach::move_session;
+use super::{Effect, Slice};
+use crate::config::GUILDS_MAX;
+
+/// What of a guild a session has asked for, as bits; with none left it does not look any more.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub(super) struct Looks(u8);
+
+impl Looks {
+    /// The guild was named and nothing else was said.
+    const NAMED: u8 = 1 << 7;
+
+    /// What is asked for after another subscription: what it does not mention stays.
+    pub(super) fn after(self, subscription: &GuildSubscription) -> Self {
+        let GuildSubscription { guild_id: _, typing, activities, threads, member_updates, .. } = subscription;
+        let some = |list: &Option<Vec<_>>| list.as_ref().map(|list: &Vec<u64>| !list.is_empty());
+        let asked = [
+            *typing,
+            *activities,
+            *threads,
+            *member_updates,
+            some(&subscription.members),
+            subscription.channels.as_ref().map(|channels| !channels.is_empty()),
+            some(&subscription.thread_member_lists),
+        ];
+        if asked.iter().all(Option::is_none) {
+            return Self(self.0 | Self::NAMED);
+        }
+        let mut bits = self.0 & !Self::NAMED;
+        for (index, asked) in asked.into_iter().enumerate() {
+            match asked {
+                Some(true) => bits |= 1 << index,
+                Some(false) => bits &= !(1 << index),
+                None => {}
+            }
+        }
+        Self(bits)
+    }
+
+    /// Whether nothing is asked for.
+    pub(super) fn is_nothing(self) -> bool {
+        self.0 == 0
+    }
+}
+
+impl Slice {
+    /// A session says what it wants of a guild. Its owner is told, too, since member lists are its affair.
+    pub(super) fn subscribe(&mut self, session: usize, subscription: &GuildSubscription) {
+        let guild = GuildId::new(subscription.guild_id);
+        let held = &mut self.sessions[session];
+        if held.session.attachment(guild).is_none() {
+            return;
+        }
+        let known = held.watching.iter().position(|(watched, _)| *watched == guild);
+        let looks = known.map_or(Looks::default(), |index| held.watching[index].1).after(subscription);
+        match known {
+            Some(index) if looks.is_nothing() => drop(held.watching.swap_remove(index)),
+            Some(index) => held.watching[index].1 = looks,
+            None if looks.is_nothing() || held.watching.len() >= GUILDS_MAX => {}
+            None => held.watching.push((guild, looks)),
+        }
+        self.look(session, guild);
+        let held = &self.sessions[session];
+        let (caller, key) = (held.caller(), held.session.identity().key);
+        let effect = Effect::subscribe(&caller, guild, key, super::client::subscription_json(subscription));
+        self.effects.push(effect);
+        if known.is_some() && looks.is_nothing() {
+            self.effects.push(Effect::unsubscribe(&caller, guild, key));
+        }
+    }
+
+    /// The session begins to look at a guild or looks away. What it has not heard of yet comes first; from here on it gets
+    /// every event, or what has changed.
+    fn look(&mut self, session: usize, guild: GuildId) {
+        let held = &self.sessions[session];
+        let Some(Attachment::At(position)) = held.session.attachment(guild) else { return };
+        let looks = held.looks_at(guild);
+        let Some(subscribers) = self.guilds.get(&guild) else { return };
+        if subscribers.is_passive(position) != looks {
+            return;
+        }
+        if looks {
+            self.tell_one(guild, position);
+        }
+        let Self { guilds, sessions, .. } = self;
+        if let Some(subscribers) = guilds.get_mut(&guild) {
+            let moved = |session, position| move_session(sessions, guild, session, position);
+            subscribers.set_looking(position, looks, moved);
+        }
+    }
+
+    /// Tells one passive session what is gathered, before something changes what it may hear.
+    pub(super) fn tell_one(&mut self, guild: GuildId, position: u32) {
+        let Some(subscribers) = self.guilds.get(&guild).filter(|all| all.is_passive(position)) else {
+            return;
+        };
+        let Some(subscriber) = subscribers.list.get(position as usize) else { return };
+        if let Some(delta) = subscribers.deltas.of_one(guild, subscriber) {
+            self.deliver(subscriber.session as usize, &delta, Choice::Full);
+        }
+    }
+
+    /// Tells all passive sessions of a guild what is gathered.
+    pub(super) fn tell_deltas(&mut self, now: Instant, guild: GuildId) {
+        let Some(mut subscribers) = self.guilds.get_mut(&guild).map(std::mem::take) else { return };
+        let mut deltas = std::mem::take(&mut subscribers.deltas);
+        self.offers += subscribers.passive().len();
+        deltas.take(now, guild, subscribers.passive(), |session, delta| {
+            self.deliver(session as usize, delta, Choice::Full);
+        });
+        subscribers.deltas = deltas;
+        self.guilds.insert(guild, subscribers);
+    }
+
+    pub(super) fn deltas_due(&mut self, now: Instant, at: Instant, guild: GuildId) {
+        if self.guilds.get(&guild).is_some_and(|subscribers| subscribers.deltas.is_due(at)) {
+            self.tell_deltas(now, guild);
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_session_looks_as_long_as_anything_is_asked_for() {
+        let nothing = GuildSubscription::default();
+        let typing = |on| GuildSubscription { typing: Some(on), ..GuildSubscription::default() };
+        let list = |channels| GuildSubscription { channels: Some(channels), ..GuildSubscription::default() };
+        let looks = Looks::default();
+        assert!(looks.is_nothing() && looks.after(&typing(false)).is_nothing());
+        assert!(!looks.after(&nothing).is_nothing());
+        assert!(looks.after(&nothing).after(&typing(false)).is_nothing());
+        let both = looks.after(&typing(true)).after(&list(vec![(1, Vec::new())]));
+        assert!(!both.after(&typing(false)).is_nothing());
+        assert!(!both.after(&list(Vec::new())).is_nothing());
+        assert!(both.after(&typing(false)).after(&list(Vec::new())).is_nothing());
+    }
+}
