@@ -7,11 +7,12 @@
 //! Invariants: every check of a permission is made here, by the owner; every change is in the batch of the call that
 //! makes it; every event about a channel goes to the classes that see it and to nobody else.
 //!
-//! Start with [`core`] (the state and the dispatch), then `core/access.rs` (who may, who sees).
+//! Start with [`core`] (the state and the dispatch), then `core/access.rs` (who may, who sees). [`roster`] holds the members.
 
 #![warn(missing_docs)]
 
 pub mod core;
 pub mod list;
+pub mod roster;
 
 pub use core::Guild;

@@ -2,7 +2,7 @@
 
 use crate::Error;
 use bytes::Bytes;
-use serde::{Serialize, de::DeserializeOwned};
+use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 /// Version 1: JSON.
 const JSON: u8 = 1;
@@ -26,6 +26,15 @@ pub fn encode<T: Serialize + ?Sized>(value: &T) -> Bytes {
 ///
 /// [`Error::Corrupt`] when the version is unknown or the value does not fit the type.
 pub fn decode<T: DeserializeOwned>(bytes: &[u8]) -> Result<T, Error> {
+    decode_borrowed(bytes)
+}
+
+/// As [`decode`], for types that borrow texts from the row.
+///
+/// # Errors
+///
+/// As [`decode`].
+pub fn decode_borrowed<'a, T: Deserialize<'a>>(bytes: &'a [u8]) -> Result<T, Error> {
     match bytes.split_first() {
         Some((&JSON, json)) => serde_json::from_slice(json).map_err(|error| {
             Error::Corrupt(format!("row does not fit {}: {error}", std::any::type_name::<T>()))

@@ -10,11 +10,12 @@ use std::sync::Arc;
 use consort_actor::{Cx, Stop};
 use consort_model::permissions::{MemberRank, Scope, Standing, apply_implied, compute_base, compute_channel};
 use consort_model::{
-    ApiError, Channel, ChannelId, ChannelType, Member, OverwriteKind, Permissions, RoleId, RoleRank, UserId,
+    ApiError, Channel, ChannelId, ChannelType, OverwriteKind, Permissions, RoleId, RoleRank, UserId,
 };
 use consort_rpc::{ClassId, ClassSet, View};
 
 use super::Guild;
+use crate::roster::Packed;
 
 /// What makes members see the same: the sorted roles, and for those who are a class alone the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
@@ -38,6 +39,11 @@ impl Classes {
     /// The class of an attached user.
     pub(crate) fn of(&self, user: UserId) -> Option<ClassId> {
         self.users.get(&user).copied()
+    }
+
+    /// The attached users.
+    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
+        self.users.keys().copied()
     }
 
     /// Forgets a user who is no member any more.
@@ -75,8 +81,8 @@ pub(crate) struct Seen {
 impl Guild {
     /// The guild-wide rights of a user; empty for somebody who is no member.
     pub(crate) fn base_permissions(&self, user: UserId) -> Permissions {
-        let Some(member) = self.members.get(&user) else { return Permissions::empty() };
-        self.base_of(&member.roles, user)
+        let Some(member) = self.members.get(user) else { return Permissions::empty() };
+        self.base_of(member.roles(), user)
     }
 
     fn base_of(&self, roles: &[RoleId], user: UserId) -> Permissions {
@@ -88,11 +94,12 @@ impl Guild {
     /// The guild-wide rights of a user now: those of [`Guild::base_permissions`], less what a timeout or pending screening
     /// takes.
     pub(crate) fn permissions(&self, user: UserId, now_ms: u64) -> Permissions {
-        let base = self.base_permissions(user);
+        let Some(member) = self.members.get(user) else { return Permissions::empty() };
+        let base = self.base_of(member.roles(), user);
         if base.is_admin() {
             return base;
         }
-        let standing = self.standing(user, now_ms);
+        let standing = standing(member, now_ms);
         let mut all = base;
         if standing.timed_out {
             all &= Permissions::TIMED_OUT;
@@ -111,11 +118,11 @@ impl Guild {
         now_ms: u64,
     ) -> Option<Permissions> {
         let (place, scope) = self.place(channel)?;
-        let Some(member) = self.members.get(&user) else { return Some(Permissions::empty()) };
-        let base = self.base_of(&member.roles, user);
+        let Some(member) = self.members.get(user) else { return Some(Permissions::empty()) };
+        let base = self.base_of(member.roles(), user);
         let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
-        let whole = compute_channel(base, self.id, &member.roles, user, overwrites);
-        let mut held = apply_implied(whole, scope, self.standing(user, now_ms));
+        let whole = compute_channel(base, self.id, member.roles(), user, overwrites);
+        let mut held = apply_implied(whole, scope, standing(member, now_ms));
         // A private thread is for its members and for those who manage threads; a timeout changes nothing about who sees it.
         if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
@@ -137,11 +144,6 @@ impl Guild {
         Some((channel, if voice { Scope::Voice } else { Scope::Text }))
     }
 
-    fn standing(&self, user: UserId, now_ms: u64) -> Standing {
-        let Some(member) = self.members.get(&user) else { return Standing::default() };
-        Standing { timed_out: is_timed_out(member, now_ms), pending: member.pending }
-    }
-
     /// Refuses callers who are no members (50001) or lack one of the guild-wide rights (50013). The system may everything.
     pub(crate) fn require(&self, cx: &Cx<'_>, wanted: Permissions) -> Result<(), Stop> {
         if cx.caller.system {
@@ -156,7 +158,7 @@ impl Guild {
 
     /// Refuses callers who are no members (50001).
     pub(crate) fn require_member(&self, cx: &Cx<'_>) -> Result<(), Stop> {
-        if cx.caller.system || self.members.contains_key(&cx.caller.user) {
+        if cx.caller.system || self.members.contains(cx.caller.user) {
             return Ok(());
         }
         Err(ApiError::missing_access().into())
@@ -183,8 +185,12 @@ impl Guild {
 
     /// The rank of a member; see [`MemberRank::outranks`].
     pub(crate) fn rank(&self, user: UserId) -> MemberRank {
-        let roles = self.members.get(&user).map(|member| member.roles.as_slice()).unwrap_or_default();
-        let ranks = roles.iter().filter_map(|id| self.roles.get(id)).map(|r| RoleRank::new(r.position, r.id));
+        let ranks = self
+            .members
+            .roles(user)
+            .iter()
+            .filter_map(|id| self.roles.get(id))
+            .map(|r| RoleRank::new(r.position, r.id));
         MemberRank::of(user == self.info.owner_id, ranks)
     }
 
@@ -208,9 +214,9 @@ impl Guild {
 
     /// Puts an attached user in its class and tells it.
     pub(crate) fn classify(&mut self, user: UserId) -> Option<ClassId> {
-        let member = self.members.get(&user)?;
+        let member = self.members.get(user)?;
         let mut roles: Vec<_> =
-            member.roles.iter().copied().filter(|id| self.roles.contains_key(id)).collect();
+            member.roles().iter().copied().filter(|id| self.roles.contains_key(id)).collect();
         roles.sort_unstable();
         roles.dedup();
         let alone = user == self.info.owner_id || self.has_own_overwrite(user);
@@ -328,7 +334,11 @@ impl ClassKey {
     }
 }
 
+fn standing(member: Packed<'_>, now_ms: u64) -> Standing {
+    Standing { timed_out: is_timed_out(member, now_ms), pending: member.is_pending() }
+}
+
 /// Whether a member's timeout has not ended yet.
-pub(crate) fn is_timed_out(member: &Member, now_ms: u64) -> bool {
-    member.communication_disabled_until.is_some_and(|until| until.ms() > now_ms)
+pub(crate) fn is_timed_out(member: Packed<'_>, now_ms: u64) -> bool {
+    member.timeout().is_some_and(|until| until.ms() > now_ms)
 }

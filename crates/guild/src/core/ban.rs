@@ -69,7 +69,7 @@ impl Guild {
 
     /// Members above the caller, and the owner, cannot be banned; who is no member can by anybody with the right.
     fn may_ban(&self, cx: &Cx<'_>, user: UserId) -> Result<(), Stop> {
-        if self.members.contains_key(&user) { self.require_above(cx, user) } else { Ok(()) }
+        if self.members.contains(user) { self.require_above(cx, user) } else { Ok(()) }
     }
 
     fn put_ban(&mut self, cx: &mut Cx<'_>, user: &User) {

@@ -402,7 +402,7 @@ impl Guild {
         if overwrite.kind == OverwriteKind::Role && !self.roles.contains_key(&overwrite.id.cast()) {
             return Err(ApiError::unknown_role().into());
         }
-        if overwrite.kind == OverwriteKind::Member && !self.members.contains_key(&overwrite.id.cast()) {
+        if overwrite.kind == OverwriteKind::Member && !self.members.contains(overwrite.id.cast()) {
             return Err(ApiError::unknown_member().into());
         }
         let mut wanted = rest;

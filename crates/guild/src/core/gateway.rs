@@ -11,6 +11,7 @@ use consort_store::Table;
 use serde::Serialize;
 
 use super::Guild;
+use crate::roster::Packed;
 
 /// Members above which not even online ones are listed in GUILD_CREATE (Gateway Events, Guild Create).
 const ONLINE_LISTED_MAX: usize = 75_000;
@@ -25,13 +26,13 @@ const CHUNK_QUERY_MAX: u32 = 100;
 #[derive(Serialize)]
 struct MembersChunk<'a> {
     guild_id: consort_model::GuildId,
-    members: Vec<&'a Member>,
+    members: Vec<Packed<'a>>,
     chunk_index: usize,
     chunk_count: usize,
     #[serde(skip_serializing_if = "Option::is_none")]
     not_found: Option<&'a [UserId]>,
     #[serde(skip_serializing_if = "Option::is_none")]
-    presences: Option<Vec<&'a Presence>>,
+    presences: Option<Vec<Presence>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
 }
@@ -96,7 +97,7 @@ impl Guild {
             self.tell_relays(cx, || relay::Op::Class { guild, user, class });
         }
         // Presences live in memory: after this owner was loaded again it learns them from those who come back.
-        if !self.presences.contains_key(&user) {
+        if !self.presences.contains(user) {
             cx.effect(Effect::User { user, op: account::Op::PresenceWanted { guild: self.id } });
         }
         Outcome::EMPTY
@@ -107,15 +108,11 @@ impl Guild {
         let sees = |channel| {
             self.permissions_in(user, channel, 0).is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
         };
-        let bot =
-            self.members.get(&user).and_then(|member| member.user.as_ref()).is_some_and(|user| user.bot);
+        let own = self.members.get(user);
+        let bot = own.is_some_and(Packed::is_bot);
         let large = self.members.len() > if bot { large_threshold } else { PRESENCES_TOLD_MAX };
         let members = self.members_for(user, large, presences && (bot || !large));
-        let listed = members.iter().filter_map(|member| member.user.as_ref());
-        let presences: Vec<_> = match presences {
-            true => listed.filter_map(|user| self.presences.get(&user.id).cloned()).collect(),
-            false => Vec::new(),
-        };
+        let presences = if presences { self.presences_of(&members) } else { Vec::new() };
         let threads = self.threads.values().filter(|thread| sees(thread.channel.id)).map(|thread| {
             let mut channel = thread.channel.clone();
             channel.member = thread.members.get(&user).cloned();
@@ -123,7 +120,7 @@ impl Guild {
         });
         GatewayGuild {
             guild: self.object(),
-            joined_at: self.members.get(&user).map(|member| member.joined_at).unwrap_or_default(),
+            joined_at: own.map(Packed::joined_at).unwrap_or_default(),
             large,
             unavailable: false,
             member_count: self.members.len() as u64,
@@ -135,7 +132,7 @@ impl Guild {
                 .collect(),
             channels: self.channels.values().filter(|channel| sees(channel.id)).cloned().collect(),
             threads: threads.collect(),
-            members,
+            members: members.into_iter().map(Packed::unpack).collect(),
             presences,
             stage_instances: Vec::new(),
             guild_scheduled_events: Vec::new(),
@@ -145,14 +142,15 @@ impl Guild {
 
     /// All members of a small guild. Of a large one those online (if presences may be told at all and they are not too
     /// many), those in voice, and oneself.
-    fn members_for(&self, user: UserId, large: bool, presences: bool) -> Vec<Member> {
+    fn members_for(&self, user: UserId, large: bool, presences: bool) -> Vec<Packed<'_>> {
         if !large && presences {
-            return self.members.values().cloned().collect();
+            return self.members.iter().collect();
         }
         let online = presences && self.presences.len() <= ONLINE_LISTED_MAX;
-        let listed = self.voice.keys().chain(self.presences.keys().filter(|_| online)).chain([&user]);
+        let online = self.presences.users().filter(|_| online);
+        let listed = self.voice.keys().copied().chain(online).chain([user]);
         let listed: std::collections::BTreeSet<_> = listed.collect();
-        listed.into_iter().filter_map(|id| self.members.get(id)).cloned().collect()
+        listed.into_iter().filter_map(|id| self.members.get(id)).collect()
     }
 
     /// The guild object with its lists.
@@ -166,20 +164,20 @@ impl Guild {
 
     fn set_presence(&mut self, cx: &mut Cx<'_>, presence: &Presence) -> Result<Outcome, Stop> {
         let user = presence.user.id;
-        if !self.members.contains_key(&user) {
+        if !self.members.contains(user) {
             return Outcome::EMPTY;
         }
         let shown = Presence { guild_id: Some(self.id), ..presence.clone() };
         match presence.status {
             Status::Offline | Status::Invisible => {
-                if self.presences.remove(&user).is_some() {
+                if self.presences.remove(user) {
                     self.went_offline(cx, user);
                 }
-                if !self.members.contains_key(&user) {
+                if !self.members.contains(user) {
                     return Outcome::EMPTY;
                 }
             }
-            _ => drop(self.presences.insert(user, shown.clone())),
+            _ => self.presences.insert(&shown),
         }
         let audience = Audience::all().without([user]);
         let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
@@ -196,9 +194,9 @@ impl Guild {
     }
 
     fn user_changed(&mut self, cx: &mut Cx<'_>, user: &User) -> Result<Outcome, Stop> {
-        let Some(member) = self.members.get_mut(&user.id) else { return Outcome::EMPTY };
-        member.user = Some(user.clone());
-        let member = member.clone();
+        let Some(member) = self.members.get(user.id) else { return Outcome::EMPTY };
+        let member = Member { user: Some(user.clone()), ..member.unpack() };
+        self.members.insert(&member);
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         self.publish_member_update(cx, &member);
         Outcome::EMPTY
@@ -219,12 +217,12 @@ impl Guild {
     fn chunk(&self, cx: &mut Cx<'_>, request: &ChunkRequest) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
         let mut not_found = Vec::new();
-        let found: Vec<&Member> = if request.user_ids.is_empty() {
+        let found: Vec<Packed<'_>> = if request.user_ids.is_empty() {
             self.chunk_by_query(request)
         } else {
             let mut found = Vec::new();
             for id in &request.user_ids {
-                match self.members.get(id) {
+                match self.members.get(*id) {
                     Some(member) => found.push(member),
                     None => not_found.push(*id),
                 }
@@ -253,10 +251,10 @@ impl Guild {
         Outcome::json(&chunks)
     }
 
-    fn chunk_by_query(&self, request: &ChunkRequest) -> Vec<&Member> {
+    fn chunk_by_query(&self, request: &ChunkRequest) -> Vec<Packed<'_>> {
         let query = request.query.as_deref().unwrap_or_default();
         if query.is_empty() && request.limit == 0 {
-            return if request.may_list_all { self.members.values().collect() } else { Vec::new() };
+            return if request.may_list_all { self.members.iter().collect() } else { Vec::new() };
         }
         let limit = match request.limit {
             0 => CHUNK_QUERY_MAX,
@@ -266,22 +264,21 @@ impl Guild {
         self.search_members(query).take(limit as usize).collect()
     }
 
-    fn presences_of(&self, members: &[&Member]) -> Vec<&Presence> {
-        let ids = members.iter().filter_map(|member| member.user.as_ref());
-        ids.filter_map(|user| self.presences.get(&user.id)).collect()
+    fn presences_of(&self, members: &[Packed<'_>]) -> Vec<Presence> {
+        members.iter().filter_map(|member| self.presences.get(self.id, member.id())).collect()
     }
 
     /// Members whose username, display name or nick begins with `query`, whatever its case. Looks at each member.
-    pub(crate) fn search_members<'a>(&'a self, query: &str) -> impl Iterator<Item = &'a Member> + use<'a> {
+    pub(crate) fn search_members<'a>(&'a self, query: &str) -> impl Iterator<Item = Packed<'a>> + use<'a> {
         let query = query.to_lowercase();
-        self.members.values().filter(move |member| {
-            let begins = |name: &str| name.to_lowercase().starts_with(&query);
-            let account = member.user.as_ref();
-            member.nick.as_deref().is_some_and(begins)
-                || account
-                    .is_some_and(|u| begins(&u.username) || u.global_name.as_deref().is_some_and(begins))
-        })
+        self.members.iter().filter(move |member| member.names().any(|name| begins_with(name, &query)))
     }
+}
+
+/// Whether a name begins with a query in lower case, whatever the name's case.
+fn begins_with(name: &str, query: &str) -> bool {
+    let mut folded = name.chars().flat_map(char::to_lowercase);
+    query.chars().all(|wanted| folded.next() == Some(wanted))
 }
 
 /// A voice state as GUILD_CREATE lists it, without the member that stands in `members`.

@@ -47,7 +47,7 @@ struct ListUpdate<'a> {
     member_count: usize,
     online_count: u32,
     groups: Vec<GroupCount>,
-    ops: Vec<Op<'a>>,
+    ops: Vec<Op>,
 }
 
 #[derive(Serialize)]
@@ -58,24 +58,24 @@ struct GroupCount {
 
 #[derive(Serialize)]
 #[serde(tag = "op", rename_all = "UPPERCASE")]
-enum Op<'a> {
-    Sync { range: (usize, usize), items: Vec<Item<'a>> },
-    Insert { index: usize, item: Item<'a> },
-    Update { index: usize, item: Item<'a> },
+enum Op {
+    Sync { range: (usize, usize), items: Vec<Item> },
+    Insert { index: usize, item: Item },
+    Update { index: usize, item: Item },
     Delete { index: usize },
 }
 
 #[derive(Serialize)]
 #[serde(rename_all = "lowercase")]
-enum Item<'a> {
+enum Item {
     Group(GroupCount),
-    Member(ListedMember<'a>),
+    Member(Box<ListedMember>),
 }
 
 #[derive(Serialize)]
-struct ListedMember<'a> {
+struct ListedMember {
     #[serde(flatten)]
-    member: &'a Member,
+    member: Member,
     presence: Presence,
 }
 
@@ -209,13 +209,13 @@ impl Guild {
         }
     }
 
-    fn list_item(&self, row: Row) -> Option<Item<'_>> {
+    fn list_item(&self, row: Row) -> Option<Item> {
         Some(match row {
             Row::Group(group, count) => Item::Group(GroupCount { id: group.wire_id(), count }),
             Row::Member(user) => {
-                let member = self.members.get(&user)?;
-                let presence = self.presences.get(&user).cloned().unwrap_or_else(|| Presence::offline(user));
-                Item::Member(ListedMember { member, presence })
+                let member = self.members.get(user)?.unpack();
+                let presence = self.presences.get(self.id, user).unwrap_or_else(|| Presence::offline(user));
+                Item::Member(Box::new(ListedMember { member, presence }))
             }
         })
     }
@@ -249,10 +249,10 @@ impl Guild {
         hoisted.sort_by_key(|role| (std::cmp::Reverse(role.position), role.id));
         let groups = hoisted.iter().map(|role| Group::Role(role.id)).chain([Group::Online, Group::Offline]);
         let mut list = List::new(groups.collect());
-        for user in self.members.keys() {
-            let Some((group, name)) = self.place_in_list(*user, channel) else { continue };
+        for user in self.members.ids() {
+            let Some((group, name)) = self.place_in_list(user, channel) else { continue };
             if let Some(group) = list.group_index(group) {
-                list.set(*user, Some((group, &name)));
+                list.set(user, Some((group, &name)));
             }
         }
         list
@@ -260,14 +260,14 @@ impl Guild {
 
     /// The group and the folded name of a member in a list; `None` when it is not in it.
     fn place_in_list(&self, user: UserId, channel: Option<ChannelId>) -> Option<(Group, String)> {
-        let member = self.members.get(&user)?;
+        let member = self.members.get(user)?;
         if let Some(channel) = channel
             && !self.permissions_in(user, channel, 0)?.contains(Permissions::VIEW_CHANNEL)
         {
             return None;
         }
-        let group = match self.presences.contains_key(&user) {
-            true => self.hoisted_role(&member.roles).map_or(Group::Online, Group::Role),
+        let group = match self.presences.contains(user) {
+            true => self.hoisted_role(member.roles()).map_or(Group::Online, Group::Role),
             false => Group::Offline,
         };
         Some((group, fold_name(member.display_name())))

@@ -1,7 +1,7 @@
 //! From rows to the living guild.
 
 use consort_conversation::OpenPoll;
-use consort_model::{Channel, Emoji, GuildId, Member, Role, Sticker, ThreadMember, UserId, Webhook};
+use consort_model::{Channel, Emoji, GuildId, Role, Sticker, ThreadMember, UserId, Webhook};
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
 
@@ -20,15 +20,13 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     let rows = Rows { store: &store, guild: id };
     rows.each(Table::Roles, |role: Role| drop(guild.roles.insert(role.id, role))).await?;
     rows.each(Table::Channels, |channel: Channel| drop(guild.channels.insert(channel.id, channel))).await?;
-    let (roles, members) = (&guild.roles, &mut guild.members);
-    rows.each(Table::Members, |mut member: Member| {
-        // A role that is deleted is not taken out of the rows of its members.
-        member.roles.retain(|role| roles.contains_key(role));
-        if let Some(user) = &member.user {
-            members.insert(user.id, member);
+    let mut members = store.pages(Table::Members, id.get(), Range::all(PAGE_ROWS));
+    while let Some(page) = members.next().await? {
+        for row in page {
+            // A role that is deleted is not taken out of the rows of its members.
+            guild.members.insert_row(&row.value, |role| guild.roles.contains_key(role))?;
         }
-    })
-    .await?;
+    }
     rows.each(Table::Emojis, |emoji: Emoji| drop(guild.emojis.insert(emoji.id, emoji))).await?;
     rows.each(Table::Stickers, |sticker: Sticker| drop(guild.stickers.insert(sticker.id, sticker))).await?;
     rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite)))

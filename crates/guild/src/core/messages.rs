@@ -12,6 +12,7 @@ use consort_store::Table;
 use super::Guild;
 use super::audit::Note;
 use super::threads::Archived;
+use crate::roster::Packed;
 
 /// Members above which nobody is told one by one of a mentioned role.
 const MEMBERS_SEARCHED_MAX: usize = 5_000;
@@ -38,7 +39,7 @@ impl Guild {
 
     /// The account of a member.
     pub(crate) fn account(&self, user: UserId) -> Option<User> {
-        self.members.get(&user)?.user.clone()
+        self.members.get(user)?.account()
     }
 
     /// Keeps the row of a channel after a change of what messages change in it.
@@ -77,7 +78,7 @@ impl Host for Guild {
     }
 
     fn member(&self, user: UserId) -> Option<Member> {
-        self.members.get(&user).map(Member::without_user)
+        self.members.get(user).map(Packed::without_user)
     }
 
     fn role_mentionable(&self, role: RoleId) -> Option<bool> {
@@ -88,8 +89,8 @@ impl Host for Guild {
         if self.members.len() > MEMBERS_SEARCHED_MAX || role == self.id.cast() {
             return Vec::new();
         }
-        let holders = self.members.iter().filter(|(_, member)| member.roles.contains(&role));
-        let holders: Vec<_> = holders.map(|(user, _)| *user).take(max + 1).collect();
+        let holders = self.members.iter().filter(|member| member.roles().contains(&role));
+        let holders: Vec<_> = holders.map(Packed::id).take(max + 1).collect();
         if holders.len() > max { Vec::new() } else { holders }
     }
 

@@ -23,14 +23,15 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Presence, Role, RoleId, Sticker,
-    StickerId, ThreadMember, UserId, VoiceState, Webhook, WebhookId,
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Role, RoleId, Sticker, StickerId, ThreadMember,
+    UserId, VoiceState, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Effect, NodeId, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
 
+use crate::roster::{Presences, Roster};
 use access::Classes;
 
 /// A thread that is not archived, with its members.
@@ -50,7 +51,7 @@ pub struct Guild {
     pub(crate) channels: BTreeMap<ChannelId, Channel>,
     pub(crate) threads: BTreeMap<ChannelId, Thread>,
     /// Members, with their user objects.
-    pub(crate) members: BTreeMap<UserId, Member>,
+    pub(crate) members: Roster,
     pub(crate) emojis: BTreeMap<EmojiId, Emoji>,
     pub(crate) stickers: BTreeMap<StickerId, Sticker>,
     pub(crate) invites: BTreeMap<String, invites::InviteRow>,
@@ -60,7 +61,7 @@ pub struct Guild {
     /// Who is in a voice channel, with the session that joined.
     pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,
     /// Presences of members who are not offline.
-    pub(crate) presences: HashMap<UserId, Presence>,
+    pub(crate) presences: Presences,
     /// Members who leave when they are offline, unless they get a role.
     pub(crate) temporary: BTreeSet<UserId>,
     /// The day (since 1970) members were last seen online, for pruning.

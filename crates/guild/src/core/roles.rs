@@ -66,8 +66,10 @@ impl Guild {
         self.require_member(cx)?;
         let mut counts: BTreeMap<RoleId, u64> =
             self.roles.keys().filter(|id| **id != self.everyone()).map(|id| (*id, 0)).collect();
-        for role in self.members.values().flat_map(|member| &member.roles) {
-            counts.entry(*role).and_modify(|count| *count += 1);
+        for (roles, members) in self.members.role_sets() {
+            for role in roles {
+                counts.entry(*role).and_modify(|count| *count += u64::from(members));
+            }
         }
         let counts: serde_json::Map<_, _> =
             counts.into_iter().map(|(id, n)| (id.to_string(), json!(n))).collect();
@@ -175,13 +177,11 @@ impl Guild {
         self.roles.remove(&id);
         cx.delete(Table::Roles, self.id.get(), id.get());
         // Their rows keep the role, so that the batch does not grow with the number of members; loading passes over it.
-        let mut holders: Vec<UserId> = Vec::new();
-        for (user, member) in &mut self.members {
-            if member.roles.contains(&id) {
-                member.roles.retain(|role| *role != id);
-                holders.push(*user);
-            }
-        }
+        let attached = self.classes.users();
+        let mut holders: Vec<UserId> =
+            attached.filter(|user| self.members.roles(*user).contains(&id)).collect();
+        holders.sort_unstable();
+        self.members.remove_role(id);
         for channel in self.channels.values_mut() {
             let Some(overwrites) = &mut channel.permission_overwrites else { continue };
             let count = overwrites.len();

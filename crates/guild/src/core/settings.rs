@@ -155,7 +155,7 @@ impl Guild {
         self.roles.insert(everyone.id, everyone);
         let member = Member::new(owner.clone(), Timestamp::from_ms(cx.now_ms));
         cx.put(Table::Members, self.id.get(), owner.id.get(), &member);
-        self.members.insert(owner.id, member);
+        self.members.insert(&member);
         match channels {
             [] => self.found_usual_channels(cx)?,
             wanted => self.found_channels(cx, wanted)?,
@@ -224,9 +224,8 @@ impl Guild {
             if cx.caller.user != self.info.owner_id {
                 return Err(ApiError::only_owner().into());
             }
-            let next = self.members.get(&owner).and_then(|member| member.user.as_ref());
-            let next = next.ok_or_else(ApiError::unknown_member)?;
-            if next.bot {
+            let next = self.members.get(owner).ok_or_else(ApiError::unknown_member)?;
+            if next.is_bot() {
                 return Err(ApiError::owner_cannot_be_bot().into());
             }
         }
@@ -272,7 +271,7 @@ impl Guild {
 
     fn delete_guild(&mut self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
         if !cx.caller.system && cx.caller.user != self.info.owner_id {
-            let error = if self.members.contains_key(&cx.caller.user) {
+            let error = if self.members.contains(cx.caller.user) {
                 ApiError::missing_permissions()
             } else {
                 ApiError::missing_access()
@@ -298,8 +297,8 @@ impl Guild {
         self.publish(cx, Event::new("GUILD_DELETE", Intents::GUILDS, Audience::all(), &gone));
         let guild = self.id;
         self.tell_relays(cx, || relay::Op::Drop { guild });
-        for user in self.members.keys() {
-            cx.effect(Effect::User { user: *user, op: user::Op::GuildLeft { guild } });
+        for user in self.members.ids() {
+            cx.effect(Effect::User { user, op: user::Op::GuildLeft { guild } });
         }
         self.phase = Phase::Gone;
         Outcome::EMPTY
@@ -341,7 +340,7 @@ impl Guild {
         let named =
             entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]).flatten();
         let named: BTreeSet<UserId> = named.collect();
-        let users: Vec<_> = named.iter().filter_map(|id| self.members.get(id)?.user.clone()).collect();
+        let users: Vec<_> = named.iter().filter_map(|id| self.account(*id)).collect();
         Outcome::json(&json!({
             "audit_log_entries": entries, "users": users,
             "webhooks": self.webhooks.values().filter(|w| entries.iter().any(|e| e.target_id == Some(w.id.cast())))
@@ -429,8 +428,8 @@ impl Guild {
             .collect();
         let members: Vec<_> = self
             .presences
-            .values()
-            .filter_map(|p| Some((p, self.members.get(&p.user.id)?)))
+            .users()
+            .filter_map(|user| Some((self.presences.get(self.id, user)?, self.members.get(user)?)))
             .take(100)
             .enumerate()
             .map(|(n, (presence, member))| {
@@ -479,7 +478,7 @@ impl Guild {
         let integration = row.ok_or_else(ApiError::unknown_integration)?;
         let application = integration.application.id;
         cx.delete(Table::Integrations, self.id.get(), Key::id(id));
-        if self.members.contains_key(&application.cast()) {
+        if self.members.contains(application.cast()) {
             self.remove_member(cx, application.cast());
         }
         let body = json!({"id": integration.id, "guild_id": self.id, "application_id": application});

@@ -20,6 +20,7 @@ use serde_json::json;
 
 use super::Guild;
 use super::audit::Note;
+use crate::roster::Packed;
 
 /// Characters of the token of VOICE_SERVER_UPDATE.
 const TOKEN_CHARS: usize = 32;
@@ -104,7 +105,7 @@ impl Guild {
     }
 
     fn new_voice_state(&self, user: UserId, channel: ChannelId, session_id: &str) -> VoiceState {
-        let member = self.members.get(&user);
+        let member = self.members.get(user);
         let stage = self.channels.get(&channel).is_some_and(|c| c.kind == ChannelType::GuildStageVoice);
         VoiceState {
             guild_id: Some(self.id),
@@ -112,8 +113,8 @@ impl Guild {
             user_id: user,
             member: None,
             session_id: session_id.to_owned(),
-            deaf: member.is_some_and(|member| member.deaf),
-            mute: member.is_some_and(|member| member.mute),
+            deaf: member.is_some_and(Packed::is_deafened),
+            mute: member.is_some_and(Packed::is_muted),
             self_deaf: false,
             self_mute: false,
             self_stream: false,
@@ -135,7 +136,7 @@ impl Guild {
     /// channel that was left is told that the user is gone.
     fn publish_voice(&mut self, cx: &mut Cx<'_>, from: Option<ChannelId>, state: VoiceState) {
         let user = state.user_id;
-        let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
+        let state = VoiceState { member: self.members.get(user).map(Packed::unpack), ..state };
         let Some(channel) = state.channel_id.or(from) else { return };
         let audience = Audience::view(self.view_of(channel)).and_always([user]);
         let event = Event::new("VOICE_STATE_UPDATE", Intents::GUILD_VOICE_STATES, audience, &state);
@@ -158,7 +159,7 @@ impl Guild {
             .map(|state| (state.user_id, state.clone()))
             .collect();
         for (user, state) in inside {
-            let state = VoiceState { member: self.members.get(&user).cloned(), ..state };
+            let state = VoiceState { member: self.members.get(user).map(Packed::unpack), ..state };
             let intents = Intents::GUILD_VOICE_STATES;
             self.publish(cx, Event::new("VOICE_STATE_UPDATE", intents, audience.clone(), &state));
         }
@@ -214,8 +215,8 @@ impl Guild {
     /// Mute or deaf of the member has changed.
     pub(crate) fn refresh_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
         let Some((state, session)) = self.voice.get(&user).cloned() else { return };
-        let Some(member) = self.members.get(&user) else { return };
-        let state = VoiceState { mute: member.mute, deaf: member.deaf, ..state };
+        let Some(member) = self.members.get(user) else { return };
+        let state = VoiceState { mute: member.is_muted(), deaf: member.is_deafened(), ..state };
         self.set_voice(cx, user, state, session);
     }
 
@@ -227,7 +228,7 @@ impl Guild {
         if user != cx.caller.user {
             self.require_in(cx, channel, Permissions::VIEW_CHANNEL)?;
         }
-        Outcome::json(&VoiceState { member: self.members.get(&user).cloned(), ..state.clone() })
+        Outcome::json(&VoiceState { member: self.members.get(user).map(Packed::unpack), ..state.clone() })
     }
 
     /// Stage channels: speaking and asking to speak (Voice, Modify Current User Voice State).

@@ -37,7 +37,7 @@ impl Guild {
     ) -> Result<Outcome, Stop> {
         let invite = self.live_invite(code, cx.now_ms)?.clone();
         let mut shown = self.show_invite(&invite, false, true);
-        if self.members.contains_key(&user.id) {
+        if self.members.contains(user.id) {
             shown.new_member = Some(false);
             return Outcome::json(&shown);
         }
@@ -66,7 +66,7 @@ impl Guild {
         for role in &add.roles {
             self.may_hand_out(cx, *role)?;
         }
-        if self.members.contains_key(&add.user.id) {
+        if self.members.contains(add.user.id) {
             return Outcome::EMPTY;
         }
         self.may_join(cx, add.user.id)?;
@@ -77,7 +77,7 @@ impl Guild {
         member.roles.dedup();
         (member.mute, member.deaf) = (add.mute, add.deaf);
         self.add_member(cx, member);
-        Outcome::created(self.member(add.user.id)?)
+        Outcome::created(&self.member(add.user.id)?)
     }
 
     /// Refuses banned users (40007), and everybody when the guild is full (30019) or lets nobody in (40006).
@@ -102,7 +102,7 @@ impl Guild {
         let body = MemberEvent { guild_id: self.id, member: &member };
         let event = Event::new("GUILD_MEMBER_ADD", Intents::GUILD_MEMBERS, Audience::all(), &body);
         self.publish(cx, event.withhold(Withheld::wholly()));
-        self.members.insert(user.id, member);
+        self.members.insert(&member);
         self.relist(cx, user.id);
         cx.effect(Effect::User { user: user.id, op: user::Op::GuildJoined { guild: self.id } });
         let quiet = self.info.system_channel_flags & SUPPRESS_JOINS != 0;
@@ -123,7 +123,7 @@ impl Guild {
         permissions: Permissions,
     ) -> Result<Outcome, Stop> {
         self.require(cx, Permissions::MANAGE_GUILD)?;
-        let present = self.members.contains_key(&bot.id);
+        let present = self.members.contains(bot.id);
         let integrated = cx.has_row(Table::Integrations, self.id.get(), application.get())?;
         if !present {
             self.may_add_bot(cx, bot.id)?;
@@ -144,7 +144,7 @@ impl Guild {
         if !integrated {
             self.integrate(cx, integration(bot, application, name, adder));
         }
-        Outcome::json(self.member(bot.id)?)
+        Outcome::json(&self.member(bot.id)?)
     }
 
     /// A ban holds for bots too; the guild may be closed to invites all the same.

@@ -8,6 +8,7 @@ use serde_json::json;
 
 use super::super::Guild;
 use super::super::audit::Note;
+use crate::roster::Packed;
 
 /// Members pruned by one call; of more the oldest accounts go first and the call can be made again.
 const PRUNE_MAX: usize = 5_000;
@@ -44,7 +45,7 @@ impl Guild {
     /// The owner has to pass the guild on or delete it first (50055).
     pub(super) fn leave(&mut self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {
         let user = cx.caller.user;
-        if !self.members.contains_key(&user) {
+        if !self.members.contains(user) {
             return Err(ApiError::unknown_guild().into());
         }
         if user == self.info.owner_id {
@@ -56,8 +57,7 @@ impl Guild {
 
     /// Takes a member out, a bot with its integration.
     pub(crate) fn expel(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let bot =
-            self.members.get(&user).and_then(|member| member.user.as_ref()).is_some_and(|user| user.bot);
+        let bot = self.members.get(user).is_some_and(Packed::is_bot);
         self.remove_member(cx, user);
         if bot {
             self.disintegrate(cx, user);
@@ -66,7 +66,7 @@ impl Guild {
 
     /// Takes a member out of the guild and tells of it. A bot loses its managed role.
     pub(crate) fn remove_member(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        if !self.members.contains_key(&user) {
+        if !self.members.contains(user) {
             return;
         }
         self.leave_all_threads(cx, user);
@@ -74,7 +74,8 @@ impl Guild {
         if let Some(role) = self.managed_role_of(user).and_then(|id| self.roles.get(&id)).cloned() {
             self.remove_role(cx, &role);
         }
-        let Some(member) = self.members.remove(&user) else { return };
+        let account = self.account(user);
+        self.members.remove(user);
         cx.delete(Table::Members, self.id.get(), user.get());
         if self.temporary.remove(&user) {
             cx.delete(Table::GuildMisc, self.id.get(), member_key(TEMPORARY, user));
@@ -82,14 +83,14 @@ impl Guild {
         if self.last_seen.remove(&user).is_some() {
             cx.delete(Table::GuildMisc, self.id.get(), member_key(SEEN, user));
         }
-        self.presences.remove(&user);
+        self.presences.remove(user);
         self.relist(cx, user);
         let gone = UnavailableGuild { id: self.id, unavailable: false };
         self.publish(cx, Event::new("GUILD_DELETE", Intents::GUILDS, Audience::only([user]), &gone));
         let guild = self.id;
         self.tell_relays(cx, || relay::Op::Detach { guild, user });
         self.classes.forget(user);
-        let body = json!({"guild_id": self.id, "user": member.user});
+        let body = json!({"guild_id": self.id, "user": account});
         let audience = Audience::all().without([user]);
         let event = Event::new("GUILD_MEMBER_REMOVE", Intents::GUILD_MEMBERS, audience, &body);
         self.publish(cx, event.withhold(Withheld::wholly()));
@@ -104,9 +105,9 @@ impl Guild {
 
     /// A member is offline now: temporary ones leave, of others the day is kept for pruning (one write a member and day).
     pub(crate) fn went_offline(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some(member) = self.members.get(&user) else { return };
+        let Some(member) = self.members.get(user) else { return };
         if self.temporary.contains(&user) {
-            if member.roles.is_empty() {
+            if member.roles().is_empty() {
                 return self.expel(cx, user);
             }
             self.temporary.remove(&user);
@@ -131,18 +132,19 @@ impl Guild {
         self.require(cx, Permissions::MANAGE_GUILD | Permissions::KICK_MEMBERS)?;
         let before = day(cx.now_ms).saturating_sub(days);
         let away = |user: &UserId| {
-            !self.presences.contains_key(user) && self.last_seen.get(user).is_none_or(|seen| *seen < before)
+            !self.presences.contains(*user) && self.last_seen.get(user).is_none_or(|seen| *seen < before)
         };
-        let chosen = self.members.iter().filter(|(user, member)| {
-            let person = member.user.as_ref().is_some_and(|user| !user.bot);
-            person
-                && **user != self.info.owner_id
-                && member.roles.iter().all(|role| include_roles.contains(role))
-                && day(member.joined_at.ms()) < before
-                && away(user)
-                && (cx.caller.system || self.rank(cx.caller.user).outranks(self.rank(**user)))
+        let own = self.rank(cx.caller.user);
+        let chosen = self.members.iter().filter(|member| {
+            let user = member.id();
+            !member.is_bot()
+                && user != self.info.owner_id
+                && member.roles().iter().all(|role| include_roles.contains(role))
+                && day(member.joined_at().ms()) < before
+                && away(&user)
+                && (cx.caller.system || own.outranks(self.rank(user)))
         });
-        let chosen: Vec<UserId> = chosen.map(|(user, _)| *user).collect();
+        let chosen: Vec<UserId> = chosen.map(Packed::id).collect();
         if dry {
             return Outcome::json(&json!({"pruned": chosen.len()}));
         }

@@ -8,13 +8,12 @@ mod join;
 mod leave;
 mod update;
 
-use std::ops::Bound;
-
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, Member, MyGuild, UserId};
+use consort_model::{ApiError, MyGuild, UserId};
 use consort_rpc::guild::member::Op;
 
 use super::Guild;
+use crate::roster::Packed;
 pub(super) use leave::{SEEN, TEMPORARY, key_member};
 
 impl Guild {
@@ -22,8 +21,8 @@ impl Guild {
         match op {
             Op::List { limit, after } => {
                 self.require_member(cx)?;
-                let page = self.members.range((Bound::Excluded(*after), Bound::Unbounded));
-                Outcome::json(&page.take(*limit as usize).map(|(_, member)| member).collect::<Vec<_>>())
+                let page = self.members.after(*after);
+                Outcome::json(&page.take(*limit as usize).collect::<Vec<_>>())
             }
             Op::Search { query, limit } => {
                 self.require_member(cx)?;
@@ -31,7 +30,7 @@ impl Guild {
             }
             Op::Get { user } => {
                 self.require_member(cx)?;
-                Outcome::json(self.member(*user)?)
+                Outcome::json(&self.member(*user)?)
             }
             Op::Update { user, update } => self.update_member(cx, *user, update),
             Op::UpdateSelf(update) => self.update_self(cx, update),
@@ -48,21 +47,21 @@ impl Guild {
                 self.prune(cx, *days, include_roles, *compute, *dry)
             }
             Op::Own => {
-                let own = self.members.get(&cx.caller.user).ok_or_else(ApiError::unknown_guild)?;
-                Outcome::json(own)
+                let own = self.members.get(cx.caller.user).ok_or_else(ApiError::unknown_guild)?;
+                Outcome::json(&own)
             }
             Op::Summary { with_counts } => self.summary(cx, *with_counts),
         }
     }
 
     /// A member.
-    pub(crate) fn member(&self, user: UserId) -> Result<&Member, ApiError> {
-        self.members.get(&user).ok_or_else(ApiError::unknown_member)
+    pub(crate) fn member(&self, user: UserId) -> Result<Packed<'_>, ApiError> {
+        self.members.get(user).ok_or_else(ApiError::unknown_member)
     }
 
     fn summary(&self, cx: &Cx<'_>, with_counts: bool) -> Result<Outcome, Stop> {
         let user = cx.caller.user;
-        if !self.members.contains_key(&user) {
+        if !self.members.contains(user) {
             return Err(ApiError::unknown_guild().into());
         }
         Outcome::json(&MyGuild {

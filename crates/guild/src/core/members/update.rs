@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::super::Guild;
 use super::super::audit::Note;
+use crate::roster::Packed;
 
 /// Properties of a member that the audit log follows.
 const AUDITED: &[&str] = &["nick", "mute", "deaf", "communication_disabled_until", "flags"];
@@ -27,7 +28,7 @@ impl Guild {
         update: &Update,
     ) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
-        let old = self.member(user)?.clone();
+        let old = self.member(user)?.unpack();
         self.may_update_member(cx, user, &old, update)?;
         let mut member = old.clone();
         update.nick.clone().apply(&mut member.nick);
@@ -44,7 +45,9 @@ impl Guild {
             member.flags = member.flags & !SETTABLE_FLAGS | flags & SETTABLE_FLAGS;
         }
         self.replace_member(cx, user, &old, member);
-        if (old.mute, old.deaf) != self.members.get(&user).map_or((false, false), |m| (m.mute, m.deaf)) {
+        if (old.mute, old.deaf)
+            != self.members.get(user).map_or((false, false), |m| (m.is_muted(), m.is_deafened()))
+        {
             self.refresh_voice(cx, user);
         }
         match update.channel_id {
@@ -52,7 +55,7 @@ impl Guild {
             Patch::Null => self.disconnect(cx, user),
             Patch::Value(channel) => self.move_voice(cx, user, channel),
         }
-        Outcome::json(self.member(user)?)
+        Outcome::json(&self.member(user)?)
     }
 
     /// Every check of [`Guild::update_member`], before anything is changed.
@@ -147,7 +150,7 @@ impl Guild {
 
     /// Changes the roles of a member by itself, without a check.
     pub(super) fn set_roles(&mut self, cx: &mut Cx<'_>, user: UserId, change: impl FnOnce(&mut Vec<RoleId>)) {
-        let Some(old) = self.members.get(&user).cloned() else { return };
+        let Some(old) = self.members.get(user).map(Packed::unpack) else { return };
         let mut member = old.clone();
         change(&mut member.roles);
         member.roles.sort_unstable();
@@ -161,7 +164,7 @@ impl Guild {
             return;
         }
         cx.put(Table::Members, self.id.get(), user.get(), &member);
-        self.members.insert(user, member.clone());
+        self.members.insert(&member);
         self.publish_member_update(cx, &member);
         if old.roles != member.roles {
             self.reclassify(cx, [user]);
@@ -212,7 +215,7 @@ impl Guild {
     pub(super) fn update_self(&mut self, cx: &mut Cx<'_>, update: &UpdateSelf) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
         let user = cx.caller.user;
-        let old = self.member(user)?.clone();
+        let old = self.member(user)?.unpack();
         if update.nick.is_present() {
             self.require(cx, Permissions::CHANGE_NICKNAME)?;
         }
@@ -222,7 +225,7 @@ impl Guild {
         update.avatar.clone().apply(&mut member.avatar);
         update.banner.clone().apply(&mut member.banner);
         self.replace_member(cx, user, &old, member);
-        Outcome::json(self.member(user)?)
+        Outcome::json(&self.member(user)?)
     }
 
     /// The voice channel a member is in.

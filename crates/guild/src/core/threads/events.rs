@@ -124,8 +124,8 @@ impl Guild {
         let own = thread.members.get(&user)?.clone();
         Some(AddedMember {
             own,
-            member: self.members.get(&user)?.clone(),
-            presence: self.presences.get(&user).cloned(),
+            member: self.members.get(user)?.unpack(),
+            presence: self.presences.get(self.id, user),
         })
     }
 

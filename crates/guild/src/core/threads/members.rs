@@ -12,6 +12,7 @@ use consort_store::Table;
 use super::start::new_member;
 use super::{MEMBER_COUNT_MAX, is_archived, is_private};
 use crate::core::Guild;
+use crate::roster::Packed;
 
 /// Bits of a thread member's `flags` that a client sets: whether it interacted, and all, mentions or no messages notify
 /// (Channel page of the community documentation, "Thread Member Flags").
@@ -183,7 +184,7 @@ impl Guild {
     }
 
     fn shown_member(&self, own: &ThreadMember, with_member: bool) -> ThreadMember {
-        let member = self.members.get(&own.user_id).filter(|_| with_member).cloned();
+        let member = self.members.get(own.user_id).filter(|_| with_member).map(Packed::unpack);
         ThreadMember { member, ..own.clone() }
     }
 

@@ -162,7 +162,7 @@ impl Guild {
             }
         });
         let author = message.author.id;
-        if message.webhook_id.is_none() && message.kind.is_written() && self.members.contains_key(&author) {
+        if message.webhook_id.is_none() && message.kind.is_written() && self.members.contains(author) {
             self.enter_thread(cx, thread, author);
         }
     }

@@ -131,7 +131,7 @@ impl Guild {
     /// member.
     fn open_thread(&mut self, cx: &mut Cx<'_>, mut channel: Channel) -> ChannelId {
         let id = channel.id;
-        let starter = channel.owner_id.filter(|starter| self.members.contains_key(starter));
+        let starter = channel.owner_id.filter(|starter| self.members.contains(*starter));
         channel.member_count = Some(u32::from(starter.is_some()));
         let members: BTreeMap<_, _> =
             starter.into_iter().map(|starter| (starter, new_member(cx, id, starter))).collect();

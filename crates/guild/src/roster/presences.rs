@@ -1,0 +1,140 @@
+//! Presences of the members who are not offline.
+
+use std::collections::HashMap;
+
+use consort_model::{ClientStatus, GuildId, Presence, Status, UserId, UserRef};
+
+/// How many values a status in [`ClientStatus`] has: none, or one of five.
+const CLIENT_VALUES: u16 = 6;
+const STATUSES: [Status; 5] = [Status::Offline, Status::Invisible, Status::Idle, Status::Dnd, Status::Online];
+
+/// An id as bytes, so that an entry takes ten bytes and no padding.
+type Id = [u8; 8];
+
+/// Presences by user. Most are a status by kind of client and nothing else; those take ten bytes and what a hash table
+/// leaves empty. All are presences in one guild.
+#[derive(Debug, Default)]
+pub struct Presences {
+    plain: HashMap<Id, [u8; 2]>,
+    /// Those with activities.
+    rich: HashMap<UserId, Box<Presence>>,
+}
+
+impl Presences {
+    /// How many there are.
+    pub fn len(&self) -> usize {
+        self.plain.len() + self.rich.len()
+    }
+
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Whether a user has one.
+    pub fn contains(&self, user: UserId) -> bool {
+        self.plain.contains_key(&user.get().to_le_bytes()) || self.rich.contains_key(&user)
+    }
+
+    /// The presence of a user, in `guild`.
+    pub fn get(&self, guild: GuildId, user: UserId) -> Option<Presence> {
+        if let Some(code) = self.plain.get(&user.get().to_le_bytes()) {
+            return Some(decode(guild, user, u16::from_le_bytes(*code)));
+        }
+        let rich = self.rich.get(&user)?;
+        Some(Presence { guild_id: Some(guild), ..Presence::clone(rich) })
+    }
+
+    /// Keeps a presence. The guild it is told in is not kept.
+    pub fn insert(&mut self, presence: &Presence) {
+        let user = presence.user.id;
+        if presence.activities.is_empty() {
+            self.rich.remove(&user);
+            self.plain.insert(user.get().to_le_bytes(), encode(presence).to_le_bytes());
+        } else {
+            self.plain.remove(&user.get().to_le_bytes());
+            self.rich.insert(user, Box::new(presence.clone()));
+        }
+    }
+
+    /// Forgets a presence; whether there was one.
+    pub fn remove(&mut self, user: UserId) -> bool {
+        self.plain.remove(&user.get().to_le_bytes()).is_some() || self.rich.remove(&user).is_some()
+    }
+
+    /// The users who have one, in no order.
+    pub fn users(&self) -> impl Iterator<Item = UserId> {
+        let plain = self.plain.keys().map(|id| UserId::new(u64::from_le_bytes(*id)));
+        plain.chain(self.rich.keys().copied())
+    }
+}
+
+fn encode(presence: &Presence) -> u16 {
+    let ClientStatus { desktop, mobile, web } = presence.client_status;
+    let number = |status| STATUSES.iter().position(|other| *other == status).unwrap_or(0) as u16;
+    [desktop, mobile, web].into_iter().fold(number(presence.status), |code, status| {
+        code * CLIENT_VALUES + status.map_or(0, |status| number(status) + 1)
+    })
+}
+
+fn decode(guild: GuildId, user: UserId, mut code: u16) -> Presence {
+    let mut next = || {
+        let value = code % CLIENT_VALUES;
+        code /= CLIENT_VALUES;
+        value.checked_sub(1).map(|status| STATUSES[usize::from(status)])
+    };
+    let (web, mobile, desktop) = (next(), next(), next());
+    let status = STATUSES.get(usize::from(code)).copied().unwrap_or_default();
+    Presence {
+        user: UserRef { id: user },
+        guild_id: Some(guild),
+        status,
+        activities: Vec::new(),
+        client_status: ClientStatus { desktop, mobile, web },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+    use serde_json::json;
+
+    fn presences() -> impl Strategy<Value = Presence> {
+        let status = || prop::sample::select(STATUSES.to_vec());
+        let client = (prop::option::of(status()), prop::option::of(status()), prop::option::of(status()));
+        (0u64..8, status(), client, any::<bool>()).prop_map(|(user, status, client, busy)| Presence {
+            user: UserRef { id: UserId::new(user << 60 | user) },
+            guild_id: Some(GuildId::new(7)),
+            status,
+            activities: if busy { vec![json!({"name": "x", "type": 0})] } else { Vec::new() },
+            client_status: ClientStatus { desktop: client.0, mobile: client.1, web: client.2 },
+        })
+    }
+
+    proptest! {
+        #[test]
+        fn presences_are_kept_as_they_are(
+            steps in prop::collection::vec((presences(), any::<bool>()), 1..60),
+        ) {
+            let (mut packed, mut plain) = (Presences::default(), HashMap::new());
+            for (presence, keep) in steps {
+                let user = presence.user.id;
+                if keep {
+                    packed.insert(&presence);
+                    plain.insert(user, presence);
+                } else {
+                    prop_assert_eq!(packed.remove(user), plain.remove(&user).is_some());
+                }
+                prop_assert_eq!(packed.len(), plain.len());
+                prop_assert_eq!(packed.contains(user), plain.contains_key(&user));
+                prop_assert_eq!(packed.get(GuildId::new(7), user), plain.get(&user).cloned());
+            }
+            let (mut users, mut known): (Vec<_>, Vec<_>) =
+                (packed.users().collect(), plain.keys().copied().collect());
+            users.sort_unstable();
+            known.sort_unstable();
+            prop_assert_eq!(users, known);
+        }
+    }
+}
