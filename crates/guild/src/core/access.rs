@@ -4,14 +4,12 @@
 //! kept until a role, an overwrite or a channel changes. Only classes of members with a session exist. A member with an
 //! overwrite of its own, and the owner, is a class alone.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::Arc;
 
 use consort_actor::{Cx, Stop};
 use consort_model::permissions::{MemberRank, Scope, Standing, apply_implied, compute_base, compute_channel};
-use consort_model::{
-    ApiError, Channel, ChannelId, ChannelType, OverwriteKind, Permissions, RoleId, RoleRank, UserId,
-};
+use consort_model::{ApiError, Channel, ChannelId, ChannelType, Permissions, RoleId, RoleRank, UserId};
 use consort_rpc::{ClassId, ClassSet, View};
 
 use super::Guild;
@@ -33,6 +31,8 @@ pub(crate) struct Classes {
     users: HashMap<UserId, ClassId>,
     /// Classes that see a channel, until something changes.
     views: HashMap<ChannelId, Arc<ClassSet>>,
+    /// Users with an overwrite of their own, until something changes.
+    singled_out: Option<HashSet<UserId>>,
 }
 
 impl Classes {
@@ -53,7 +53,18 @@ impl Classes {
 
     /// Forgets the cached views after a change of roles, overwrites or channels.
     pub(crate) fn invalidate(&mut self) {
+        self.singled_out = None;
         self.views.clear();
+    }
+
+    /// How many channels have a cached view.
+    pub(crate) fn views(&self) -> usize {
+        self.views.len()
+    }
+
+    /// Whether a class sees a channel, by its cached view.
+    pub(crate) fn sees(&self, class: ClassId, channel: ChannelId) -> bool {
+        self.views.get(&channel).is_some_and(|view| view.contains(class))
     }
 
     fn intern(&mut self, key: ClassKey) -> ClassId {
@@ -219,7 +230,7 @@ impl Guild {
             member.roles().iter().copied().filter(|id| self.roles.contains_key(id)).collect();
         roles.sort_unstable();
         roles.dedup();
-        let alone = user == self.info.owner_id || self.has_own_overwrite(user);
+        let alone = user == self.info.owner_id || self.is_singled_out(user);
         let key = ClassKey { roles: roles.into(), alone: alone.then_some(user) };
         let known = self.classes.keys.len();
         let class = self.classes.intern(key);
@@ -248,10 +259,22 @@ impl Guild {
         compute_channel(base, self.id, &key.roles, key.user(), overwrites).contains(wanted)
     }
 
-    fn has_own_overwrite(&self, user: UserId) -> bool {
-        let overwrites =
-            self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
-        overwrites.flatten().any(|o| o.kind == OverwriteKind::Member && o.id == user.cast())
+    /// Whether a user has an overwrite of its own somewhere.
+    fn is_singled_out(&mut self, user: UserId) -> bool {
+        let singled_out = match self.classes.singled_out.take() {
+            Some(known) => known,
+            None => self.find_singled_out(),
+        };
+        let found = singled_out.contains(&user);
+        self.classes.singled_out = Some(singled_out);
+        found
+    }
+
+    /// Whether a class sees a channel and holds a right there.
+    pub(crate) fn class_holds(&self, class: ClassId, channel: ChannelId, wanted: Permissions) -> bool {
+        let key = self.classes.keys.get(class as usize);
+        let found = key.zip(self.channels.get(&channel));
+        found.is_some_and(|(key, channel)| self.holds_in(key, channel, wanted | Permissions::VIEW_CHANNEL))
     }
 
     /// The classes that hold `wanted` (and see the channel).

@@ -340,11 +340,12 @@ impl Guild {
             self.replace_channel(cx, Channel { parent_id: None, ..child });
         }
         let mut changed = false;
+        let info = &mut *self.info;
         for slot in [
-            &mut self.info.system_channel_id,
-            &mut self.info.afk_channel_id,
-            &mut self.info.widget_channel_id,
-            &mut self.info.safety_alerts_channel_id,
+            &mut info.system_channel_id,
+            &mut info.afk_channel_id,
+            &mut info.widget_channel_id,
+            &mut info.safety_alerts_channel_id,
         ] {
             if *slot == Some(id) {
                 *slot = None;

@@ -1,23 +1,18 @@
-//! What sessions ask: attaching, presence, member chunks.
+//! What sessions ask, but for attaching: presence, member chunks.
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{
-    ApiError, GatewayGuild, Intents, Member, Permissions, Presence, Status, User, UserId, VoiceState,
-};
+use consort_model::{Intents, Member, Presence, Status, User, UserId};
 use consort_rpc::guild::gateway::{ChunkRequest, Op};
-use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Change, Effect, Event, Withheld, relay, user as account};
+use consort_rpc::{Audience, Change, Event, Withheld};
 use consort_store::Table;
 use serde::Serialize;
 
 use super::Guild;
 use crate::roster::Packed;
 
-/// Members above which not even online ones are listed in GUILD_CREATE (Gateway Events, Guild Create).
-const ONLINE_LISTED_MAX: usize = 75_000;
 /// Members above which people (not bots) are told of presences only through the member lists they look at. As `large_threshold`
 /// at its most.
-const PRESENCES_TOLD_MAX: usize = 250;
+pub(super) const PRESENCES_TOLD_MAX: usize = 250;
 /// Members in one GUILD_MEMBERS_CHUNK.
 const CHUNK_MEMBERS: usize = 1_000;
 /// Members a search by prefix gives at most.
@@ -66,91 +61,6 @@ impl Guild {
             }
             Op::Explain { user, .. } => Outcome::json(&self.base_permissions(*user)),
         }
-    }
-
-    fn attach(
-        &mut self,
-        cx: &mut Cx<'_>,
-        session: SessionKey,
-        large_threshold: usize,
-        presences: bool,
-    ) -> Result<Outcome, Stop> {
-        let user = cx.caller.user;
-        let before = self.classes.of(user);
-        let Some(class) = self.classify(user) else {
-            let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
-            cx.effect(Effect::Relay { node: session.node, message });
-            return Outcome::EMPTY;
-        };
-        self.nodes.insert(session.node);
-        if presences && cx.caller.bot {
-            self.presence_nodes.insert(session.node);
-        }
-        let snapshot = self.snapshot_for(user, large_threshold, presences);
-        let consort_rpc::Answer::Json(guild_create) = consort_rpc::Answer::json(&snapshot) else {
-            return Err(ApiError::internal().into());
-        };
-        let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
-        cx.effect(Effect::Relay { node: session.node, message });
-        if before.is_some_and(|before| before != class) {
-            let guild = self.id;
-            self.tell_relays(cx, || relay::Op::Class { guild, user, class });
-        }
-        // Presences live in memory: after this owner was loaded again it learns them from those who come back.
-        if !self.presences.contains(user) {
-            cx.effect(Effect::User { user, op: account::Op::PresenceWanted { guild: self.id } });
-        }
-        Outcome::EMPTY
-    }
-
-    /// The guild as a member may see it: hidden channels and threads are left out.
-    pub(crate) fn snapshot_for(&self, user: UserId, large_threshold: usize, presences: bool) -> GatewayGuild {
-        let sees = |channel| {
-            self.permissions_in(user, channel, 0).is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
-        };
-        let own = self.members.get(user);
-        let bot = own.is_some_and(Packed::is_bot);
-        let large = self.members.len() > if bot { large_threshold } else { PRESENCES_TOLD_MAX };
-        let members = self.members_for(user, large, presences && (bot || !large));
-        let presences = if presences { self.presences_of(&members) } else { Vec::new() };
-        let threads = self.threads.values().filter(|thread| sees(thread.channel.id)).map(|thread| {
-            let mut channel = thread.channel.clone();
-            channel.member = thread.members.get(&user).cloned();
-            channel
-        });
-        GatewayGuild {
-            guild: self.object(),
-            joined_at: own.map(Packed::joined_at).unwrap_or_default(),
-            large,
-            unavailable: false,
-            member_count: self.members.len() as u64,
-            voice_states: self
-                .voice
-                .values()
-                .filter(|(state, _)| state.user_id == user || state.channel_id.is_some_and(sees))
-                .map(|(state, _)| listed_voice(state))
-                .collect(),
-            channels: self.channels.values().filter(|channel| sees(channel.id)).cloned().collect(),
-            threads: threads.collect(),
-            members: members.into_iter().map(Packed::unpack).collect(),
-            presences,
-            stage_instances: Vec::new(),
-            guild_scheduled_events: Vec::new(),
-            soundboard_sounds: Vec::new(),
-        }
-    }
-
-    /// All members of a small guild. Of a large one those online (if presences may be told at all and they are not too
-    /// many), those in voice, and oneself.
-    fn members_for(&self, user: UserId, large: bool, presences: bool) -> Vec<Packed<'_>> {
-        if !large && presences {
-            return self.members.iter().collect();
-        }
-        let online = presences && self.presences.len() <= ONLINE_LISTED_MAX;
-        let online = self.presences.users().filter(|_| online);
-        let listed = self.voice.keys().copied().chain(online).chain([user]);
-        let listed: std::collections::BTreeSet<_> = listed.collect();
-        listed.into_iter().filter_map(|id| self.members.get(id)).collect()
     }
 
     /// The guild object with its lists.
@@ -264,7 +174,7 @@ impl Guild {
         self.search_members(query).take(limit as usize).collect()
     }
 
-    fn presences_of(&self, members: &[Packed<'_>]) -> Vec<Presence> {
+    pub(super) fn presences_of(&self, members: &[Packed<'_>]) -> Vec<Presence> {
         members.iter().filter_map(|member| self.presences.get(self.id, member.id())).collect()
     }
 
@@ -279,9 +189,4 @@ impl Guild {
 fn begins_with(name: &str, query: &str) -> bool {
     let mut folded = name.chars().flat_map(char::to_lowercase);
     query.chars().all(|wanted| folded.next() == Some(wanted))
-}
-
-/// A voice state as GUILD_CREATE lists it, without the member that stands in `members`.
-fn listed_voice(state: &VoiceState) -> VoiceState {
-    VoiceState { member: None, ..state.clone() }
 }

@@ -1,6 +1,7 @@
 //! The guild's state machine. One file per area; each adds `handle_*` methods to [`Guild`].
 
 mod access;
+mod attach;
 mod audit;
 mod ban;
 mod channels;
@@ -15,6 +16,7 @@ mod messages;
 mod publish;
 mod roles;
 mod settings;
+mod shown;
 mod threads;
 mod voice;
 mod webhooks;
@@ -30,9 +32,11 @@ use consort_rpc::guild::Op;
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Effect, NodeId, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
+use serde::{Serialize, Serializer};
 
 use crate::roster::{Presences, Roster};
 use access::Classes;
+use shown::{Shown, ShownMap};
 
 /// A thread that is not archived, with its members.
 #[derive(Debug, Clone)]
@@ -41,19 +45,26 @@ pub(crate) struct Thread {
     pub(crate) members: BTreeMap<UserId, ThreadMember>,
 }
 
+/// As its channel.
+impl Serialize for Thread {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        self.channel.serialize(serializer)
+    }
+}
+
 /// One guild. Everything in memory but messages, bans, the audit log and archived threads, which are rows read when needed.
 #[derive(Debug)]
 pub struct Guild {
     pub(crate) id: GuildId,
     /// Settings; its lists of roles, emojis and stickers are empty here, see the maps.
-    pub(crate) info: consort_model::Guild,
-    pub(crate) roles: BTreeMap<RoleId, Role>,
-    pub(crate) channels: BTreeMap<ChannelId, Channel>,
-    pub(crate) threads: BTreeMap<ChannelId, Thread>,
+    pub(crate) info: Shown<consort_model::Guild>,
+    pub(crate) roles: ShownMap<RoleId, Role>,
+    pub(crate) channels: ShownMap<ChannelId, Channel>,
+    pub(crate) threads: ShownMap<ChannelId, Thread>,
     /// Members, with their user objects.
     pub(crate) members: Roster,
-    pub(crate) emojis: BTreeMap<EmojiId, Emoji>,
-    pub(crate) stickers: BTreeMap<StickerId, Sticker>,
+    pub(crate) emojis: ShownMap<EmojiId, Emoji>,
+    pub(crate) stickers: ShownMap<StickerId, Sticker>,
     pub(crate) invites: BTreeMap<String, invites::InviteRow>,
     pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
     /// Webhooks in other guilds that follow announcement channels of this one.

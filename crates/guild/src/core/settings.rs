@@ -15,6 +15,7 @@ use consort_store::{Key, Order, Range, Table};
 use serde_json::{Value, json};
 
 use super::audit::Note;
+use super::shown::Shown;
 use super::{Guild, Phase};
 
 /// Properties of a guild that the audit log follows.
@@ -52,7 +53,7 @@ impl Guild {
     pub(super) fn empty(id: consort_model::GuildId) -> Self {
         Self {
             id,
-            info: Object::new(id, "", UserId::new(0)),
+            info: Shown::new(Object::new(id, "", UserId::new(0))),
             roles: Default::default(),
             channels: Default::default(),
             threads: Default::default(),
@@ -148,7 +149,7 @@ impl Guild {
             self.new_channel(ChannelId::new(0), create)?;
         }
         self.phase = Phase::Live;
-        self.info = Object::new(self.id, name, owner.id);
+        *self.info = Object::new(self.id, name, owner.id);
         self.info.icon = icon;
         let everyone = Role::everyone(self.id);
         cx.put(Table::Roles, self.id.get(), everyone.id.get(), &everyone);
@@ -200,7 +201,7 @@ impl Guild {
 
     /// Stores the guild's own row.
     pub(crate) fn put_info(&self, cx: &mut Cx<'_>) {
-        cx.put(Table::Guilds, self.id.get(), Key::empty(), &self.info);
+        cx.put(Table::Guilds, self.id.get(), Key::empty(), &*self.info);
     }
 
     /// Sends GUILD_UPDATE to everyone.
@@ -233,7 +234,7 @@ impl Guild {
         let old = self.info.clone();
         let before = self.seen();
         apply(&mut self.info, update);
-        if self.info == old {
+        if *self.info == old {
             return Outcome::json(&self.object());
         }
         self.put_info(cx);
@@ -399,7 +400,7 @@ impl Guild {
         let old = self.info.clone();
         self.info.widget_enabled = enabled.unwrap_or(old.widget_enabled);
         (*channel).apply(&mut self.info.widget_channel_id);
-        if old != self.info {
+        if old != *self.info {
             self.put_info(cx);
             self.publish_guild_update(cx);
             let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);

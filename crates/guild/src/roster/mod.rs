@@ -15,8 +15,11 @@ mod role_sets;
 use std::collections::BTreeMap;
 use std::collections::btree_map;
 use std::ops::Bound;
+use std::sync::OnceLock;
 
+use ::bytes::Bytes;
 use consort_model::{Member, RoleId, Timestamp, User, UserId};
+use consort_rpc::Answer;
 use consort_store::{Error, row};
 use serde::{Serialize, Serializer};
 
@@ -35,6 +38,8 @@ pub struct Roster {
     pages: BTreeMap<u64, Page>,
     sets: RoleSets,
     len: usize,
+    /// The JSON of all members, while a small guild's sessions attach and nothing changes.
+    list: OnceLock<Bytes>,
 }
 
 /// Neighbours by id.
@@ -101,6 +106,14 @@ impl Roster {
         self.pages.values().flat_map(|page| page.ids.iter().map(|id| UserId::new(*id)))
     }
 
+    /// The JSON of all members, an array; kept until one changes.
+    ///
+    /// # Panics
+    /// Never: see [`Answer::json`].
+    pub fn list(&self) -> &Bytes {
+        self.list.get_or_init(|| encode(&self.iter().collect::<Vec<_>>()))
+    }
+
     /// Adds a member or replaces it. One without an account is not taken.
     pub fn insert(&mut self, member: &Member) {
         let Some(user) = &member.user else { return };
@@ -124,6 +137,7 @@ impl Roster {
         let Some((first, page)) = self.page_of(user.get()) else { return false };
         let Ok(index) = page.ids.binary_search(&user.get()) else { return false };
         let set = page.set(index);
+        self.list.take();
         if let Some(page) = self.pages.get_mut(&first) {
             page.remove(index);
             if page.ids.is_empty() {
@@ -139,6 +153,7 @@ impl Roster {
 
     /// Takes a role away from everybody who has it, without looking at each.
     pub fn remove_role(&mut self, role: RoleId) {
+        self.list.take();
         self.sets.remove_role(role);
     }
 
@@ -165,6 +180,7 @@ impl Roster {
     }
 
     fn put(&mut self, user: UserId, roles: &[RoleId], record: &Record<'_>) {
+        self.list.take();
         let id = user.get();
         // The new set is held before the old one is let go, so that a set that stays keeps its number.
         let set = self.sets.hold(roles);
@@ -367,6 +383,13 @@ impl<'a> Packed<'a> {
 
     fn bits(self) -> u64 {
         Reader(self.record).number()
+    }
+}
+
+fn encode<T: Serialize>(objects: &T) -> Bytes {
+    match Answer::json(objects) {
+        Answer::Json(json) => json,
+        Answer::Empty | Answer::Created(_) => unreachable!("json() gives Json"),
     }
 }
 

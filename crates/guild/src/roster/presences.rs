@@ -1,7 +1,9 @@
 //! Presences of the members who are not offline.
 
 use std::collections::HashMap;
+use std::sync::OnceLock;
 
+use bytes::Bytes;
 use consort_model::{ClientStatus, GuildId, Presence, Status, UserId, UserRef};
 
 /// How many values a status in [`ClientStatus`] has: none, or one of five.
@@ -18,6 +20,8 @@ pub struct Presences {
     plain: HashMap<Id, [u8; 2]>,
     /// Those with activities.
     rich: HashMap<UserId, Box<Presence>>,
+    /// The JSON of all, while a small guild's sessions attach and nothing changes.
+    list: OnceLock<Bytes>,
 }
 
 impl Presences {
@@ -45,9 +49,16 @@ impl Presences {
         Some(Presence { guild_id: Some(guild), ..Presence::clone(rich) })
     }
 
+    /// The JSON of all presences, an array; kept until one changes. `guild` must be the same every time.
+    pub fn list(&self, guild: GuildId) -> &Bytes {
+        let all = || self.users().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>();
+        self.list.get_or_init(|| super::encode(&all()))
+    }
+
     /// Keeps a presence. The guild it is told in is not kept.
     pub fn insert(&mut self, presence: &Presence) {
         let user = presence.user.id;
+        self.list.take();
         if presence.activities.is_empty() {
             self.rich.remove(&user);
             self.plain.insert(user.get().to_le_bytes(), encode(presence).to_le_bytes());
@@ -59,6 +70,7 @@ impl Presences {
 
     /// Forgets a presence; whether there was one.
     pub fn remove(&mut self, user: UserId) -> bool {
+        self.list.take();
         self.plain.remove(&user.get().to_le_bytes()).is_some() || self.rich.remove(&user).is_some()
     }
 

@@ -287,6 +287,11 @@ impl World {
         Node::new(&self.clock, &self.store, &self.ids).probe(self, user)
     }
 
+    /// GUILD_CREATE for a user, as the living guild makes it.
+    pub fn living_guild_create(&self, user: u64) -> Option<Value> {
+        self.node.probe(self, user)
+    }
+
     /// The whole guild, as stored: what its owner sees.
     pub fn truth(&self) -> Option<GatewayGuild> {
         let row =
@@ -391,7 +396,11 @@ impl Node {
         let reply = world.runtime.block_on(client.call(GUILD.get(), caller, Op::Gateway(attach)));
         let probe = self.relay.sessions().remove(&number);
         reply.expect("attached or refused");
-        probe.and_then(|session| session.guild_create)
+        let guild_create = probe.and_then(|session| session.guild_create)?;
+        let typed: GatewayGuild = serde_json::from_value(guild_create.clone()).expect("GUILD_CREATE");
+        let typed = serde_json::to_value(typed).expect("GUILD_CREATE");
+        assert_eq!(guild_create, typed, "GUILD_CREATE has the fields of its type");
+        Some(guild_create)
     }
 }
 
