@@ -5,7 +5,9 @@
 
 use crate::args::Args;
 use crate::server::{self, Server};
+use crate::sh;
 use std::path::PathBuf;
+use std::time::Duration;
 
 mod clients;
 mod fanout;
@@ -22,11 +24,23 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     match args.task().as_deref() {
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
+        Some("passive") => passive(),
         // helper processes of fanout
         Some("clients") => clients::run(args),
         Some("floor") => floor::run(args),
-        other => Err(format!("no bench {other:?}; there are rest and fanout")),
+        other => Err(format!("no bench {other:?}; there are rest, fanout and passive")),
     }
+}
+
+/// Ten minutes of a guild in made-up time: the gateway's own test of it, in a release build, with as many sessions as a large
+/// guild has.
+fn passive() -> Result<(), String> {
+    let mut command = sh::cargo();
+    command.args(["test", "--locked", "--release", "--package", "consort-gateway", "--lib"]);
+    command.args(["slice::tests::cost", "--", "--nocapture"]);
+    let out = sh::logged("bench-passive", &mut command, Duration::from_secs(40 * 60))?;
+    out.lines().filter(|line| line.starts_with("passive ")).for_each(|line| println!("{line}"));
+    Ok(())
 }
 
 /// The binary to measure: the release build, or with `--debug-build` the one that tests use.

@@ -18,6 +18,7 @@ use sha2::{Digest as _, Sha256};
 use super::*;
 use crate::inbox::Lost;
 
+mod cost;
 mod passive;
 
 const GUILD: GuildId = GuildId::new(77);

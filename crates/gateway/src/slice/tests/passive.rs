@@ -8,7 +8,7 @@ use super::*;
 
 const INTERVAL: Duration = Duration::from_secs(3);
 
-fn classes(classes: impl IntoIterator<Item = ClassId>) -> View {
+pub(super) fn classes(classes: impl IntoIterator<Item = ClassId>) -> View {
     View::Classes(Arc::new(classes.into_iter().collect()))
 }
 
@@ -28,17 +28,17 @@ fn mentioning(event: Event, users: &[u64], classes: View) -> Event {
 
 impl Bench {
     /// Clients send no heartbeats and read when they like.
-    fn patient() -> Self {
+    pub(super) fn patient() -> Self {
         let ever = Duration::from_hours(1);
         Self::with(Config { heartbeat_interval: ever, stall_timeout: ever, ..Config::default() })
     }
 
-    fn publish_event(&mut self, mut event: Event) {
+    pub(super) fn publish_event(&mut self, mut event: Event) {
         event.guild = Some(GUILD);
         self.slice.input(self.now, Input::Relay(Op::Publish(Arc::new(event))));
     }
 
-    fn pass(&mut self, time: Duration) {
+    pub(super) fn pass(&mut self, time: Duration) {
         self.now += time;
         self.slice.tick(self.now);
     }
