@@ -80,7 +80,7 @@ impl Guild {
 
     /// A tenth of the channels is for half of the classes.
     fn sees(class: u32, channel: u64) -> bool {
-        channel % 10 != 9 || class % 2 == 0
+        channel % 10 != 9 || class.is_multiple_of(2)
     }
 
     fn view(channel: u64) -> View {
