@@ -1,16 +1,19 @@
 //! What a session was sent, by sequence number: the outgoing queue and the memory for a RESUME in one.
 //!
-//! An entry is a reference to a shared event, 16 bytes. The socket's progress is a position in the journal, so a
-//! broadcast to many sessions copies nothing and a slow client costs no more than its references.
+//! An entry is a reference to a shared event. Events that a session got one after the other from the same page of a
+//! guild's [`Log`](crate::Log) are one item of 16 bytes, however many they are; anything else is an item each. The socket's
+//! progress is a position in the journal, so a broadcast to many sessions copies nothing, counts no references, and a
+//! slow client costs next to nothing.
 
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::log::{Page, Place};
 use crate::{Choice, Dispatch};
 
 /// Entries kept whatever the client says it has: a client may resume from an older number than its last heartbeat's.
 pub const JOURNAL_EVENTS_KEPT: usize = 256;
-/// The most entries: 64 KiB of references.
+/// The most entries: 64 KiB of references at worst.
 pub const JOURNAL_EVENTS_MAX: usize = 4096;
 /// The most bytes of bodies an entry may hold alive, counted as if nobody shared them.
 pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
@@ -18,26 +21,60 @@ pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 const _: () = assert!(JOURNAL_EVENTS_KEPT < JOURNAL_EVENTS_MAX);
 
 /// One dispatch and which of its bodies the session may see.
-#[derive(Debug, Clone)]
-pub struct Entry {
+#[derive(Debug, Clone, Copy)]
+pub struct Entry<'a> {
     /// The event.
-    pub dispatch: Arc<Dispatch>,
+    pub dispatch: &'a Arc<Dispatch>,
     /// Which body.
     pub choice: Choice,
 }
 
-impl Entry {
+impl Entry<'_> {
     fn bytes(&self) -> usize {
         self.dispatch.len(self.choice)
+    }
+}
+
+/// Consecutive entries.
+#[derive(Debug, Clone)]
+enum Item {
+    /// One whose body is not kept any more (READY once sent) or not known yet (READY while it is being made).
+    /// READY does not count for the limit of bytes: it may be larger, and must not be forgotten before it is sent.
+    Hole,
+    One(Arc<Dispatch>, Choice),
+    Run {
+        page: Arc<Page>,
+        from: u8,
+        len: u8,
+        choice: Choice,
+    },
+}
+
+impl Item {
+    fn len(&self) -> usize {
+        match self {
+            Self::Hole | Self::One(..) => 1,
+            Self::Run { len, .. } => usize::from(*len),
+        }
+    }
+
+    fn get(&self, offset: usize) -> Option<Entry<'_>> {
+        match self {
+            Self::Hole => None,
+            Self::One(dispatch, choice) => Some(Entry { dispatch, choice: *choice }),
+            Self::Run { page, from, choice, .. } => {
+                Some(Entry { dispatch: page.get(usize::from(*from) + offset)?, choice: *choice })
+            }
+        }
     }
 }
 
 /// The dispatches of a session, the oldest ones forgotten when limits are reached.
 #[derive(Debug, Default)]
 pub struct Journal {
-    /// `None` where the body is not kept any more (READY once sent) or not known yet (READY while it is being made).
-    /// READY does not count for the limit of bytes: it may be larger, and must not be forgotten before it is sent.
-    entries: VecDeque<Option<Entry>>,
+    items: VecDeque<Item>,
+    /// Entries of all items.
+    len: usize,
     last: u64,
     /// Numbers up to this one were holes, whose bytes do not count.
     holes: u64,
@@ -53,7 +90,7 @@ impl Journal {
 
     /// The sequence number of the oldest entry that is still known.
     pub fn first(&self) -> u64 {
-        self.last + 1 - self.entries.len() as u64
+        self.last + 1 - self.len as u64
     }
 
     /// Bytes of bodies held alive, as if nobody shared them.
@@ -63,18 +100,40 @@ impl Journal {
 
     /// How many entries are known.
     pub fn len(&self) -> usize {
-        self.entries.len()
+        self.len
     }
 
     /// Whether nothing is known.
     pub fn is_empty(&self) -> bool {
-        self.entries.is_empty()
+        self.len == 0
     }
 
     /// Adds a dispatch and gives its sequence number.
-    pub fn push(&mut self, entry: Entry) -> u64 {
-        self.bytes += entry.bytes();
-        self.entries.push_back(Some(entry));
+    pub fn push(&mut self, dispatch: Arc<Dispatch>, choice: Choice) -> u64 {
+        let bytes = dispatch.len(choice);
+        self.items.push_back(Item::One(dispatch, choice));
+        self.added(bytes)
+    }
+
+    /// Adds a dispatch that has a place in a log and gives its sequence number.
+    pub fn push_logged(&mut self, place: &Place, choice: Choice) -> u64 {
+        let index = place.index();
+        match self.items.back_mut() {
+            Some(Item::Run { page, from, len, choice: same })
+                if Arc::ptr_eq(page, place.page()) && *from + *len == index && *same == choice =>
+            {
+                *len += 1;
+            }
+            _ => {
+                self.items.push_back(Item::Run { page: place.page().clone(), from: index, len: 1, choice });
+            }
+        }
+        self.added(place.dispatch().len(choice))
+    }
+
+    fn added(&mut self, bytes: usize) -> u64 {
+        self.bytes += bytes;
+        self.len += 1;
         self.last += 1;
         self.trim();
         self.last
@@ -83,39 +142,71 @@ impl Journal {
     /// Adds a number whose dispatch will be told later, with [`Journal::fill`]. Only a new journal takes holes.
     pub fn push_hole(&mut self) -> u64 {
         debug_assert_eq!(self.last, self.holes);
-        self.entries.push_back(None);
+        self.items.push_back(Item::Hole);
+        self.len += 1;
         self.last += 1;
         self.holes = self.last;
         self.last
     }
 
     /// Tells the dispatch of a hole. Gives `false` when the hole has been forgotten.
-    pub fn fill(&mut self, seq: u64, entry: Entry) -> bool {
-        let Some(index) = self.index(seq) else { return false };
-        self.entries[index] = Some(entry);
-        true
-    }
-
-    /// Lets go of a body. The number stays, but cannot be replayed.
-    pub fn forget(&mut self, seq: u64) {
-        if let Some(index) = self.index(seq)
-            && let Some(entry) = self.entries[index].take()
-            && seq > self.holes
-        {
-            self.bytes -= entry.bytes();
+    pub fn fill(&mut self, seq: u64, dispatch: Arc<Dispatch>, choice: Choice) -> bool {
+        match self.hole(seq) {
+            Some(item) => {
+                *item = Item::One(dispatch, choice);
+                true
+            }
+            None => false,
         }
     }
 
+    /// Lets go of the body of what was a hole. The number stays, but cannot be replayed.
+    pub fn forget(&mut self, seq: u64) {
+        if let Some(item) = self.hole(seq) {
+            *item = Item::Hole;
+        }
+    }
+
+    /// The item of what is or was a hole: each has one of its own.
+    fn hole(&mut self, seq: u64) -> Option<&mut Item> {
+        let index = usize::try_from(seq.checked_sub(self.first())?).ok()?;
+        if seq > self.holes { None } else { self.items.get_mut(index) }
+    }
+
     /// The entry of a number.
-    pub fn get(&self, seq: u64) -> Option<&Entry> {
-        self.entries.get(self.index(seq)?)?.as_ref()
+    pub fn get(&self, seq: u64) -> Option<Entry<'_>> {
+        let (item, offset) = self.find(seq)?;
+        self.items[item].get(offset)
+    }
+
+    /// The entries behind a number, in order, as far as they are known.
+    pub fn after(&self, seq: u64) -> impl Iterator<Item = (u64, Entry<'_>)> + '_ {
+        let (item, skip) = self.find(seq + 1).unwrap_or((self.items.len(), 0));
+        let items = self.items.range(item..);
+        let entries = items.flat_map(|item| (0..item.len()).map(|offset| item.get(offset)));
+        (seq + 1..).zip(entries.skip(skip)).map_while(|(seq, entry)| Some((seq, entry?)))
+    }
+
+    /// Where a number is. What is asked for is nearly always among the newest.
+    fn find(&self, seq: u64) -> Option<(usize, usize)> {
+        if seq < self.first() || seq > self.last {
+            return None;
+        }
+        let mut next = self.last + 1;
+        for (index, item) in self.items.iter().enumerate().rev() {
+            next -= item.len() as u64;
+            if next <= seq {
+                return Some((index, (seq - next) as usize));
+            }
+        }
+        None
     }
 
     /// Whether everything after `seq` can be replayed.
     pub fn reaches(&self, seq: u64) -> bool {
         seq <= self.last
             && seq + 1 >= self.first()
-            && self.entries.iter().skip((seq + 1 - self.first()) as usize).all(Option::is_some)
+            && (seq + 1..=self.holes).all(|hole| self.get(hole).is_some())
     }
 
     /// The client says it has everything up to `seq` (heartbeat): what is older than that and than
@@ -123,52 +214,64 @@ impl Journal {
     pub fn acknowledge(&mut self, seq: u64) {
         self.acknowledged = self.acknowledged.max(seq.min(self.last));
         self.trim();
-        if self.entries.capacity() > 64 && self.entries.capacity() > 4 * self.entries.len() {
-            self.entries.shrink_to(2 * self.entries.len());
+        if self.items.capacity() > 16 && self.items.capacity() > 4 * self.items.len() {
+            self.items.shrink_to(2 * self.items.len());
         }
-    }
-
-    fn index(&self, seq: u64) -> Option<usize> {
-        let index = usize::try_from(seq.checked_sub(self.first())?).ok()?;
-        (index < self.entries.len()).then_some(index)
     }
 
     fn trim(&mut self) {
         loop {
-            let over = self.entries.len() > JOURNAL_EVENTS_MAX || self.bytes > JOURNAL_BYTES_MAX;
-            let had = self.entries.len() > JOURNAL_EVENTS_KEPT && self.first() <= self.acknowledged;
+            let over = self.len > JOURNAL_EVENTS_MAX || self.bytes > JOURNAL_BYTES_MAX;
+            let had = self.len > JOURNAL_EVENTS_KEPT && self.first() <= self.acknowledged;
             // The newest entry stays even if it alone is over the limit: it is about to be sent.
-            if !(over || had) || self.entries.len() <= 1 {
+            if !(over || had) || self.len <= 1 {
                 return;
             }
-            let counts = self.first() > self.holes;
-            if let Some(Some(entry)) = self.entries.pop_front()
-                && counts
-            {
-                self.bytes -= entry.bytes();
-            }
+            self.drop_first();
         }
+    }
+
+    fn drop_first(&mut self) {
+        let counts = self.first() > self.holes;
+        let Some(item) = self.items.front_mut() else { return };
+        if counts {
+            self.bytes -= item.get(0).map_or(0, |entry| entry.bytes());
+        }
+        match item {
+            Item::Run { from, len, .. } if *len > 1 => {
+                *from += 1;
+                *len -= 1;
+            }
+            _ => drop(self.items.pop_front()),
+        }
+        self.len -= 1;
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::Log;
+    use proptest::prelude::*;
 
-    fn entry(len: usize) -> Entry {
-        Entry { dispatch: Arc::new(Dispatch::new("X", vec![b'1'; len])), choice: Choice::Full }
+    fn event(len: usize) -> Arc<Dispatch> {
+        Arc::new(Dispatch::new("X", vec![b'1'; len]))
+    }
+
+    fn push(journal: &mut Journal, len: usize) -> u64 {
+        journal.push(event(len), Choice::Full)
     }
 
     #[test]
-    fn an_entry_is_two_words() {
-        assert_eq!(size_of::<Option<Entry>>(), 16);
+    fn an_item_is_two_words() {
+        assert_eq!(size_of::<Item>(), 16);
     }
 
     #[test]
     fn numbers_go_on_when_old_entries_are_forgotten() {
         let mut journal = Journal::default();
         for n in 1..=JOURNAL_EVENTS_MAX as u64 + 10 {
-            assert_eq!(journal.push(entry(1)), n);
+            assert_eq!(push(&mut journal, 1), n);
         }
         assert_eq!((journal.first(), journal.len()), (11, JOURNAL_EVENTS_MAX));
         assert!(journal.reaches(10) && !journal.reaches(9));
@@ -179,7 +282,7 @@ mod tests {
     #[test]
     fn what_the_client_has_is_kept_only_up_to_a_floor() {
         let mut journal = Journal::default();
-        (0..1000).for_each(|_| assert!(journal.push(entry(1)) > 0));
+        (0..1000).for_each(|_| assert!(push(&mut journal, 1) > 0));
         journal.acknowledge(900);
         assert_eq!(journal.first(), 745, "256 kept");
         journal.acknowledge(5_000);
@@ -189,8 +292,8 @@ mod tests {
     #[test]
     fn bytes_are_bounded_but_the_newest_entry_stays() {
         let mut journal = Journal::default();
-        journal.push(entry(JOURNAL_BYTES_MAX - 1));
-        journal.push(entry(JOURNAL_BYTES_MAX + 1));
+        push(&mut journal, JOURNAL_BYTES_MAX - 1);
+        push(&mut journal, JOURNAL_BYTES_MAX + 1);
         assert_eq!((journal.first(), journal.len()), (2, 1));
     }
 
@@ -198,13 +301,92 @@ mod tests {
     fn a_hole_is_filled_later_and_a_forgotten_body_cannot_be_replayed() {
         let mut journal = Journal::default();
         let hole = journal.push_hole();
-        journal.push(entry(3));
+        push(&mut journal, 3);
         assert!(!journal.reaches(0));
-        assert!(journal.fill(hole, entry(4)));
+        assert_eq!(journal.after(0).count(), 0, "nothing before the hole is filled");
+        assert!(journal.fill(hole, event(4), Choice::Full));
         assert!(journal.reaches(0));
+        assert_eq!(journal.after(0).count(), 2);
         assert_eq!(journal.bytes(), 3);
         journal.forget(hole);
         assert!(!journal.reaches(0) && journal.reaches(1));
         assert_eq!(journal.bytes(), 3);
+    }
+
+    #[test]
+    fn a_thousand_events_of_one_guild_are_few_items() {
+        let (mut journal, mut log) = (Journal::default(), Log::default());
+        for _ in 0..1000 {
+            journal.push_logged(&log.append(event(1)), Choice::Full);
+        }
+        assert_eq!((journal.len(), journal.bytes()), (1000, 1000));
+        assert!(journal.items.len() <= 1000 / crate::log::PAGE_EVENTS + 1);
+        // One that is not for this session, and one in another form, begin new items.
+        let before = journal.items.len();
+        let _not_for_it = log.append(event(1));
+        journal.push_logged(&log.append(event(1)), Choice::Full);
+        journal.push_logged(&log.append(event(1)), Choice::Redacted);
+        assert_eq!(journal.items.len(), before + 2);
+    }
+
+    /// What a journal does, on a plain list.
+    #[derive(Default)]
+    struct Model {
+        first: usize,
+        entries: Vec<Arc<Dispatch>>,
+    }
+
+    #[derive(Debug, Clone)]
+    enum Step {
+        Push(usize),
+        Logged(usize, bool),
+        Acknowledge(usize),
+    }
+
+    fn step() -> impl Strategy<Value = Step> {
+        prop_oneof![
+            1 => (1..2_000_000usize).prop_map(Step::Push),
+            40 => (0..3usize, prop::bool::weighted(0.9)).prop_map(|(log, wanted)| Step::Logged(log, wanted)),
+            1 => (0..2_000usize).prop_map(Step::Acknowledge),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn it_is_a_list_however_the_entries_are_kept(steps in prop::collection::vec(step(), 1..1500)) {
+            let (mut journal, mut model) = (Journal::default(), Model::default());
+            let mut logs: Vec<Log> = (0..3).map(|_| Log::default()).collect();
+            for step in steps {
+                match step {
+                    Step::Push(len) => {
+                        let event = event(len);
+                        model.entries.push(event.clone());
+                        journal.push(event, Choice::Full);
+                    }
+                    Step::Logged(log, wanted) => {
+                        let event = event(1);
+                        let place = logs[log].append(event.clone());
+                        if wanted {
+                            model.entries.push(event);
+                            journal.push_logged(&place, Choice::Full);
+                        }
+                    }
+                    Step::Acknowledge(seq) => journal.acknowledge(seq as u64),
+                }
+                // What may be forgotten is told by the limits; here it is taken over, and all else compared.
+                model.first = journal.first() as usize - 1;
+            }
+            prop_assert_eq!(journal.last() as usize, model.entries.len());
+            let kept = &model.entries[model.first..];
+            prop_assert_eq!(journal.bytes(), kept.iter().map(|event| event.len(Choice::Full)).sum::<usize>());
+            for from in [model.first, model.first + kept.len() / 2, model.entries.len().saturating_sub(3).max(model.first)] {
+                let after: Vec<_> = journal.after(from as u64).collect();
+                prop_assert_eq!(after.len(), model.entries.len() - from);
+                for (index, (seq, entry)) in after.iter().enumerate() {
+                    prop_assert_eq!(*seq as usize, from + index + 1);
+                    prop_assert!(Arc::ptr_eq(entry.dispatch, &model.entries[from + index]));
+                }
+            }
+        }
     }
 }

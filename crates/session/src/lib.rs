@@ -12,6 +12,7 @@
 mod dispatch;
 mod id;
 mod journal;
+mod log;
 pub mod ready;
 mod session;
 mod viewer;
@@ -22,6 +23,7 @@ mod session_tests;
 pub use dispatch::Dispatch;
 pub use id::{NoSessionId, SessionId};
 pub use journal::{Entry, JOURNAL_BYTES_MAX, JOURNAL_EVENTS_KEPT, JOURNAL_EVENTS_MAX, Journal};
+pub use log::{Log, Place};
 pub use session::{
     ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, BULK_BYTES_MAX, Identity, Opened, ResumeError, Session,
     Step,

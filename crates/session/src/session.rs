@@ -9,6 +9,7 @@ use consort_rpc::relay::SessionKey;
 use consort_rpc::{ClassId, Event};
 
 use crate::journal::{Entry, Journal};
+use crate::log::Place;
 use crate::ready::{self, ReadyGuild};
 use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
 
@@ -398,10 +399,9 @@ impl Session {
     }
 
     fn fill(&mut self, seq: u64, dispatch: Dispatch) {
-        let entry = Entry { dispatch: Arc::new(dispatch), choice: Choice::Full };
-        self.backlog += entry.dispatch.len(Choice::Full);
+        self.backlog += dispatch.len(Choice::Full);
         // A hole that is gone means the journal overflowed before READY; `has_lost_unsent` tells the owner.
-        self.journal.fill(seq, entry);
+        self.journal.fill(seq, Arc::new(dispatch), Choice::Full);
     }
 
     fn guild(&self, id: GuildId) -> Option<&Guild> {
@@ -431,7 +431,13 @@ impl Session {
     /// Adds a dispatch and gives its number.
     pub fn push(&mut self, dispatch: Arc<Dispatch>, choice: Choice) -> u64 {
         self.backlog += dispatch.len(choice);
-        self.journal.push(Entry { dispatch, choice })
+        self.journal.push(dispatch, choice)
+    }
+
+    /// Adds a dispatch that has a place in its guild's log, and gives its number.
+    pub fn push_logged(&mut self, place: &Place, choice: Choice) -> u64 {
+        self.backlog += place.dispatch().len(choice);
+        self.journal.push_logged(place, choice)
     }
 
     /// Queues what comes in bulk and may wait (member chunks); it enters the journal at the client's pace. Gives `false`
@@ -457,16 +463,15 @@ impl Session {
     }
 
     /// What is to be written, in order.
-    pub fn unsent(&self) -> impl Iterator<Item = (u64, &Entry)> + '_ {
-        let last = if self.is_live() { self.journal.last() } else { self.sent };
-        (self.sent + 1..=last).map_while(|seq| Some((seq, self.journal.get(seq)?)))
+    pub fn unsent(&self) -> impl Iterator<Item = (u64, Entry<'_>)> + '_ {
+        let from = if self.is_live() { self.sent } else { self.journal.last() };
+        self.journal.after(from)
     }
 
     /// Everything up to `seq` is written.
     pub fn mark_sent(&mut self, seq: u64) {
-        for seq in self.sent + 1..=seq {
-            self.backlog -= self.journal.get(seq).map_or(0, |entry| entry.dispatch.len(entry.choice));
-        }
+        let written = self.journal.after(self.sent).take_while(|(written, _)| *written <= seq);
+        self.backlog -= written.map(|(_, entry)| entry.dispatch.len(entry.choice)).sum::<usize>();
         self.sent = seq.max(self.sent);
         if self.sent_ever < 2 {
             // READY is large and can never be asked for again: without it nobody knows the session's id.

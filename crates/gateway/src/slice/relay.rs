@@ -8,7 +8,7 @@ use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, ClassId, View, Withheld, user};
 use consort_session::{Attachment, Choice, Dispatch};
 
-use super::subscribers::{Subscriber, Subscribers};
+use super::subscribers::{LOGGED_FROM, Subscriber, Subscribers};
 use super::timers::Due;
 use super::{Effect, Slice};
 use crate::inbox::Lost;
@@ -47,14 +47,24 @@ impl Slice {
     ) {
         let Some(event) = dispatch.event() else { return };
         // The list is lent out while its sessions are touched; nothing on the way changes it.
-        let Some(subscribers) = self.guilds.get_mut(&guild).map(std::mem::take) else { return };
+        let Some(mut subscribers) = self.guilds.get_mut(&guild).map(std::mem::take) else { return };
+        let mut log = std::mem::take(&mut subscribers.log);
         let these = these(&subscribers);
         self.offers += these.len();
+        let many = these.len() >= LOGGED_FROM;
+        let mut place = None;
         for subscriber in these.iter().filter(|subscriber| meant(subscriber)) {
-            if let Some(choice) = subscriber.wants(event) {
-                self.deliver(subscriber.session as usize, dispatch, choice);
+            let Some(choice) = subscriber.wants(event) else { continue };
+            let slot = subscriber.session as usize;
+            if many {
+                let place = place.get_or_insert_with(|| log.append(dispatch.clone()));
+                self.sessions[slot].session.push_logged(place, choice);
+                self.delivered(slot);
+            } else {
+                self.deliver(slot, dispatch, choice);
             }
         }
+        subscribers.log = log;
         self.guilds.insert(guild, subscribers);
     }
 
@@ -120,12 +130,13 @@ impl Slice {
     }
 
     pub(super) fn deliver(&mut self, slot: usize, dispatch: &Arc<Dispatch>, choice: Choice) {
+        self.sessions[slot].session.push(dispatch.clone(), choice);
+        self.delivered(slot);
+    }
+
+    fn delivered(&mut self, slot: usize) {
         self.figures.deliveries += 1;
-        let held = &mut self.sessions[slot];
-        held.session.push(dispatch.clone(), choice);
-        if let Some(conn) = held.conn {
-            self.mark_dirty(conn);
-        }
+        self.wake_session(slot);
     }
 
     /// Offers an event to sessions by number.

@@ -2,9 +2,12 @@
 //! those that do not: an event for the former alone passes the latter by without touching them.
 
 use consort_rpc::{ClassId, Event};
-use consort_session::{Choice, Viewer};
+use consort_session::{Choice, Log, Viewer};
 
 use super::passive::Deltas;
+
+/// An event for fewer sessions is not logged: their own references cost less than a page.
+pub(super) const LOGGED_FROM: usize = if cfg!(test) { 1 } else { 8 };
 
 /// A session attached to a guild.
 #[derive(Debug, Clone, Copy)]
@@ -24,6 +27,8 @@ impl Subscriber {
 #[derive(Debug, Default)]
 pub(super) struct Subscribers {
     pub(super) list: Vec<Subscriber>,
+    /// Events that many of them got.
+    pub(super) log: Log,
     /// How many look, the first ones of the list.
     looking: usize,
     /// What those who do not look are still to be told.
