@@ -22,7 +22,9 @@ impl Gateway {
     pub fn connect(address: SocketAddr) -> Result<Self, String> {
         let mut socket = TcpStream::connect(address).map_err(|error| format!("gateway: {error}"))?;
         socket.set_read_timeout(Some(READ_LIMIT)).map_err(|error| error.to_string())?;
-        socket.write_all(upgrade(address).as_bytes()).map_err(|error| format!("gateway: {error}"))?;
+        socket
+            .write_all(upgrade(&address.to_string(), "").as_bytes())
+            .map_err(|error| format!("gateway: {error}"))?;
         let mut head = Vec::new();
         let mut byte = [0];
         while !head.ends_with(b"\r\n\r\n") {
@@ -99,10 +101,10 @@ impl Gateway {
     }
 }
 
-/// The upgrade request for uncompressed JSON, version 10.
-pub fn upgrade(address: SocketAddr) -> String {
+/// The upgrade request for JSON, version 10; `query` is further parameters, each with its `&`.
+pub fn upgrade(host: &str, query: &str) -> String {
     format!(
-        "GET /?v=10&encoding=json HTTP/1.1\r\nHost: {address}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+        "GET /?v=10&encoding=json{query} HTTP/1.1\r\nHost: {host}\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
          Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n"
     )
 }

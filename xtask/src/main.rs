@@ -32,6 +32,7 @@ cargo xtask TASK
   crash                                     kill the server under load and look for what it acknowledged
   bench rest [--seconds N]                  rate and cost of REST calls
   bench fanout [--sessions N,N] [--events N] cost of delivering an event to many sessions
+  bench offered|churn|slow [--sessions N,N] fixed rates, sessions that are cut off, clients that do not read
   bench passive                              bytes of those who do not look at a guild
 ";
 

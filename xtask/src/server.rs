@@ -155,7 +155,10 @@ impl Drop for Server {
 }
 
 /// An address of the loopback that nobody listens on just now, with a port of five digits.
-fn free_address() -> Result<SocketAddr, String> {
+///
+/// # Errors
+/// When there is none.
+pub fn free_address() -> Result<SocketAddr, String> {
     let listener = TcpListener::bind("127.0.0.1:0").map_err(|error| format!("no free port: {error}"))?;
     listener.local_addr().map_err(|error| format!("no free port: {error}"))
 }

@@ -1,7 +1,5 @@
 //! CPU time and memory of a process, and percentiles.
 
-use std::time::{SystemTime, UNIX_EPOCH};
-
 /// Microseconds in a tick of `/proc/PID/stat`: Linux counts 100 a second for user space everywhere.
 const TICK_US: u64 = 10_000;
 
@@ -20,21 +18,30 @@ pub fn cpu_us(pid: u32) -> Result<u64, String> {
     Ok((field(14) + field(15)) * TICK_US)
 }
 
-/// Resident memory of a process in KiB.
+/// Memory of a process in bytes.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Memory {
+    /// Resident.
+    pub rss: u64,
+    /// Resident, with its share of what others map, too; 0 where the kernel does not tell.
+    pub pss: u64,
+}
+
+/// Memory of a process.
 ///
 /// # Errors
 /// When it is gone.
-pub fn rss_kib(pid: u32) -> Result<u64, String> {
+pub fn memory(pid: u32) -> Result<Memory, String> {
     let status =
         std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| format!("{pid}: {error}"))?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:")).unwrap_or_default();
-    line.split_whitespace().next().and_then(|kib| kib.parse().ok()).ok_or_else(|| format!("{pid}: no VmRSS"))
+    let rss = kib(&status, "VmRSS:").ok_or_else(|| format!("{pid}: no VmRSS"))?;
+    let rollup = std::fs::read_to_string(format!("/proc/{pid}/smaps_rollup")).unwrap_or_default();
+    Ok(Memory { rss: rss * 1024, pss: kib(&rollup, "Pss:").unwrap_or_default() * 1024 })
 }
 
-/// Nanoseconds since 1970.
-#[expect(clippy::disallowed_methods, reason = "both ends of a bench are on one machine and share its clock")]
-pub fn now_ns() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
+fn kib(text: &str, name: &str) -> Option<u64> {
+    let line = text.lines().find_map(|line| line.strip_prefix(name))?;
+    line.split_whitespace().next()?.parse().ok()
 }
 
 /// The value below which `percent` of the sorted samples lie; 0 when there are none.
@@ -58,6 +65,6 @@ mod tests {
     #[test]
     fn this_process_has_time_and_memory() {
         assert!(cpu_us(std::process::id()).is_ok());
-        assert!(rss_kib(std::process::id()).is_ok_and(|kib| kib > 0));
+        assert!(memory(std::process::id()).is_ok_and(|memory| memory.rss > 0));
     }
 }

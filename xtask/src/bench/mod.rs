@@ -9,12 +9,21 @@ use crate::sh;
 use std::path::PathBuf;
 use std::time::Duration;
 
-mod clients;
+mod churn;
 mod fanout;
 mod floor;
+mod floors;
 mod http;
+mod kernel;
 mod measure;
+mod offered;
+mod options;
+mod report;
 mod rest;
+mod rig;
+mod slow;
+mod swarm;
+mod world;
 
 /// Runs the named bench, or a helper process of one.
 ///
@@ -24,11 +33,13 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     match args.task().as_deref() {
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
+        Some("offered") => offered::run(args),
+        Some("churn") => churn::run(args),
+        Some("slow") => slow::run(args),
         Some("passive") => passive(),
-        // helper processes of fanout
-        Some("clients") => clients::run(args),
+        // a helper process
         Some("floor") => floor::run(args),
-        other => Err(format!("no bench {other:?}; there are rest, fanout and passive")),
+        other => Err(format!("no bench {other:?}; there are rest, fanout, offered, churn, slow and passive")),
     }
 }
 

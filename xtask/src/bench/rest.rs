@@ -57,7 +57,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
             eprintln!("{} with {} clients: {:.0}/s", row.name, row.clients, row.rate);
         }
     }
-    let rss = measure::rss_kib(server.pid())?;
+    let rss = measure::memory(server.pid())?.rss / 1024;
     server.stop()?;
     print(&rows, rss);
     Ok(())
