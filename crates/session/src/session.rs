@@ -217,6 +217,11 @@ impl Session {
         self.backlog
     }
 
+    /// The number of the last dispatch that is written whole to the present socket.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether something is to be written.
     pub fn has_unsent(&self) -> bool {
         self.is_live() && self.sent < self.journal.last()

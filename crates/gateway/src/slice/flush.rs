@@ -1,12 +1,14 @@
 //! Writing: everything that waits for a connection leaves in one send.
 //!
 //! The order on a connection is: the rest of a dispatch that is half written, then the connection's own frames, then the
-//! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same.
+//! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same, and
+//! counts as written where the stream is concerned: nothing can come between its halves.
 
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use consort_wire::compress::{payload_zlib, stream::Delivery};
+use consort_wire::compress::payload_zlib;
+use consort_wire::compress::stream::{Delivery, Recipe, Stream};
 use consort_wire::gateway::outbound::Prefix;
 use consort_wire::ws;
 
@@ -36,9 +38,18 @@ struct Sent {
     /// Bytes of the connection's own frames, offered first.
     own: usize,
     first_seq: u64,
-    /// The lengths of the dispatches' frames, those of the first one before its offset included.
-    lens: [usize; DISPATCHES_PER_SEND],
+    made: [Made; DISPATCHES_PER_SEND],
     count: usize,
+}
+
+/// A dispatch's frame in a send.
+#[derive(Clone, Copy)]
+struct Made {
+    /// Its length, what is before an offset included.
+    len: usize,
+    recipe: Recipe,
+    /// The connection's stream once the frame is begun.
+    stream: Stream,
 }
 
 impl Slice {
@@ -125,23 +136,35 @@ impl Slice {
         let conn = &mut conns[slot];
         let mut deliveries: [Option<Delivery<'_>>; DISPATCHES_PER_SEND] =
             [const { None }; DISPATCHES_PER_SEND];
-        let mut lens = [0; DISPATCHES_PER_SEND];
+        let mut stream = conn.stream;
+        let mut made = [Made { len: 0, recipe: conn.recipe, stream }; DISPATCHES_PER_SEND];
         let mut count = 0;
         let mut first_seq = 0;
         if let Phase::Live(session) = conn.phase {
-            let encoding = conn.stream.encoding();
+            let session = &sessions[session].session;
+            let encoding = stream.encoding();
             // While own frames wait for the end of a half-written dispatch, nothing else is put before them.
             let most = if conn.offset > 0 && conn.has_output() { 1 } else { DISPATCHES_PER_SEND };
-            for (seq, entry) in sessions[session].session.unsent().take(most) {
+            // What the stream has begun already is behind us, though the session has it as unsent until it is whole.
+            let begun = session.sent() + u64::from(conn.offset > 0);
+            let mut trail = stream.trail(|back| {
+                let entry = session.journal().get((begun + 1).checked_sub(back as u64)?)?;
+                Some(entry.dispatch.encoded(entry.choice, encoding))
+            });
+            for (seq, entry) in session.unsent().take(most) {
                 let broadcast = entry.dispatch.encoded(entry.choice, encoding);
                 if conn.payload_zlib && broadcast.tail().len() >= PAYLOAD_ZLIB_MIN_BYTES {
                     break;
                 }
+                let delivery = if seq == begun && conn.offset > 0 {
+                    stream.again(seq, broadcast, conn.recipe, compressor)
+                } else {
+                    stream.dispatch(seq, broadcast, &mut trail, compressor)
+                };
                 if count == 0 {
                     first_seq = seq;
                 }
-                let delivery = conn.stream.dispatch(seq, broadcast, compressor);
-                lens[count] = delivery.len();
+                made[count] = Made { len: delivery.len(), recipe: delivery.recipe, stream };
                 deliveries[count] = Some(delivery);
                 count += 1;
             }
@@ -170,7 +193,7 @@ impl Slice {
             result: send(&parts[..used]),
             own: own.len(),
             first_seq,
-            lens,
+            made,
             count,
         })
     }
@@ -192,12 +215,15 @@ impl Slice {
         let Phase::Live(session) = conn.phase else { return };
         taken += std::mem::take(&mut conn.offset);
         let mut whole = 0;
-        for len in &sent.lens[..sent.count] {
-            if taken < *len {
-                conn.offset = taken;
+        for frame in &sent.made[..sent.count] {
+            if taken > 0 {
+                conn.stream = frame.stream;
+            }
+            if taken < frame.len {
+                (conn.offset, conn.recipe) = (taken, frame.recipe);
                 break;
             }
-            taken -= len;
+            taken -= frame.len;
             whole += 1;
         }
         if whole > 0 {
@@ -269,7 +295,7 @@ impl Slice {
         let mut rest = Vec::new();
         if let Some((seq, entry)) = sessions[session].session.unsent().next() {
             let broadcast = entry.dispatch.encoded(entry.choice, encoding);
-            conn.stream.dispatch(seq, broadcast, compressor).put(&mut rest);
+            conn.stream.again(seq, broadcast, conn.recipe, compressor).put(&mut rest);
         }
         rest.drain(..offset.min(rest.len()));
         // With an offset, own frames have not been begun.

@@ -123,6 +123,7 @@ impl Slice {
             asked_all: Vec::new(),
         });
         self.conns[conn_slot].phase = Phase::Live(slot);
+        self.conns[conn_slot].stream.forget_past();
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);
         self.schedule_session(slot);

@@ -9,18 +9,23 @@ use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld};
 use consort_session::{Identity, Opened, SessionId, Viewer};
-use consort_wire::gateway::Connect;
-use consort_wire::ws;
+use consort_wire::compress::Transport;
+use consort_wire::gateway::{Connect, Encoding};
+use consort_wire::json::Limits;
+use consort_wire::{etf, ws};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 use sha2::{Digest as _, Sha256};
+use zstd::stream::raw::{InBuffer, Operation as _, OutBuffer};
 
 use super::*;
 use crate::inbox::Lost;
 
+mod cohorts;
 mod cost;
 mod passive;
 
+const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 32, values: 1 << 16 };
 const GUILD: GuildId = GuildId::new(77);
 
 /// A slice and the clients of its connections.
@@ -51,11 +56,18 @@ impl Kind {
 struct Far {
     slot: usize,
     decoder: ws::Decoder,
-    inflate: Option<flate2::Decompress>,
+    inflate: Inflate,
+    encoding: Encoding,
     /// What the socket took and the client has not read.
     wire: VecDeque<u8>,
     payloads: Vec<Value>,
     closed: Option<u16>,
+}
+
+enum Inflate {
+    Not,
+    Zlib(flate2::Decompress),
+    Zstd(zstd::stream::raw::Decoder<'static>),
 }
 
 impl Bench {
@@ -64,28 +76,38 @@ impl Bench {
     }
 
     fn with(config: Config) -> Self {
+        Self::of(0, config)
+    }
+
+    /// The slice of this number, of two.
+    fn of(index: u16, config: Config) -> Self {
         let config = Arc::new(Config { slices: 2, ..config });
-        let slice = Slice::new(NodeId(1), 0, config, Arc::new(Interest::new(2)));
+        let slice = Slice::new(NodeId(1), index, config, Arc::new(Interest::new(2)));
         Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1, classes: HashMap::new() }
     }
 
     fn connect(&mut self, query: &str) -> Far {
-        let opening = Opening { connect: Connect::parse_query(query), resume_url: "ws://a".into() };
-        let slot = self.slice.accept(self.now, opening);
-        let inflate = query.contains("zlib").then(|| flate2::Decompress::new(true));
+        let connect = Connect::parse_query(query);
+        let slot = self.slice.accept(self.now, Opening { connect, resume_url: "ws://a".into() });
+        let Connect { compress, encoding, .. } = connect.unwrap_or_default();
+        let inflate = match compress {
+            Transport::Plain => Inflate::Not,
+            Transport::Zlib => Inflate::Zlib(flate2::Decompress::new(true)),
+            Transport::Zstd => Inflate::Zstd(zstd::stream::raw::Decoder::new().unwrap()),
+        };
         let decoder = ws::Decoder::client(1 << 24);
-        Far { slot, decoder, inflate, wire: VecDeque::new(), payloads: Vec::new(), closed: None }
+        Far { slot, decoder, inflate, encoding, wire: VecDeque::new(), payloads: Vec::new(), closed: None }
     }
 
     fn say(&mut self, far: &Far, payload: &Value) {
-        let mut bytes = Vec::new();
-        ws::client::put_frame(
-            &mut bytes,
-            ws::Opcode::Text,
-            true,
-            [1, 2, 3, 4],
-            payload.to_string().as_bytes(),
-        );
+        let (json, mut bytes) = (payload.to_string().into_bytes(), Vec::new());
+        let (opcode, payload) = match far.encoding {
+            Encoding::Json => (ws::Opcode::Text, json),
+            Encoding::Etf => {
+                (ws::Opcode::Binary, [&[etf::VERSION][..], &etf::from_json(&json).unwrap()].concat())
+            }
+        };
+        ws::client::put_frame(&mut bytes, opcode, true, [1, 2, 3, 4], &payload);
         self.slice.receive(self.now, far.slot, &mut bytes);
         self.settle();
     }
@@ -120,16 +142,28 @@ impl Bench {
     }
 
     fn identify_as(&mut self, far: &Far, user: u64, guilds: &[GuildId], kind: Kind) -> SessionId {
+        self.identify_with(far, user, guilds, kind, Intents::all())
+    }
+
+    fn identify_with(
+        &mut self,
+        far: &Far,
+        user: u64,
+        guilds: &[GuildId],
+        kind: Kind,
+        intents: Intents,
+    ) -> SessionId {
         self.say(far, &json!({"op": 2, "d": {"token": format!("t{user}"), "properties": {}, "intents": 1}}));
         let Some(Effect::Identify(identifying)) = self.effects.pop() else { panic!("no IDENTIFY") };
         let number = self.next_number;
         self.next_number += 1;
-        let key = SessionKey { node: NodeId(1), slice: 0, number: u64::from(number) };
-        let id = SessionId { node: NodeId(1), slice: 0, number, secret: 9 };
+        let slice = self.slice.index;
+        let key = SessionKey { node: NodeId(1), slice, number: u64::from(number) };
+        let id = SessionId { node: NodeId(1), slice, number, secret: 9 };
         let identity = Identity {
             key,
             id,
-            viewer: Viewer { user: UserId::new(user), intents: Intents::all(), bot: kind.bot },
+            viewer: Viewer { user: UserId::new(user), intents, bot: kind.bot },
             bot: kind.bot,
             shard: None,
             auth_session: 0,
@@ -178,7 +212,6 @@ impl Bench {
         self.slice.writable(slot);
         let mut flushed = 0;
         while let Some(dirty) = self.slice.next_dirty(&mut flushed) {
-            let wire = &mut far.wire;
             self.slice.flush(self.now, dirty, |parts| {
                 if dirty != slot && !others_take {
                     return Err(io::ErrorKind::WouldBlock.into());
@@ -186,16 +219,16 @@ impl Bench {
                 if dirty != slot {
                     return Ok(parts.iter().map(|part| part.len()).sum());
                 }
-                let mut taken = 0;
-                for part in parts {
-                    let take = part.len().min(room);
-                    wire.extend(&part[..take]);
-                    room -= take;
-                    taken += take;
-                }
-                if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+                far.take(parts, &mut room)
             });
         }
+        self.settle();
+    }
+
+    /// Flushes one connection into a socket that takes at most `room` bytes.
+    fn flush_only(&mut self, far: &mut Far, mut room: usize) {
+        self.slice.writable(far.slot);
+        self.slice.flush(self.now, far.slot, |parts| far.take(parts, &mut room));
         self.settle();
     }
 
@@ -205,26 +238,58 @@ impl Bench {
     }
 }
 
+impl Inflate {
+    /// All that a message of the stream stands for.
+    fn read(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let mut out = Vec::with_capacity(1 << 17);
+        match self {
+            Inflate::Not => out.extend_from_slice(bytes),
+            Inflate::Zlib(stream) => {
+                stream.decompress_vec(bytes, &mut out, flate2::FlushDecompress::Sync).unwrap();
+            }
+            Inflate::Zstd(stream) => {
+                let mut input = InBuffer::around(bytes);
+                let mut output = OutBuffer::around(&mut out);
+                while input.pos() < bytes.len() {
+                    stream.run(&mut input, &mut output).unwrap();
+                }
+            }
+        }
+        assert!(out.len() < 1 << 17);
+        out
+    }
+}
+
 impl Far {
+    /// What a socket does that takes at most `room` bytes.
+    fn take(&mut self, parts: &[io::IoSlice<'_>], room: &mut usize) -> io::Result<usize> {
+        let mut taken = 0;
+        for part in parts {
+            let take = part.len().min(*room);
+            self.wire.extend(&part[..take]);
+            *room -= take;
+            taken += take;
+        }
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
     fn read(&mut self, most: usize) {
         let mut bytes: Vec<u8> = self.wire.drain(..most.min(self.wire.len())).collect();
         let mut input = ws::Input::new(&mut bytes);
         while let Some(message) = self.decoder.decode(&mut input).unwrap() {
             let payload = match message {
                 ws::Message::Text(text) => text.as_bytes().to_vec(),
-                ws::Message::Binary(bytes) => {
-                    let stream = self.inflate.as_mut().unwrap();
-                    let mut out = Vec::with_capacity(1 << 16);
-                    stream.decompress_vec(bytes, &mut out, flate2::FlushDecompress::Sync).unwrap();
-                    out
-                }
+                ws::Message::Binary(bytes) => self.inflate.read(bytes),
                 ws::Message::Close(reason) => {
                     self.closed = reason.map(|(code, _)| code);
                     continue;
                 }
                 other => panic!("{other:?}"),
             };
-            self.payloads.push(serde_json::from_slice(&payload).unwrap());
+            self.payloads.push(match self.encoding {
+                Encoding::Json => serde_json::from_slice(&payload).unwrap(),
+                Encoding::Etf => etf::read(&payload, LIMITS).unwrap(),
+            });
         }
     }
 

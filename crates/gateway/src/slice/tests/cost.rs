@@ -179,7 +179,7 @@ impl Guild {
                     Audience::all(),
                     &self.snapshot(class as u32),
                 );
-                let dispatch = Arc::new(consort_session::Dispatch::of(Arc::new(event)));
+                let dispatch = Arc::new(consort_session::Dispatch::direct(Arc::new(event)));
                 self.bench.slice.direct(&self.shown[class], &dispatch);
             }
         }
