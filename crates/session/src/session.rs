@@ -112,13 +112,6 @@ struct Gathering {
     waiting: Vec<GuildId>,
 }
 
-/// Dispatches that wait for their turn.
-#[derive(Debug, Default)]
-struct Bulk {
-    waiting: VecDeque<Arc<Dispatch>>,
-    bytes: usize,
-}
-
 /// What the owner of a session must do next for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -155,8 +148,8 @@ pub struct Session {
     /// Written to any socket up to here.
     sent_ever: u64,
     backlog: usize,
-    /// Only while something is in it.
-    bulk: Option<Box<Bulk>>,
+    bulk: VecDeque<Arc<Dispatch>>,
+    bulk_bytes: usize,
 }
 
 impl Session {
@@ -178,7 +171,8 @@ impl Session {
             sent: 0,
             sent_ever: 0,
             backlog: 0,
-            bulk: None,
+            bulk: VecDeque::new(),
+            bulk_bytes: 0,
         }
     }
 
@@ -217,11 +211,6 @@ impl Session {
         self.backlog
     }
 
-    /// The number of the last dispatch that is written whole to the present socket.
-    pub fn sent(&self) -> u64 {
-        self.sent
-    }
-
     /// Whether something is to be written.
     pub fn has_unsent(&self) -> bool {
         self.is_live() && self.sent < self.journal.last()
@@ -238,7 +227,6 @@ impl Session {
     /// answered.
     pub fn opened(&mut self, opened: Opened) -> Step {
         self.queued = opened.guilds.iter().rev().copied().collect();
-        self.guilds.reserve_exact(opened.guilds.len());
         if self.identity.bot {
             let stubs: Vec<_> = opened.guilds.iter().map(|id| ReadyGuild::Stub(*id)).collect();
             self.complete(opened, &stubs);
@@ -456,26 +444,20 @@ impl Session {
     /// and takes nothing when too much is waiting.
     pub fn push_bulk(&mut self, dispatches: Vec<Arc<Dispatch>>) -> bool {
         let bytes: usize = dispatches.iter().map(|dispatch| dispatch.len(Choice::Full)).sum();
-        let waiting = self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
-        if waiting.saturating_add(bytes) > BULK_BYTES_MAX {
+        if self.bulk_bytes.saturating_add(bytes) > BULK_BYTES_MAX {
             return false;
         }
-        let bulk = self.bulk.get_or_insert_default();
-        bulk.bytes += bytes;
-        bulk.waiting.extend(dispatches);
+        self.bulk_bytes += bytes;
+        self.bulk.extend(dispatches);
         self.feed_bulk();
         true
     }
 
     fn feed_bulk(&mut self) {
         while self.backlog <= BACKLOG_ATTACH_BYTES
-            && let Some(bulk) = &mut self.bulk
+            && let Some(dispatch) = self.bulk.pop_front()
         {
-            let Some(dispatch) = bulk.waiting.pop_front() else {
-                self.bulk = None;
-                return;
-            };
-            bulk.bytes -= dispatch.len(Choice::Full);
+            self.bulk_bytes -= dispatch.len(Choice::Full);
             self.push(dispatch, Choice::Full);
         }
     }
