@@ -175,7 +175,7 @@ mod tests {
         event.body = body.into();
         event.guild = Some(GuildId::new(guild));
         event.volatile = volatile;
-        Input::Publish(Arc::new(Dispatch::of(Arc::new(event))))
+        Input::Publish(Arc::new(Dispatch::published(Arc::new(event))))
     }
 
     fn push(inbox: &Inbox, input: Input) {

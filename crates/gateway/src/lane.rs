@@ -21,7 +21,7 @@ use crate::config::{
 };
 use crate::inbox::InboxRef;
 use crate::presence::presence_of;
-use crate::slice::{Admission, Identifying, Input, Refusal, open_session};
+use crate::slice::{Admission, ClientInfo, Identifying, Input, Refusal, open_session};
 
 /// Bits of an application's flags that switch a privileged intent on; either of two will do ("Application Flags").
 const PRIVILEGED: [(Intents, u64); 3] = [
@@ -113,9 +113,7 @@ impl Lane {
         };
         let identity = self.identity(key, viewer, shard, &identifying.identify, &principal);
         let identify = &identifying.identify;
-        let text = |text: &str| text.chars().take(64).collect::<String>();
-        let properties = &identify.properties;
-        let client = (text(&properties.os), text(&properties.browser), text(&properties.device));
+        let client = ClientInfo::of(&identify.properties);
         let presence =
             identify.presence.as_ref().map(|presence| Box::new(presence_of(principal.user, presence)));
         let open = open_session(&identity, &client, presence.clone(), false);

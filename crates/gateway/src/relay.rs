@@ -52,11 +52,11 @@ impl Router {
                     return;
                 };
                 let slices = self.interest.slices(guild);
-                let dispatch = Arc::new(Dispatch::of(event));
+                let dispatch = Arc::new(Dispatch::published(event));
                 slices.iter().for_each(|slice| self.put(slice, Input::Publish(dispatch.clone())));
             }
             Op::Direct { sessions, event } => {
-                let dispatch = Arc::new(Dispatch::of(event));
+                let dispatch = Arc::new(Dispatch::direct(event));
                 for (slice, sessions) in self.by_slice(&sessions) {
                     let numbers = sessions.iter().map(|session| session.number).collect();
                     self.put(slice, Input::Direct(numbers, dispatch.clone()));

@@ -4,8 +4,8 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
-use consort_rpc::Event;
-use consort_wire::compress::shared::Broadcast;
+use consort_rpc::{Event, View};
+use consort_wire::compress::broadcast::Broadcast;
 use consort_wire::gateway::Encoding;
 
 use crate::Choice;
@@ -15,6 +15,8 @@ use crate::Choice;
 pub struct Dispatch {
     event: Option<Arc<Event>>,
     name: Cow<'static, str>,
+    /// Whether many sessions get it, and others of its kind before and after it.
+    joined: bool,
     full: Body,
     redacted: Option<Box<Body>>,
 }
@@ -31,10 +33,14 @@ impl Body {
         Self { d, json: OnceLock::new(), etf: OnceLock::new() }
     }
 
-    fn encoded(&self, name: &str, encoding: Encoding) -> &Broadcast {
+    fn encoded(&self, name: &str, joined: bool, encoding: Encoding) -> &Broadcast {
+        let make = || {
+            let broadcast = broadcast(encoding, name, &self.d);
+            if joined { broadcast.joined() } else { broadcast }
+        };
         match encoding {
-            Encoding::Json => self.json.get_or_init(|| broadcast(encoding, name, &self.d)),
-            Encoding::Etf => self.etf.get_or_init(|| Box::new(broadcast(encoding, name, &self.d))),
+            Encoding::Json => self.json.get_or_init(make),
+            Encoding::Etf => self.etf.get_or_init(|| Box::new(make())),
         }
     }
 }
@@ -50,13 +56,25 @@ fn broadcast(encoding: Encoding, name: &str, d: &[u8]) -> Broadcast {
 impl Dispatch {
     /// An event of the gateway itself, for one session. `d` is JSON.
     pub fn new(name: impl Into<Cow<'static, str>>, d: impl Into<Bytes>) -> Self {
-        Self { event: None, name: name.into(), full: Body::new(d.into()), redacted: None }
+        Self { event: None, name: name.into(), joined: false, full: Body::new(d.into()), redacted: None }
     }
 
-    /// An owner's event.
-    pub fn of(event: Arc<Event>) -> Self {
+    /// An event of the gateway itself, for many sessions. `d` is JSON.
+    pub fn shared(name: impl Into<Cow<'static, str>>, d: impl Into<Bytes>) -> Self {
+        Self { joined: true, ..Self::new(name, d) }
+    }
+
+    /// An owner's event for the sessions of a guild.
+    pub fn published(event: Arc<Event>) -> Self {
+        // What is for few users only would make their streams' ends differ from all others'.
+        Self { joined: event.audience.view != View::None, ..Self::direct(event) }
+    }
+
+    /// An owner's event for sessions it names.
+    pub fn direct(event: Arc<Event>) -> Self {
         Self {
             name: event.name.clone(),
+            joined: false,
             full: Body::new(event.body.clone()),
             redacted: event.redacted.clone().map(|d| Box::new(Body::new(d))),
             event: Some(event),
@@ -85,7 +103,7 @@ impl Dispatch {
 
     /// The encoded body, encoded now if nobody asked before.
     pub fn encoded(&self, choice: Choice, encoding: Encoding) -> &Broadcast {
-        self.body(choice).encoded(&self.name, encoding)
+        self.body(choice).encoded(&self.name, self.joined, encoding)
     }
 
     fn body(&self, choice: Choice) -> &Body {
@@ -107,7 +125,7 @@ mod tests {
     fn an_event_is_encoded_once_for_each_encoding_and_body() {
         let mut event = Event::new("MESSAGE_CREATE", Intents::GUILD_MESSAGES, Audience::all(), "secret");
         event.redacted = Some(r#""""#.into());
-        let dispatch = Dispatch::of(Arc::new(event));
+        let dispatch = Dispatch::published(Arc::new(event));
         let full = dispatch.encoded(Choice::Full, Encoding::Json);
         assert_eq!(&full.tail()[..], br#""t":"MESSAGE_CREATE","op":0,"d":"secret"}"#);
         assert!(std::ptr::eq(full, dispatch.encoded(Choice::Full, Encoding::Json)));

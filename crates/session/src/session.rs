@@ -112,6 +112,13 @@ struct Gathering {
     waiting: Vec<GuildId>,
 }
 
+/// Dispatches that wait for their turn.
+#[derive(Debug, Default)]
+struct Bulk {
+    waiting: VecDeque<Arc<Dispatch>>,
+    bytes: usize,
+}
+
 /// What the owner of a session must do next for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -148,8 +155,8 @@ pub struct Session {
     /// Written to any socket up to here.
     sent_ever: u64,
     backlog: usize,
-    bulk: VecDeque<Arc<Dispatch>>,
-    bulk_bytes: usize,
+    /// Only while something is in it.
+    bulk: Option<Box<Bulk>>,
 }
 
 impl Session {
@@ -171,8 +178,7 @@ impl Session {
             sent: 0,
             sent_ever: 0,
             backlog: 0,
-            bulk: VecDeque::new(),
-            bulk_bytes: 0,
+            bulk: None,
         }
     }
 
@@ -211,6 +217,11 @@ impl Session {
         self.backlog
     }
 
+    /// The number of the last dispatch that is written whole to the present socket.
+    pub fn sent(&self) -> u64 {
+        self.sent
+    }
+
     /// Whether something is to be written.
     pub fn has_unsent(&self) -> bool {
         self.is_live() && self.sent < self.journal.last()
@@ -227,6 +238,7 @@ impl Session {
     /// answered.
     pub fn opened(&mut self, opened: Opened) -> Step {
         self.queued = opened.guilds.iter().rev().copied().collect();
+        self.guilds.reserve_exact(opened.guilds.len());
         if self.identity.bot {
             let stubs: Vec<_> = opened.guilds.iter().map(|id| ReadyGuild::Stub(*id)).collect();
             self.complete(opened, &stubs);
@@ -444,20 +456,26 @@ impl Session {
     /// and takes nothing when too much is waiting.
     pub fn push_bulk(&mut self, dispatches: Vec<Arc<Dispatch>>) -> bool {
         let bytes: usize = dispatches.iter().map(|dispatch| dispatch.len(Choice::Full)).sum();
-        if self.bulk_bytes.saturating_add(bytes) > BULK_BYTES_MAX {
+        let waiting = self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
+        if waiting.saturating_add(bytes) > BULK_BYTES_MAX {
             return false;
         }
-        self.bulk_bytes += bytes;
-        self.bulk.extend(dispatches);
+        let bulk = self.bulk.get_or_insert_default();
+        bulk.bytes += bytes;
+        bulk.waiting.extend(dispatches);
         self.feed_bulk();
         true
     }
 
     fn feed_bulk(&mut self) {
         while self.backlog <= BACKLOG_ATTACH_BYTES
-            && let Some(dispatch) = self.bulk.pop_front()
+            && let Some(bulk) = &mut self.bulk
         {
-            self.bulk_bytes -= dispatch.len(Choice::Full);
+            let Some(dispatch) = bulk.waiting.pop_front() else {
+                self.bulk = None;
+                return;
+            };
+            bulk.bytes -= dispatch.len(Choice::Full);
             self.push(dispatch, Choice::Full);
         }
     }

@@ -10,6 +10,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 mod churn;
+mod compression;
 mod fanout;
 mod floor;
 mod floors;
@@ -37,9 +38,12 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         Some("churn") => churn::run(args),
         Some("slow") => slow::run(args),
         Some("passive") => passive(),
+        Some("compression") => compression::run(),
         // a helper process
         Some("floor") => floor::run(args),
-        other => Err(format!("no bench {other:?}; there are rest, fanout, offered, churn, slow and passive")),
+        other => Err(format!(
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive and compression"
+        )),
     }
 }
 

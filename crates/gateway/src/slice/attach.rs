@@ -72,6 +72,12 @@ impl Slice {
 
     /// A session may have become ready.
     pub(super) fn stepped(&mut self, slot: usize, step: Step) {
+        if step == Step::Ready
+            && let Some(conn) = self.sessions[slot].conn
+        {
+            // It is in READY; a connection that is to identify again does so before one.
+            self.conns[conn].resume_url = Box::default();
+        }
         if step == Step::Ready || self.sessions[slot].session.has_unsent() {
             self.wake_session(slot);
         }

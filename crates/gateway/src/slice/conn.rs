@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use consort_wire::compress::stream::Stream;
+use consort_wire::compress::stream::{Recipe, Stream};
 use consort_wire::gateway::limits::{COMMAND_WINDOW, MAX_COMMANDS, MAX_USER_PAYLOAD_BYTES};
 use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
 use consort_wire::ws::{self, handshake::Head};
@@ -48,8 +48,9 @@ pub(crate) struct Conn {
     /// Frames that are the connection's own, and how much of them is written.
     pub(super) own: Vec<u8>,
     pub(super) own_written: usize,
-    /// Bytes already written of the session's next frame.
+    /// Bytes already written of the session's next frame, and how it was made.
     pub(super) offset: usize,
+    pub(super) recipe: Recipe,
     pub(super) dirty: bool,
     /// Over; only its slot is still taken.
     pub(super) gone: bool,
@@ -134,6 +135,7 @@ impl Slice {
             own: Vec::new(),
             own_written: 0,
             offset: 0,
+            recipe: Recipe::default(),
             dirty: false,
             gone: false,
             blocked: false,

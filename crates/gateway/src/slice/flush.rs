@@ -1,23 +1,21 @@
 //! Writing: everything that waits for a connection leaves in one send.
 //!
-//! A send has two halves, so that many can be on their way at once: [`Slice::prepare`] lends the bytes out, and
-//! [`Slice::complete`] takes note of what the socket took of them. Between the two halves of a connection there may be
-//! halves of others, and nothing else.
-//!
 //! The order on a connection is: the rest of a dispatch that is half written, then the connection's own frames, then the
-//! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same.
+//! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same, and
+//! counts as written where the stream is concerned: nothing can come between its halves.
 
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
-use consort_wire::compress::{payload_zlib, stream::Delivery};
+use consort_wire::compress::payload_zlib;
+use consort_wire::compress::stream::{Delivery, Recipe, Stream};
 use consort_wire::gateway::outbound::Prefix;
 use consort_wire::ws;
 
 use super::{Phase, Slice};
 use crate::config::{DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
 
-/// Parts of one send: own frames, and head and body of each dispatch.
+/// Slices of one send: own frames, and head and body of each dispatch.
 const PARTS: usize = 1 + 2 * DISPATCHES_PER_SEND;
 
 /// What became of a flush.
@@ -33,25 +31,25 @@ pub(crate) enum Flushed {
     Closed,
 }
 
-/// The first half of a send.
-#[derive(Debug)]
-pub(crate) enum Prepared {
-    /// Bytes are lent out; what becomes of them is to be told to [`Slice::complete`].
-    Offer(Offer),
-    /// There is nothing to send.
-    Nothing(Flushed),
-}
-
-/// What was offered to a socket.
-#[derive(Debug)]
-pub(crate) struct Offer {
+/// One send: what was offered and what became of it.
+struct Sent {
     given: usize,
+    result: io::Result<usize>,
     /// Bytes of the connection's own frames, offered first.
     own: usize,
     first_seq: u64,
-    /// The lengths of the dispatches' frames, that of the first one before its offset included. (No frame is near 4 GiB.)
-    lens: [u32; DISPATCHES_PER_SEND],
+    made: [Made; DISPATCHES_PER_SEND],
     count: usize,
+}
+
+/// A dispatch's frame in a send.
+#[derive(Clone, Copy)]
+struct Made {
+    /// Its length, what is before an offset included.
+    len: usize,
+    recipe: Recipe,
+    /// The connection's stream once the frame is begun.
+    stream: Stream,
 }
 
 impl Slice {
@@ -83,61 +81,38 @@ impl Slice {
         }
     }
 
-    /// Lends to `put` what waits for a connection, if anything does. What of it was sent is to be told to
-    /// [`Slice::complete`] before anything else is asked of this connection.
-    pub(crate) fn prepare(
+    /// Writes all that waits for a connection through `send`, which takes what it can.
+    pub(crate) fn flush(
         &mut self,
         now: Instant,
         slot: usize,
-        put: impl FnOnce(&[IoSlice<'_>]),
-    ) -> Prepared {
-        if let Some(over) = self.check_backlog(now, slot) {
-            return Prepared::Nothing(over);
-        }
-        self.compress_payload(slot);
-        match self.offer(slot, put) {
-            Some(offer) => Prepared::Offer(offer),
-            None => Prepared::Nothing(self.all_written(now, slot)),
-        }
-    }
-
-    /// Takes note of what a socket took of an offer. `None` when there is more to prepare at once.
-    pub(crate) fn complete(
-        &mut self,
-        now: Instant,
-        slot: usize,
-        offer: &Offer,
-        result: io::Result<usize>,
-    ) -> Option<Flushed> {
-        match result {
-            Ok(0) => {
-                self.lost(now, slot);
-                Some(Flushed::Over)
+        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Flushed {
+        loop {
+            if let Some(over) = self.check_backlog(now, slot) {
+                return over;
             }
-            Ok(taken) => {
-                self.wrote(now, slot, offer, taken);
-                if taken < offer.given {
-                    Some(self.blocked(now, slot))
-                } else if self.has_more(slot) {
-                    None
-                } else {
-                    Some(self.all_written(now, slot))
+            self.compress_payload(slot);
+            let Some(sent) = self.send_once(slot, &mut send) else { return self.all_written(now, slot) };
+            match &sent.result {
+                Ok(0) => {
+                    self.lost(now, slot);
+                    return Flushed::Over;
+                }
+                Ok(taken) => {
+                    self.wrote(now, slot, &sent, *taken);
+                    if *taken < sent.given {
+                        return self.blocked(now, slot);
+                    }
+                }
+                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.blocked(now, slot),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(_) => {
+                    self.lost(now, slot);
+                    return Flushed::Over;
                 }
             }
-            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(self.blocked(now, slot)),
-            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
-            Err(_) => {
-                self.lost(now, slot);
-                Some(Flushed::Over)
-            }
         }
-    }
-
-    /// Whether something still waits for a connection.
-    fn has_more(&self, slot: usize) -> bool {
-        let conn = &self.conns[slot];
-        conn.has_output()
-            || matches!(conn.phase, Phase::Live(session) if self.sessions[session].session.has_unsent())
     }
 
     /// Cuts a client that is so slow that its journal has forgotten what was to be written.
@@ -151,29 +126,45 @@ impl Slice {
         None
     }
 
-    /// Puts parts together and lends them; `None` when there is nothing to send.
-    fn offer(&mut self, slot: usize, put: impl FnOnce(&[IoSlice<'_>])) -> Option<Offer> {
+    /// Puts parts together and sends them; `None` when there is nothing to send.
+    fn send_once(
+        &mut self,
+        slot: usize,
+        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
+    ) -> Option<Sent> {
         let Self { conns, sessions, compressor, .. } = self;
         let conn = &mut conns[slot];
         let mut deliveries: [Option<Delivery<'_>>; DISPATCHES_PER_SEND] =
             [const { None }; DISPATCHES_PER_SEND];
-        let mut lens = [0; DISPATCHES_PER_SEND];
+        let mut stream = conn.stream;
+        let mut made = [Made { len: 0, recipe: conn.recipe, stream }; DISPATCHES_PER_SEND];
         let mut count = 0;
         let mut first_seq = 0;
         if let Phase::Live(session) = conn.phase {
-            let encoding = conn.stream.encoding();
+            let session = &sessions[session].session;
+            let encoding = stream.encoding();
             // While own frames wait for the end of a half-written dispatch, nothing else is put before them.
             let most = if conn.offset > 0 && conn.has_output() { 1 } else { DISPATCHES_PER_SEND };
-            for (seq, entry) in sessions[session].session.unsent().take(most) {
+            // What the stream has begun already is behind us, though the session has it as unsent until it is whole.
+            let begun = session.sent() + u64::from(conn.offset > 0);
+            let mut trail = stream.trail(|back| {
+                let entry = session.journal().get((begun + 1).checked_sub(back as u64)?)?;
+                Some(entry.dispatch.encoded(entry.choice, encoding))
+            });
+            for (seq, entry) in session.unsent().take(most) {
                 let broadcast = entry.dispatch.encoded(entry.choice, encoding);
                 if conn.payload_zlib && broadcast.tail().len() >= PAYLOAD_ZLIB_MIN_BYTES {
                     break;
                 }
+                let delivery = if seq == begun && conn.offset > 0 {
+                    stream.again(seq, broadcast, conn.recipe, compressor)
+                } else {
+                    stream.dispatch(seq, broadcast, &mut trail, compressor)
+                };
                 if count == 0 {
                     first_seq = seq;
                 }
-                let delivery = conn.stream.dispatch(seq, broadcast, compressor);
-                lens[count] = delivery.len() as u32;
+                made[count] = Made { len: delivery.len(), recipe: delivery.recipe, stream };
                 deliveries[count] = Some(delivery);
                 count += 1;
             }
@@ -197,20 +188,23 @@ impl Slice {
                 }
             }
         }
-        if given == 0 {
-            return None;
-        }
-        put(&parts[..used]);
-        Some(Offer { given, own: own.len(), first_seq, lens, count })
+        (given > 0).then(|| Sent {
+            given,
+            result: send(&parts[..used]),
+            own: own.len(),
+            first_seq,
+            made,
+            count,
+        })
     }
 
-    /// Takes note of bytes written, in the order in which they were offered.
-    fn wrote(&mut self, now: Instant, slot: usize, offer: &Offer, mut taken: usize) {
+    /// Takes note of bytes written, in the order in which [`Slice::send_once`] offered them.
+    fn wrote(&mut self, now: Instant, slot: usize, sent: &Sent, mut taken: usize) {
         let conn = &mut self.conns[slot];
         if conn.stalled_since.is_some() {
             conn.stalled_since = Some(now);
         }
-        let own = taken.min(offer.own);
+        let own = taken.min(sent.own);
         conn.own_written += own;
         taken -= own;
         if own > 0 && !conn.has_output() {
@@ -221,18 +215,20 @@ impl Slice {
         let Phase::Live(session) = conn.phase else { return };
         taken += std::mem::take(&mut conn.offset);
         let mut whole = 0;
-        for len in &offer.lens[..offer.count] {
-            let len = *len as usize;
-            if taken < len {
-                conn.offset = taken;
+        for frame in &sent.made[..sent.count] {
+            if taken > 0 {
+                conn.stream = frame.stream;
+            }
+            if taken < frame.len {
+                (conn.offset, conn.recipe) = (taken, frame.recipe);
                 break;
             }
-            taken -= len;
+            taken -= frame.len;
             whole += 1;
         }
         if whole > 0 {
             let session_state = &mut self.sessions[session].session;
-            session_state.mark_sent(offer.first_seq + whole - 1);
+            session_state.mark_sent(sent.first_seq + whole - 1);
             if session_state.has_queued() {
                 self.attach_next(now, session);
             }
@@ -299,7 +295,7 @@ impl Slice {
         let mut rest = Vec::new();
         if let Some((seq, entry)) = sessions[session].session.unsent().next() {
             let broadcast = entry.dispatch.encoded(entry.choice, encoding);
-            conn.stream.dispatch(seq, broadcast, compressor).put(&mut rest);
+            conn.stream.again(seq, broadcast, conn.recipe, compressor).put(&mut rest);
         }
         rest.drain(..offset.min(rest.len()));
         // With an offset, own frames have not been begun.

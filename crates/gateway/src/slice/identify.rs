@@ -9,16 +9,34 @@ use consort_rpc::user::gateway::OpenSession;
 use consort_session::{Identity, Opened, Session};
 use consort_wire::compress::Transport;
 use consort_wire::gateway::limits::{MAX_BOT_PAYLOAD_BYTES, MAX_USER_PAYLOAD_BYTES};
-use consort_wire::gateway::{CloseCode, Identify};
+use consort_wire::gateway::{CloseCode, Identify, Properties};
 
 use super::effect::Identifying;
 use super::{Admission, ConnId, Effect, Held, Phase, Refusal, Slice};
 use crate::config::{DETACHED_PER_SHARD_MAX, OPEN_TIMEOUT};
 
+/// `os`, `browser` and `device` of IDENTIFY, cut short, in one allocation: every session keeps them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ClientInfo(Box<str>);
+
+impl ClientInfo {
+    pub(crate) fn of(properties: &Properties) -> Self {
+        let short = |text: &str| text.chars().filter(|c| *c != '\0').take(64).collect::<String>();
+        let parts = [&properties.os, &properties.browser, &properties.device].map(|text| short(text));
+        Self(parts.join("\0").into())
+    }
+
+    fn parts(&self) -> (String, String, String) {
+        let mut parts = self.0.split('\0').map(str::to_owned);
+        let mut next = || parts.next().unwrap_or_default();
+        (next(), next(), next())
+    }
+}
+
 /// What the user's owner is told of a session.
 pub(crate) fn open_session(
     identity: &Identity,
-    client: &(String, String, String),
+    client: &ClientInfo,
     presence: Option<Box<Presence>>,
     again: bool,
 ) -> OpenSession {
@@ -28,7 +46,7 @@ pub(crate) fn open_session(
         auth_session: identity.auth_session,
         presence,
         capabilities: identity.capabilities,
-        client: client.clone(),
+        client: client.parts(),
         shard: identity.shard.map(|shard| (shard.id, shard.count)),
         bot: identity.bot,
         again,
@@ -98,13 +116,14 @@ impl Slice {
             attach_tries: 0,
             presence_is_news: false,
             due: None,
-            client: Box::new(client),
+            client,
             presence,
             watching: Vec::new(),
             voice: Vec::new(),
             asked_all: Vec::new(),
         });
         self.conns[conn_slot].phase = Phase::Live(slot);
+        self.conns[conn_slot].stream.forget_past();
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);
         self.schedule_session(slot);

@@ -9,7 +9,7 @@ use consort_rpc::relay::{self, SessionKey};
 use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
-use super::{Conn, ConnId, Opening, Slice};
+use super::{ClientInfo, Conn, ConnId, Opening, Slice};
 use crate::courier::Carried;
 use crate::inbox::Concerns;
 
@@ -54,7 +54,7 @@ pub(crate) struct Admission {
     pub(crate) conn: ConnId,
     pub(crate) identity: Identity,
     pub(crate) application: Option<ApplicationId>,
-    pub(crate) client: (String, String, String),
+    pub(crate) client: ClientInfo,
     pub(crate) presence: Option<Box<Presence>>,
     pub(crate) compress: bool,
 }

@@ -35,8 +35,8 @@ use slab::Slab;
 
 pub(crate) use conn::{Conn, ConnId, Opening, Phase};
 pub(crate) use effect::{Effect, HandOver, Identifying};
-pub(crate) use flush::{Flushed, Offer, Prepared};
-pub(crate) use identify::open_session;
+pub(crate) use flush::Flushed;
+pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Input, Refusal};
 
 use crate::config::Config;
@@ -72,7 +72,7 @@ struct Held {
     /// The presence was changed before the user's owner knew of the session.
     presence_is_news: bool,
     due: Option<Instant>,
-    client: Box<(String, String, String)>,
+    client: ClientInfo,
     presence: Option<Box<Presence>>,
     /// Guilds that the session looks at, and what of each it asked for.
     watching: Vec<(GuildId, Looks)>,

@@ -256,7 +256,10 @@ impl Gathered {
             return None;
         }
         match serde_json::to_vec(&update) {
-            Ok(body) => Some(Arc::new(Dispatch::new("PASSIVE_UPDATE_V2", body))),
+            Ok(body) => {
+                let of = if omitted.is_none() { Dispatch::shared } else { Dispatch::new };
+                Some(Arc::new(of("PASSIVE_UPDATE_V2", body)))
+            }
             Err(error) => {
                 // An owner's mistake: what it sent is no JSON.
                 tracing::error!(%error, %guild, "a passive update cannot be made");

@@ -155,10 +155,10 @@ impl Slice {
     /// Handles what is no event.
     pub(super) fn relay(&mut self, now: Instant, op: Op) {
         match op {
-            Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::of(event))),
+            Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::published(event))),
             Op::Direct { sessions, event } => {
                 let numbers: Vec<_> = sessions.iter().map(|key| key.number).collect();
-                self.direct(&numbers, &Arc::new(Dispatch::of(event)));
+                self.direct(&numbers, &Arc::new(Dispatch::direct(event)));
             }
             Op::Attached { session, guild, class, guild_create } => {
                 self.attached(now, session, guild, class, guild_create);

@@ -73,6 +73,7 @@ impl Slice {
         let conn = &mut self.conns[slot];
         conn.phase = Phase::Live(session);
         conn.offset = 0;
+        conn.stream.forget_past();
         conn.resume_url = Box::default();
         conn.decoder.set_max_message_bytes(super::identify::max_payload_bytes(bot));
         self.mark_dirty(slot);

@@ -1,25 +1,28 @@
 //! Compressed once, sent to many: pieces that can be appended to every connection's own stream.
 
-use std::sync::OnceLock;
-
 use bytes::Bytes;
 use flate2::{Compress, Compression};
 use zstd::zstd_safe::CCtx;
 
 use super::context::zstd_context;
-use super::{Error, deflate, zstd_block};
-use crate::gateway::{Encoding, outbound};
+use super::past::{Past, absent_byte};
+use super::{Error, Transport, deflate, zstd_block};
+use crate::gateway::Encoding;
 
 /// Below this many bytes a compressor gains nothing over a stored block.
 const MIN_COMPRESSED_BYTES: usize = 64;
+/// zstd's level for what looks back, where it gains 5 % over level 3; level 6 gains another 1 %.
+const ZSTD_LEVEL_AFTER: i32 = 5;
 
 /// The compressors of one thread. Contexts are made at first use, 270 KiB for zlib at level 6 and 1.8 MiB for zstd at
-/// level 3 (as measured), and used for every connection of the thread.
+/// level 3 (as measured), and used for every connection of the thread. What looks back has a zstd context of its own.
 pub struct Compressor {
     zlib_level: u32,
     zstd_level: i32,
     zlib: Option<Compress>,
     zstd: Option<CCtx<'static>>,
+    zstd_after: Option<CCtx<'static>>,
+    window: Vec<u8>,
 }
 
 impl Default for Compressor {
@@ -37,7 +40,60 @@ impl Compressor {
             zstd_level: zstd_level.clamp(1, 19),
             zlib: None,
             zstd: None,
+            zstd_after: None,
+            window: Vec::new(),
         }
+    }
+
+    /// Compresses the tail of a broadcast after others, for the streams that end in those. `None` if it gains nothing.
+    pub(super) fn after(
+        &mut self,
+        transport: Transport,
+        encoding: Encoding,
+        past: &Past<'_, '_>,
+        tail: &[u8],
+    ) -> Option<Bytes> {
+        let mut window = std::mem::take(&mut self.window);
+        past.put(transport, encoding, absent_byte(tail)?, &mut window);
+        let piece = match transport {
+            Transport::Plain => None,
+            Transport::Zlib => self.deflate_after(&window, tail),
+            Transport::Zstd => self.blocks_after(&window, tail),
+        };
+        self.window = window;
+        piece.filter(|piece| piece.len() < tail.len()).map(Bytes::from)
+    }
+
+    fn deflate_after(&mut self, window: &[u8], tail: &[u8]) -> Option<Vec<u8>> {
+        let level = Compression::new(self.zlib_level);
+        let compress = self.zlib.get_or_insert_with(|| Compress::new(level, false));
+        compress.reset();
+        let mut out = Vec::new();
+        let result = compress
+            .set_dictionary(window)
+            .map_err(|_| Error("zlib refused a dictionary"))
+            .and_then(|_| deflate::put_flushed(compress, tail, &mut out));
+        if result.is_err() {
+            self.zlib = None;
+        }
+        result.is_ok().then_some(out)
+    }
+
+    fn blocks_after(&mut self, window: &[u8], tail: &[u8]) -> Option<Vec<u8>> {
+        let context = match &mut self.zstd_after {
+            Some(context) => context,
+            none => none.insert(CCtx::try_create()?),
+        };
+        let mut out = zstd_block::RESET.to_vec();
+        zstd_block::compress_after(context, self.zstd_level.max(ZSTD_LEVEL_AFTER), window, tail, &mut out)
+            .ok()?;
+        Some(out)
+    }
+
+    /// Compresses `bytes` to a piece of a zstd-stream that is padded in any case, as those looking back at it expect.
+    pub(super) fn zstd_padded(&mut self, bytes: &[u8]) -> Bytes {
+        let piece = self.zstd(bytes);
+        if piece.is_padded { piece.bytes } else { [&zstd_block::RESET[..], &piece.bytes].concat().into() }
     }
 
     /// Compresses `bytes` to a piece of a zlib-stream. Should zlib fail, the piece is merely not smaller.
@@ -110,6 +166,10 @@ impl ZlibPiece {
     pub fn bytes(&self) -> &Bytes {
         &self.0
     }
+
+    pub(super) fn into_bytes(self) -> Bytes {
+        self.0
+    }
 }
 
 /// A piece of a zstd-stream: whole blocks that refer to nothing before them.
@@ -133,57 +193,4 @@ impl ZstdPiece {
 
     /// The number of spaces before the content of a padded piece.
     pub const PADDING: usize = zstd_block::RESET_SPACES;
-}
-
-/// The tail of a dispatch, shared by all sessions of one encoding, and its compressed forms, made when first asked
-/// for.
-#[derive(Debug)]
-pub struct Broadcast {
-    encoding: Encoding,
-    tail: Bytes,
-    zlib: OnceLock<ZlibPiece>,
-    zstd: OnceLock<ZstdPiece>,
-}
-
-impl Broadcast {
-    /// Makes the broadcast of event `name` whose `d` is the JSON given; for ETF it is transcoded here.
-    ///
-    /// # Errors
-    ///
-    /// With ETF, `d` is not JSON.
-    pub fn new(encoding: Encoding, name: &str, d: &[u8]) -> Result<Self, serde_json::Error> {
-        outbound::tail(encoding, name, d).map(|tail| Self::from_tail(encoding, tail))
-    }
-
-    /// Makes the broadcast of a tail made by [`outbound::tail`].
-    pub fn from_tail(encoding: Encoding, tail: Bytes) -> Self {
-        Broadcast { encoding, tail, zlib: OnceLock::new(), zstd: OnceLock::new() }
-    }
-
-    /// Returns the encoding that the tail is in.
-    pub fn encoding(&self) -> Encoding {
-        self.encoding
-    }
-
-    /// Returns the tail as it is.
-    pub fn tail(&self) -> &Bytes {
-        &self.tail
-    }
-
-    /// Returns the piece for zlib-streams, compressed now if nobody asked before.
-    pub fn zlib(&self, compressor: &mut Compressor) -> &ZlibPiece {
-        self.zlib.get_or_init(|| compressor.zlib(&self.tail))
-    }
-
-    /// Returns the piece for zstd-streams, compressed now if nobody asked before.
-    pub fn zstd(&self, compressor: &mut Compressor) -> &ZstdPiece {
-        self.zstd.get_or_init(|| compressor.zstd(&self.tail))
-    }
-
-    /// Returns the bytes of heap memory that the forms made so far take.
-    pub fn heap_bytes(&self) -> usize {
-        self.tail.len()
-            + self.zlib.get().map_or(0, |piece| piece.0.len())
-            + self.zstd.get().map_or(0, |piece| piece.bytes.len())
-    }
 }

@@ -4,7 +4,7 @@
 //! nothing but themselves, so they can be put into any connection's frame. One thing they may assume is that the
 //! three repeat offsets are those that a frame starts with: 1, 4 and 8 (section 3.1.1.5). [`RESET`] restores them.
 
-use zstd::zstd_safe::{CCtx, ResetDirective};
+use zstd::zstd_safe::{CCtx, ResetDirective, compress_bound};
 
 use super::Error;
 use super::context::put_zstd_flushed;
@@ -19,6 +19,7 @@ pub(super) const BLOCK_HEADER_BYTES: usize = 3;
 const MAX_BLOCK_BYTES: usize = 128 * 1024;
 
 const RAW: u32 = 0;
+const RLE: u32 = 1;
 const COMPRESSED: u32 = 2;
 
 /// How many spaces [`RESET`] stands for.
@@ -93,13 +94,65 @@ pub(super) fn compress(context: &mut CCtx<'static>, bytes: &[u8]) -> Result<Vec<
     Ok(out)
 }
 
+/// Appends `bytes` in blocks that may refer to `window`, which a decoder has right before them. The window and `bytes`
+/// together are within [`WINDOW_LOG`].
+pub(super) fn compress_after(
+    context: &mut CCtx<'static>,
+    level: i32,
+    window: &[u8],
+    bytes: &[u8],
+    out: &mut Vec<u8>,
+) -> Result<(), Error> {
+    if window.len() + bytes.len() > 1 << WINDOW_LOG {
+        return Err(Error("too much to look back at"));
+    }
+    let mut frame = Vec::with_capacity(compress_bound(bytes.len()));
+    context.compress_using_dict(&mut frame, bytes, window, level).map_err(|_| Error("zstd refused input"))?;
+    let start = frame_header_len(&frame)?;
+    out.extend_from_slice(&frame[start..]);
+    let from = out.len() - (frame.len() - start);
+    continue_frame(&mut out[from..])
+}
+
+/// Returns the length of a frame's header (section 3.1.1.1) that has no checksum.
+fn frame_header_len(frame: &[u8]) -> Result<usize, Error> {
+    let Some((magic, &[descriptor, ..])) = frame.split_first_chunk::<4>() else {
+        return Err(Error("zstd wrote no frame"));
+    };
+    let (is_single, has_checksum) = (descriptor & 1 << 5 != 0, descriptor & 1 << 2 != 0);
+    if *magic != FRAME_HEADER[..4] || has_checksum {
+        return Err(Error("zstd wrote another frame header"));
+    }
+    let window_len = usize::from(!is_single);
+    let dictionary_len = [0, 1, 2, 4][usize::from(descriptor & 3)];
+    let content_len = [usize::from(is_single), 2, 4, 8][usize::from(descriptor >> 6)];
+    Ok(5 + window_len + dictionary_len + content_len)
+}
+
+/// Makes the last block of a frame one that others can follow.
+fn continue_frame(blocks: &mut [u8]) -> Result<(), Error> {
+    let mut at = 0;
+    loop {
+        let Some(&[a, b, c]) = blocks.get(at..at + BLOCK_HEADER_BYTES) else {
+            return Err(Error("zstd wrote a block that is cut off"));
+        };
+        let header = u32::from_le_bytes([a, b, c, 0]);
+        let len = if header >> 1 & 3 == RLE { 1 } else { (header >> 3) as usize };
+        let end = at + BLOCK_HEADER_BYTES + len;
+        if header & 1 != 0 {
+            blocks[at] &= !1;
+            return if end == blocks.len() { Ok(()) } else { Err(Error("zstd wrote too much")) };
+        }
+        at = end;
+    }
+}
+
 /// Tells whether any of `blocks` is compressed, and so may use the repeat offsets.
 ///
 /// # Errors
 ///
 /// The blocks do not add up, or one is the last of a frame.
 pub(super) fn any_compressed(mut blocks: &[u8]) -> Result<bool, Error> {
-    const RLE: u32 = 1;
     let mut any = false;
     while let Some((&[a, b, c], rest)) = blocks.split_first_chunk::<BLOCK_HEADER_BYTES>() {
         let header = u32::from_le_bytes([a, b, c, 0]);

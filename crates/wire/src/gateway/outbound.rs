@@ -36,6 +36,36 @@ impl Prefix {
         Self::etf(seq, Some(padding))
     }
 
+    /// Returns the prefix for `seq` in as many bytes as for every other number, [`fixed_len`](Self::fixed_len), or
+    /// `None` for a number too large for that. With `padding` it ends, in ETF, as [`Prefix::etf_padded`] does.
+    pub fn fixed(encoding: Encoding, seq: u64, padding: Option<usize>) -> Option<Self> {
+        match encoding {
+            Encoding::Json => {
+                let number = Self::json(seq);
+                // The space goes before the key: some libraries look for `"s":` and take what follows.
+                let spaces = Self::FIXED_JSON_BYTES.checked_sub(number.len())?;
+                let mut prefix = Self::empty();
+                prefix.push(b"{");
+                prefix.push(&[b' '; Self::FIXED_JSON_BYTES][..spaces]);
+                prefix.push(&number[1..]);
+                Some(prefix)
+            }
+            Encoding::Etf => i32::try_from(seq).ok().map(|int| Self::etf_with(&etf_int(int), padding)),
+        }
+    }
+
+    /// Returns the length of every prefix that [`Prefix::fixed`] makes.
+    pub const fn fixed_len(encoding: Encoding, is_padded: bool) -> usize {
+        match (encoding, is_padded) {
+            (Encoding::Json, _) => Self::FIXED_JSON_BYTES,
+            (Encoding::Etf, false) => 17,
+            (Encoding::Etf, true) => 28,
+        }
+    }
+
+    /// `{"s":N,` with room for nine digits.
+    const FIXED_JSON_BYTES: usize = 15;
+
     fn empty() -> Self {
         Prefix { bytes: [0; MAX_PREFIX_BYTES], len: 0 }
     }
@@ -65,28 +95,36 @@ impl Prefix {
         prefix
     }
 
-    /// Writes by hand what [`etf`]'s functions would, as a delivery must not allocate.
     fn etf(seq: u64, padding: Option<usize>) -> Self {
+        match (u8::try_from(seq), i32::try_from(seq)) {
+            (Ok(small), _) => Self::etf_with(&[b'a', small], padding),
+            (_, Ok(int)) => Self::etf_with(&etf_int(int), padding),
+            _ => {
+                let mut number = *b"n\x08\0........";
+                number[3..].copy_from_slice(&seq.to_le_bytes());
+                Self::etf_with(&number, padding)
+            }
+        }
+    }
+
+    /// Writes by hand what [`etf`]'s functions would, as a delivery must not allocate.
+    fn etf_with(number: &[u8], padding: Option<usize>) -> Self {
         let mut prefix = Self::empty();
         prefix.push(&[etf::VERSION, b't', 0, 0, 0, if padding.is_some() { 5 } else { 4 }]);
         prefix.push(b"m\0\0\0\x01s");
-        match (u8::try_from(seq), i32::try_from(seq)) {
-            (Ok(small), _) => prefix.push(&[b'a', small]),
-            (_, Ok(int)) => {
-                prefix.push(b"b");
-                prefix.push(&int.to_be_bytes());
-            }
-            _ => {
-                prefix.push(b"n\x08\0");
-                prefix.push(&seq.to_le_bytes());
-            }
-        }
+        prefix.push(number);
         if let Some(padding) = padding {
             prefix.push(b"m\0\0\0\x01_m");
             prefix.push(&u32::try_from(padding).unwrap_or(u32::MAX).to_be_bytes());
         }
         prefix
     }
+}
+
+/// ETF's INTEGER_EXT: 32 bits, also for numbers that would fit into fewer.
+fn etf_int(int: i32) -> [u8; 5] {
+    let [a, b, c, d] = int.to_be_bytes();
+    [b'b', a, b, c, d]
 }
 
 impl Deref for Prefix {
@@ -252,6 +290,25 @@ mod tests {
             assert_eq!(value(Encoding::Etf, &frame)["_"], "   ");
             assert_eq!(value(Encoding::Etf, &frame)["t"], "RESUMED");
         }
+    }
+
+    #[test]
+    fn a_fixed_prefix_is_as_long_for_every_number() {
+        for encoding in [Encoding::Json, Encoding::Etf] {
+            for padding in [None, Some(3)] {
+                for seq in [0, 9, 255, 256, 999_999_999] {
+                    let prefix = Prefix::fixed(encoding, seq, padding).unwrap();
+                    assert_eq!(prefix.len(), Prefix::fixed_len(encoding, padding.is_some()));
+                    let spaces = " ".repeat(padding.unwrap_or(0));
+                    let tail = tail(encoding, "RESUMED", b"{}").unwrap();
+                    let frame = value(encoding, &[&*prefix, spaces.as_bytes(), &*tail].concat());
+                    assert_eq!((&frame["s"], &frame["t"]), (&json!(seq), &json!("RESUMED")));
+                }
+                assert!(Prefix::fixed(encoding, 1 << 31, padding).is_none());
+            }
+        }
+        assert_eq!(&*Prefix::fixed(Encoding::Json, 42, None).unwrap(), b"{       \"s\":42,");
+        assert!(Prefix::fixed(Encoding::Json, 1_000_000_000, None).is_none());
     }
 
     #[test]

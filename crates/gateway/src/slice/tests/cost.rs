@@ -179,7 +179,7 @@ impl Guild {
                     Audience::all(),
                     &self.snapshot(class as u32),
                 );
-                let dispatch = Arc::new(consort_session::Dispatch::of(Arc::new(event)));
+                let dispatch = Arc::new(consort_session::Dispatch::direct(Arc::new(event)));
                 self.bench.slice.direct(&self.shown[class], &dispatch);
             }
         }
@@ -190,7 +190,12 @@ impl Guild {
         while self.bench.slice.has_dirty() {
             let mut flushed = 0;
             while let Some(slot) = self.bench.slice.next_dirty(&mut flushed) {
-                *self.bytes.entry(self.cohorts[&slot]).or_default() += self.bench.flush_whole(slot);
+                let bytes = self.bytes.entry(self.cohorts[&slot]).or_default();
+                self.bench.slice.flush(self.bench.now, slot, |parts| {
+                    let len = parts.iter().map(|part| part.len()).sum();
+                    *bytes += len;
+                    Ok(len)
+                });
             }
         }
     }
