@@ -3,6 +3,7 @@
 //! The guild, its owner and a bot that may post are made over the API. Members get their rows from here, since registering each would hash
 //! a password each: they have no password, only, if wanted, a token.
 
+use std::collections::VecDeque;
 use std::io::{self, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -26,6 +27,8 @@ use crate::{Node, Settings};
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Members written in one batch.
 const BATCH_MEMBERS: usize = 200;
+/// Batches on their way to the disk.
+const BATCHES_PENDING_MAX: usize = 16;
 /// The password of the owner, who can log in with it: a bench world holds nothing worth guarding.
 const PASSWORD: &str = "bench-world";
 
@@ -90,7 +93,9 @@ async fn add_bot(app: &Arc<App>, guild: GuildId, owner: &str) -> Result<String, 
 /// Writes accounts and memberships; returns the tokens.
 async fn write_members(app: &App, guild: GuildId, args: &WorldArgs) -> Result<Vec<String>, String> {
     let joined_at = Timestamp::from_ms(app.now_ms());
+    let failed = |error: consort_store::Error| format!("writing members: {error}");
     let mut tokens = Vec::with_capacity(args.tokens);
+    let mut pending = VecDeque::new();
     for first in (0..args.members).step_by(BATCH_MEMBERS) {
         let mut batch = Batch::new();
         for index in first..args.members.min(first + BATCH_MEMBERS) {
@@ -110,7 +115,16 @@ async fn write_members(app: &App, guild: GuildId, args: &WorldArgs) -> Result<Ve
                 tokens.push(app.add_login(&mut batch, id, Default::default()));
             }
         }
-        app.store.commit(batch).await.map_err(|error| format!("writing members: {error}"))?;
+        pending.push_back(app.store.submit(batch));
+        // Several at once share a flush to the disk.
+        if pending.len() > BATCHES_PENDING_MAX
+            && let Some(oldest) = pending.pop_front()
+        {
+            oldest.await.map_err(failed)?;
+        }
+    }
+    for batch in pending {
+        batch.await.map_err(failed)?;
     }
     Ok(tokens)
 }
