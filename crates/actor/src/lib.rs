@@ -39,8 +39,9 @@ pub use owners::{Env, Owners};
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.
 pub const MAILBOX_CALLS_MAX: usize = 4096;
-/// Casts waiting for one actor beyond that; the next one is lost, and logged.
-pub const MAILBOX_CASTS_MAX: usize = 4096;
+/// Casts waiting for one actor beyond that; the next one is lost, and logged. As many as when very many people come at once:
+/// each of them is a few casts to the guilds it is in.
+pub const MAILBOX_CASTS_MAX: usize = 65_536;
 /// Commits of one actor on their way to the store; more calls wait in the mailbox.
 pub const COMMITS_PENDING_MAX: usize = 512;
 /// Calls of one actor that wait for rows to be loaded; more calls wait in the mailbox.

@@ -87,9 +87,10 @@ impl Gateway {
         } else {
             (Couriers::default(), std::iter::repeat_with(Receiver::default).take(count).collect())
         };
+        let interest = Arc::new(Interest::new(count));
         let starter = Starter {
-            interest: Arc::new(Interest::new(count)),
-            lane: Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone()),
+            lane: Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone(), interest.clone()),
+            interest,
             couriers: Arc::new(couriers),
             config,
             inboxes,

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
-use consort_model::GuildId;
+use consort_model::{GuildId, UserId};
 
 use crate::config::SLICES_MAX;
 
@@ -15,17 +15,15 @@ const SHARDS: usize = 32;
 pub(crate) struct Interest {
     slices: usize,
     shards: [Mutex<HashMap<GuildId, Box<[u32]>>>; SHARDS],
+    /// The slices where a user has sessions, or is about to.
+    users: [Mutex<HashMap<UserId, Slices>>; SHARDS],
 }
 
 /// A set of slices.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) struct Slices(u64);
 
 impl Slices {
-    pub(crate) fn all(count: usize) -> Self {
-        Self(if count >= SLICES_MAX { u64::MAX } else { (1 << count) - 1 })
-    }
-
     pub(crate) fn iter(self) -> impl Iterator<Item = usize> {
         (0..SLICES_MAX).filter(move |slice| self.0 >> slice & 1 == 1)
     }
@@ -33,7 +31,8 @@ impl Slices {
 
 impl Interest {
     pub(crate) fn new(slices: usize) -> Self {
-        Self { slices, shards: std::array::from_fn(|_| Mutex::default()) }
+        let users = std::array::from_fn(|_| Mutex::default());
+        Self { slices, shards: std::array::from_fn(|_| Mutex::default()), users }
     }
 
     pub(crate) fn add(&self, guild: GuildId, slice: u16) {
@@ -77,11 +76,39 @@ impl Interest {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    fn shard(&self, guild: GuildId) -> MutexGuard<'_, HashMap<GuildId, Box<[u32]>>> {
-        // The low 22 bits of a snowflake are hardly random; the time in milliseconds is.
-        let index = (guild.get() >> 22) as usize % SHARDS;
-        self.shards[index].lock().unwrap_or_else(PoisonError::into_inner)
+    /// A user is about to have a session on a slice, or has one.
+    pub(crate) fn add_user(&self, user: UserId, slice: u16) {
+        self.users_of(user).entry(user).or_default().0 |= 1 << slice;
     }
+
+    /// A user has no session on a slice any more.
+    pub(crate) fn remove_user(&self, user: UserId, slice: u16) {
+        let mut users = self.users_of(user);
+        if let Some(slices) = users.get_mut(&user) {
+            slices.0 &= !(1 << slice);
+            if slices.0 == 0 {
+                users.remove(&user);
+            }
+        }
+    }
+
+    /// The slices with sessions of a user.
+    pub(crate) fn slices_of_user(&self, user: UserId) -> Slices {
+        self.users_of(user).get(&user).copied().unwrap_or_default()
+    }
+
+    fn users_of(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Slices>> {
+        self.users[place(user.get())].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn shard(&self, guild: GuildId) -> MutexGuard<'_, HashMap<GuildId, Box<[u32]>>> {
+        self.shards[place(guild.get())].lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The low 22 bits of a snowflake are hardly random; the time in milliseconds is.
+fn place(id: u64) -> usize {
+    (id >> 22) as usize % SHARDS
 }
 
 #[cfg(test)]
@@ -109,8 +136,17 @@ mod tests {
     }
 
     #[test]
-    fn sets_of_slices() {
-        assert_eq!(Slices::all(64).iter().count(), 64);
-        assert_eq!(Slices::all(2).iter().collect::<Vec<_>>(), [0, 1]);
+    fn users_are_known_while_a_slice_has_them() {
+        let interest = Interest::new(64);
+        let user = UserId::new(5);
+        for slice in [63, 0, 63] {
+            interest.add_user(user, slice);
+        }
+        assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [0, 63]);
+        interest.remove_user(user, 0);
+        assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [63]);
+        interest.remove_user(user, 63);
+        assert_eq!(interest.slices_of_user(user).iter().count(), 0);
+        assert!(interest.users.iter().all(|users| users.lock().expect("no panic").is_empty()));
     }
 }

@@ -20,6 +20,7 @@ use crate::config::{
     AUTHENTICATE_TIMEOUT, CHUNK_REQUESTS_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX,
 };
 use crate::inbox::InboxRef;
+use crate::interest::Interest;
 use crate::presence::presence_of;
 use crate::slice::{Admission, ClientInfo, Identifying, Input, Refusal, open_session};
 
@@ -44,6 +45,7 @@ pub(crate) struct Lane {
     mesh: MeshRef,
     auth: Arc<dyn Authenticator>,
     inboxes: Vec<InboxRef>,
+    interest: Arc<Interest>,
     identifies: Semaphore,
     waiting: AtomicUsize,
     chunks: AtomicUsize,
@@ -51,11 +53,17 @@ pub(crate) struct Lane {
 }
 
 impl Lane {
-    pub(crate) fn new(mesh: MeshRef, auth: Arc<dyn Authenticator>, inboxes: Vec<InboxRef>) -> Arc<Self> {
+    pub(crate) fn new(
+        mesh: MeshRef,
+        auth: Arc<dyn Authenticator>,
+        inboxes: Vec<InboxRef>,
+        interest: Arc<Interest>,
+    ) -> Arc<Self> {
         Arc::new(Self {
             mesh,
             auth,
             inboxes,
+            interest,
             identifies: Semaphore::new(IDENTIFIES_ACTIVE_MAX),
             waiting: AtomicUsize::new(0),
             chunks: AtomicUsize::new(0),
@@ -127,6 +135,7 @@ impl Lane {
             compress: identify.compress,
         };
         // Before the owner is asked: whatever it sends to the session must find it.
+        self.interest.add_user(principal.user, identifying.slice);
         self.tell(identifying.slice, Input::Admit(Box::new(admission)));
         self.open(identifying, identity, principal, open).await;
     }
@@ -267,7 +276,8 @@ fn prepare(
         tracing::error!(%error, "the owner's READY is no object");
         Refusal::Later
     })?;
-    Ok(consort_session::Opened { opening, supplemental: opened.supplemental, guilds })
+    let (supplemental, owner_since_ms) = (opened.supplemental, opened.owner_since_ms);
+    Ok(consort_session::Opened { opening, supplemental, guilds, owner_since_ms })
 }
 
 #[cfg(test)]

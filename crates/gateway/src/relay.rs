@@ -29,10 +29,6 @@ impl Router {
         slices.iter().for_each(|slice| self.put(slice, Input::Relay(op.clone())));
     }
 
-    fn everybody(&self) -> Slices {
-        Slices::all(self.inboxes.len())
-    }
-
     /// Groups sessions by slice.
     fn by_slice(&self, sessions: &[SessionKey]) -> impl Iterator<Item = (usize, Vec<SessionKey>)> {
         let mut groups = vec![Vec::new(); self.inboxes.len()];
@@ -71,7 +67,7 @@ impl Router {
             | Op::GuildRestarted { guild } => {
                 self.to(self.interest.slices(guild), &op);
             }
-            Op::UserRestarted { .. } => self.to(self.everybody(), &op),
+            Op::UserRestarted { user, .. } => self.to(self.interest.slices_of_user(user), &op),
             Op::Join { sessions, guild } => {
                 for (slice, sessions) in self.by_slice(&sessions) {
                     self.put(slice, Input::Relay(Op::Join { sessions, guild }));

@@ -56,8 +56,8 @@ pub enum Op {
     /// attaches again.
     GuildRestarted { guild: GuildId },
     /// The user's owner was loaded again and knows no session: the relay tells it of the sessions it has
-    /// ([`crate::user::gateway::Op::Open`] with `again`).
-    UserRestarted { user: UserId },
+    /// ([`crate::user::gateway::Op::Open`] with `again`). `since_ms`: when it was loaded, Unix milliseconds.
+    UserRestarted { user: UserId, since_ms: u64 },
     /// These sessions are to be closed: logout, password change, token reset.
     Close { sessions: Vec<SessionKey>, code: u16 },
 }

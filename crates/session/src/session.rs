@@ -76,6 +76,8 @@ pub struct Opened {
     pub supplemental: Option<Bytes>,
     /// The user's guilds, those of the shard.
     pub guilds: Vec<GuildId>,
+    /// When the owner was loaded, Unix milliseconds.
+    pub owner_since_ms: u64,
 }
 
 /// How far a session is with a guild.

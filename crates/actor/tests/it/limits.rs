@@ -33,6 +33,7 @@ async fn a_full_mailbox_refuses_calls_at_once_and_still_takes_casts() {
     for call in waiting {
         assert_eq!(call.await.unwrap(), Ok(json!(2)));
     }
+    bench.settle().await;
     let sum = 2 + MAILBOX_CASTS_MAX;
     assert_eq!(bench.ask(Op::Sum).await, Ok(json!(sum)), "as many casts as there were places");
 }

@@ -102,6 +102,10 @@ impl Slice {
             admission;
         let Some(conn) = self.conn(conn_slot, conn).filter(|conn| conn.phase == Phase::Identifying) else {
             // The client has left; `opened` will find no session and say so.
+            let user = identity.viewer.user;
+            if !self.users.contains_key(&user) {
+                self.interest.remove_user(user, self.index);
+            }
             return;
         };
         conn.decoder.set_max_message_bytes(max_payload_bytes(identity.bot));
@@ -115,6 +119,7 @@ impl Slice {
             attach_due: Some(now + OPEN_TIMEOUT),
             attach_tries: 0,
             presence_is_news: false,
+            owner_restarted_ms: 0,
             due: None,
             client,
             presence,
@@ -126,6 +131,7 @@ impl Slice {
         self.conns[conn_slot].stream.forget_past();
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);
+        self.interest.add_user(user, self.index);
         self.schedule_session(slot);
         self.bound_detached_of(user, slot);
     }
@@ -146,7 +152,13 @@ impl Slice {
             Ok(_) if !held.session.is_opening() => {}
             Ok(opened) => {
                 held.attach_due = None;
+                let forgotten = held.owner_restarted_ms > opened.owner_since_ms;
                 let step = held.session.opened(*opened);
+                if forgotten {
+                    // The owner that has answered is gone, and its successor asked before this.
+                    self.tell_owner_again(slot);
+                }
+                let held = &mut self.sessions[slot];
                 if std::mem::take(&mut held.presence_is_news) {
                     self.tell_presence(slot);
                 }

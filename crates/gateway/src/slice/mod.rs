@@ -71,6 +71,8 @@ struct Held {
     attach_tries: u8,
     /// The presence was changed before the user's owner knew of the session.
     presence_is_news: bool,
+    /// When an owner of the user was loaded that asked who is here while the session was being opened, Unix milliseconds.
+    owner_restarted_ms: u64,
     due: Option<Instant>,
     client: ClientInfo,
     presence: Option<Box<Presence>>,
@@ -315,6 +317,7 @@ impl Slice {
             slots.retain(|other| *other != slot);
             if slots.is_empty() {
                 self.users.remove(&identity.viewer.user);
+                self.interest.remove_user(identity.viewer.user, self.index);
             }
         }
         if let Some(conn) = held.conn {

@@ -169,7 +169,7 @@ impl Slice {
             Op::Drop { guild } => self.drop_guild(now, guild),
             Op::Join { sessions, guild } => self.join(now, &sessions, guild),
             Op::GuildRestarted { guild } => self.guild_restarted(now, guild),
-            Op::UserRestarted { user } => self.user_restarted(user),
+            Op::UserRestarted { user, since_ms } => self.user_restarted(user, since_ms),
             Op::Close { sessions, code } => self.close_sessions(now, &sessions, code),
         }
     }
@@ -191,22 +191,29 @@ impl Slice {
         }
     }
 
-    fn user_restarted(&mut self, user: UserId) {
+    fn user_restarted(&mut self, user: UserId, since_ms: u64) {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
-            let held = &self.sessions[slot];
-            // The owner is about to hear of one that is being opened: very likely it was loaded for it.
+            let held = &mut self.sessions[slot];
             if held.session.is_opening() {
-                continue;
+                // The owner is about to hear of it: very likely it was loaded for it. Should another one answer, it is told.
+                held.owner_restarted_ms = since_ms;
+            } else {
+                self.tell_owner_again(slot);
             }
-            let open = user::gateway::Op::Open(super::identify::open_session(
-                held.session.identity(),
-                &held.client,
-                held.presence.clone(),
-                true,
-            ));
-            let caller = held.caller();
-            self.effects.push(Effect::user(&caller, open));
         }
+    }
+
+    /// Registers a session with its user's new owner.
+    pub(super) fn tell_owner_again(&mut self, slot: usize) {
+        let held = &self.sessions[slot];
+        let open = user::gateway::Op::Open(super::identify::open_session(
+            held.session.identity(),
+            &held.client,
+            held.presence.clone(),
+            true,
+        ));
+        let caller = held.caller();
+        self.effects.push(Effect::user(&caller, open));
     }
 
     /// Logout, password change, token reset: socket and session are over.

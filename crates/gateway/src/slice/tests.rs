@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
-use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld};
+use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld, user};
 use consort_session::{Identity, Opened, SessionId, Viewer};
 use consort_wire::compress::Transport;
 use consort_wire::gateway::{Connect, Encoding};
@@ -34,6 +34,8 @@ struct Bench {
     now: Instant,
     effects: Vec<Effect>,
     next_number: u32,
+    /// When the last owner of a user was loaded that has asked who is here before the first one, of 5, answers.
+    owner_since_ms: u64,
     /// The classes in which owners put users; 0 if not said.
     classes: HashMap<UserId, ClassId>,
 }
@@ -83,7 +85,8 @@ impl Bench {
     fn of(index: u16, config: Config) -> Self {
         let config = Arc::new(Config { slices: 2, ..config });
         let slice = Slice::new(NodeId(1), index, config, Arc::new(Interest::new(2)));
-        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1, classes: HashMap::new() }
+        let classes = HashMap::new();
+        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1, owner_since_ms: 5, classes }
     }
 
     fn connect(&mut self, query: &str) -> Far {
@@ -181,13 +184,15 @@ impl Bench {
             compress: false,
         };
         self.slice.input(self.now, Input::Admit(Box::new(admission)));
-        // Its owner was loaded for it, and asks who is there: it will hear of this one anyway.
-        self.slice.input(self.now, Input::Relay(Op::UserRestarted { user: UserId::new(user) }));
-        let told = self.slice.take_effects();
-        let again = |effect: &Effect| matches!(effect, Effect::User { op, .. } if format!("{op:?}").contains(&format!("number: {number} ")));
-        assert!(!told.iter().any(again), "{told:?}");
-        self.effects.extend(told);
-        let opened = Opened { opening: b"{\"v\":10".to_vec(), supplemental: None, guilds: guilds.to_vec() };
+        // Its owner was loaded for it, and asks who is there.
+        let since_ms = self.owner_since_ms;
+        self.slice.input(self.now, Input::Relay(Op::UserRestarted { user: UserId::new(user), since_ms }));
+        let opened = Opened {
+            opening: b"{\"v\":10".to_vec(),
+            supplemental: None,
+            guilds: guilds.to_vec(),
+            owner_since_ms: 5,
+        };
         let caller = Caller::user(UserId::new(user), kind.bot);
         self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });
         self.settle();
@@ -395,6 +400,23 @@ fn the_end_before_the_answer_of_the_owner_is_told_again() {
 }
 
 #[test]
+fn a_session_that_is_being_opened_is_registered_again_only_with_a_successor() {
+    for (owner_since_ms, again) in [(5, 0), (6, 1)] {
+        let mut bench = Bench { owner_since_ms, ..Bench::new() };
+        let far = bench.connect("v=10");
+        bench.identify(&far, 1, &[]);
+        let told = bench.effects.iter().filter(|effect| match effect {
+            Effect::User { op, .. } => {
+                matches!(&**op, user::Op::Gateway(user::gateway::Op::Open(open)) if open.again)
+            }
+            _ => false,
+        });
+        assert_eq!(told.count(), again);
+        assert_eq!(bench.slice.interest.slices_of_user(UserId::new(1)).iter().count(), 1);
+    }
+}
+
+#[test]
 fn abandoned_sessions_of_one_account_are_few() {
     let mut bench = Bench::new();
     for _ in 0..30 {
@@ -574,7 +596,7 @@ fn word() -> impl Strategy<Value = Op> {
         1 => guild().prop_map(|guild| Op::Drop { guild }),
         3 => (key(), guild()).prop_map(|(key, guild)| Op::Join { sessions: vec![key], guild }),
         1 => guild().prop_map(|guild| Op::GuildRestarted { guild }),
-        1 => user().prop_map(|user| Op::UserRestarted { user }),
+        1 => (user(), 4..7u64).prop_map(|(user, since_ms)| Op::UserRestarted { user, since_ms }),
         1 => (key(), 4000..4005u16).prop_map(|(key, code)| Op::Close { sessions: vec![key], code }),
     ]
 }
@@ -617,6 +639,10 @@ impl Bench {
         let slice = &self.slice;
         assert_eq!(slice.numbers.len(), slice.sessions.len());
         assert_eq!(slice.users.values().map(Vec::len).sum::<usize>(), slice.sessions.len());
+        for user in (1..8).map(UserId::new) {
+            let known = slice.interest.slices_of_user(user).iter().any(|index| index == 0);
+            assert_eq!(known, slice.users.contains_key(&user));
+        }
         let detached = slice.sessions.iter().filter(|(_, held)| held.detached_since.is_some());
         assert_eq!(detached.count(), slice.detached_count);
         let mut listed = 0;

@@ -127,7 +127,7 @@ async fn a_new_owner_of_a_user_learns_of_its_sessions() {
         .await;
     client.settle().await;
     let session = rig.opened(2).await.session;
-    rig.relay(Op::UserRestarted { user: UserId::new(2) });
+    rig.relay(Op::UserRestarted { user: UserId::new(2), since_ms: 5 });
     let again = rig
         .users
         .log

@@ -106,6 +106,7 @@ impl Host<user::User> for Users {
                 ready: json!({"user": {"id": key.to_string()}, "presences": []}).to_string().into(),
                 supplemental: Some(json!({"lazy_private_channels": []}).to_string().into()),
                 guilds: self.guilds.lock().unwrap().get(&key).cloned().unwrap_or_default(),
+                owner_since_ms: 1,
             }),
             _ => Answer::Empty,
         };

@@ -89,18 +89,23 @@ impl Guild {
             }
             _ => self.presences.insert(&shown),
         }
-        let audience = Audience::all().without([user]);
-        let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, &shown);
-        event.volatile = true;
-        event = event.withhold(Withheld::wholly());
-        event.bots_only = self.members.len() > PRESENCES_TOLD_MAX;
-        if event.bots_only {
-            self.publish_to(cx, &self.presence_nodes, event);
-        } else {
-            self.publish(cx, event);
-        }
+        self.tell_presence(cx, &shown);
         self.relist(cx, user);
         Outcome::EMPTY
+    }
+
+    fn tell_presence(&self, cx: &mut Cx<'_>, shown: &Presence) {
+        let large = self.members.len() > PRESENCES_TOLD_MAX;
+        if large && self.presence_nodes.is_empty() {
+            return;
+        }
+        let audience = Audience::all().without([shown.user.id]);
+        let mut event = Event::new("PRESENCE_UPDATE", Intents::GUILD_PRESENCES, audience, shown);
+        event.volatile = true;
+        event = event.withhold(Withheld::wholly());
+        event.bots_only = large;
+        let nodes = if large { &self.presence_nodes } else { &self.nodes };
+        self.publish_to(cx, nodes, event);
     }
 
     fn user_changed(&mut self, cx: &mut Cx<'_>, user: &User) -> Result<Outcome, Stop> {

@@ -51,6 +51,8 @@ pub struct Opened {
     pub supplemental: Option<Bytes>,
     /// The user's guilds.
     pub guilds: Vec<GuildId>,
+    /// When the owner that answers was loaded, Unix milliseconds: one that was loaded later knows nothing of the session.
+    pub owner_since_ms: u64,
 }
 
 /// JSON within JSON as a text rather than as a list of numbers.

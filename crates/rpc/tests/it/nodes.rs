@@ -137,7 +137,10 @@ async fn effects_go_to_the_relay_of_their_node_and_the_owner_of_their_user() {
     let owner = cluster.directory.owner("user", 4).unwrap();
     assert_eq!(cluster.seen_by(owner).take().len(), 1);
     // Nobody there: said in the log, and nothing else happens.
-    mesh.perform(Effect::Relay { node: NodeId(77), message: relay::Op::UserRestarted { user: 1.into() } });
+    mesh.perform(Effect::Relay {
+        node: NodeId(77),
+        message: relay::Op::UserRestarted { user: 1.into(), since_ms: 5 },
+    });
 }
 
 #[tokio::test(start_paused = true)]

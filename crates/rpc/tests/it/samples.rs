@@ -429,7 +429,7 @@ pub fn relay() -> Vec<relay::Op> {
         {"Refused": {"session": a_session(), "guild": "1", "unavailable": true}},
         {"Class": {"guild": "1", "user": "2", "class": 3}}, {"Detach": {"guild": "1", "user": "2"}},
         {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1"}},
-        {"UserRestarted": {"user": "1"}}, {"Close": {"sessions": [a_session()], "code": 4004}},
+        {"UserRestarted": {"user": "1", "since_ms": 5}}, {"Close": {"sessions": [a_session()], "code": 4004}},
     ]));
     all.push(Op::Publish(Arc::new(event())));
     all.extend(

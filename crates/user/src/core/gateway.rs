@@ -57,6 +57,7 @@ impl User {
                 ready: ready::of_bot(self),
                 supplemental: None,
                 guilds: self.guilds.iter().copied().collect(),
+                owner_since_ms: self.since_ms,
             };
             return Outcome::json(&opened);
         }

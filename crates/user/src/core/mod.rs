@@ -37,6 +37,8 @@ use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
 #[derive(Debug)]
 pub struct User {
     pub(crate) id: UserId,
+    /// When this owner was loaded, Unix milliseconds; rest does not count.
+    pub(crate) since_ms: u64,
     pub(crate) row: UserRow,
     pub(crate) guilds: BTreeSet<GuildId>,
     pub(crate) channels: BTreeMap<ChannelId, UserChannelRow>,
@@ -73,7 +75,7 @@ impl Core for User {
     }
 
     fn started(&self, nodes: &[NodeId]) -> Vec<Effect> {
-        let message = relay::Op::UserRestarted { user: self.id };
+        let message = relay::Op::UserRestarted { user: self.id, since_ms: self.since_ms };
         nodes.iter().map(|node| Effect::Relay { node: *node, message: message.clone() }).collect()
     }
 

@@ -62,6 +62,7 @@ pub(super) struct Gathered {
     listed: Vec<ChannelId>,
     presences: Vec<Presence>,
     guilds: Vec<GuildId>,
+    owner_since_ms: u64,
 }
 
 impl Gathered {
@@ -108,6 +109,7 @@ impl Gathered {
             listed: user.listed().collect(),
             presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
             guilds: user.guilds.iter().copied().collect(),
+            owner_since_ms: user.since_ms,
         }
     }
 
@@ -165,7 +167,12 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
     });
     let Value::Object(rest) = rest else { unreachable!("made as an object") };
     fields.extend(rest);
-    Ok(Opened { ready: body(&Value::Object(fields)), supplemental, guilds: gathered.guilds })
+    Ok(Opened {
+        ready: body(&Value::Object(fields)),
+        supplemental,
+        guilds: gathered.guilds,
+        owner_since_ms: gathered.owner_since_ms,
+    })
 }
 
 /// The private channels of these ids, as a user sees them.

@@ -16,6 +16,7 @@ struct Kept {
     /// Presences of friends as JSON, since they leave fields out.
     friends: Vec<String>,
     grace_until_ms: Option<u64>,
+    since_ms: u64,
 }
 
 impl User {
@@ -33,6 +34,7 @@ impl User {
             sessions: self.sessions.iter().map(|(key, session)| (*key, session.clone())).collect(),
             friends: friends.collect::<Result<_, _>>().ok()?,
             grace_until_ms,
+            since_ms: self.since_ms,
         };
         rmp_serde::to_vec(&kept).ok().map(Vec::into_boxed_slice)
     }
@@ -41,6 +43,7 @@ impl User {
         let Ok(kept) = rmp_serde::from_slice::<Kept>(kept) else { return false };
         let friends = kept.friends.iter().map(|text| serde_json::from_str::<Presence>(text));
         let Ok(friends) = friends.collect::<Result<Vec<_>, _>>() else { return false };
+        self.since_ms = kept.since_ms;
         self.sessions = kept.sessions.into_iter().collect();
         self.shown = merge(self.id, &self.sessions);
         self.friends = friends.into_iter().map(|presence| (presence.user.id, presence)).collect();
@@ -98,6 +101,7 @@ mod tests {
         let before = with_sessions();
         let kept = before.remember().expect("nothing was missed");
         let mut after = user();
+        after.since_ms = 1_900;
         assert!(after.recall(&kept, 2_000));
         assert_eq!(format!("{after:?}"), format!("{before:?}"));
         let mut late = user();

@@ -86,7 +86,7 @@ impl Host<relay::Relay> for FakeRelay {
                     }
                 }
             }
-            relay::Op::UserRestarted { user } => {
+            relay::Op::UserRestarted { user, .. } => {
                 let client = self.1.client::<user::User>();
                 let here = outside.sessions.iter().filter(|(key, _)| key.node == self.1.node());
                 for (_, session) in
