@@ -37,6 +37,18 @@ pub struct Config {
     pub public_url: Option<String>,
     /// The kernel's send buffer of a socket, bytes; the kernel doubles it.
     pub send_buffer_bytes: usize,
+    /// How slices send.
+    pub io: Io,
+}
+
+/// How slices send. They always wait and read by epoll.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Io {
+    /// By a system call for each connection.
+    #[default]
+    Epoll,
+    /// By io_uring, many connections at once; as [`Io::Epoll`] where the system has none.
+    Uring,
 }
 
 impl Default for Config {
@@ -58,6 +70,7 @@ impl Default for Config {
             detached_max: 100_000,
             public_url: None,
             send_buffer_bytes: 64 * 1024,
+            io: Io::Epoll,
         }
     }
 }

@@ -234,6 +234,7 @@ impl Starter<'_> {
             actor,
             clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,
+            io: self.config.io,
             listener: None,
             couriers: self.couriers.clone(),
             receiver,

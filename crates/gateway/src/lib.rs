@@ -9,6 +9,7 @@
 //! * [`Gateway`] starts the slices, hosts the relay, says how things are.
 //! * `slice` is the core: sans-IO. `shell` is its thread. `inbox` says what happens when a slice cannot keep up.
 //! * `relay` routes owners' words by `interest`: which slices have sessions of a guild.
+//! * `transmit` sends: by a system call each, or many at once through a ring of io_uring.
 //! * `courier` brings sockets to slices that have a descriptor table of their own.
 //! * `lane` is where an IDENTIFY waits for the account's owner, beside the path of events.
 //! * [`upgrade`] is what the HTTP server calls.
@@ -27,6 +28,7 @@ mod relay;
 mod shell;
 mod slice;
 mod stats;
+mod transmit;
 mod upgrade;
 
 pub use auth::{AuthError, AuthFuture, Authenticator, Principal};

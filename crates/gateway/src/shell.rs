@@ -1,7 +1,7 @@
 //! The thread of a slice: epoll, one read buffer, sends. It feeds the core and does what the core wants.
 
 use std::collections::VecDeque;
-use std::io::{self, Read as _, Write as _};
+use std::io::{self, Read as _};
 use std::net::{Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
@@ -14,13 +14,14 @@ use consort_runtime::{ActorGauge, ClockRef};
 use mio::net::{TcpListener as Listener, TcpStream as Socket};
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
+use crate::config::{ACCEPTS_PER_TURN, Io, OFFERS_PER_TURN};
 use crate::courier::{Carried, Couriers, Receiver};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
-use crate::slice::{Effect, Flushed, HandOver, Input, Slice};
+use crate::slice::{Effect, HandOver, Input, Slice};
 use crate::stats::SliceGauge;
+use crate::transmit::Flusher;
 
 const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);
@@ -59,6 +60,7 @@ pub(crate) struct Shell {
     /// More connections may wait on the listener.
     accepting: bool,
     sockets: Vec<Option<Socket>>,
+    flusher: Flusher<Socket>,
     /// Sockets that had more to read when their turn was over.
     unread: VecDeque<usize>,
     batch: VecDeque<Input>,
@@ -80,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
+    pub(crate) io: Io,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) couriers: Arc<Couriers>,
     pub(crate) receiver: Receiver,
@@ -93,6 +96,7 @@ pub(crate) fn poll() -> io::Result<(Poll, Box<dyn Wake>)> {
 }
 
 impl Shell {
+    /// To be called in the slice's thread.
     pub(crate) fn new(parts: Parts) -> Self {
         let inbox = parts.inboxes[usize::from(parts.index)].clone();
         Self {
@@ -113,6 +117,7 @@ impl Shell {
             receiver: parts.receiver,
             accepting: false,
             sockets: Vec::new(),
+            flusher: Flusher::new(parts.io, parts.index),
             unread: VecDeque::new(),
             batch: VecDeque::new(),
             buffer: vec![0; READ_BUFFER_BYTES],
@@ -181,6 +186,7 @@ impl Shell {
             tracing::error!(slice = self.index, "owners could not all be told of the sessions that are over");
         }
         self.core = successor;
+        self.flusher.clear();
         self.sockets.clear();
         self.unread.clear();
         if self.buffer.len() < READ_BUFFER_BYTES {
@@ -416,19 +422,12 @@ impl Shell {
 
     /// Writes to connections that something waits for, a turn's worth.
     fn flush(&mut self) {
-        let mut flushed = 0;
         let now = Instant::now();
-        while let Some(slot) = self.core.next_dirty(&mut flushed) {
-            let Some(Some(socket)) = self.sockets.get_mut(slot) else { continue };
-            let outcome = self.core.flush(now, slot, |parts| match parts {
-                // `send` is cheaper than `writev` for one part.
-                [part] => socket.write(part),
-                parts => socket.write_vectored(parts),
-            });
-            match outcome {
-                Flushed::All | Flushed::Blocked => {}
-                Flushed::Closed => drop(socket.shutdown(Shutdown::Write)),
-                Flushed::Over => {}
+        let sockets = &self.sockets;
+        let socket = |slot: usize| sockets.get(slot).and_then(Option::as_ref);
+        for slot in self.flusher.turn(now, &mut self.core, socket) {
+            if let Some(socket) = socket(slot) {
+                let _ = socket.shutdown(Shutdown::Write);
             }
         }
         self.settle();

@@ -8,7 +8,7 @@ use std::time::Duration;
 
 use consort_actor::{Env, Owners};
 use consort_cdn::Cdn;
-use consort_gateway::Gateway;
+use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
 use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
 use consort_runtime::{ClockRef, Ids, Registry, System};
@@ -17,6 +17,7 @@ use consort_store_embedded::{Embedded, Options};
 
 use crate::http::Listener;
 use crate::identity::Tokens;
+use crate::settings::GatewayIo;
 use crate::{Settings, web};
 
 /// The number of a node that is alone.
@@ -172,6 +173,11 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
         listen: settings.gateway_listen,
         own_descriptors: settings.gateway_listen.is_some(),
         public_url: settings.gateway_url.clone().or_else(from_public),
+        io: match settings.gateway_io {
+            // docs/benchmarks.md: on none of the loads that were measured is a ring clearly cheaper.
+            GatewayIo::Auto | GatewayIo::Epoll => Io::Epoll,
+            GatewayIo::Uring => Io::Uring,
+        },
         ..consort_gateway::Config::default()
     }
 }

@@ -34,6 +34,22 @@ pub struct ServeArgs {
     /// Address of the gateway alone, where those threads accept connections themselves [default: only at --listen]
     #[arg(long, env = "CONSORT_GATEWAY_LISTEN")]
     pub gateway_listen: Option<SocketAddr>,
+    /// How those threads send: by a system call for each connection, or many at once by io_uring [default: auto]
+    #[arg(long, value_enum, env = "CONSORT_GATEWAY_IO")]
+    pub gateway_io: Option<GatewayIo>,
+}
+
+/// How the threads that own gateway sockets send.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum GatewayIo {
+    /// As measured to be best: as `epoll`.
+    #[default]
+    Auto,
+    /// By a system call for each connection.
+    Epoll,
+    /// By io_uring, many connections at once; as `epoll` where the system has none.
+    Uring,
 }
 
 /// On or off.
@@ -60,6 +76,7 @@ struct File {
     connections_max: Option<usize>,
     slices: Option<usize>,
     gateway_listen: Option<SocketAddr>,
+    gateway_io: Option<GatewayIo>,
 }
 
 /// The settings in force.
@@ -89,6 +106,8 @@ pub struct Settings {
     pub slices: usize,
     /// Where those threads accept connections themselves, each with a descriptor table of its own.
     pub gateway_listen: Option<SocketAddr>,
+    /// How those threads send.
+    pub gateway_io: GatewayIo,
 }
 
 impl Settings {
@@ -107,6 +126,7 @@ impl Settings {
             connections_max: 16_384,
             slices: 0,
             gateway_listen: None,
+            gateway_io: GatewayIo::default(),
         }
     }
 
@@ -143,6 +163,7 @@ impl Settings {
             connections_max: file.connections_max.unwrap_or(defaults.connections_max).max(1),
             slices: args.slices.or(file.slices).unwrap_or(0),
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
+            gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),
         })
     }
 }

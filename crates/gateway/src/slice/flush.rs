@@ -1,5 +1,9 @@
 //! Writing: everything that waits for a connection leaves in one send.
 //!
+//! A send has two halves, so that many can be on their way at once: [`Slice::prepare`] lends the bytes out, and
+//! [`Slice::complete`] takes note of what the socket took of them. Between the two halves of a connection there may be
+//! halves of others, and nothing else.
+//!
 //! The order on a connection is: the rest of a dispatch that is half written, then the connection's own frames, then the
 //! session's dispatches. A half-written dispatch is remembered as an offset into its frame, which is made again the same, and
 //! counts as written where the stream is concerned: nothing can come between its halves.
@@ -15,7 +19,7 @@ use consort_wire::ws;
 use super::{Phase, Slice};
 use crate::config::{DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
 
-/// Slices of one send: own frames, and head and body of each dispatch.
+/// Parts of one send: own frames, and head and body of each dispatch.
 const PARTS: usize = 1 + 2 * DISPATCHES_PER_SEND;
 
 /// What became of a flush.
@@ -31,10 +35,9 @@ pub(crate) enum Flushed {
     Closed,
 }
 
-/// One send: what was offered and what became of it.
-struct Sent {
+/// What was offered to a socket: the first half of a send.
+pub(crate) struct Offer {
     given: usize,
-    result: io::Result<usize>,
     /// Bytes of the connection's own frames, offered first.
     own: usize,
     first_seq: u64,
@@ -81,38 +84,61 @@ impl Slice {
         }
     }
 
-    /// Writes all that waits for a connection through `send`, which takes what it can.
-    pub(crate) fn flush(
+    /// Lends to `put` what waits for a connection. What of it was sent is to be told to [`Slice::complete`] before anything
+    /// else is asked of this connection.
+    ///
+    /// # Errors
+    /// When nothing is lent, for this reason.
+    pub(crate) fn prepare(
         &mut self,
         now: Instant,
         slot: usize,
-        mut send: impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> Flushed {
-        loop {
-            if let Some(over) = self.check_backlog(now, slot) {
-                return over;
+        put: impl FnOnce(&[IoSlice<'_>]),
+    ) -> Result<Offer, Flushed> {
+        if let Some(over) = self.check_backlog(now, slot) {
+            return Err(over);
+        }
+        self.compress_payload(slot);
+        self.offer(slot, put).ok_or_else(|| self.all_written(now, slot))
+    }
+
+    /// Takes note of what a socket took of an offer. `None` when there is more to prepare at once.
+    pub(crate) fn complete(
+        &mut self,
+        now: Instant,
+        slot: usize,
+        offer: &Offer,
+        result: io::Result<usize>,
+    ) -> Option<Flushed> {
+        match result {
+            Ok(0) => {
+                self.lost(now, slot);
+                Some(Flushed::Over)
             }
-            self.compress_payload(slot);
-            let Some(sent) = self.send_once(slot, &mut send) else { return self.all_written(now, slot) };
-            match &sent.result {
-                Ok(0) => {
-                    self.lost(now, slot);
-                    return Flushed::Over;
+            Ok(taken) => {
+                self.wrote(now, slot, offer, taken);
+                if taken < offer.given {
+                    Some(self.blocked(now, slot))
+                } else if self.has_more(slot) {
+                    None
+                } else {
+                    Some(self.all_written(now, slot))
                 }
-                Ok(taken) => {
-                    self.wrote(now, slot, &sent, *taken);
-                    if *taken < sent.given {
-                        return self.blocked(now, slot);
-                    }
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => return self.blocked(now, slot),
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(_) => {
-                    self.lost(now, slot);
-                    return Flushed::Over;
-                }
+            }
+            Err(error) if error.kind() == io::ErrorKind::WouldBlock => Some(self.blocked(now, slot)),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => None,
+            Err(_) => {
+                self.lost(now, slot);
+                Some(Flushed::Over)
             }
         }
+    }
+
+    /// Whether something still waits for a connection.
+    fn has_more(&self, slot: usize) -> bool {
+        let conn = &self.conns[slot];
+        conn.has_output()
+            || matches!(conn.phase, Phase::Live(session) if self.sessions[session].session.has_unsent())
     }
 
     /// Cuts a client that is so slow that its journal has forgotten what was to be written.
@@ -126,12 +152,8 @@ impl Slice {
         None
     }
 
-    /// Puts parts together and sends them; `None` when there is nothing to send.
-    fn send_once(
-        &mut self,
-        slot: usize,
-        send: &mut impl FnMut(&[IoSlice<'_>]) -> io::Result<usize>,
-    ) -> Option<Sent> {
+    /// Puts parts together and lends them; `None` when there is nothing to send.
+    fn offer(&mut self, slot: usize, put: impl FnOnce(&[IoSlice<'_>])) -> Option<Offer> {
         let Self { conns, sessions, compressor, .. } = self;
         let conn = &mut conns[slot];
         let mut deliveries: [Option<Delivery<'_>>; DISPATCHES_PER_SEND] =
@@ -188,23 +210,20 @@ impl Slice {
                 }
             }
         }
-        (given > 0).then(|| Sent {
-            given,
-            result: send(&parts[..used]),
-            own: own.len(),
-            first_seq,
-            made,
-            count,
-        })
+        if given == 0 {
+            return None;
+        }
+        put(&parts[..used]);
+        Some(Offer { given, own: own.len(), first_seq, made, count })
     }
 
-    /// Takes note of bytes written, in the order in which [`Slice::send_once`] offered them.
-    fn wrote(&mut self, now: Instant, slot: usize, sent: &Sent, mut taken: usize) {
+    /// Takes note of bytes written, in the order in which they were offered.
+    fn wrote(&mut self, now: Instant, slot: usize, offer: &Offer, mut taken: usize) {
         let conn = &mut self.conns[slot];
         if conn.stalled_since.is_some() {
             conn.stalled_since = Some(now);
         }
-        let own = taken.min(sent.own);
+        let own = taken.min(offer.own);
         conn.own_written += own;
         taken -= own;
         if own > 0 && !conn.has_output() {
@@ -215,7 +234,7 @@ impl Slice {
         let Phase::Live(session) = conn.phase else { return };
         taken += std::mem::take(&mut conn.offset);
         let mut whole = 0;
-        for frame in &sent.made[..sent.count] {
+        for frame in &offer.made[..offer.count] {
             if taken > 0 {
                 conn.stream = frame.stream;
             }
@@ -228,7 +247,7 @@ impl Slice {
         }
         if whole > 0 {
             let session_state = &mut self.sessions[session].session;
-            session_state.mark_sent(sent.first_seq + whole - 1);
+            session_state.mark_sent(offer.first_seq + whole - 1);
             if session_state.has_queued() {
                 self.attach_next(now, session);
             }

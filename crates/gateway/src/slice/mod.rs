@@ -35,7 +35,7 @@ use slab::Slab;
 
 pub(crate) use conn::{Conn, ConnId, Opening, Phase};
 pub(crate) use effect::{Effect, HandOver, Identifying};
-pub(crate) use flush::Flushed;
+pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Input, Refusal};
 

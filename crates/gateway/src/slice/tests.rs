@@ -1,7 +1,7 @@
 //! The core alone: made-up time, sockets that take as much as the test says, and owners that are looked at.
 
-use std::collections::{HashMap, VecDeque};
-use std::io;
+use std::collections::HashMap;
+use std::io::IoSlice;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,11 @@ use crate::inbox::Lost;
 
 mod cohorts;
 mod cost;
+mod cuts;
 mod passive;
+mod wires;
+
+use wires::Socket;
 
 const LIMITS: Limits = Limits { bytes: 1 << 20, depth: 32, values: 1 << 16 };
 const GUILD: GuildId = GuildId::new(77);
@@ -36,6 +40,8 @@ struct Bench {
     next_number: u32,
     /// When the last owner of a user was loaded that has asked who is here before the first one, of 5, answers.
     owner_since_ms: u64,
+    /// How many sends are put before any of them is made.
+    at_once: usize,
     /// The classes in which owners put users; 0 if not said.
     classes: HashMap<UserId, ClassId>,
 }
@@ -60,8 +66,7 @@ struct Far {
     decoder: ws::Decoder,
     inflate: Inflate,
     encoding: Encoding,
-    /// What the socket took and the client has not read.
-    wire: VecDeque<u8>,
+    socket: Socket,
     payloads: Vec<Value>,
     closed: Option<u16>,
 }
@@ -85,8 +90,15 @@ impl Bench {
     fn of(index: u16, config: Config) -> Self {
         let config = Arc::new(Config { slices: 2, ..config });
         let slice = Slice::new(NodeId(1), index, config, Arc::new(Interest::new(2)));
-        let classes = HashMap::new();
-        Self { slice, now: Instant::now(), effects: Vec::new(), next_number: 1, owner_since_ms: 5, classes }
+        Self {
+            slice,
+            now: Instant::now(),
+            effects: Vec::new(),
+            next_number: 1,
+            owner_since_ms: 5,
+            at_once: 1,
+            classes: HashMap::new(),
+        }
     }
 
     fn connect(&mut self, query: &str) -> Far {
@@ -99,7 +111,15 @@ impl Bench {
             Transport::Zstd => Inflate::Zstd(zstd::stream::raw::Decoder::new().unwrap()),
         };
         let decoder = ws::Decoder::client(1 << 24);
-        Far { slot, decoder, inflate, encoding, wire: VecDeque::new(), payloads: Vec::new(), closed: None }
+        Far {
+            slot,
+            decoder,
+            inflate,
+            encoding,
+            socket: Socket::default(),
+            payloads: Vec::new(),
+            closed: None,
+        }
     }
 
     fn say(&mut self, far: &Far, payload: &Value) {
@@ -206,37 +226,6 @@ impl Bench {
         self.slice.input(self.now, Input::Relay(Op::Publish(Arc::new(event))));
     }
 
-    /// Flushes whatever is dirty into a socket that takes at most `room` bytes.
-    fn flush(&mut self, far: &mut Far, room: usize) {
-        self.flush_beside(far, room, true);
-    }
-
-    /// As [`Bench::flush`]; the other sockets take everything, which nobody reads, or nothing.
-    fn flush_beside(&mut self, far: &mut Far, mut room: usize, others_take: bool) {
-        let slot = far.slot;
-        self.slice.writable(slot);
-        let mut flushed = 0;
-        while let Some(dirty) = self.slice.next_dirty(&mut flushed) {
-            self.slice.flush(self.now, dirty, |parts| {
-                if dirty != slot && !others_take {
-                    return Err(io::ErrorKind::WouldBlock.into());
-                }
-                if dirty != slot {
-                    return Ok(parts.iter().map(|part| part.len()).sum());
-                }
-                far.take(parts, &mut room)
-            });
-        }
-        self.settle();
-    }
-
-    /// Flushes one connection into a socket that takes at most `room` bytes.
-    fn flush_only(&mut self, far: &mut Far, mut room: usize) {
-        self.slice.writable(far.slot);
-        self.slice.flush(self.now, far.slot, |parts| far.take(parts, &mut room));
-        self.settle();
-    }
-
     fn read(&mut self, far: &mut Far) {
         self.flush(far, usize::MAX);
         far.read(usize::MAX);
@@ -266,20 +255,9 @@ impl Inflate {
 }
 
 impl Far {
-    /// What a socket does that takes at most `room` bytes.
-    fn take(&mut self, parts: &[io::IoSlice<'_>], room: &mut usize) -> io::Result<usize> {
-        let mut taken = 0;
-        for part in parts {
-            let take = part.len().min(*room);
-            self.wire.extend(&part[..take]);
-            *room -= take;
-            taken += take;
-        }
-        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
-    }
-
     fn read(&mut self, most: usize) {
-        let mut bytes: Vec<u8> = self.wire.drain(..most.min(self.wire.len())).collect();
+        let wire = &mut self.socket.borrow_mut().bytes;
+        let mut bytes: Vec<u8> = wire.drain(..most.min(wire.len())).collect();
         let mut input = ws::Input::new(&mut bytes);
         while let Some(message) = self.decoder.decode(&mut input).unwrap() {
             let payload = match message {
@@ -328,13 +306,11 @@ fn everything_that_waits_for_a_connection_is_one_send() {
     (0..20).for_each(|n| bench.publish(n, 10));
     let mut flushed = 0;
     assert_eq!(bench.slice.next_dirty(&mut flushed), Some(far.slot));
-    let mut sends = 0;
-    let outcome = bench.slice.flush(bench.now, far.slot, |parts| {
-        sends += 1;
-        Ok(parts.iter().map(|part| part.len()).sum())
-    });
-    assert_eq!((outcome, sends), (Flushed::All, 1));
-    assert_eq!(bench.slice.next_dirty(&mut flushed), None);
+    let mut given = 0;
+    let put = |parts: &[IoSlice<'_>]| given = parts.iter().map(|part| part.len()).sum();
+    let offer = bench.slice.prepare(bench.now, far.slot, put).unwrap_or_else(|flushed| panic!("{flushed:?}"));
+    let outcome = bench.slice.complete(bench.now, far.slot, &offer, Ok(given));
+    assert_eq!((outcome, bench.slice.next_dirty(&mut flushed)), (Some(Flushed::All), None));
 }
 
 #[test]
@@ -360,7 +336,7 @@ fn a_dispatch_cut_in_the_middle_is_finished_before_the_connection_is_closed() {
         let id = bench.identify(&far, 1, &[GUILD]);
         bench.read(&mut far);
         bench.publish(1, 500);
-        bench.flush(&mut far, 40);
+        bench.flush(&far, 40);
         bench.slice.input(bench.now, Input::Relay(Op::Close { sessions: vec![id.key()], code: 4004 }));
         bench.read(&mut far);
         assert_eq!((*far.names().last().unwrap(), far.closed), ("E", Some(4004)), "{query}");
@@ -434,83 +410,6 @@ fn abandoned_sessions_of_one_account_are_few() {
 fn an_idle_session_costs_less_than_two_kibibytes() {
     let sizes = size_of::<Conn>() + size_of::<Held>();
     assert!(sizes < 1024, "{} + {}", size_of::<Conn>(), size_of::<Held>());
-}
-
-/// What may happen between a slice and one client.
-#[derive(Debug, Clone)]
-enum Happening {
-    Publish(usize),
-    /// The socket takes so many bytes.
-    Take(usize),
-    /// The client reads so many bytes of those.
-    Read(usize),
-    Heartbeat,
-    /// The socket breaks, and the client resumes on another one.
-    Resume,
-    /// The client resumes while the former socket is still there.
-    TakeOver,
-}
-
-fn happening() -> impl Strategy<Value = Happening> {
-    prop_oneof![
-        8 => (0..600usize).prop_map(Happening::Publish),
-        6 => (1..3000usize).prop_map(Happening::Take),
-        6 => (1..3000usize).prop_map(Happening::Read),
-        1 => Just(Happening::Heartbeat),
-        1 => Just(Happening::Resume),
-        1 => Just(Happening::TakeOver),
-    ]
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig::with_cases(64))]
-    #[test]
-    fn however_sockets_cut_the_stream_nothing_is_missed_or_doubled(
-        happenings in proptest::collection::vec(happening(), 1..150),
-        zlib in any::<bool>(),
-    ) {
-        let query = if zlib { "v=10&compress=zlib-stream" } else { "v=10" };
-        let mut bench = Bench::new();
-        let mut far = bench.connect(query);
-        let id = bench.identify(&far, 1, &[GUILD]);
-        bench.read(&mut far);
-        let mut seen: Vec<Value> = far.payloads.drain(..).filter(|payload| payload["op"] == 0).collect();
-        let mut published = 0;
-        let mut commands = 0;
-        for happening in happenings {
-            match happening {
-                Happening::Publish(padding) => {
-                    bench.publish(published, padding);
-                    published += 1;
-                }
-                Happening::Take(room) => bench.flush(&mut far, room),
-                Happening::Read(most) => far.read(most),
-                Happening::Heartbeat if commands < 100 => {
-                    commands += 1;
-                    bench.say(&far, &json!({"op": 1, "d": seen.len()}));
-                }
-                Happening::Heartbeat => {}
-                Happening::Resume | Happening::TakeOver => {
-                    seen.extend(far.payloads.drain(..).filter(|payload| payload["op"] == 0));
-                    if matches!(happening, Happening::Resume) {
-                        bench.slice.lost(bench.now, far.slot);
-                        bench.slice.take_gone();
-                    }
-                    far = bench.connect(query);
-                    commands = 0;
-                    let d = json!({"token": "t1", "session_id": id.to_string(), "seq": seen.len()});
-                    bench.say(&far, &json!({"op": 6, "d": d}));
-                }
-            }
-        }
-        bench.read(&mut far);
-        seen.extend(far.payloads.drain(..).filter(|payload| payload["op"] == 0));
-        for (index, payload) in seen.iter().enumerate() {
-            prop_assert_eq!(payload["s"].as_u64(), Some(index as u64 + 1));
-        }
-        let numbers: Vec<_> = seen.iter().filter(|p| p["t"] == "E").map(|p| p["d"]["n"].as_u64().unwrap()).collect();
-        prop_assert_eq!(numbers, (0..published).collect::<Vec<_>>());
-    }
 }
 
 /// Anything at all: bytes of clients, words of owners, time.
@@ -707,11 +606,11 @@ fn happen(bench: &mut Bench, fars: &mut Vec<Option<Far>>, step: usize, one: Anyt
         }
         Anything::Identify(..) if bench.slice.draining => {}
         Anything::Identify(user, reads, kind) => {
-            let mut far = bench.connect("v=10");
+            let far = bench.connect("v=10");
             let guilds: Vec<_> = (70..70 + user).map(GuildId::new).collect();
             bench.identify_as(&far, user, &guilds, kind);
             if reads {
-                bench.flush(&mut far, usize::MAX);
+                bench.flush(&far, usize::MAX);
             }
             fars.push(Some(far));
         }

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use consort_gateway::Config;
+use consort_gateway::{Config, Io};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -10,17 +10,16 @@ use tokio::net::TcpStream;
 use crate::client::{Client, Got};
 use crate::rig::{Rig, guild};
 
-async fn rig() -> (Rig, SocketAddr) {
+async fn rig(io: Io) -> (Rig, SocketAddr) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = Config { slices: 3, listen: Some(listen), own_descriptors: true, ..Config::default() };
+    let config = Config { slices: 3, listen: Some(listen), own_descriptors: true, io, ..Config::default() };
     let rig = Rig::with(config).await;
     let addr = rig.gateway.address().unwrap();
     (rig, addr)
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn sessions_begin_resume_and_move_between_slices() {
-    let (rig, addr) = rig().await;
+async fn sessions_begin_resume_and_move_between_slices(io: Io) {
+    let (rig, addr) = rig(io).await;
     rig.member(2, &[guild(1)]);
     let mut client = Client::connect(addr, "v=10&encoding=json&compress=zlib-stream").await;
     let ready = client.identify("bot-2").await;
@@ -38,9 +37,8 @@ async fn sessions_begin_resume_and_move_between_slices() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_request_may_come_in_pieces_and_with_frames_behind_it() {
-    let (_rig, addr) = rig().await;
+async fn a_request_may_come_in_pieces_and_with_frames_behind_it(io: Io) {
+    let (_rig, addr) = rig(io).await;
     let key = consort_wire::ws::client::key([7; 16]);
     let mut request = consort_wire::ws::client::request("a", "/?v=10", &key);
     let beat = json!({"op": 1, "d": null}).to_string();
@@ -65,9 +63,8 @@ async fn a_request_may_come_in_pieces_and_with_frames_behind_it() {
     }
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_upgrade_is_answered_and_closed() {
-    let (_rig, addr) = rig().await;
+async fn what_is_no_upgrade_is_answered_and_closed(io: Io) {
+    let (_rig, addr) = rig(io).await;
     for (request, status) in [("GET / HTTP/1.1\r\nHost: a\r\n\r\n", "426"), ("nonsense\r\n\r\n", "400")] {
         let mut socket = TcpStream::connect(addr).await.unwrap();
         socket.write_all(request.as_bytes()).await.unwrap();
@@ -78,9 +75,8 @@ async fn what_is_no_upgrade_is_answered_and_closed() {
     assert_eq!(Client::connect(addr, "v=3").await.next().await, Got::Closed(4012));
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn after_a_shutdown_nobody_listens() {
-    let (rig, addr) = rig().await;
+async fn after_a_shutdown_nobody_listens(io: Io) {
+    let (rig, addr) = rig(io).await;
     let mut client = Client::connect(addr, "v=10").await;
     client.identify("bot-2").await;
     let gateway = rig.gateway.clone();
@@ -92,4 +88,11 @@ async fn after_a_shutdown_nobody_listens() {
     client.close(4000).await;
     assert_eq!(client.next().await, Got::Closed(4000));
     shutdown.await.unwrap();
+}
+
+crate::rig::by_each_way! {
+    sessions_begin_resume_and_move_between_slices,
+    a_request_may_come_in_pieces_and_with_frames_behind_it,
+    what_is_no_upgrade_is_answered_and_closed,
+    after_a_shutdown_nobody_listens,
 }

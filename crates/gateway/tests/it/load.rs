@@ -1,6 +1,6 @@
 use std::time::Duration;
 
-use consort_gateway::Config;
+use consort_gateway::{Config, Io};
 use consort_rpc::Audience;
 use serde_json::json;
 use tokio::net::TcpSocket;
@@ -8,10 +8,9 @@ use tokio::net::TcpSocket;
 use crate::client::Client;
 use crate::rig::{PATIENCE, Rig, event, guild};
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_hundred_sessions_read_every_event_once_and_in_order_while_some_are_cut_off() {
+async fn a_hundred_sessions_read_every_event_once_and_in_order_while_some_are_cut_off(io: Io) {
     const EVENTS: u64 = 300;
-    let rig = Rig::start().await;
+    let rig = Rig::with(Config { slices: 2, io, ..Config::default() }).await;
     let mut tasks = Vec::new();
     for user in (2..=200).step_by(2) {
         rig.member(user, &[guild(1)]);
@@ -47,9 +46,8 @@ async fn a_hundred_sessions_read_every_event_once_and_in_order_while_some_are_cu
     assert!(rig.gateway.stats().sum(|slice| slice.resumed as usize) > 100);
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_does_not_read_is_cut_and_hurts_nobody_else() {
-    let config = Config { slices: 1, stall_timeout: Duration::from_millis(300), ..Config::default() };
+async fn a_client_that_does_not_read_is_cut_and_hurts_nobody_else(io: Io) {
+    let config = Config { slices: 1, stall_timeout: Duration::from_millis(300), io, ..Config::default() };
     let rig = Rig::with(config).await;
     rig.member(4, &[guild(1)]);
     let (mut good, _) = rig.bot_in(2, &[guild(1)]).await;
@@ -81,9 +79,8 @@ async fn a_client_that_does_not_read_is_cut_and_hurts_nobody_else() {
     assert_eq!(again.dispatch().await.0, "RESUMED");
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_client_that_reads_little_by_little_gets_everything() {
-    let rig = Rig::start().await;
+async fn a_client_that_reads_little_by_little_gets_everything(io: Io) {
+    let rig = Rig::with(Config { slices: 2, io, ..Config::default() }).await;
     rig.member(4, &[guild(1)]);
     for query in ["v=10", "v=10&compress=zlib-stream", "v=10&compress=zstd-stream"] {
         let socket = TcpSocket::new_v4().unwrap();
@@ -114,4 +111,10 @@ async fn a_client_that_reads_little_by_little_gets_everything() {
             }
         }
     }
+}
+
+crate::rig::by_each_way! {
+    a_hundred_sessions_read_every_event_once_and_in_order_while_some_are_cut_off,
+    a_client_that_does_not_read_is_cut_and_hurts_nobody_else,
+    a_client_that_reads_little_by_little_gets_everything,
 }

@@ -21,6 +21,26 @@ use tokio::sync::watch;
 
 use crate::client::Client;
 
+/// Makes two tests of each of these functions: one for each way in which slices send. Where the system has no io_uring, both
+/// ways are the same.
+macro_rules! by_each_way {
+    ($($name:ident),* $(,)?) => {
+        mod epoll {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(consort_gateway::Io::Epoll).await;
+            })*
+        }
+        mod uring {
+            $(#[tokio::test(flavor = "multi_thread")]
+            async fn $name() {
+                super::$name(consort_gateway::Io::Uring).await;
+            })*
+        }
+    };
+}
+pub(crate) use by_each_way;
+
 pub const NODE: NodeId = NodeId(1);
 /// Longer than anything takes; a test that waits so long has failed.
 pub const PATIENCE: Duration = Duration::from_secs(10);

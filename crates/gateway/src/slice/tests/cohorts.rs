@@ -72,7 +72,7 @@ impl World {
                 let class = Op::Class { guild: *guild, user: viewer.user, class: class(id) };
                 bench.slice.input(bench.now, Input::Relay(class));
             }
-            bench.flush(&mut far, usize::MAX);
+            bench.flush(&far, usize::MAX);
             far.read(usize::MAX);
             let client =
                 Client { viewer, guilds, id, slice, far, commands: 0, seen: vec![], expected: vec![] };
@@ -153,7 +153,7 @@ impl World {
         client.slice = home;
         if !is_lost {
             // What was half written there is finished before it is closed.
-            self.benches[home].flush_only(&mut former, usize::MAX);
+            self.benches[home].flush_only(&former, usize::MAX);
             former.read(usize::MAX);
             assert!(
                 former
@@ -170,11 +170,11 @@ impl World {
             Happening::Publish(guild, what, words) => self.publish(guild, what, words),
             Happening::Take(at, room) => {
                 let client = &mut self.clients[at];
-                self.benches[client.slice].flush_only(&mut client.far, room);
+                self.benches[client.slice].flush_only(&client.far, room);
             }
             Happening::Everybody => {
                 for client in &mut self.clients {
-                    self.benches[client.slice].flush_only(&mut client.far, usize::MAX);
+                    self.benches[client.slice].flush_only(&client.far, usize::MAX);
                     client.far.read(usize::MAX);
                     client.take();
                 }

@@ -190,12 +190,7 @@ impl Guild {
         while self.bench.slice.has_dirty() {
             let mut flushed = 0;
             while let Some(slot) = self.bench.slice.next_dirty(&mut flushed) {
-                let bytes = self.bytes.entry(self.cohorts[&slot]).or_default();
-                self.bench.slice.flush(self.bench.now, slot, |parts| {
-                    let len = parts.iter().map(|part| part.len()).sum();
-                    *bytes += len;
-                    Ok(len)
-                });
+                *self.bytes.entry(self.cohorts[&slot]).or_default() += self.bench.flush_whole(slot);
             }
         }
     }
