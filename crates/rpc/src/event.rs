@@ -53,6 +53,24 @@ impl ClassSet {
         self
     }
 
+    /// The classes with a lower number than `end`, all of them.
+    pub fn first(end: usize) -> Self {
+        Self(vec![u64::MAX; end.div_ceil(64)]).below(end)
+    }
+
+    /// Adds the classes of another set.
+    pub fn add_all(&mut self, other: &Self) {
+        if self.0.len() < other.0.len() {
+            self.0.resize(other.0.len(), 0);
+        }
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word |= other);
+    }
+
+    /// Takes the classes of another set out.
+    pub fn remove_all(&mut self, other: &Self) {
+        self.0.iter_mut().zip(&other.0).for_each(|(word, other)| *word &= !other);
+    }
+
     /// The classes that are in both.
     pub fn and(&self, other: &Self) -> Self {
         Self(self.0.iter().zip(&other.0).map(|(a, b)| a & b).collect())
@@ -173,6 +191,11 @@ impl Event {
         d: &T,
     ) -> Self {
         let crate::Answer::Json(body) = crate::Answer::json(d) else { unreachable!("json() gives Json") };
+        Self::encoded(name, intents, audience, body)
+    }
+
+    /// An event whose body is JSON already.
+    pub fn encoded(name: &'static str, intents: Intents, audience: Audience, body: Bytes) -> Self {
         Self {
             name: Cow::Borrowed(name),
             guild: None,

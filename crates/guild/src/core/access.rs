@@ -13,13 +13,14 @@ use consort_model::{ApiError, Channel, ChannelId, ChannelType, Permissions, Role
 use consort_rpc::{ClassId, ClassSet, View};
 
 use super::Guild;
+use super::views::Holders;
 use crate::roster::Packed;
 
 /// What makes members see the same: the sorted roles, and for those who are a class alone the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct ClassKey {
-    roles: Box<[RoleId]>,
-    alone: Option<UserId>,
+    pub(super) roles: Box<[RoleId]>,
+    pub(super) alone: Option<UserId>,
 }
 
 /// The classes of attached members, and the cached views.
@@ -27,6 +28,7 @@ pub(crate) struct ClassKey {
 pub(crate) struct Classes {
     ids: HashMap<ClassKey, ClassId>,
     keys: Vec<ClassKey>,
+    holders: Holders,
     /// Attached users and their class.
     users: HashMap<UserId, ClassId>,
     /// Classes that see a channel, until something changes.
@@ -51,10 +53,21 @@ impl Classes {
         self.users.remove(&user);
     }
 
-    /// Forgets the cached views after a change of roles, overwrites or channels.
+    /// Forgets the cached views after a change of roles or of the owner.
     pub(crate) fn invalidate(&mut self) {
         self.singled_out = None;
         self.views.clear();
+    }
+
+    /// Forgets the cached view of a channel that came, went, or has other overwrites.
+    pub(crate) fn invalidate_channel(&mut self, channel: ChannelId) {
+        self.singled_out = None;
+        self.views.remove(&channel);
+    }
+
+    /// Which classes have which roles.
+    pub(super) fn holders(&self) -> &Holders {
+        &self.holders
     }
 
     /// How many channels have a cached view.
@@ -67,11 +80,12 @@ impl Classes {
         self.views.get(&channel).is_some_and(|view| view.contains(class))
     }
 
-    fn intern(&mut self, key: ClassKey) -> ClassId {
+    pub(super) fn intern(&mut self, key: ClassKey) -> ClassId {
         if let Some(id) = self.ids.get(&key) {
             return *id;
         }
         let id = ClassId::try_from(self.keys.len()).unwrap_or(ClassId::MAX);
+        self.holders.add(id, &key.roles, key.alone);
         self.ids.insert(key.clone(), id);
         self.keys.push(key);
         id
@@ -96,7 +110,7 @@ impl Guild {
         self.base_of(member.roles(), user)
     }
 
-    fn base_of(&self, roles: &[RoleId], user: UserId) -> Permissions {
+    pub(super) fn base_of(&self, roles: &[RoleId], user: UserId) -> Permissions {
         let everyone = self.roles.get(&self.id.cast()).map_or(Permissions::empty(), |role| role.permissions);
         let held = roles.iter().filter_map(|role| self.roles.get(role)).map(|role| role.permissions);
         compute_base(user == self.info.owner_id, everyone, held)
@@ -245,17 +259,19 @@ impl Guild {
     fn add_to_views(&mut self, class: ClassId) {
         let mut views = std::mem::take(&mut self.classes.views);
         let key = &self.classes.keys[class as usize];
+        let base = self.base_of(&key.roles, key.user());
         for (channel, view) in &mut views {
-            if self.channels.get(channel).is_some_and(|c| self.holds_in(key, c, Permissions::VIEW_CHANNEL)) {
+            let Some(channel) = self.channels.get(channel) else { continue };
+            if self.holds_in(key, base, channel, Permissions::VIEW_CHANNEL) {
                 Arc::make_mut(view).insert(class);
             }
         }
         self.classes.views = views;
     }
 
-    fn holds_in(&self, key: &ClassKey, channel: &Channel, wanted: Permissions) -> bool {
+    /// Whether a class with these rights in the whole guild holds others in a channel.
+    fn holds_in(&self, key: &ClassKey, base: Permissions, channel: &Channel, wanted: Permissions) -> bool {
         let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
-        let base = self.base_of(&key.roles, key.user());
         compute_channel(base, self.id, &key.roles, key.user(), overwrites).contains(wanted)
     }
 
@@ -274,7 +290,10 @@ impl Guild {
     pub(crate) fn class_holds(&self, class: ClassId, channel: ChannelId, wanted: Permissions) -> bool {
         let key = self.classes.keys.get(class as usize);
         let found = key.zip(self.channels.get(&channel));
-        found.is_some_and(|(key, channel)| self.holds_in(key, channel, wanted | Permissions::VIEW_CHANNEL))
+        found.is_some_and(|(key, channel)| {
+            let base = self.base_of(&key.roles, key.user());
+            self.holds_in(key, base, channel, wanted | Permissions::VIEW_CHANNEL)
+        })
     }
 
     /// The classes that hold `wanted` (and see the channel).
@@ -284,14 +303,14 @@ impl Guild {
 
     /// The classes that hold a right in the whole guild.
     pub(crate) fn view_guild(&self, wanted: Permissions) -> View {
-        let holds = |key: &ClassKey| self.base_of(&key.roles, key.user()).contains(wanted);
-        View::Classes(Arc::new(self.classes_where(holds)))
+        View::Classes(Arc::new(self.classes_holding(wanted, &[])))
     }
 
     /// The classes that hold one of several rights in the whole guild.
     pub(crate) fn view_guild_any(&self, wanted: Permissions) -> View {
-        let holds = |key: &ClassKey| self.base_of(&key.roles, key.user()).intersects(wanted);
-        View::Classes(Arc::new(self.classes_where(holds)))
+        let mut holding = ClassSet::default();
+        wanted.iter().for_each(|right| holding.add_all(&self.classes_holding(right, &[])));
+        View::Classes(Arc::new(holding))
     }
 
     /// The classes whose members hold one of these roles.
@@ -325,8 +344,8 @@ impl Guild {
 
     fn classes_with(&self, channel: ChannelId, wanted: Permissions) -> ClassSet {
         let Some(channel) = self.channels.get(&channel) else { return ClassSet::default() };
-        let wanted = wanted | Permissions::VIEW_CHANNEL;
-        self.classes_where(|key| self.holds_in(key, channel, wanted))
+        let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
+        self.classes_holding(wanted | Permissions::VIEW_CHANNEL, overwrites)
     }
 
     fn classes_where(&self, holds: impl Fn(&ClassKey) -> bool) -> ClassSet {

@@ -138,7 +138,7 @@ impl Guild {
         let id = channel.id;
         let own = targets(&channel);
         self.channels.insert(id, channel.clone());
-        self.classes.invalidate();
+        self.classes.invalidate_channel(id);
         // Members with an overwrite of their own are a class of one; what else they see is as before.
         self.move_classes(cx, own);
         self.publish_in(cx, id, "CHANNEL_CREATE", Intents::GUILDS, &channel);
@@ -291,7 +291,7 @@ impl Guild {
         if let Some(old) = self.channels.insert(id, channel) {
             own.extend(targets(&old));
         }
-        self.classes.invalidate();
+        self.classes.invalidate_channel(id);
         let moved = self.move_classes(cx, own);
         self.announce_change(cx, &before, &moved, Some(id));
         self.rebuild_lists_of(cx, id);
@@ -330,7 +330,7 @@ impl Guild {
         self.drop_channel_webhooks(cx, id);
         self.leave_voice_channel(cx, id);
         self.channels.remove(&id);
-        self.classes.invalidate();
+        self.classes.invalidate_channel(id);
         cx.delete(Table::Channels, self.id.get(), id.get());
         cx.delete(Table::ChannelIndex, id.get(), Key::empty());
         cx.batch.delete_partition(Table::Messages, id.get());

@@ -18,6 +18,7 @@ mod roles;
 mod settings;
 mod shown;
 mod threads;
+mod views;
 mod voice;
 mod webhooks;
 

@@ -82,6 +82,7 @@ impl Guild {
     /// [`Guild::seen`] from before it. Gains are CHANNEL_CREATE (and THREAD_LIST_SYNC if there are active threads), losses
     /// CHANNEL_DELETE, so that no session keeps or misses a channel.
     pub(crate) fn announce_views(&mut self, cx: &mut Cx<'_>, before: &Seen) {
+        self.classes.invalidate();
         self.announce_change(cx, before, &Moved::new(), None);
     }
 
@@ -94,15 +95,13 @@ impl Guild {
         moved: &Moved,
         updated: Option<ChannelId>,
     ) {
-        self.classes.invalidate();
-        self.announce(cx, before, moved, updated);
-    }
-
-    fn announce(&mut self, cx: &mut Cx<'_>, before: &Seen, moved: &Moved, updated: Option<ChannelId>) {
         let after = self.seen();
         let one_by_one: Arc<[UserId]> = moved.keys().copied().collect();
         for (channel, now) in &after.channels {
             let Some(then) = before.channels.get(channel) else { continue };
+            if Arc::ptr_eq(then, now) && moved.is_empty() && updated != Some(*channel) {
+                continue;
+            }
             let Some(object) = self.channels.get(channel).cloned() else { continue };
             // Of a class that is new in this step there are only users who moved.
             let gained = now.minus(then).below(before.classes);
@@ -219,7 +218,7 @@ impl Guild {
         let before = self.seen();
         let moved = self.move_classes(cx, users);
         if !moved.is_empty() {
-            self.announce(cx, &before, &moved, None);
+            self.announce_change(cx, &before, &moved, None);
         }
     }
 }
