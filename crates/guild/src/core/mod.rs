@@ -145,12 +145,14 @@ impl Core for Guild {
 
     fn next_deadline_ms(&self) -> Option<u64> {
         let polls = self.talk.conversation.next_deadline_ms();
-        self.next_thread_deadline_ms().into_iter().chain(polls).min()
+        let lists = self.lists.next_deadline_ms();
+        self.next_thread_deadline_ms().into_iter().chain(polls).chain(lists).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.archive_due_threads(cx);
         consort_conversation::tick(self, cx);
+        self.tell_lists_if_due(cx);
     }
 
     fn is_idle(&self) -> bool {

@@ -9,6 +9,8 @@ use std::ops::Range;
 const LEAF_KEYS_MAX: usize = 128;
 /// Children of an inner node.
 const CHILDREN_MAX: usize = 64;
+/// How full a tree is built from sorted keys, in quarters: room for what comes, before nodes are split.
+const FILLED_QUARTERS: usize = 3;
 
 type Index = u32;
 
@@ -39,6 +41,15 @@ pub struct Counted<K> {
     len: usize,
 }
 
+impl<K: Copy> Leaf<K> {
+    /// A leaf with room for as many as it will ever hold, so that it never grows to twice that.
+    fn of(keys: &[K]) -> Self {
+        let mut room = Vec::with_capacity(LEAF_KEYS_MAX + 1);
+        room.extend_from_slice(keys);
+        Self { keys: room }
+    }
+}
+
 /// A node that was split: the smallest key of the right half, the half itself, and its count.
 struct Split<K> {
     first: K,
@@ -56,7 +67,7 @@ impl<K: Ord + Copy> Counted<K> {
     /// An empty set.
     pub fn new() -> Self {
         Self {
-            leaves: vec![Leaf { keys: Vec::new() }],
+            leaves: vec![Leaf::of(&[])],
             inners: Vec::new(),
             free_leaves: Vec::new(),
             free_inners: Vec::new(),
@@ -64,6 +75,40 @@ impl<K: Ord + Copy> Counted<K> {
             height: 0,
             len: 0,
         }
+    }
+
+    /// A set of keys that are in order already, none of them twice.
+    pub fn from_sorted(keys: &[K]) -> Self {
+        debug_assert!(keys.windows(2).all(|pair| pair[0] < pair[1]), "keys come in order");
+        let mut set = Self::new();
+        if keys.is_empty() {
+            return set;
+        }
+        let mut level: Vec<Split<K>> = Vec::new();
+        set.leaves.clear();
+        for keys in keys.chunks(LEAF_KEYS_MAX * FILLED_QUARTERS / 4) {
+            let right = set.new_leaf(Leaf::of(keys));
+            level.push(Split { first: keys[0], right, count: keys.len() as u32 });
+        }
+        while level.len() > 1 {
+            let nodes = level.chunks(CHILDREN_MAX * FILLED_QUARTERS / 4);
+            level = nodes.map(|below| set.new_parent(below)).collect();
+            set.height += 1;
+        }
+        set.root = level[0].right;
+        set.len = keys.len();
+        set
+    }
+
+    /// An inner node above these nodes.
+    fn new_parent(&mut self, below: &[Split<K>]) -> Split<K> {
+        let (first, count) = (below[0].first, below.iter().map(|node| node.count).sum());
+        let right = self.new_inner(Inner {
+            firsts: below.iter().map(|node| node.first).collect(),
+            children: below.iter().map(|node| node.right).collect(),
+            counts: below.iter().map(|node| node.count).collect(),
+        });
+        Split { first, right, count }
     }
 
     /// How many keys it holds.
@@ -200,9 +245,10 @@ impl<K: Ord + Copy> Counted<K> {
         }
         // Keys that come in order fill their leaves instead of leaving them half empty.
         let cut = if at == keys.len() - 1 { keys.len() - 1 } else { keys.len() / 2 };
-        let right = keys.split_off(cut);
-        let (first, count) = (right[0], right.len() as u32);
-        let right = self.new_leaf(Leaf { keys: right });
+        let right = Leaf::of(&keys[cut..]);
+        keys.truncate(cut);
+        let (first, count) = (right.keys[0], right.keys.len() as u32);
+        let right = self.new_leaf(right);
         Some(Some(Split { first, right, count }))
     }
 
@@ -329,8 +375,12 @@ mod tests {
 
     proptest! {
         #[test]
-        fn it_behaves_as_a_sorted_list(ops in prop::collection::vec((any::<bool>(), 0u32..3000), 1..6000)) {
-            let (mut set, mut list) = (Counted::new(), Vec::<u32>::new());
+        fn it_behaves_as_a_sorted_list(
+            start in prop::collection::btree_set(0u32..9000, 0..9000),
+            ops in prop::collection::vec((any::<bool>(), 0u32..9000), 1..3000),
+        ) {
+            let mut list: Vec<u32> = start.into_iter().collect();
+            let mut set = Counted::from_sorted(&list);
             for (insert, key) in ops {
                 let found = list.binary_search(&key);
                 if insert {

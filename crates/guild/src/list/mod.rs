@@ -1,20 +1,22 @@
 //! The member list that people look at: members in groups, in the order of their names, and the windows that sessions see.
 //!
-//! A list is an ordered set of compact keys; every change gives the row it happened at in O(log n). Rows are what a client
-//! counts: the header of each group that has members is a row too. A session looks at ranges of rows and is sent, of each
-//! change, at most two splices a range, whatever the size of the list.
+//! A list is an ordered set of compact keys; every change gives the rows it happened at in O(log n). Rows are what a client
+//! counts: the header of each group that has members is a row too. A session looks at ranges of rows and is sent what is
+//! different there, whatever the size of the list.
 
 mod counted;
 mod key;
 mod window;
 
 use std::collections::HashMap;
+use std::ops::Range;
 
 use consort_model::{RoleId, UserId};
 
 pub use counted::Counted;
-pub use key::{Key, fold_name};
-pub use window::{Change, Splice, Window, merge};
+pub use key::Key;
+use key::Place;
+pub use window::{Splice, Window, merge, splices};
 
 /// A group of the list. Ordered as shown: hoisted roles from the highest down, then those online, then those offline.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -54,14 +56,23 @@ pub struct List {
     groups: Vec<Group>,
     counts: Vec<u32>,
     entries: Counted<Key>,
-    keys: HashMap<UserId, Key>,
+    places: HashMap<UserId, Place>,
 }
 
 impl List {
     /// An empty list with these groups, in the order shown.
     pub fn new(groups: Vec<Group>) -> Self {
-        let counts = vec![0; groups.len()];
-        Self { groups, counts, entries: Counted::new(), keys: HashMap::new() }
+        Self::of(groups, Vec::new())
+    }
+
+    /// A list of many members at once; each user must come once, in one of the groups.
+    pub fn of(groups: Vec<Group>, mut keys: Vec<Key>) -> Self {
+        keys.sort_unstable();
+        let mut counts = vec![0; groups.len()];
+        keys.iter().for_each(|key| counts[key.group()] += 1);
+        let mut places = HashMap::with_capacity(keys.len());
+        places.extend(keys.iter().filter_map(|key| Some((key.user()?, key.place()))));
+        Self { groups, counts, entries: Counted::from_sorted(&keys), places }
     }
 
     /// How many members it holds.
@@ -90,52 +101,65 @@ impl List {
         self.len() + self.groups().count()
     }
 
-    /// The rows of a range, as far as there are any.
-    pub fn window(&self, from: usize, to: usize) -> Vec<Row> {
-        let mut rows = Vec::with_capacity(to.saturating_sub(from));
+    /// The keys of the rows of a window, headers included, as far as there are any.
+    pub fn window(&self, window: Window) -> Vec<Key> {
+        let Window { from, to } = window;
+        let mut rows = Vec::with_capacity(to.min(self.rows()).saturating_sub(from));
         let (mut start, mut first) = (0, 0);
-        for (group, count) in self.groups() {
+        for (index, count) in self.counts.iter().map(|count| *count as usize).enumerate() {
+            if count == 0 {
+                continue;
+            }
             let header = start;
-            let end = header + 1 + count as usize;
+            let end = header + 1 + count;
             if (from..to).contains(&header) {
-                rows.push(Row::Group(group, count));
+                rows.push(Key::header(index));
             }
             let (lo, hi) = (from.max(header + 1), to.min(end));
             if lo < hi {
                 let at = first + lo - header - 1;
-                let members = self.entries.window(at..at + (hi - lo));
-                rows.extend(members.map(|key| Row::Member(key.user())));
+                rows.extend(self.entries.window(at..at + (hi - lo)));
             }
             start = end;
-            first += count as usize;
+            first += count;
         }
         rows
     }
 
+    /// What a row with this key shows.
+    pub fn row(&self, key: &Key) -> Option<Row> {
+        if let Some(user) = key.user() {
+            return Some(Row::Member(user));
+        }
+        Some(Row::Group(*self.groups.get(key.group())?, *self.counts.get(key.group())?))
+    }
+
     /// Puts a member where it belongs now (`group` is an index into the list's groups), or takes it out with `None`.
-    /// Returns what that changed in rows.
-    pub fn set(&mut self, user: UserId, place: Option<(usize, &str)>) -> Change {
+    /// Returns the rows that may look different now; of some that have gone the number is from before.
+    pub fn set(&mut self, user: UserId, place: Option<(usize, &str)>) -> Option<Range<usize>> {
         let new = place.map(|(group, name)| Key::new(group, name, user));
-        let old = self.keys.get(&user).copied();
+        let old = self.places.get(&user).map(|place| Key::at(*place, user));
         if old == new {
-            return old.map_or(Change::None, |key| Change::Updated { row: self.row_of(&key) });
+            let row = self.row_of(&old?);
+            return Some(row..row + 1);
         }
         let removed = old.map(|key| self.take(&key));
         let inserted = new.map(|key| self.put(key));
         match new {
-            Some(key) => drop(self.keys.insert(user, key)),
-            None => drop(self.keys.remove(&user)),
+            Some(key) => drop(self.places.insert(user, key.place())),
+            None => drop(self.places.remove(&user)),
         }
-        let headers = removed.is_some_and(|(_, header)| header) || inserted.is_some_and(|(_, header)| header);
-        match (removed.map(|(row, _)| row), inserted.map(|(row, _)| row)) {
-            (None, None) => Change::None,
-            // A header came or went: more than one row at a time, so windows from here on are sent anew.
-            (from, to) if headers => {
-                let row = from.into_iter().chain(to).min().unwrap_or(0);
-                Change::Shifted { row: row.saturating_sub(1) }
+        let ((left, gone), (came, new)) = match (removed, inserted) {
+            (Some(removed), Some(inserted)) => (removed, inserted),
+            // The rows below have moved.
+            (Some((row, header)), None) | (None, Some((row, header))) => {
+                return Some(row - usize::from(header)..usize::MAX);
             }
-            (from, to) => Change::Moved { from, to },
-        }
+            (None, None) => return None,
+        };
+        let first = left.min(came);
+        // A header came or went: what is below has moved too.
+        Some(if gone || new { first.saturating_sub(1)..usize::MAX } else { first..left.max(came) + 1 })
     }
 
     /// Where the groups of the list are; see [`List::set`].
@@ -154,8 +178,8 @@ impl List {
 
     /// Removes a key: the row it had, and whether its header went with it.
     fn take(&mut self, key: &Key) -> (usize, bool) {
-        let row = self.row_of(key);
-        self.entries.remove(key);
+        let headers = self.headers_to(key.group());
+        let row = self.entries.remove(key).unwrap_or(0) + headers;
         let count = &mut self.counts[key.group()];
         *count -= 1;
         (row, *count == 0)
@@ -163,10 +187,10 @@ impl List {
 
     /// Adds a key: the row it has, and whether its header came with it.
     fn put(&mut self, key: Key) -> (usize, bool) {
-        self.entries.insert(key);
         let count = &mut self.counts[key.group()];
         *count += 1;
         let first = *count == 1;
-        (self.row_of(&key), first)
+        let row = self.entries.insert(key).unwrap_or(0) + self.headers_to(key.group());
+        (row, first)
     }
 }

@@ -1,4 +1,8 @@
-//! What a change of the list means for a range of rows that somebody looks at.
+//! What a client does to the rows of a window to see the list as it is now.
+
+use consort_model::UserId;
+
+use super::Key;
 
 /// A range of rows: first and one past the last.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -9,88 +13,44 @@ pub struct Window {
     pub to: usize,
 }
 
-/// What happened to the rows of a list.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Change {
-    /// Nothing to be seen.
-    None,
-    /// A row shows the same member with other properties.
-    Updated {
-        /// The row.
-        row: usize,
-    },
-    /// A member went from one row to another, came (`from: None`) or left (`to: None`). `from` is the row before, `to` the row
-    /// after the removal.
-    Moved {
-        /// The row it left.
-        from: Option<usize>,
-        /// The row it has now.
-        to: Option<usize>,
-    },
-    /// From this row on everything may be elsewhere.
-    Shifted {
-        /// The first row concerned.
-        row: usize,
-    },
-}
-
-/// What a client does to its rows; items are to be read from the list as it is now.
+/// What a client does to its rows.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Splice {
     /// Takes a row out; those below move up.
     Delete(usize),
-    /// Puts the item that the list has there now in; those below move down.
-    Insert(usize),
-    /// Shows the item that the list has there now.
-    Update(usize),
-    /// Replaces the whole range.
-    Sync(Window),
+    /// Puts a row in; those below move down.
+    Insert(usize, Key),
+    /// Shows the row anew.
+    Update(usize, Key),
 }
 
-impl Window {
-    fn last(self) -> usize {
-        self.to.saturating_sub(1)
-    }
-
-    fn contains(self, row: usize) -> bool {
-        (self.from..self.to).contains(&row)
-    }
-
-    /// The splices that bring this window up to date after a change of a list that now has `rows` rows.
-    pub fn splices(self, change: Change, rows: usize) -> Vec<Splice> {
-        match change {
-            Change::None => Vec::new(),
-            Change::Updated { row } if self.contains(row) => vec![Splice::Update(row)],
-            Change::Updated { .. } => Vec::new(),
-            Change::Shifted { row } if row < self.to => vec![Splice::Sync(self)],
-            Change::Shifted { .. } => Vec::new(),
-            Change::Moved { from, to } => self.moved(from, to, rows),
+/// The splices that make `new` of the rows `old`, both in order and the first at row `at`. What stays is shown anew if its
+/// member has `changed`. A window that is full before and after leaves the rows below it where they were.
+pub fn splices(at: usize, old: &[Key], new: &[Key], changed: impl Fn(UserId) -> bool) -> Vec<Splice> {
+    let mut splices = Vec::new();
+    let (mut row, mut old, mut new) = (at, old.iter().peekable(), new.iter().peekable());
+    loop {
+        match (old.peek(), new.peek()) {
+            (None, None) => return splices,
+            (Some(was), Some(is)) if was == is => {
+                if is.user().is_some_and(&changed) {
+                    splices.push(Splice::Update(row, **is));
+                }
+                old.next();
+                new.next();
+                row += 1;
+            }
+            (Some(was), is) if is.is_none_or(|is| was < is) => {
+                splices.push(Splice::Delete(row));
+                old.next();
+            }
+            (_, Some(is)) => {
+                splices.push(Splice::Insert(row, **is));
+                new.next();
+                row += 1;
+            }
+            (Some(_), None) => unreachable!("the arm above takes it"),
         }
-    }
-
-    /// Something left row `from` and came to row `to`; `None` is beyond every window.
-    fn moved(self, from: Option<usize>, to: Option<usize>, rows: usize) -> Vec<Splice> {
-        let beyond = |row: Option<usize>| row.is_none_or(|row| row >= self.to);
-        let above = |row: Option<usize>| row.is_some_and(|row| row < self.from);
-        if (beyond(from) && beyond(to)) || (above(from) && above(to)) {
-            return Vec::new();
-        }
-        // What leaves above the window pulls its first row out; what leaves below takes the place of the last.
-        let delete = from.map_or(self.to, |row| row.clamp(self.from, self.to));
-        let insert = to.map_or(self.last(), |row| row.clamp(self.from, self.last()));
-        let rows_before = (rows + usize::from(from.is_some())).saturating_sub(usize::from(to.is_some()));
-        let mut splices = Vec::with_capacity(2);
-        if delete < self.to.min(rows_before) {
-            splices.push(Splice::Delete(delete));
-        }
-        if insert < rows {
-            splices.push(Splice::Insert(insert));
-        }
-        if delete >= self.to && insert < rows && rows > self.to {
-            // One more than the window holds: the last falls out.
-            splices.push(Splice::Delete(self.to));
-        }
-        splices
     }
 }
 
@@ -116,49 +76,68 @@ pub fn merge(ranges: &[(usize, usize)], width_max: usize) -> Vec<Window> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Group, List, Row, fold_name};
-    use consort_model::UserId;
+    use crate::list::{Group, List};
     use proptest::prelude::*;
 
-    /// What a client has of a window, spliced as a client would.
-    fn apply(shown: &mut Vec<Row>, window: Window, splices: &[Splice], list: &List) {
+    /// Rows spliced as a client does; rows that it does not know are holes.
+    fn apply(rows: &mut Vec<Option<Key>>, splices: &[Splice]) {
         for splice in splices {
-            let item = |row: usize| list.window(row, row + 1)[0];
             match *splice {
-                Splice::Delete(row) => drop(shown.remove(row - window.from)),
-                Splice::Insert(row) => shown.insert(row - window.from, item(row)),
-                Splice::Update(row) => shown[row - window.from] = item(row),
-                Splice::Sync(window) => *shown = list.window(window.from, window.to),
+                Splice::Delete(row) => drop(rows.remove(row)),
+                Splice::Insert(row, key) => {
+                    rows.resize(rows.len().max(row), None);
+                    rows.insert(row, Some(key));
+                }
+                Splice::Update(row, key) => rows[row] = Some(key),
             }
         }
     }
 
-    /// Headers carry counts that a client takes from elsewhere.
-    fn plain(rows: &[Row]) -> Vec<Row> {
-        rows.iter()
-            .map(|row| if let Row::Group(group, _) = row { Row::Group(*group, 0) } else { *row })
-            .collect()
+    fn put(rows: &mut Vec<Option<Key>>, at: usize, keys: &[Key]) {
+        rows.resize(rows.len().max(at + keys.len()), None);
+        keys.iter().enumerate().for_each(|(n, key)| rows[at + n] = Some(*key));
     }
 
     proptest! {
         #[test]
-        fn a_window_that_follows_the_splices_shows_what_a_fresh_one_shows(
-            ops in prop::collection::vec((0u64..60, 0usize..4, 0u8..20), 1..400),
-            from in 0usize..30, width in 1usize..40,
+        fn windows_that_follow_the_splices_show_what_fresh_ones_show(
+            batches in prop::collection::vec(
+                prop::collection::vec((1u64..60, 0usize..4, 0u8..20), 1..8), 1..60,
+            ),
+            (from, width, gap, second) in (0usize..30, 1usize..40, 1usize..10, 1usize..10),
         ) {
-            let mut list = List::new(vec![Group::Role(consort_model::RoleId::new(1)), Group::Online, Group::Offline]);
-            let window = Window { from, to: from + width };
-            let mut shown = list.window(window.from, window.to);
-            for (user, group, name) in ops {
-                let name = fold_name(&format!("Name{name}"));
-                let place = (group < 3).then_some((group, name.as_str()));
-                let change = list.set(UserId::new(user), place);
-                let splices = window.splices(change, list.rows());
-                prop_assert!(splices.len() <= 3);
-                apply(&mut shown, window, &splices, &list);
-                shown.truncate(width);
-                prop_assert_eq!(plain(&shown), plain(&list.window(window.from, window.to)));
+            let groups = vec![Group::Role(consort_model::RoleId::new(1)), Group::Online, Group::Offline];
+            let mut list = List::new(groups);
+            let windows = [
+                Window { from, to: from + width },
+                Window { from: from + width + gap, to: from + width + gap + second },
+            ];
+            let mut shown = windows.map(|window| list.window(window));
+            let mut rows = Vec::new();
+            for batch in batches {
+                let (mut touched, mut changed) = (Vec::new(), Vec::new());
+                for (user, group, name) in batch {
+                    let place = (group < 3).then(|| (group, format!("Name{name}")));
+                    let place = place.as_ref().map(|(group, name)| (*group, name.as_str()));
+                    touched.extend(list.set(UserId::new(user), place));
+                    changed.push(UserId::new(user));
+                }
+                let fresh = windows.map(|window| list.window(window));
+                // As long as the list grows the rows of the lower window must be there when it is spliced.
+                let grows = fresh.iter().map(Vec::len).sum::<usize>() >= shown.iter().map(Vec::len).sum();
+                for n in if grows { [0, 1] } else { [1, 0] } {
+                    let told = splices(windows[n].from, &shown[n], &fresh[n], |user| changed.contains(&user));
+                    let inside = |t: &std::ops::Range<usize>| t.start < windows[n].to && windows[n].from < t.end;
+                    prop_assert!(told.is_empty() || touched.iter().any(inside), "{told:?} but {touched:?}");
+                    apply(&mut rows, &told);
+                }
+                for (window, fresh) in windows.iter().zip(&fresh) {
+                    let known: Vec<_> = rows.iter().skip(window.from).take(fresh.len()).copied().collect();
+                    prop_assert_eq!(known, fresh.iter().copied().map(Some).collect::<Vec<_>>());
+                }
+                shown = fresh;
             }
+            put(&mut rows, 0, &[]);
         }
     }
 

@@ -56,6 +56,7 @@ struct Page {
 #[derive(Debug, Clone, Copy)]
 pub struct Packed<'a> {
     id: UserId,
+    set: SetId,
     roles: &'a [RoleId],
     record: &'a [u8],
 }
@@ -165,7 +166,7 @@ impl Roster {
     fn packed<'a>(&'a self, page: &'a Page, index: usize) -> Packed<'a> {
         let mut record = Reader(page.record(index));
         let set = record.number() as SetId;
-        Packed { id: UserId::new(page.ids[index]), roles: self.sets.roles(set), record: record.0 }
+        Packed { id: UserId::new(page.ids[index]), set, roles: self.sets.roles(set), record: record.0 }
     }
 
     fn find(&self, user: UserId) -> Option<(&Page, usize)> {
@@ -322,6 +323,12 @@ impl<'a> Packed<'a> {
     /// The roles, without @everyone.
     pub fn roles(self) -> &'a [RoleId] {
         self.roles
+    }
+
+    /// The number of its set of roles. Those are small, and members with the same number have the same roles while the table
+    /// does not change.
+    pub fn role_set(self) -> u32 {
+        self.set
     }
 
     /// Whether it is a bot.

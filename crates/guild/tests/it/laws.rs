@@ -62,7 +62,7 @@ fn check_state(world: &World, context: &str, state: &FakeSession, after: Option<
     assert!(client.faults.is_empty(), "{context}: {:#?}\ntold: {names:?}", client.faults);
     let fresh = world.stored_guild_create(state.user.get());
     let mut fresh = fresh.unwrap_or_else(|| panic!("{context}: attached, but refused after a restart"));
-    let mut living = world.living_guild_create(state.user.get()).expect("attached");
+    let mut living = world.guild_create(state.user.get()).expect("attached");
     for guild in [&mut fresh, &mut living] {
         // These are not stored.
         (guild["voice_states"], guild["presences"]) = (Value::Null, Value::Null);

@@ -10,6 +10,7 @@ mod bans;
 mod channels;
 mod expressions;
 mod invites;
+mod lists;
 mod members;
 mod random;
 mod roles;

@@ -287,11 +287,6 @@ impl World {
         Node::new(&self.clock, &self.store, &self.ids).probe(self, user)
     }
 
-    /// GUILD_CREATE for a user, as the living guild makes it.
-    pub fn living_guild_create(&self, user: u64) -> Option<Value> {
-        self.node.probe(self, user)
-    }
-
     /// The whole guild, as stored: what its owner sees.
     pub fn truth(&self) -> Option<GatewayGuild> {
         let row =
