@@ -29,12 +29,14 @@ use std::time::Duration;
 mod core;
 mod cx;
 mod directory;
+mod driven;
 mod owners;
 mod rows;
 mod turn;
 
 pub use self::core::{Core, Load, Outcome, Stop};
 pub use cx::Cx;
+pub use driven::Driven;
 pub use owners::{Env, Owners};
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.

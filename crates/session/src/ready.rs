@@ -76,6 +76,7 @@ pub fn opening(ready: &[u8], facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::E
 
 /// Completes what [`opening`] began.
 pub fn finish(mut opening: Vec<u8>, guilds: &[ReadyGuild]) -> Bytes {
+    opening.reserve_exact(guilds.iter().map(ReadyGuild::len_max).sum::<usize>() + 16);
     opening.extend_from_slice(b",\"guilds\":[");
     for (index, guild) in guilds.iter().enumerate() {
         if index > 0 {
@@ -99,6 +100,17 @@ pub enum ReadyGuild {
     Stub(GuildId),
     /// The `d` of its GUILD_CREATE.
     Full(GuildId, Bytes),
+}
+
+impl ReadyGuild {
+    /// Bytes it takes in READY, at most.
+    fn len_max(&self) -> usize {
+        match self {
+            // An id has 20 digits at most.
+            Self::Stub(_) => 64,
+            Self::Full(_, body) => body.len() + 1,
+        }
+    }
 }
 
 /// READY_SUPPLEMENTAL: the owner's object with `guilds`, whose voice states come from the guilds' own objects. `None`
@@ -127,9 +139,31 @@ pub fn supplemental(object: &[u8], guilds: &[ReadyGuild]) -> Option<Bytes> {
     Some(out.into())
 }
 
+/// One field of an object. Reads no further than there, and guilds have `voice_states` first.
 fn field(object: &[u8], name: &str) -> Option<String> {
-    let found = fields(object).ok()?.into_iter().find(|(key, _)| key == name);
-    found.map(|(_, value)| Box::<str>::from(value).into())
+    struct Find<'a>(&'a str, &'a mut Option<Box<RawValue>>);
+    impl<'de> serde::de::Visitor<'de> for Find<'_> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+            f.write_str("an object")
+        }
+        fn visit_map<A: serde::de::MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<String>()? {
+                if key == self.0 {
+                    *self.1 = Some(map.next_value()?);
+                    break;
+                }
+                map.next_value::<serde::de::IgnoredAny>()?;
+            }
+            Ok(())
+        }
+    }
+    let mut found = None;
+    let mut deserializer = serde_json::Deserializer::from_slice(object);
+    // That the object goes on is an error, and all the same to whoever has what it looked for.
+    let _ = serde::Deserializer::deserialize_map(&mut deserializer, Find(name, &mut found));
+    found.map(|value| Box::<str>::from(value).into())
 }
 
 /// The fields of an object, not looked into.

@@ -1,6 +1,6 @@
 //! The session itself.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -110,8 +110,8 @@ enum Phase {
 #[derive(Debug)]
 struct Gathering {
     opened: Opened,
-    bodies: Vec<(GuildId, Bytes)>,
-    waiting: Vec<GuildId>,
+    bodies: BTreeMap<GuildId, Bytes>,
+    waiting: BTreeSet<GuildId>,
 }
 
 /// Dispatches that wait for their turn.
@@ -246,8 +246,8 @@ impl Session {
             self.complete(opened, &stubs);
             return Step::Ready;
         }
-        let waiting = opened.guilds.clone();
-        self.phase = Phase::Attaching(Box::new(Gathering { opened, bodies: Vec::new(), waiting }));
+        let waiting = opened.guilds.iter().copied().collect();
+        self.phase = Phase::Attaching(Box::new(Gathering { opened, bodies: BTreeMap::new(), waiting }));
         self.ready_if_all_answered()
     }
 
@@ -313,9 +313,8 @@ impl Session {
         guild.attachment = Attachment::At(position);
         guild.known = true;
         if let Phase::Attaching(gathering) = &mut self.phase {
-            gathering.waiting.retain(|waiting| *waiting != id);
-            gathering.bodies.retain(|(known, _)| *known != id);
-            gathering.bodies.push((id, guild_create));
+            gathering.waiting.remove(&id);
+            gathering.bodies.insert(id, guild_create);
             return self.ready_if_all_answered();
         }
         if self.identity.viewer.intents.contains(Intents::GUILDS) {
@@ -336,8 +335,8 @@ impl Session {
             self.guilds.remove(index);
         }
         if let Phase::Attaching(gathering) = &mut self.phase {
-            gathering.waiting.retain(|waiting| *waiting != id);
-            gathering.bodies.retain(|(known, _)| *known != id);
+            gathering.waiting.remove(&id);
+            gathering.bodies.remove(&id);
             if !unavailable {
                 gathering.opened.guilds.retain(|guild| *guild != id);
             }
@@ -364,8 +363,8 @@ impl Session {
             self.awaited -= 1;
         }
         if let Phase::Attaching(gathering) = &mut self.phase {
-            gathering.waiting.retain(|waiting| *waiting != id);
-            gathering.bodies.retain(|(known, _)| *known != id);
+            gathering.waiting.remove(&id);
+            gathering.bodies.remove(&id);
             gathering.opened.guilds.retain(|guild| *guild != id);
         }
         Some(guild.attachment)
@@ -392,8 +391,8 @@ impl Session {
         let guilds: Vec<_> = opened
             .guilds
             .iter()
-            .map(|id| match bodies.iter().position(|(known, _)| known == id) {
-                Some(index) => ReadyGuild::Full(*id, bodies.swap_remove(index).1),
+            .map(|id| match bodies.remove(id) {
+                Some(body) => ReadyGuild::Full(*id, body),
                 None => ReadyGuild::Stub(*id),
             })
             .collect();

@@ -1,4 +1,5 @@
-//! Benches of the whole server, over its public interface, with clients in other processes or threads.
+//! Benches of the whole server, over its public interface, with clients in other processes or threads; and of a guild's core
+//! alone.
 //!
 //! Walls depend on what else the machine does; the server's CPU time for a unit of work is the figure that can
 //! be compared between runs. See `docs/benchmarks.md`.
@@ -14,6 +15,7 @@ mod compression;
 mod fanout;
 mod floor;
 mod floors;
+mod guild;
 mod http;
 mod kernel;
 mod measure;
@@ -34,6 +36,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     match args.task().as_deref() {
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
+        Some("guild") => guild::run(args),
         Some("offered") => offered::run(args),
         Some("churn") => churn::run(args),
         Some("slow") => slow::run(args),
@@ -42,7 +45,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         // a helper process
         Some("floor") => floor::run(args),
         other => Err(format!(
-            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive and compression"
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive, compression and guild"
         )),
     }
 }
