@@ -28,6 +28,7 @@ fn opened(guilds: impl IntoIterator<Item = u64>) -> Opened {
         opening: b"{\"v\":10".to_vec(),
         supplemental: None,
         guilds: guilds.into_iter().map(GuildId::new).collect(),
+        owner_since_ms: 0,
     }
 }
 
