@@ -7,8 +7,9 @@ use super::worker::{CLOSED_SILENTLY, Worker};
 use crate::gateway;
 use std::time::Duration;
 
-/// An answer to a heartbeat is shorter than this when it is compressed, and an event is longer.
-const ACK_BYTES_MAX: usize = 80;
+/// An answer to a heartbeat is shorter than this in a compressed stream (46 bytes at most, as it is stored), and an event is
+/// longer, also one that is compressed after others.
+const ACK_BYTES_MAX: usize = 50;
 
 impl Worker {
     pub(super) fn upgrade_request(&self, index: usize) -> String {
