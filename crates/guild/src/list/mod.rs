@@ -167,6 +167,11 @@ impl List {
         self.groups.iter().position(|other| *other == group)
     }
 
+    /// The row that a member has now.
+    pub fn row_of_user(&self, user: UserId) -> Option<usize> {
+        Some(self.row_of(&Key::at(*self.places.get(&user)?, user)))
+    }
+
     fn row_of(&self, key: &Key) -> usize {
         self.entries.rank(key) + self.headers_to(key.group())
     }

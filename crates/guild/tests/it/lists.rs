@@ -208,7 +208,7 @@ fn when_many_look_changes_are_gathered_for_a_while() {
     present(&world, 3, "online", false);
     present(&world, 3, "idle", false);
     assert_eq!(told(&mut world), 0, "not yet");
-    world.advance(Duration::from_millis(1));
+    world.advance(Duration::from_millis(7));
     assert_eq!(told(&mut world), 0, "not yet");
     world.advance(Duration::from_millis(1));
     // From the row that it has now, the third, to the one it had: of 399 names 222 come before `user3`.

@@ -1,6 +1,7 @@
 //! GUILD_MEMBER_LIST_UPDATE, written around items that are kept encoded.
 
 use std::collections::{BTreeMap, HashMap};
+use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -15,17 +16,37 @@ use super::super::shown::encode;
 use super::Listed;
 use crate::list::{Key, List, Row, Splice, Window};
 
-/// Members of a list whose items are kept encoded, about 400 bytes each; with more all are forgotten.
-const ITEMS_KEPT_MAX: usize = 32_768;
+/// Items kept for each window that is looked at, about 400 bytes each: those that go in and out at its edges. With more all
+/// are forgotten.
+const ITEMS_A_WINDOW: usize = 32;
+/// Items kept whatever the number of windows.
+const ITEMS_KEPT_MIN: usize = 1_024;
+/// Bytes of an item with what stands around it, for an allocation that need not grow.
+const ITEM_BYTES: usize = 640;
 
 /// Members as items. The same members pass the edges of windows again and again while others come and go above.
 #[derive(Debug, Default)]
-pub(super) struct Items(HashMap<UserId, Bytes>);
+pub(super) struct Items {
+    items: HashMap<UserId, Bytes>,
+    windows: usize,
+}
 
 impl Items {
+    /// Says how many windows are looked at.
+    pub(super) fn serve(&mut self, windows: usize) {
+        self.windows = windows;
+    }
+
     /// Forgets a member that has changed.
     pub(super) fn forget(&mut self, user: UserId) {
-        self.0.remove(&user);
+        self.items.remove(&user);
+    }
+
+    fn keep(&mut self, user: UserId, item: Bytes) {
+        if self.items.len() >= ITEMS_KEPT_MIN + ITEMS_A_WINDOW * self.windows {
+            self.items.clear();
+        }
+        self.items.insert(user, item);
     }
 }
 
@@ -59,6 +80,15 @@ struct ListedMember {
     #[serde(flatten)]
     member: Member,
     presence: Presence,
+}
+
+/// Formats into a vector, which cannot fail.
+macro_rules! put {
+    ($out:expr, $($arguments:tt)*) => {
+        if write!($out, $($arguments)*).is_err() {
+            unreachable!("a vector takes everything");
+        }
+    };
 }
 
 /// What a client is to do.
@@ -95,14 +125,16 @@ impl Guild {
         sessions: impl IntoIterator<Item = &'a SessionKey>,
         told: &Told<'_>,
     ) {
-        let mut body = Vec::with_capacity(front.len() + 1_024);
+        let items = match told {
+            Told::Sync(_, keys) => keys.len(),
+            Told::Splices(splices) => splices.len().div_ceil(2),
+        };
+        let mut body = Vec::with_capacity(front.len() + ITEM_BYTES * (items + 1));
         body.extend_from_slice(front);
         match told {
             Told::Sync(window, keys) => {
                 let last = window.to.saturating_sub(1);
-                body.extend_from_slice(
-                    format!("{{\"op\":\"SYNC\",\"range\":[{},{last}],\"items\":[", window.from).as_bytes(),
-                );
+                put!(body, "{{\"op\":\"SYNC\",\"range\":[{},{last}],\"items\":[", window.from);
                 for (index, key) in keys.iter().enumerate() {
                     if index > 0 {
                         body.push(b',');
@@ -140,7 +172,7 @@ impl Guild {
             Splice::Insert(row, key) => ("INSERT", row, Some(key)),
             Splice::Update(row, key) => ("UPDATE", row, Some(key)),
         };
-        body.extend_from_slice(format!("{{\"op\":\"{op}\",\"index\":{row}").as_bytes());
+        put!(body, "{{\"op\":\"{op}\",\"index\":{row}");
         if let Some(key) = key {
             body.extend_from_slice(b",\"item\":");
             self.put_item(body, listed, key);
@@ -156,15 +188,12 @@ impl Guild {
                 }));
             }
             Some(Row::Member(user)) => {
-                if let Some(item) = listed.items.0.get(&user) {
+                if let Some(item) = listed.items.items.get(&user) {
                     return body.extend_from_slice(item);
                 }
                 let item = self.member_item(user);
                 body.extend_from_slice(&item);
-                if listed.items.0.len() >= ITEMS_KEPT_MAX {
-                    listed.items.0.clear();
-                }
-                listed.items.0.insert(user, item);
+                listed.items.keep(user, item);
             }
             None => body.extend_from_slice(b"null"),
         }

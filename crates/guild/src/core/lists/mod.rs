@@ -34,8 +34,8 @@ const RANGE_ROWS_MAX: usize = 200;
 /// Rows of a window at most: that many ranges side by side.
 const WINDOW_ROWS_MAX: usize = RANGES_MAX * RANGE_ROWS_MAX;
 /// Windows told of changes for each millisecond that passes, so that lists leave the owner time for everything else: one takes
-/// a few microseconds.
-const WINDOWS_PER_MS: u64 = 160;
+/// 5 to 15 µs.
+const WINDOWS_PER_MS: u64 = 40;
 
 /// The lists in use and who looks at what.
 #[derive(Debug, Default)]
@@ -110,6 +110,14 @@ impl Listed {
         self.changed.insert(user);
     }
 
+    /// The rows that members have now who changed since windows were told, in order.
+    fn changed_rows(&self) -> Vec<(usize, UserId)> {
+        let rows = self.changed.iter().filter_map(|user| Some((self.list.row_of_user(*user)?, *user)));
+        let mut rows: Vec<_> = rows.collect();
+        rows.sort_unstable();
+        rows
+    }
+
     /// The windows that reach into these rows.
     fn windows_in(&self, rows: &Range<usize>) -> Vec<Window> {
         let first = Window { from: rows.start.saturating_sub(WINDOW_ROWS_MAX), to: 0 };
@@ -154,7 +162,11 @@ impl Guild {
         let Some(mut listed) = self.lists.lists.remove(id) else { return };
         let front = front(self.id, id, &listed.list);
         // Who looks already must not miss what the newcomer gets whole.
-        self.tell_window(cx, &mut listed, &front, window);
+        let changed = listed.changed_rows();
+        if let Some(mut watched) = listed.windows.remove(&window) {
+            self.tell_window(cx, &mut listed, &front, (window, &mut watched), &changed);
+            listed.windows.insert(window, watched);
+        }
         let shown = listed.list.window(window);
         self.tell_list(cx, &mut listed, &front, [&session], &Told::Sync(window, &shown));
         let watched = listed.windows.entry(window).or_default();
@@ -234,9 +246,15 @@ impl Guild {
             }
             let front = front(self.id, id, &listed.list);
             told += windows.len() as u64;
+            let changed = listed.changed_rows();
+            listed.items.serve(listed.windows.len());
+            let mut all = mem::take(&mut listed.windows);
             for window in windows {
-                self.tell_window(cx, listed, &front, window);
+                if let Some(watched) = all.get_mut(&window) {
+                    self.tell_window(cx, listed, &front, (window, watched), &changed);
+                }
             }
+            listed.windows = all;
             listed.changed.clear();
         }
         self.lists.lists = lists;
@@ -244,20 +262,30 @@ impl Guild {
         self.lists.next_ms = cx.now_ms + told / WINDOWS_PER_MS;
     }
 
-    /// Tells who looks at a window what is different in it.
-    fn tell_window(&self, cx: &mut Cx<'_>, listed: &mut Listed, front: &[u8], window: Window) {
-        let Some(mut watched) = listed.windows.remove(&window) else { return };
+    /// Tells who looks at a window what is different in it; `changed` are the rows of members who have changed.
+    fn tell_window(
+        &self,
+        cx: &mut Cx<'_>,
+        listed: &mut Listed,
+        front: &[u8],
+        (window, watched): (Window, &mut Watched),
+        changed: &[(usize, UserId)],
+    ) {
+        let row = |end| changed.partition_point(|(row, _)| *row < end);
+        let changed = &changed[row(window.from)..row(window.to)];
         let fresh = listed.list.window(window);
-        let splices = splices(window.from, &watched.shown, &fresh, |user| listed.changed.contains(&user));
-        if !splices.is_empty() {
-            // When most rows are others, the rows take less than the splices.
-            let inserted = splices.iter().filter(|splice| matches!(splice, Splice::Insert(..))).count();
-            let anew = inserted * 2 > fresh.len() && fresh.len() >= watched.shown.len();
-            let told = if anew { Told::Sync(window, &fresh) } else { Told::Splices(&splices) };
-            self.tell_list(cx, listed, front, &watched.sessions, &told);
-            watched.shown = fresh;
+        let splices = splices(window.from, &watched.shown, &fresh, |user| {
+            changed.iter().any(|(_, other)| *other == user)
+        });
+        if splices.is_empty() {
+            return;
         }
-        listed.windows.insert(window, watched);
+        // When most rows are others, the rows take less than the splices.
+        let inserted = splices.iter().filter(|splice| matches!(splice, Splice::Insert(..))).count();
+        let anew = inserted * 2 > fresh.len() && fresh.len() >= watched.shown.len();
+        let told = if anew { Told::Sync(window, &fresh) } else { Told::Splices(&splices) };
+        self.tell_list(cx, listed, front, &watched.sessions, &told);
+        watched.shown = fresh;
     }
 }
 
