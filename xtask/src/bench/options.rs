@@ -56,11 +56,17 @@ impl Options {
         });
         let data = args.option::<PathBuf>("--data")?;
         let out = args.option::<PathBuf>("--out")?;
+        let compress = args.option("--compress")?.unwrap_or_default();
+        if cfg!(debug_assertions) && compress != Compress::None {
+            eprintln!(
+                "clients inflate several times faster with: cargo run --release --package xtask -- bench …"
+            );
+        }
         let coalesce = args.option("--coalesce-us")?.map_or(DEFAULT_COALESCE, Duration::from_micros);
         Ok(Self {
             sessions: sessions.collect::<Result<_, _>>()?,
             members: args.option("--members")?,
-            compress: args.option("--compress")?.unwrap_or_default(),
+            compress,
             inflate_every: args.option("--inflate-every")?.unwrap_or(100),
             live_every: args.option("--live-every")?.unwrap_or(1),
             lazy: Duration::from_millis(args.option("--lazy-ms")?.unwrap_or(500)),

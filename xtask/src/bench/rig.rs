@@ -170,10 +170,7 @@ impl Rig {
     /// # Errors
     /// When the clients fail.
     pub fn settle(&self, events: std::ops::Range<u64>) -> Result<std::ops::Range<u64>, String> {
-        let missing = events.clone().any(|number| self.swarm.board.wall(number).is_none());
-        if missing {
-            self.swarm.await_quiet()?;
-        }
+        self.swarm.await_rest(events.clone())?;
         Ok(events)
     }
 

@@ -34,6 +34,8 @@ use worker::Worker;
 
 /// How long nothing may come before all sessions are taken to be quiet.
 const QUIET: Duration = Duration::from_millis(700);
+/// How long nothing may come before what is missing is taken to be lost: threads of clients that have much to read are slow.
+const GIVEN_UP: Duration = Duration::from_secs(5);
 /// How long nothing may come before the run is given up.
 pub const PATIENCE: Duration = Duration::from_secs(60);
 /// Commands that may wait for a thread.
@@ -173,11 +175,24 @@ impl Swarm {
     /// # Errors
     /// When a client fails.
     pub fn await_quiet(&self) -> Result<(), String> {
-        let quiet = QUIET.as_nanos() as u64;
+        self.board.wait(PATIENCE, String::new, || self.is_quiet(QUIET).then_some(()))
+    }
+
+    /// Waits until all have these events, or nothing comes any more, though the clients have had time to read.
+    ///
+    /// # Errors
+    /// When a client fails.
+    pub fn await_rest(&self, events: Range<u64>) -> Result<(), String> {
+        let mut events = events.peekable();
         self.board.wait(PATIENCE, String::new, || {
-            let silence = self.board.now().saturating_sub(self.board.heard_at.load(Relaxed));
-            (silence > quiet).then_some(())
+            while events.next_if(|number| self.board.wall(*number).is_some()).is_some() {}
+            (events.peek().is_none() || self.is_quiet(GIVEN_UP)).then_some(())
         })
+    }
+
+    fn is_quiet(&self, time: Duration) -> bool {
+        let silence = self.board.now().saturating_sub(self.board.heard_at.load(Relaxed));
+        silence > time.as_nanos() as u64
     }
 
     /// What was counted since the last call.
