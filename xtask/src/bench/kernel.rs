@@ -1,5 +1,6 @@
 //! What the kernel holds for TCP connections, from `/proc/net` (IPv4).
 
+use std::collections::HashMap;
 use std::net::{Ipv4Addr, SocketAddr, SocketAddrV4};
 
 /// Bytes of a page; 4 KiB on every machine that this is meant for.
@@ -25,7 +26,13 @@ pub struct Connection {
 /// All TCP connections over IPv4.
 pub fn connections() -> Vec<Connection> {
     let text = std::fs::read_to_string("/proc/net/tcp").unwrap_or_default();
-    text.lines().skip(1).filter_map(connection).collect()
+    once_each(text.lines().skip(1).filter_map(connection))
+}
+
+/// The kernel walks a table that changes meanwhile, and may come by a connection more than once.
+fn once_each(all: impl Iterator<Item = Connection>) -> Vec<Connection> {
+    let ends: HashMap<_, _> = all.map(|one| ((one.local, one.remote), one)).collect();
+    ends.into_values().collect()
 }
 
 fn connection(line: &str) -> Option<Connection> {
@@ -74,6 +81,7 @@ mod tests {
         assert!(!connection(&row.replace(" 4711 ", " 0 ")).unwrap().is_open, "an orphan");
         assert!(!connection(&row.replace(" 01 0000", " 04 0000")).unwrap().is_open, "FIN_WAIT1");
         assert_eq!(connection("  sl  local_address rem_address"), None);
+        assert_eq!(once_each([read, read].into_iter()), [read]);
     }
 
     #[test]
