@@ -19,7 +19,7 @@ use crate::courier::{Carried, Couriers, Receiver};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
-use crate::slice::{Effect, HandOver, Input, Slice};
+use crate::slice::{Effect, Gone, HandOver, Input, Slice};
 use crate::stats::SliceGauge;
 use crate::transmit::Flusher;
 
@@ -378,8 +378,11 @@ impl Shell {
 
     /// Closes the sockets of connections that are over.
     fn settle(&mut self) {
-        for slot in self.core.take_gone() {
+        for Gone { slot, reset } in self.core.take_gone() {
             if let Some(mut socket) = self.sockets.get_mut(slot).and_then(Option::take) {
+                if reset {
+                    let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
+                }
                 let _ = self.poll.registry().deregister(&mut socket);
                 self.gauge.closed.fetch_add(1, Ordering::Relaxed);
             }

@@ -22,6 +22,16 @@ pub(crate) struct Opening {
     pub(crate) resume_url: Box<str>,
 }
 
+/// A connection that is over.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Gone {
+    /// Where it was.
+    pub(crate) slot: usize,
+    /// The peer takes nothing, so what the kernel still holds for it is to be forgotten. It would keep that, and try again
+    /// and again, for minutes after the socket is closed.
+    pub(crate) reset: bool,
+}
+
 /// How far a connection is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Phase {
@@ -305,7 +315,10 @@ impl Slice {
             self.conns[slot].phase = Phase::Closing { peer_has_closed: true };
             self.detach(now, session);
         }
-        self.gone.push(slot);
+        let conn = &self.conns[slot];
+        let late = |since: Instant| now.duration_since(since) >= self.config.close_timeout;
+        let reset = conn.stalled_since.is_some() || conn.closing_since.is_some_and(late);
+        self.gone.push(Gone { slot, reset });
     }
 
     /// Parts connection and session: what is half written stays with the connection, the session can be resumed.

@@ -33,7 +33,7 @@ use consort_session::Session;
 use consort_wire::compress::shared::Compressor;
 use slab::Slab;
 
-pub(crate) use conn::{Conn, ConnId, Opening, Phase};
+pub(crate) use conn::{Conn, ConnId, Gone, Opening, Phase};
 pub(crate) use effect::{Effect, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
@@ -115,7 +115,7 @@ pub(crate) struct Slice {
     detached: VecDeque<(Instant, u64)>,
     detached_count: usize,
     dirty: VecDeque<usize>,
-    gone: Vec<usize>,
+    gone: Vec<Gone>,
     effects: Vec<Effect>,
     hand_over: Option<HandOver>,
     compressor: Compressor,
@@ -179,9 +179,9 @@ impl Slice {
     }
 
     /// Connections that are over: their sockets are to be closed. Slots are used again after this.
-    pub(crate) fn take_gone(&mut self) -> Vec<usize> {
+    pub(crate) fn take_gone(&mut self) -> Vec<Gone> {
         let gone = std::mem::take(&mut self.gone);
-        for slot in &gone {
+        for Gone { slot, .. } in &gone {
             self.conns.remove(*slot);
         }
         gone

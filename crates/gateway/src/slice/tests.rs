@@ -367,6 +367,39 @@ fn silence_is_noticed_and_heartbeats_keep_the_connection() {
 }
 
 #[test]
+fn the_kernel_forgets_what_a_client_does_not_take_but_not_what_it_may_yet_read() {
+    let mut bench = Bench::new();
+    let config = Config::default();
+    let gone = |bench: &mut Bench| bench.slice.take_gone().iter().map(|gone| gone.reset).collect::<Vec<_>>();
+    // One that takes nothing any more.
+    let mut slow = bench.connect("v=10");
+    bench.identify(&slow, 1, &[GUILD]);
+    bench.read(&mut slow);
+    bench.publish(1, 500);
+    bench.flush(&slow, 40);
+    bench.now += config.stall_timeout;
+    bench.slice.tick(bench.now);
+    assert_eq!((bench.slice.figures().cut_slow, gone(&mut bench)), (1, vec![true]));
+    // One that does not even answer a close frame.
+    let mut silent = bench.connect("v=10");
+    bench.identify(&silent, 1, &[]);
+    bench.read(&mut silent);
+    bench.now += config.heartbeat_timeout();
+    bench.slice.tick(bench.now);
+    bench.read(&mut silent);
+    assert_eq!((silent.closed, gone(&mut bench)), (Some(4000), vec![]));
+    bench.now += config.close_timeout;
+    bench.slice.tick(bench.now);
+    assert_eq!(gone(&mut bench), [true]);
+    // One that leaves by itself.
+    let mut polite = bench.connect("v=10");
+    bench.identify(&polite, 1, &[]);
+    bench.read(&mut polite);
+    bench.slice.lost(bench.now, polite.slot);
+    assert_eq!(gone(&mut bench), [false]);
+}
+
+#[test]
 fn the_end_before_the_answer_of_the_owner_is_told_again() {
     let mut bench = Bench::new();
     let key = SessionKey { node: NodeId(1), slice: 0, number: 99 };
@@ -663,7 +696,7 @@ proptest! {
             happen(&mut bench, &mut fars, step, one);
             bench.settle();
             let _ = bench.slice.take_hand_over();
-            for slot in bench.slice.take_gone() {
+            for Gone { slot, .. } in bench.slice.take_gone() {
                 for far in &mut fars {
                     if far.as_ref().is_some_and(|far| far.slot == slot) {
                         *far = None;
