@@ -17,7 +17,7 @@ use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, watch};
 use tower::ServiceExt as _;
 
@@ -27,6 +27,9 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long open requests may go on when the server ends.
 const GRACE: Duration = Duration::from_secs(10);
+/// Connections that may wait to be accepted; what the kernel allows at most, if less. When all clients of a node come back
+/// at once, those who find no place try again after a second, then after two more, and so on.
+const BACKLOG: u32 = 65_535;
 /// How long to wait after the system had no descriptor or memory for a connection.
 const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 
@@ -57,7 +60,7 @@ impl Listener {
         edge: Router,
         gateway: Arc<Gateway>,
     ) -> io::Result<Self> {
-        let listener = TcpListener::bind(listen).await?;
+        let listener = bind(listen)?;
         let address = listener.local_addr()?;
         let slots_max = u32::try_from(connections_max).unwrap_or(u32::MAX).min(Semaphore::MAX_PERMITS as u32);
         let slots = Arc::new(Semaphore::new(slots_max as usize));
@@ -81,6 +84,13 @@ impl Listener {
             tracing::warn!("requests were cut off");
         }
     }
+}
+
+fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
 }
 
 async fn accept(listener: TcpListener, slots: Arc<Semaphore>, shared: Arc<Shared>) {
