@@ -2,7 +2,7 @@ import { beforeEach, describe, expect, it } from 'vitest';
 import { expireTyping } from '../src/lib/store/reducers/channel';
 import { reduce } from '../src/lib/store/reducers';
 import { channelTree, guildBadges, isUnread, mentionCount } from '../src/lib/store/selectors';
-import { applyOp, RangedList, type ListRow } from '../src/lib/store/memberlist.svelte';
+import { applyOp, RangedList, type ListRow, type WireListOp } from '../src/lib/store/memberlist.svelte';
 import { knownRows, rangesFor } from '../src/lib/store/members';
 import { Store } from '../src/lib/store/store.svelte';
 import { Permission } from '../src/lib/permissions';
@@ -252,25 +252,28 @@ describe('guilds', () => {
 
 describe('ranged member list', () => {
   const member = (id: string) => ({ member: { user: { id, username: id }, user_id: id, roles: [] } });
-  const ids = (rows: (ListRow | undefined)[]) => rows.map((r) => (r === undefined ? null : r.kind === 'group' ? r.id : r.userId));
+  const known = (rows: Map<number, ListRow>) => Object.fromEntries([...rows].sort(([a], [b]) => a - b).map(([at, r]) => [at, r.kind === 'group' ? r.id : r.userId]));
+  const apply = (...ops: WireListOp[]) => known(ops.reduce(applyOp, new Map<number, ListRow>()));
+  const two: WireListOp = { op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 2 } }, member('a'), member('b')] };
+  const shown = (list: RangedList) => Array.from({ length: list.length }, (_, i) => list.at(i)).map((r) => (r === undefined ? null : r.kind === 'group' ? r.id : r.userId));
 
   it('follows sync, insert, update, delete and invalidate', () => {
-    const rows: (ListRow | undefined)[] = [];
-    applyOp(rows, { op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 2 } }, member('a'), member('b')] });
-    applyOp(rows, { op: 'INSERT', index: 2, item: member('c') });
-    expect(ids(rows)).toEqual(['online', 'a', 'c', 'b']);
-    applyOp(rows, { op: 'DELETE', index: 1 });
-    applyOp(rows, { op: 'UPDATE', index: 1, item: member('d') });
-    expect(ids(rows)).toEqual(['online', 'd', 'b']);
-    applyOp(rows, { op: 'INVALIDATE', range: [1, 1] });
-    expect(ids(rows)).toEqual(['online', null, 'b']);
+    const insert: WireListOp = { op: 'INSERT', index: 2, item: member('c') };
+    expect(apply(two, insert)).toEqual({ 0: 'online', 1: 'a', 2: 'c', 3: 'b' });
+    const changed = [two, insert, { op: 'DELETE', index: 1 }, { op: 'UPDATE', index: 1, item: member('d') }] as WireListOp[];
+    expect(apply(...changed)).toEqual({ 0: 'online', 1: 'd', 2: 'b' });
+    expect(apply(...changed, { op: 'INVALIDATE', range: [1, 1] })).toEqual({ 0: 'online', 2: 'b' });
+    expect(apply(two, { op: 'SYNC', range: [0, 99], items: [member('e')] })).toEqual({ 0: 'e' });
+  });
+
+  it('moves rows of another range with what comes before them', () => {
+    const far: WireListOp = { op: 'SYNC', range: [50_000, 50_099], items: [member('x'), member('y')] };
+    expect(apply(two, far, { op: 'INSERT', index: 1, item: member('c') })).toMatchObject({ 50_001: 'x', 50_002: 'y' });
+    expect(apply(two, far, { op: 'DELETE', index: 2 })).toEqual({ 0: 'online', 1: 'a', 49_999: 'x', 50_000: 'y' });
   });
 
   it('ignores positions out of reason', () => {
-    const rows: (ListRow | undefined)[] = [];
-    applyOp(rows, { op: 'INSERT', index: 1e9, item: member('a') });
-    applyOp(rows, { op: 'DELETE', index: -1 });
-    expect(rows).toEqual([]);
+    expect(apply({ op: 'INSERT', index: 1e9, item: member('a') }, { op: 'DELETE', index: -1 }, { op: 'SYNC', range: [0, 1e9], items: [] })).toEqual({});
   });
 
   it('begins anew with the list of another channel, and ignores what comes late for the old one', () => {
@@ -278,7 +281,26 @@ describe('ranged member list', () => {
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('a', '101'));
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('b', '102'));
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', { guild_id: '1', id: 'a', ops: [{ op: 'DELETE', index: 1 }] });
-    expect(ids(store.memberLists.get('1')!.rows)).toEqual(['online', '102']);
+    expect(shown(store.memberLists.get('1')!)).toEqual(['online', '102']);
+  });
+
+  it('holds what was asked for lately, and nobody in the store who was merely scrolled past', () => {
+    const groups = [{ id: 'online', count: 3 }, { id: 'offline', count: 99_990 }];
+    for (let from = 0; from < 100_000; from += 100) {
+      const items = Array.from({ length: 100 }, (_, i) => member(String(1_000_000 + from + i)));
+      reduce(store, 'GUILD_MEMBER_LIST_UPDATE', { guild_id: '1', id: 'everyone', groups, ops: [{ op: 'SYNC', range: [from, from + 99], items }] });
+    }
+    const list = store.memberLists.get('1')!;
+    expect(list.known).toBeLessThanOrEqual(2_000);
+    expect(list.at(99_950)).toMatchObject({ userId: '1099950' });
+    expect([list.at(50_000), list.length]).toEqual([undefined, 99_995]);
+    expect(store.users.size).toBeLessThan(10);
+  });
+
+  it('knows headings without having been told of their rows', () => {
+    const list = new RangedList();
+    list.apply([], [{ id: '2', count: 3 }, { id: 'online', count: 0 }, { id: 'offline', count: 5 }]);
+    expect(shown(list)).toEqual(['2', null, null, null, 'offline', null, null, null, null, null]);
   });
 
   it('counts headings as rows', () => {
@@ -287,9 +309,50 @@ describe('ranged member list', () => {
     expect(list.length).toBe(10);
   });
 
-  it('asks for the first hundred rows and what is on screen', () => {
+  it('asks for the first hundred rows, what is on screen, and what comes next', () => {
     expect(rangesFor(0, 20)).toEqual([[0, 99]]);
+    expect(rangesFor(50, 70)).toEqual([[0, 99], [100, 199]]);
     expect(rangesFor(250, 320)).toEqual([[0, 99], [200, 299], [300, 399]]);
+    expect(rangesFor(210, 230)).toEqual([[0, 99], [100, 199], [200, 299]]);
+    expect(rangesFor(560, 580)).toEqual([[0, 99], [500, 599], [600, 699]]);
+  });
+});
+
+describe('a guild that is not looked at', () => {
+  const delta = (extra: object) => ({ guild_id: '1', updated_channels: [], updated_voice_states: [], removed_voice_states: [], updated_members: [], ...extra });
+  const page = () => store.log('10').reset([message() as never], false, false);
+
+  it('is marked unread by what changed, and never goes back', () => {
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '800' }] }));
+    expect(isUnread(store, store.channels.get('10')!)).toBe(true);
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '700' }, { id: '12', last_message_id: null }] }));
+    expect(store.lastMessage.get('10')).toBe('800');
+  });
+
+  it('shows who is in voice', () => {
+    const state = { user_id: ADA.id, channel_id: '10', session_id: 'x' };
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_voice_states: [state], updated_members: [{ user: ADA, nick: 'Countess', roles: [] }] }));
+    expect([...store.voiceStates.get('1')!.keys()]).toEqual([ADA.id]);
+    expect(store.member('1', ADA.id)?.nick).toBe('Countess');
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ removed_voice_states: [ADA.id] }));
+    expect(store.voiceStates.get('1')!.size).toBe(0);
+  });
+
+  it('makes a window of messages stale that lacks the newest one, and only that', () => {
+    page();
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '700' }] }));
+    expect(store.log('10').stale).toBe(false);
+    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '701' }] }));
+    expect(store.log('10').stale).toBe(true);
+  });
+
+  it('has its messages loaded anew if it is large, as edits of them do not come', () => {
+    page();
+    store.lookAway('1');
+    expect(store.log('10').stale).toBe(false);
+    reduce(store, 'GUILD_UPDATE', { id: '1', large: true });
+    store.lookAway('1');
+    expect(store.log('10').stale).toBe(true);
   });
 });
 

@@ -4,6 +4,7 @@ import { clearDrafts, saveDrafts } from './drafts';
 import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/core';
 import { Gateway } from './gateway/shell';
+import { Looking } from './looking';
 import { readStorage, writeStorage } from './prefs.svelte';
 import { router } from './router.svelte';
 import { onDispatch } from './notice';
@@ -29,6 +30,8 @@ class Session {
   /** How the last reconnection ended, shown for a moment. */
   restored = $state<'resumed' | 'renewed' | null>(null);
   status = $state<Status>(readStorage<Status>(STATUS_KEY) ?? 'online');
+  /** What the gateway is told of what is on screen. */
+  readonly looking = new Looking((subscriptions) => this.#gateway?.send(Op.guildSubscriptions, { subscriptions }));
   #gateway: Gateway | null = null;
   #restoredTimer: ReturnType<typeof setTimeout> | undefined;
   #startTimer: ReturnType<typeof setTimeout> | undefined;
@@ -123,13 +126,15 @@ class Session {
     this.#gateway?.send(Op.requestGuildMembers, { guild_id: guildId, user_ids: ids.slice(0, 100), presences: true });
   }
 
-  /** Says which part of a guild is on screen. */
-  subscribe(guildId: Id, channels: Record<Id, [number, number][]>): void {
-    this.#gateway?.send(Op.guildSubscriptions, { subscriptions: { [guildId]: { typing: true, activities: true, threads: true, channels } } });
+  /** The person turns to a guild, or away from all of them. */
+  turnTo(guildId: Id | null): void {
+    const left = this.looking.turnTo(guildId);
+    if (left) store.lookAway(left);
   }
 
   #dispatch(t: string, d: unknown): void {
     reduce(store, t, d);
+    if (t === 'READY') this.looking.begin();
     onDispatch(t, d);
   }
 
@@ -153,6 +158,7 @@ class Session {
     setToken(null);
     writeStorage(TOKEN_KEY, null);
     store.reset();
+    this.looking.reset();
     ui.dialogs = [];
     ui.profile = null;
     if (reason) ui.toast(reason, 'error');

@@ -184,6 +184,8 @@ export interface Guild {
   roles: Role[];
   emojis: Emoji[];
   member_count: number;
+  /** So large that the gateway may keep back what is not looked at. */
+  large?: boolean;
   joined_at?: string;
   unavailable?: boolean;
   system_channel_id?: Id | null;

@@ -17,7 +17,7 @@ export class ChannelLog {
   loading = $state<'none' | 'initial' | 'older' | 'newer'>('none');
   error = $state<string | null>(null);
   /** Whether events may have been missed since the window was loaded. */
-  stale = false;
+  stale = $state(false);
 
   get first(): Message | undefined {
     return this.items[0];

@@ -1,7 +1,7 @@
 /** The member list as rows: from the ranged list of the gateway when there is one, else from what is known. */
 import { channelPermissions, has, Permission } from '../permissions';
 import { ChannelType, type Channel, type Guild, type Id, type Member } from '../types';
-import type { ListRow } from './memberlist.svelte';
+import { allRows, type ListRow, type Rows } from './memberlist.svelte';
 import { displayName, statusOf } from './selectors';
 import type { Store } from './store.svelte';
 
@@ -42,18 +42,28 @@ export function privateRows(store: Store, channel: Channel): ListRow[] {
   return [{ kind: 'group', id: 'members', count: ids.length }, ...ids.map((userId): ListRow => ({ kind: 'member', userId }))];
 }
 
-export function memberRows(store: Store, guild: Guild, channel: Channel | undefined): (ListRow | undefined)[] {
+/** Rows drawn as places until the list of a large guild arrives: the few members known would pass for all of them. */
+const PLACES = 40;
+
+export function memberRows(store: Store, guild: Guild, channel: Channel | undefined): Rows {
   const ranged = store.memberLists.get(guild.id);
-  if (!ranged || ranged.length === 0) return knownRows(store, guild, channel);
-  return ranged.rows.length === ranged.length ? ranged.rows : Array.from({ length: ranged.length }, (_, i) => ranged.rows[i]);
+  if (ranged && ranged.length > 0) return ranged;
+  if (guild.large) return { length: Math.min(guild.member_count, PLACES), at: () => undefined };
+  return allRows(knownRows(store, guild, channel));
 }
 
-/** Ranges of a hundred rows to subscribe to so that `from`..`to` is covered; the first is always one of them. */
+const RANGE_ROWS = 100;
+
+/**
+ * Ranges of a hundred rows to subscribe to while rows `from`..`to` are in sight; the first is always one of them, and the one
+ * that will be in sight next. At most three may be subscribed at once (userdoccers, "Guild Subscriptions").
+ */
 export function rangesFor(from: number, to: number): [number, number][] {
-  const ranges: [number, number][] = [[0, 99]];
-  const first = Math.floor(Math.max(0, from) / 100);
-  const last = Math.floor(Math.max(0, to) / 100);
-  // At most three ranges may be subscribed at once (userdoccers, "Guild Subscriptions").
-  for (let i = Math.max(1, first); i <= last && ranges.length < 3; i++) ranges.push([i * 100, i * 100 + 99]);
-  return ranges;
+  const first = Math.floor(Math.max(0, from) / RANGE_ROWS);
+  const last = Math.floor(Math.max(0, to) / RANGE_ROWS);
+  const middle = (from + to) / 2 / RANGE_ROWS;
+  const next = middle - first < 0.5 ? first - 1 : first + 1;
+  const near = first === last ? [first, next] : [first, last];
+  const pages = [...new Set([0, ...near])].filter((page) => page >= 0).sort((a, b) => a - b);
+  return pages.map((page) => [page * RANGE_ROWS, page * RANGE_ROWS + RANGE_ROWS - 1]);
 }

@@ -4,9 +4,10 @@ import { compareIds, idAt, isAfter } from '../snowflake';
 import { ChannelType, type Channel, type Guild, type Id, type Member, type Role, type Status, type User } from '../types';
 import type { Store } from './store.svelte';
 
-export function displayName(store: Store, userId: Id, guildId?: Id, fallback?: User): string {
+/** The name of someone; what is passed counts where the store does not know them. */
+export function displayName(store: Store, userId: Id, guildId?: Id, fallback?: User, member?: Member): string {
   const user = store.users.get(userId) ?? fallback;
-  return store.member(guildId, userId)?.nick || user?.global_name || user?.username || 'Unknown user';
+  return (store.member(guildId, userId) ?? member)?.nick || user?.global_name || user?.username || 'Unknown user';
 }
 
 /** The colour of the highest coloured role, as CSS, or null. */
@@ -24,8 +25,12 @@ export function roleColor(color: number): string {
 }
 
 export function statusOf(store: Store, userId: Id): Status {
-  const status = store.presences.get(userId)?.status ?? 'offline';
-  return status === 'invisible' ? 'offline' : status;
+  return shownStatus(store.presences.get(userId)?.status);
+}
+
+/** A status as others see it. */
+export function shownStatus(status: Status | undefined): Status {
+  return !status || status === 'invisible' ? 'offline' : status;
 }
 
 export function myGuildPermissions(store: Store, guildId: Id): bigint {

@@ -2,7 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
 import { ChannelLog } from './log.svelte';
-import { RangedList } from './memberlist.svelte';
+import { RangedList, type ListMember } from './memberlist.svelte';
 
 export class Store {
   me = $state.raw<User | null>(null);
@@ -72,6 +72,21 @@ export class Store {
     const { user: _user, ...rest } = raw as Member;
     const known = map.get(userId);
     map.set(userId, { ...(known ?? { roles: [] }), ...rest, roles: raw.roles ?? known?.roles ?? [], user_id: userId });
+  }
+
+  /** Takes over someone whom only a member list knew. */
+  learnMember(guildId: Id, member: ListMember): void {
+    if (this.users.has(member.user.id)) return;
+    const { presence, ...rest } = member;
+    this.addMember(guildId, rest);
+    if (presence) this.presences.set(member.user.id, { status: presence.status, activities: presence.activities ?? [] });
+  }
+
+  /** Of a large guild that is not looked at no messages, edits and reactions come: what is held of it is loaded anew. */
+  lookAway(guildId: Id): void {
+    if (!this.guilds.get(guildId)?.large) return;
+    for (const [channelId, log] of this.#logs) if (this.channels.get(channelId)?.guild_id === guildId) log.stale = true;
+    this.memberLists.delete(guildId);
   }
 
   setVoiceState(guildId: Id, state: VoiceState): void {

@@ -1,11 +1,13 @@
 import type { Guild, Role } from '../../types';
 import { RangedList } from '../memberlist.svelte';
 import type { Store } from '../store.svelte';
+import { isAfter } from '../../snowflake';
 import { putChannel } from './channel';
 import type { Payload, Reducer } from './index';
+import { noteNewest } from './message';
 import { putPresence } from './user';
 
-const FIELDS = ['name', 'icon', 'description', 'owner_id', 'system_channel_id', 'system_channel_flags', 'rules_channel_id', 'default_message_notifications', 'verification_level', 'features'] as const;
+const FIELDS = ['name', 'icon', 'description', 'owner_id', 'system_channel_id', 'system_channel_flags', 'rules_channel_id', 'default_message_notifications', 'verification_level', 'features', 'large'] as const;
 
 /** Takes in a guild as in GUILD_CREATE or READY; its own fields may be flat or under `properties`. */
 export function putGuild(store: Store, raw: Payload): void {
@@ -88,7 +90,8 @@ export const guildReducers: Record<string, Reducer> = {
     }
     for (const op of d.ops ?? []) {
       for (const item of op.items ?? (op.item ? [op.item] : [])) {
-        if (!item.member?.user) continue;
+        // Who is merely scrolled past is known to the list alone.
+        if (!item.member?.user || !store.users.has(item.member.user.id)) continue;
         store.addMember(d.guild_id, item.member);
         if (item.member.presence) putPresence(store, { ...item.member.presence, user: item.member.user });
       }
@@ -98,8 +101,14 @@ export const guildReducers: Record<string, Reducer> = {
     if (typeof d.online_count === 'number') list.onlineCount = d.online_count;
   },
   PASSIVE_UPDATE_V2(store, d) {
-    for (const c of d.updated_channels ?? []) if (c.last_message_id) store.lastMessage.set(c.id, c.last_message_id);
-    for (const v of d.updated_voice_states ?? []) store.setVoiceState(d.guild_id, v);
+    for (const c of d.updated_channels ?? []) {
+      if (!c.last_message_id) continue;
+      noteNewest(store, c.id, c.last_message_id);
+      // There are messages that did not come.
+      const log = store.knownLog(c.id);
+      if (log?.loaded && (!log.last || isAfter(c.last_message_id, log.last.id))) log.stale = true;
+    }
+    for (const v of d.updated_voice_states ?? []) store.setVoiceState(d.guild_id, { ...v, guild_id: d.guild_id });
     for (const userId of d.removed_voice_states ?? []) store.setVoiceState(d.guild_id, { user_id: userId, channel_id: null });
     for (const m of d.updated_members ?? []) store.addMember(d.guild_id, m);
   },
