@@ -87,6 +87,14 @@ async function heap(page) {
 /** The element that scrolls the list. */
 const scroller = (page) => page.evaluateHandle(() => [...document.querySelectorAll('aside[aria-label="Members"], aside[aria-label="Members"] *')].find((e) => e.scrollHeight > e.clientHeight + 100));
 
+/** Waits for the newest message. A channel opens at the first new one, so its end may have to be gone to. */
+const atEnd = (page, text) =>
+  until(async () => {
+    const toEnd = page.getByRole('button', { name: /To the end|Jump to the newest/ });
+    if (await toEnd.isVisible()) await toEnd.click();
+    return message(page, text).isVisible();
+  }, `“${text}”`);
+
 /** Whether every row in sight of the list shows something. */
 const whole = (page) =>
   page.evaluate(() => {
@@ -173,7 +181,7 @@ try {
     await handle.evaluate((e) => (e.scrollTop = 0));
     const known = `known ${Date.now()}`;
     await post(known);
-    await message(page, known).waitFor();
+    await atEnd(page, known);
     await rail(page).getByRole('link', { name: /^Home/ }).click();
     await page.getByRole('main', { name: 'Friends' }).waitFor();
     await page.waitForTimeout(500);
@@ -186,12 +194,7 @@ try {
     await opened;
     await box(page).waitFor();
     await say('there again');
-    // It opens at the first new message.
-    await until(async () => {
-      const toEnd = page.getByRole('button', { name: /To the end|Jump to the newest/ });
-      if (await toEnd.isVisible()) await toEnd.click();
-      return message(page, sent.at(-1)).isVisible();
-    }, 'the newest message');
+    await atEnd(page, sent.at(-1));
     const shown = await page.evaluate(() => [...document.querySelectorAll('[role="log"] [data-message-id]')].map((e) => e.textContent));
     const last = sent.slice(-8);
     const at = last.map((text) => shown.findIndex((one) => one.includes(text)));

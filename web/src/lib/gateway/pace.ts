@@ -8,8 +8,8 @@ const PAUSE_MS = 80;
 /** Between two commands while the gesture goes on. */
 const SPACE_MS = 600;
 /** Commands that may go in quick succession. */
-const BURST = 30;
-/** After those, one in so long: with the burst 90 a minute, which leaves some to others. */
+const BURST = 40;
+/** After those, one in so long: with the burst 100 a minute, which leaves some to others. */
 const REFILL_MS = 1_000;
 
 export class Pace {
