@@ -131,14 +131,14 @@ fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>) -
 async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -> Result<Option<C>, Error> {
     let env = &shared.env;
     let loaded = loop {
-        let _turn = shared.loading.acquire().await;
+        let turn = shared.loading.acquire().await;
         match C::load(key, env.store.clone(), env.clock.now_ms()).await {
             Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
             }
             loaded => break loaded?,
         }
-        drop(_turn);
+        drop(turn);
         tokio::time::sleep(RELOAD_PAUSE).await;
     };
     let Some(mut core) = loaded.or_else(|| C::vacant(key)) else { return Ok(None) };
