@@ -113,6 +113,11 @@ impl TokenRow {
         }
     }
 
+    /// Whether it has not expired.
+    fn works_at(&self, now_ms: u64) -> bool {
+        self.expires_ms.is_none_or(|expires| expires > now_ms)
+    }
+
     /// The public name of the login: a hash of the token's hash.
     pub fn id_hash(&self) -> String {
         URL_SAFE_NO_PAD.encode(Sha256::digest(self.hash.as_bytes()))
@@ -160,6 +165,11 @@ impl Scheme {
 /// The SHA-256 of a token.
 pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
+}
+
+/// The hash of what may be a token.
+fn presentable(token: &str) -> Option<[u8; 32]> {
+    (!token.is_empty() && token.len() <= TOKEN_BYTES_MAX).then(|| hash(token))
 }
 
 /// Where a hash is kept.
@@ -212,23 +222,17 @@ impl Tokens {
         Ok(self.find(token).await?.filter(|row| scheme.fits(&row.kind)))
     }
 
-    /// Looks up a token.
+    /// Looks up a token, and remembers it.
     ///
     /// # Errors
     /// When the store fails.
     pub async fn find(&self, token: &str) -> Result<Option<Arc<TokenRow>>, Error> {
-        if token.is_empty() || token.len() > TOKEN_BYTES_MAX {
-            return Ok(None);
+        let Some(hash) = presentable(token) else { return Ok(None) };
+        let now_ms = self.clock.now_ms();
+        if let Some(cached) = self.cached(&hash, now_ms) {
+            return Ok(Some(cached).filter(|row| row.works_at(now_ms)));
         }
-        let (hash, now_ms) = (hash(token), self.clock.now_ms());
-        let alive = |row: &TokenRow| row.expires_ms.is_none_or(|expires| expires > now_ms);
-        if let Some(cached) = self.lock().get(&hash)
-            && cached.until_ms > now_ms
-        {
-            return Ok(Some(cached.token.clone()).filter(|row| alive(row)));
-        }
-        let (partition, key) = place(&hash);
-        let Some(row) = self.store.get_row::<TokenRow>(Table::Tokens, partition, key).await? else {
+        let Some(row) = self.read(&hash).await? else {
             self.lock().remove(&hash);
             return Ok(None);
         };
@@ -239,7 +243,27 @@ impl Tokens {
         }
         cache.insert(hash, Cached { token: token.clone(), until_ms: now_ms + CACHED_MS });
         drop(cache);
-        Ok(Some(token).filter(|row| alive(row)))
+        Ok(Some(token).filter(|row| row.works_at(now_ms)))
+    }
+
+    /// Looks up a token that is not expected again soon: one that begins a gateway session. It is not remembered, so that
+    /// very many of those push out nobody else's.
+    ///
+    /// # Errors
+    /// When the store fails.
+    pub async fn find_once(&self, token: &str) -> Result<Option<TokenRow>, Error> {
+        let Some(hash) = presentable(token) else { return Ok(None) };
+        let now_ms = self.clock.now_ms();
+        Ok(self.read(&hash).await?.filter(|row| row.works_at(now_ms)))
+    }
+
+    fn cached(&self, hash: &[u8; 32], now_ms: u64) -> Option<Arc<TokenRow>> {
+        self.lock().get(hash).filter(|cached| cached.until_ms > now_ms).map(|cached| cached.token.clone())
+    }
+
+    async fn read(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, Error> {
+        let (partition, key) = place(hash);
+        self.store.get_row(Table::Tokens, partition, key).await
     }
 
     /// Adds a new token to a batch and returns its secret text and its row.

@@ -13,7 +13,7 @@ pub struct Tokens(pub Arc<App>);
 impl Authenticator for Tokens {
     fn authenticate<'a>(&'a self, token: &'a str) -> AuthFuture<'a> {
         Box::pin(async move {
-            let found = self.0.tokens.find(token).await.map_err(|error| {
+            let found = self.0.tokens.find_once(token).await.map_err(|error| {
                 tracing::warn!(%error, "a token cannot be checked");
                 AuthError::Unavailable
             })?;

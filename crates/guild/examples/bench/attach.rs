@@ -4,10 +4,12 @@ use bytes::Bytes;
 use consort_model::{GatewayGuild, GuildId};
 use consort_session::ready::{self, Facts, ReadyGuild};
 
-use super::world::{Size, attach, each, load, rows};
+use super::windows::flip;
+use super::world::{NOW_MS, Size, attach, each, load, rows};
 
 const ATTACHES: u64 = 500;
 const GUILDS: u64 = 100;
+const ONLINE_OF_HUGE: u64 = 200_000;
 
 pub fn run() {
     let small =
@@ -16,11 +18,13 @@ pub fn run() {
         Size { members: 20_000, roles: 250, roles_of_a_member: 3, channels: 500, overwrites_of_a_channel: 5 };
     let huge = Size { members: 600_000, channels: 4, ..Size::default() };
     println!(
-        "| guild | members | channels | roles | GUILD_CREATE bytes | attach CPU µs | cloned and encoded anew | READY of 100: MB | assembled, CPU ms | attached and assembled |"
+        "| guild | members | online | channels | roles | GUILD_CREATE bytes | attach CPU µs | cloned and encoded anew | READY of 100: MB | assembled, CPU ms | attached and assembled |"
     );
-    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| --- | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
     for (name, size) in [("usual", small), ("large", large), ("huge", huge)] {
         let mut guild = load(&rows(&size));
+        let online = if name == "huge" { ONLINE_OF_HUGE } else { 0 };
+        (0..online).for_each(|n| drop(flip(&mut guild, NOW_MS, n, true)));
         for n in 0..100 {
             attach(&mut guild, n);
         }
@@ -37,7 +41,7 @@ pub fn run() {
         });
         let (ready, all) = (ready / 1_000.0, (ready + attached * GUILDS as f64) / 1_000.0);
         println!(
-            "| {name} | {} | {} | {} | {} | {attached:.0} | {anew:.0} | {:.1} | {ready:.1} | {all:.1} |",
+            "| {name} | {} | {online} | {} | {} | {} | {attached:.0} | {anew:.0} | {:.1} | {ready:.1} | {all:.1} |",
             size.members,
             size.channels,
             size.roles + 1,

@@ -98,7 +98,8 @@ fn minute(
     (handling, delays, told, busy)
 }
 
-fn flip(guild: &mut Driven<Guild>, now_ms: u64, n: u64, online: bool) -> Vec<Effect> {
+/// Has a member come or go.
+pub(super) fn flip(guild: &mut Driven<Guild>, now_ms: u64, n: u64, online: bool) -> Vec<Effect> {
     let status = if online { Status::Online } else { Status::Offline };
     let presence = Presence {
         user: UserRef { id: user(n) },

@@ -115,8 +115,8 @@ impl Guild {
             out.extend_from_slice(self.presences.list(self.id));
             return;
         }
-        let online = listed && self.presences.len() <= ONLINE_LISTED_MAX;
-        let online = self.presences.users().filter(|_| online);
+        let online = (listed && self.members.len() <= ONLINE_LISTED_MAX).then(|| self.presences.users());
+        let online = online.into_iter().flatten();
         let shown: BTreeSet<_> = self.voice.keys().copied().chain(online).chain([user]).collect();
         let shown: Vec<_> = shown.into_iter().filter_map(|id| self.members.get(id)).collect();
         put(out, &shown);
