@@ -66,9 +66,9 @@ impl Default for Config {
             close_timeout: Duration::from_secs(5),
             listen: None,
             own_descriptors: false,
-            connections_max: 1_000_000,
+            connections_max: 2_000_000,
             // As many as there may be sockets: all of them may break at once, and everybody is to find their session again.
-            detached_max: 1_000_000,
+            detached_max: 2_000_000,
             public_url: None,
             send_buffer_bytes: 64 * 1024,
             io: Io::Epoll,

@@ -23,7 +23,7 @@ use crate::lane::Lane;
 use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
 use crate::slice::{Input, Opening, Slice};
-use crate::stats::{SliceGauge, Stats};
+use crate::stats::{Gauges, SliceGauge, Stats};
 
 /// What the gateway stands on.
 #[derive(Clone)]
@@ -48,7 +48,7 @@ impl fmt::Debug for Env {
 pub struct Gateway {
     pub(crate) config: Arc<Config>,
     inboxes: Vec<InboxRef>,
-    gauges: Vec<Arc<SliceGauge>>,
+    gauges: Arc<Gauges>,
     interest: Arc<Interest>,
     lane: Arc<Lane>,
     couriers: Arc<Couriers>,
@@ -92,21 +92,20 @@ impl Gateway {
             lane: Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone(), interest.clone()),
             interest,
             couriers: Arc::new(couriers),
+            gauges: Gauges::new(count),
             config,
             inboxes,
             env,
         };
-        let mut gauges = Vec::with_capacity(count);
         let mut threads = Vec::with_capacity(count);
         let mut addr = starter.config.listen;
         for ((index, poll), receiver) in (0..).zip(polls).zip(receivers) {
             let started = starter.start(index, poll, receiver, addr)?;
             // The first one may have been given a port by the system; the others share it.
             addr = started.addr;
-            gauges.push(started.gauge);
             threads.push(started.thread);
         }
-        let Starter { config, inboxes, interest, lane, couriers, .. } = starter;
+        let Starter { config, inboxes, gauges, interest, lane, couriers, .. } = starter;
         env.mesh.host::<Relay>(Arc::new(Router { inboxes: inboxes.clone(), interest: interest.clone() }));
         Ok(Arc::new(Self {
             config,
@@ -129,8 +128,7 @@ impl Gateway {
 
     /// Whether another socket may come.
     pub(crate) fn has_room(&self) -> bool {
-        let connections: usize = self.gauges.iter().map(|gauge| gauge.read().connections).sum();
-        !self.draining.load(Ordering::Relaxed) && connections < self.config.connections_max
+        !self.draining.load(Ordering::Relaxed) && self.gauges.room(self.config.connections_max) > 0
     }
 
     /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
@@ -147,7 +145,7 @@ impl Gateway {
 
     /// The figures of the moment.
     pub fn stats(&self) -> Stats {
-        let slice = |(gauge, inbox): (&Arc<SliceGauge>, &InboxRef)| {
+        let slice = |(gauge, inbox): (&SliceGauge, &InboxRef)| {
             let mut stats = gauge.read();
             stats.inbox_depth = inbox.depth();
             stats.dropped_volatile = inbox.dropped_volatile();
@@ -157,7 +155,7 @@ impl Gateway {
         Stats {
             guilds: self.interest.guilds(),
             identifies: self.lane.identifies(),
-            slices: self.gauges.iter().zip(&self.inboxes).map(slice).collect(),
+            slices: self.gauges.all().zip(&self.inboxes).map(slice).collect(),
         }
     }
 
@@ -195,6 +193,7 @@ impl Gateway {
 struct Starter<'e> {
     config: Arc<Config>,
     inboxes: Vec<InboxRef>,
+    gauges: Arc<Gauges>,
     interest: Arc<Interest>,
     lane: Arc<Lane>,
     couriers: Arc<Couriers>,
@@ -204,7 +203,6 @@ struct Starter<'e> {
 /// A slice that runs.
 struct Started {
     thread: JoinHandle<()>,
-    gauge: Arc<SliceGauge>,
     addr: Option<SocketAddr>,
 }
 
@@ -218,7 +216,6 @@ impl Starter<'_> {
         addr: Option<SocketAddr>,
     ) -> io::Result<Started> {
         let env = self.env;
-        let gauge = Arc::new(SliceGauge::default());
         let actor = env.registry.add("slice", u64::from(index));
         actor.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
         let own_table = self.config.own_descriptors;
@@ -230,7 +227,8 @@ impl Starter<'_> {
             interest: self.interest.clone(),
             lane: self.lane.clone(),
             mesh: env.mesh.clone(),
-            gauge: gauge.clone(),
+            gauges: self.gauges.clone(),
+            connections_max: self.config.connections_max,
             actor,
             clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,
@@ -261,7 +259,7 @@ impl Starter<'_> {
         let thread = std::thread::Builder::new().name(format!("slice-{index}")).spawn(run)?;
         let addr =
             listens.recv().map_err(|_| io::Error::other("the slice's thread ended at its start"))??;
-        Ok(Started { thread, gauge, addr })
+        Ok(Started { thread, addr })
     }
 }
 

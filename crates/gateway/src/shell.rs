@@ -20,7 +20,7 @@ use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
 use crate::slice::{Effect, Gone, HandOver, Input, Slice};
-use crate::stats::SliceGauge;
+use crate::stats::Gauges;
 use crate::transmit::Flusher;
 
 const WAKER: Token = Token(usize::MAX);
@@ -50,7 +50,8 @@ pub(crate) struct Shell {
     pub(crate) interest: Arc<Interest>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) mesh: MeshRef,
-    pub(crate) gauge: Arc<SliceGauge>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) connections_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
@@ -78,7 +79,8 @@ pub(crate) struct Parts {
     pub(crate) interest: Arc<Interest>,
     pub(crate) lane: Arc<Lane>,
     pub(crate) mesh: MeshRef,
-    pub(crate) gauge: Arc<SliceGauge>,
+    pub(crate) gauges: Arc<Gauges>,
+    pub(crate) connections_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
@@ -108,7 +110,8 @@ impl Shell {
             interest: parts.interest,
             lane: parts.lane,
             mesh: parts.mesh,
-            gauge: parts.gauge,
+            gauges: parts.gauges,
+            connections_max: parts.connections_max,
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
@@ -261,12 +264,18 @@ impl Shell {
 
     /// Takes connections from the slice's own listener, a turn's worth.
     fn accept(&mut self, now: Instant) {
+        if !self.accepting {
+            return;
+        }
+        // The kernel shares connections out unevenly, so one slice may have more than its part of them.
+        let mut room = if self.core.is_draining() { 0 } else { self.gauges.room(self.connections_max) };
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(listener) = self.listener.as_ref().filter(|_| self.accepting) else { return };
             match listener.accept() {
                 // Beyond the limit a socket is closed at once: the client tries again later.
-                Ok(_) if !self.core.has_room() => {}
+                Ok(_) if room == 0 => {}
                 Ok((socket, _)) => {
+                    room -= 1;
                     let _ = socket.set_nodelay(true);
                     let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
                     let slot = self.core.accept_raw(now);
@@ -384,7 +393,7 @@ impl Shell {
                     let _ = socket2::SockRef::from(&socket).set_linger(Some(Duration::ZERO));
                 }
                 let _ = self.poll.registry().deregister(&mut socket);
-                self.gauge.closed.fetch_add(1, Ordering::Relaxed);
+                self.gauges.of(self.index).closed.fetch_add(1, Ordering::Relaxed);
             }
         }
         self.perform();
@@ -441,7 +450,7 @@ impl Shell {
             self.weighed_at = started;
             self.core.weigh_journals();
         }
-        self.gauge.set(&self.core.figures());
+        self.gauges.of(self.index).set(&self.core.figures());
         self.actor.queue.store((self.inbox.depth() + self.batch.len()) as u64, Ordering::Relaxed);
         let busy = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
         self.actor.busy_us.fetch_add(busy, Ordering::Relaxed);

@@ -1,5 +1,6 @@
 //! Figures for the console and for metrics.
 
+use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
 
 use serde::Serialize;
@@ -50,6 +51,29 @@ impl SliceGauge {
             deliveries: self.deliveries.load(Relaxed),
             ..SliceStats::default()
         }
+    }
+}
+
+/// The gauges of all slices of the node.
+#[derive(Debug)]
+pub(crate) struct Gauges(Box<[SliceGauge]>);
+
+impl Gauges {
+    pub(crate) fn new(slices: usize) -> Arc<Self> {
+        Arc::new(Self(std::iter::repeat_with(SliceGauge::default).take(slices).collect()))
+    }
+
+    pub(crate) fn of(&self, slice: u16) -> &SliceGauge {
+        &self.0[usize::from(slice)]
+    }
+
+    pub(crate) fn all(&self) -> impl Iterator<Item = &SliceGauge> {
+        self.0.iter()
+    }
+
+    /// How many sockets more the node may hold, by what the slices have left here last.
+    pub(crate) fn room(&self, connections_max: usize) -> usize {
+        connections_max.saturating_sub(self.all().map(|gauge| gauge.connections.load(Relaxed)).sum())
     }
 }
 

@@ -2,15 +2,20 @@
 
 use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// How long an answer may take.
 const LIMIT: Duration = Duration::from_secs(30);
 /// An answer larger than this is refused.
 const ANSWER_BYTES_MAX: usize = 4 << 20;
 
+/// A connection that was not used for so long is made anew: servers close idle ones.
+const IDLE: Duration = Duration::from_secs(10);
+
 /// A connection.
 pub struct Http {
+    address: SocketAddr,
+    used: Instant,
     socket: TcpStream,
     buffer: Vec<u8>,
     filled: usize,
@@ -34,10 +39,8 @@ impl Http {
     /// # Errors
     /// When that fails.
     pub fn connect(address: SocketAddr) -> Result<Self, String> {
-        let socket = TcpStream::connect(address).map_err(|error| error.to_string())?;
-        socket.set_nodelay(true).map_err(|error| error.to_string())?;
-        socket.set_read_timeout(Some(LIMIT)).map_err(|error| error.to_string())?;
-        Ok(Self { socket, buffer: vec![0; 64 << 10], filled: 0 })
+        let socket = socket(address).map_err(|error| error.to_string())?;
+        Ok(Self { address, used: Instant::now(), socket, buffer: vec![0; 64 << 10], filled: 0 })
     }
 
     /// Sends a request and returns the body of its 2xx answer.
@@ -46,6 +49,10 @@ impl Http {
     /// When the connection breaks or the answer is another.
     pub fn call(&mut self, request: &[u8]) -> Result<&[u8], String> {
         self.filled = 0;
+        if self.used.elapsed() > IDLE {
+            self.socket = socket(self.address).map_err(|error| error.to_string())?;
+        }
+        self.used = Instant::now();
         self.socket.write_all(request).map_err(|error| error.to_string())?;
         let (head, status, length) = loop {
             self.read_some()?;
@@ -82,6 +89,13 @@ impl Http {
             Err(error) => Err(error.to_string()),
         }
     }
+}
+
+fn socket(address: SocketAddr) -> std::io::Result<TcpStream> {
+    let socket = TcpStream::connect(address)?;
+    socket.set_nodelay(true)?;
+    socket.set_read_timeout(Some(LIMIT))?;
+    Ok(socket)
 }
 
 /// Status and body length of an answer's head.

@@ -127,9 +127,9 @@ impl Slice {
         slot
     }
 
-    /// Whether another socket may be accepted by this slice.
-    pub(crate) fn has_room(&self) -> bool {
-        !self.draining && self.conns.len() < (self.config.connections_max / self.config.slices.max(1)).max(1)
+    /// Whether clients are being sent away.
+    pub(crate) fn is_draining(&self) -> bool {
+        self.draining
     }
 
     fn insert_conn(&mut self, now: Instant) -> usize {

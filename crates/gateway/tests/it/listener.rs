@@ -11,8 +11,12 @@ use crate::client::{Client, Got};
 use crate::rig::{Rig, guild};
 
 async fn rig(io: Io) -> (Rig, SocketAddr) {
+    rig_with(Config { io, ..Config::default() }).await
+}
+
+async fn rig_with(config: Config) -> (Rig, SocketAddr) {
     let listen = "127.0.0.1:0".parse().unwrap();
-    let config = Config { slices: 3, listen: Some(listen), own_descriptors: true, io, ..Config::default() };
+    let config = Config { slices: 3, listen: Some(listen), own_descriptors: true, ..config };
     let rig = Rig::with(config).await;
     let addr = rig.gateway.address().unwrap();
     (rig, addr)
@@ -75,6 +79,25 @@ async fn what_is_no_upgrade_is_answered_and_closed(io: Io) {
     assert_eq!(Client::connect(addr, "v=3").await.next().await, Got::Closed(4012));
 }
 
+async fn the_limit_of_sockets_is_the_nodes_and_not_a_slices(io: Io) {
+    // The kernel picks the slice, and one may get most of them.
+    let (rig, addr) = rig_with(Config { connections_max: 8, io, ..Config::default() }).await;
+    let mut clients = Vec::new();
+    for _ in 0..8 {
+        clients.push(Client::connect(addr, "v=10").await);
+    }
+    let counted = async {
+        while rig.gateway.stats().sum(|slice| slice.connections) < 8 {
+            tokio::time::sleep(std::time::Duration::from_millis(1)).await;
+        }
+    };
+    tokio::time::timeout(crate::rig::PATIENCE, counted).await.expect("all are counted");
+    let mut refused = TcpStream::connect(addr).await.unwrap();
+    let read = tokio::time::timeout(crate::rig::PATIENCE, refused.read(&mut [0; 64])).await;
+    assert!(matches!(read.expect("closed"), Ok(0) | Err(_)));
+    drop(clients);
+}
+
 async fn after_a_shutdown_nobody_listens(io: Io) {
     let (rig, addr) = rig(io).await;
     let mut client = Client::connect(addr, "v=10").await;
@@ -94,5 +117,6 @@ crate::rig::by_each_way! {
     sessions_begin_resume_and_move_between_slices,
     a_request_may_come_in_pieces_and_with_frames_behind_it,
     what_is_no_upgrade_is_answered_and_closed,
+    the_limit_of_sockets_is_the_nodes_and_not_a_slices,
     after_a_shutdown_nobody_listens,
 }
