@@ -1,6 +1,7 @@
-//! `cargo xtask bench fanout`: what it costs to deliver an event to every session of a guild, beside what plain sends of
+//! `cargo xtask bench fanout`: what it costs to deliver an event to every session of a guild, beside what mere sends of
 //! as many bytes cost in the same minute.
 
+use super::floor::Floors;
 use super::options::Options;
 use super::rig::{Phase, Rig, Wants};
 use super::world::Kind;
@@ -63,8 +64,8 @@ fn one_size(options: &Options, asked: &Asked, sessions: usize) -> Result<(), Str
         rig.weigh("after changes of names")?;
     }
     let frame_bytes = phases.first().map_or(900, |phase| phase.tally.frame_bytes);
-    let floor = options.floor(sessions, events, frame_bytes)?;
-    print(&rig, &phases, floor, idle);
+    let floors = options.floors(sessions, events, frame_bytes)?;
+    print(&rig, &phases, floors, idle);
     rig.stop();
     Ok(())
 }
@@ -89,13 +90,14 @@ fn idle(rig: &mut Rig, time: Duration) -> Result<Value, String> {
     }))
 }
 
-fn print(rig: &Rig, phases: &[Phase], floor: Option<f64>, idle: Option<Value>) {
-    report::table(rig, phases, floor);
+fn print(rig: &Rig, phases: &[Phase], floors: Option<Floors>, idle: Option<Value>) {
+    report::table(rig, phases, floors);
     let memory = rig.memory_json();
     let bytes = |name: &str| memory[name]["pss_per_session"].as_u64().unwrap_or_default();
-    if let Some(floor) = floor {
+    if let Some(Floors { plain, ring }) = floors {
         let bytes = phases.first().map_or(0, |phase| phase.tally.frame_bytes);
-        println!("floor: {floor:.2} µs for a plain send of {bytes} bytes");
+        let ring = ring.map_or("not to be had".to_owned(), |ring| format!("{ring:.2} µs"));
+        println!("floors, {bytes} bytes: {plain:.2} µs for a plain send, by io_uring {ring}");
     }
     println!(
         "ready after {:.1} s, {:.0} µs of the server's CPU a session; its memory a session: {} bytes when ready, {} after events",
@@ -104,6 +106,10 @@ fn print(rig: &Rig, phases: &[Phase], floor: Option<f64>, idle: Option<Value>) {
         bytes("ready"),
         bytes("after events"),
     );
-    let rows: Vec<Value> = phases.iter().map(|phase| report::phase_json(rig, phase, floor)).collect();
-    report::json_line("fanout", rig, json!({"floor_us": floor, "idle": idle, "rows": rows}));
+    let rows: Vec<Value> = phases.iter().map(|phase| report::phase_json(rig, phase, floors)).collect();
+    report::json_line(
+        "fanout",
+        rig,
+        json!({"floors_us": report::floors_json(floors), "idle": idle, "rows": rows}),
+    );
 }

@@ -14,7 +14,6 @@ mod churn;
 mod compression;
 mod fanout;
 mod floor;
-mod floors;
 mod guild;
 mod http;
 mod kernel;

@@ -8,7 +8,7 @@ use crate::args::Args;
 use serde_json::json;
 use std::time::Duration;
 
-/// Events of the floor's measurement.
+/// Events of the floors' measurement.
 const FLOOR_EVENTS: usize = 20;
 
 /// Runs the bench for each number of sessions and each rate.
@@ -40,13 +40,13 @@ fn one_size(options: &Options, rates: &[f64], time: Duration, sessions: usize) -
     }
     rig.weigh("after events")?;
     let frame_bytes = phases.first().map_or(900, |phase| phase.tally.frame_bytes);
-    let floor = options.floor(sessions, FLOOR_EVENTS, frame_bytes)?;
-    report::table(&rig, &phases, floor);
+    let floors = options.floors(sessions, FLOOR_EVENTS, frame_bytes)?;
+    report::table(&rig, &phases, floors);
     let rows: Vec<_> = phases
         .iter()
         .zip(rates)
         .map(|(phase, rate)| {
-            let mut row = report::phase_json(&rig, phase, floor);
+            let mut row = report::phase_json(&rig, phase, floors);
             row["offered_per_s"] = json!(rate * sessions as f64);
             row["behind_s"] = json!(phase.wall.saturating_sub(time).as_secs_f64());
             row
@@ -64,7 +64,7 @@ fn one_size(options: &Options, rates: &[f64], time: Duration, sessions: usize) -
     report::json_line(
         "offered",
         &rig,
-        json!({"floor_us": floor, "live_every": options.live_every, "rows": rows}),
+        json!({"floors_us": report::floors_json(floors), "live_every": options.live_every, "rows": rows}),
     );
     rig.stop();
     Ok(())

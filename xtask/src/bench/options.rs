@@ -1,6 +1,6 @@
 //! What the benches with many sessions are asked for on the command line.
 
-use super::floors;
+use super::floor::{self, Floors};
 use super::swarm::{Compress, DEFAULT_COALESCE};
 use crate::args::Args;
 use std::path::PathBuf;
@@ -37,10 +37,12 @@ pub struct Options {
     pub own_listeners: bool,
     /// Threads of the server that own sockets, unless the number of sessions decides.
     pub slices: Option<usize>,
+    /// How the server sends, unless it decides.
+    pub gateway_io: Option<String>,
     /// Data and description of a world that is used, and made when it is not there.
     pub world: Option<(PathBuf, PathBuf)>,
-    /// Whether the floor is measured, too.
-    has_floor: bool,
+    /// Whether the floors are measured, too.
+    has_floors: bool,
 }
 
 impl Options {
@@ -75,22 +77,23 @@ impl Options {
             pad: args.option("--pad")?.unwrap_or(150),
             own_listeners: args.flag("--own-listeners"),
             slices: args.option("--slices")?,
+            gateway_io: args.option("--gateway-io")?,
             world: match (data, out) {
                 (Some(data), Some(out)) => Some((data, out)),
                 (None, None) => None,
                 _ => return Err("--data and --out go together".to_owned()),
             },
-            has_floor: !args.flag("--no-floor"),
+            has_floors: !args.flag("--no-floor"),
             binary: super::binary(args)?,
         })
     }
 
-    /// CPU of a plain send of so many bytes to one of so many connections, microseconds, unless that is not wanted.
+    /// What sends of so many bytes to one of so many connections cost, unless that is not wanted.
     ///
     /// # Errors
     /// When it cannot be measured.
-    pub fn floor(&self, sessions: usize, events: usize, bytes: u64) -> Result<Option<f64>, String> {
-        self.has_floor.then(|| floors::measure(sessions, events, bytes)).transpose()
+    pub fn floors(&self, sessions: usize, events: usize, bytes: u64) -> Result<Option<Floors>, String> {
+        self.has_floors.then(|| floor::measure(sessions, events, bytes)).transpose()
     }
 
     /// Members of a guild with so many sessions.

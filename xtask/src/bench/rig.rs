@@ -34,6 +34,8 @@ pub struct Rig {
     pub members: usize,
     /// Transport compression.
     pub compress: Compress,
+    /// How the server was told to send.
+    pub gateway_io: Option<String>,
     /// The clients.
     pub swarm: Swarm,
     /// Who makes events.
@@ -107,9 +109,20 @@ impl Rig {
         );
         let poster = Poster::new(server.address, &world, member, swarm.board.clone(), options.pad)?;
         let memory = vec![("before", before.0), ("ready", measure::memory(server.pid())?)];
-        let compress = options.compress;
-        let mut rig =
-            Self { sessions, members, compress, swarm, poster, ready, retries, identify_us, server, memory };
+        let (compress, gateway_io) = (options.compress, options.gateway_io.clone());
+        let mut rig = Self {
+            sessions,
+            members,
+            compress,
+            gateway_io,
+            swarm,
+            poster,
+            ready,
+            retries,
+            identify_us,
+            server,
+            memory,
+        };
         rig.one_at_a_time(Kind::Message, WARM_UP)?;
         rig.swarm.tally()?;
         Ok(rig)
@@ -235,6 +248,9 @@ fn start_server(
     }
     if let Some(slices) = options.slices(sessions) {
         words.extend(["--slices".to_owned(), slices.to_string()]);
+    }
+    if let Some(io) = &options.gateway_io {
+        words.extend(["--gateway-io".to_owned(), io.clone()]);
     }
     let extra: Vec<&str> = words.iter().map(String::as_str).collect();
     let server = Server::start(&server::Options {
