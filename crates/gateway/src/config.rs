@@ -44,10 +44,12 @@ pub struct Config {
 /// How slices send. They always wait and read by epoll.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Io {
-    /// By a system call for each connection.
+    /// By io_uring where the system has it, else by a system call for each connection.
     #[default]
+    Auto,
+    /// By a system call for each connection.
     Epoll,
-    /// By io_uring, many connections at once; as [`Io::Epoll`] where the system has none.
+    /// By io_uring, many connections at once. As [`Io::Auto`], but that the system has none is a warning.
     Uring,
 }
 
@@ -71,7 +73,7 @@ impl Default for Config {
             detached_max: 2_000_000,
             public_url: None,
             send_buffer_bytes: 64 * 1024,
-            io: Io::Epoll,
+            io: Io::Auto,
         }
     }
 }

@@ -24,6 +24,7 @@ use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
 use crate::slice::{Input, Opening, Slice};
 use crate::stats::{Gauges, SliceGauge, Stats};
+use crate::transmit::{self, Way};
 
 /// What the gateway stands on.
 #[derive(Clone)]
@@ -93,6 +94,7 @@ impl Gateway {
             interest,
             couriers: Arc::new(couriers),
             gauges: Gauges::new(count),
+            way: transmit::choose(config.io),
             config,
             inboxes,
             env,
@@ -197,6 +199,7 @@ struct Starter<'e> {
     interest: Arc<Interest>,
     lane: Arc<Lane>,
     couriers: Arc<Couriers>,
+    way: Way,
     env: &'e Env,
 }
 
@@ -232,7 +235,7 @@ impl Starter<'_> {
             actor,
             clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,
-            io: self.config.io,
+            way: self.way,
             listener: None,
             couriers: self.couriers.clone(),
             receiver,

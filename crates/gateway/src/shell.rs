@@ -14,14 +14,14 @@ use consort_runtime::{ActorGauge, ClockRef};
 use mio::net::{TcpListener as Listener, TcpStream as Socket};
 use mio::{Events, Poll, Token, Waker};
 
-use crate::config::{ACCEPTS_PER_TURN, Io, OFFERS_PER_TURN};
+use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
 use crate::courier::{Carried, Couriers, Receiver};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
 use crate::slice::{Effect, Gone, HandOver, Input, Slice};
 use crate::stats::Gauges;
-use crate::transmit::Flusher;
+use crate::transmit::{Flusher, Way};
 
 const WAKER: Token = Token(usize::MAX);
 const LISTENER: Token = Token(usize::MAX - 1);
@@ -84,7 +84,7 @@ pub(crate) struct Parts {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
-    pub(crate) io: Io,
+    pub(crate) way: Way,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) couriers: Arc<Couriers>,
     pub(crate) receiver: Receiver,
@@ -120,7 +120,7 @@ impl Shell {
             receiver: parts.receiver,
             accepting: false,
             sockets: Vec::new(),
-            flusher: Flusher::new(parts.io, parts.index),
+            flusher: Flusher::new(parts.way, parts.index),
             unread: VecDeque::new(),
             batch: VecDeque::new(),
             buffer: vec![0; READ_BUFFER_BYTES],

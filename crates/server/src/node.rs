@@ -174,8 +174,8 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
         own_descriptors: settings.gateway_listen.is_some(),
         public_url: settings.gateway_url.clone().or_else(from_public),
         io: match settings.gateway_io {
-            // docs/benchmarks.md: on none of the loads that were measured is a ring clearly cheaper.
-            GatewayIo::Auto | GatewayIo::Epoll => Io::Epoll,
+            GatewayIo::Auto => Io::Auto,
+            GatewayIo::Epoll => Io::Epoll,
             GatewayIo::Uring => Io::Uring,
         },
         ..consort_gateway::Config::default()

@@ -43,12 +43,12 @@ pub struct ServeArgs {
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GatewayIo {
-    /// As measured to be best: as `epoll`.
+    /// By io_uring where the system has it, else as `epoll`.
     #[default]
     Auto,
     /// By a system call for each connection.
     Epoll,
-    /// By io_uring, many connections at once; as `epoll` where the system has none.
+    /// By io_uring, many connections at once; that the system has none is a warning.
     Uring,
 }
 

@@ -19,8 +19,10 @@ use consort_wire::ws;
 use super::{Phase, Slice};
 use crate::config::{DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTES};
 
-/// Parts of one send: own frames, and head and body of each dispatch.
-const PARTS: usize = 1 + 2 * DISPATCHES_PER_SEND;
+/// Parts of a send of so many dispatches: own frames, and head and body of each.
+const fn parts(dispatches: usize) -> usize {
+    1 + 2 * dispatches
+}
 
 /// What became of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -41,8 +43,9 @@ pub(crate) struct Offer {
     /// Bytes of the connection's own frames, offered first.
     own: usize,
     first_seq: u64,
-    made: [Made; DISPATCHES_PER_SEND],
-    count: usize,
+    /// The first dispatch, and those behind it: nearly all offers are of one, and small.
+    made: Option<Made>,
+    more: Vec<Made>,
 }
 
 /// A dispatch's frame in a send.
@@ -154,19 +157,39 @@ impl Slice {
 
     /// Puts parts together and lends them; `None` when there is nothing to send.
     fn offer(&mut self, slot: usize, put: impl FnOnce(&[IoSlice<'_>])) -> Option<Offer> {
+        let unsent = match self.conns[slot].phase {
+            Phase::Live(session) => {
+                let session = &self.sessions[session].session;
+                session.seq().saturating_sub(session.sent())
+            }
+            _ => 0,
+        };
+        // Room for many costs more to make than all else that is done for one.
+        if unsent <= 1 {
+            self.offer_most::<1, { parts(1) }>(slot, put)
+        } else {
+            self.offer_most::<DISPATCHES_PER_SEND, { parts(DISPATCHES_PER_SEND) }>(slot, put)
+        }
+    }
+
+    /// As [`Slice::offer`], with room for `MOST` dispatches.
+    fn offer_most<const MOST: usize, const PARTS: usize>(
+        &mut self,
+        slot: usize,
+        put: impl FnOnce(&[IoSlice<'_>]),
+    ) -> Option<Offer> {
         let Self { conns, sessions, compressor, .. } = self;
         let conn = &mut conns[slot];
-        let mut deliveries: [Option<Delivery<'_>>; DISPATCHES_PER_SEND] =
-            [const { None }; DISPATCHES_PER_SEND];
+        let mut deliveries: [Option<Delivery<'_>>; MOST] = [const { None }; MOST];
         let mut stream = conn.stream;
-        let mut made = [Made { len: 0, recipe: conn.recipe, stream }; DISPATCHES_PER_SEND];
+        let (mut made, mut more) = (None, Vec::with_capacity(MOST - 1));
         let mut count = 0;
         let mut first_seq = 0;
         if let Phase::Live(session) = conn.phase {
             let session = &sessions[session].session;
             let encoding = stream.encoding();
             // While own frames wait for the end of a half-written dispatch, nothing else is put before them.
-            let most = if conn.offset > 0 && conn.has_output() { 1 } else { DISPATCHES_PER_SEND };
+            let most = if conn.offset > 0 && conn.has_output() { 1 } else { MOST };
             // What the stream has begun already is behind us, though the session has it as unsent until it is whole.
             let begun = session.sent() + u64::from(conn.offset > 0);
             let mut trail = stream.trail(|back| {
@@ -183,10 +206,12 @@ impl Slice {
                 } else {
                     stream.dispatch(seq, broadcast, &mut trail, compressor)
                 };
-                if count == 0 {
-                    first_seq = seq;
+                let frame = Made { len: delivery.len(), recipe: delivery.recipe, stream };
+                if made.is_none() {
+                    (first_seq, made) = (seq, Some(frame));
+                } else {
+                    more.push(frame);
                 }
-                made[count] = Made { len: delivery.len(), recipe: delivery.recipe, stream };
                 deliveries[count] = Some(delivery);
                 count += 1;
             }
@@ -214,7 +239,7 @@ impl Slice {
             return None;
         }
         put(&parts[..used]);
-        Some(Offer { given, own: own.len(), first_seq, made, count })
+        Some(Offer { given, own: own.len(), first_seq, made, more })
     }
 
     /// Takes note of bytes written, in the order in which they were offered.
@@ -234,7 +259,7 @@ impl Slice {
         let Phase::Live(session) = conn.phase else { return };
         taken += std::mem::take(&mut conn.offset);
         let mut whole = 0;
-        for frame in &offer.made[..offer.count] {
+        for frame in offer.made.iter().chain(&offer.more) {
             if taken > 0 {
                 conn.stream = frame.stream;
             }

@@ -4,8 +4,7 @@ use std::io;
 use std::os::fd::AsFd;
 use std::time::Instant;
 
-use super::{Transmit, transmit};
-use crate::config::Io;
+use super::{Transmit, Way, transmit};
 use crate::slice::{Flushed, Offer, Slice};
 
 /// Writes to the connections of a slice, as many at once as its transmit takes.
@@ -21,9 +20,9 @@ pub(crate) struct Flusher<S> {
 }
 
 impl<S: AsFd> Flusher<S> {
-    /// Writes in the way that `io` says. To be called in the thread that writes.
-    pub(crate) fn new(io: Io, slice: u16) -> Self {
-        Self::with(transmit(io, slice))
+    /// Writes in this way. To be called in the thread that writes.
+    pub(crate) fn new(way: Way, slice: u16) -> Self {
+        Self::with(transmit(way, slice))
     }
 }
 

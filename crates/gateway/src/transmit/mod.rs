@@ -38,9 +38,42 @@ pub(crate) trait Transmit<S> {
     fn clear(&mut self);
 }
 
-/// Makes what `io` asks for, in the thread that is to use it. Says so in the log when the system refuses it.
-pub(crate) fn transmit<S: AsFd>(io: Io, slice: u16) -> Box<dyn Transmit<S>> {
-    if io == Io::Uring {
+/// How all slices of a node send.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    /// Through a [`Ring`] of each slice's own.
+    Ring,
+    /// By [`Direct`].
+    Direct,
+}
+
+/// Decides for a node, and says in the log what and why.
+pub(crate) fn choose(io: Io) -> Way {
+    let refused = match io {
+        Io::Epoll => None,
+        Io::Auto | Io::Uring => match Ring::new() {
+            Ok(_) => {
+                tracing::info!("the gateway sends by io_uring, many connections at once");
+                return Way::Ring;
+            }
+            Err(error) => Some(error),
+        },
+    };
+    match refused {
+        Some(error) if io == Io::Uring => {
+            tracing::warn!(%error, "the system gives no io_uring: the gateway sends by a system call for each connection");
+        }
+        Some(error) => {
+            tracing::info!(%error, "the gateway sends by a system call for each connection: the system gives no io_uring");
+        }
+        None => tracing::info!("the gateway sends by a system call for each connection"),
+    }
+    Way::Direct
+}
+
+/// Makes what was chosen, in the thread that is to use it. A ring that is refused to this slice alone is told in the log.
+fn transmit<S: AsFd>(way: Way, slice: u16) -> Box<dyn Transmit<S>> {
+    if way == Way::Ring {
         match Ring::new() {
             Ok(ring) => return Box::new(ring),
             Err(error) => {

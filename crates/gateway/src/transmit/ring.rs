@@ -42,7 +42,9 @@ impl Ring {
     /// # Errors
     /// When the system has no io_uring, forbids it, or does not know how to send by it (before Linux 5.6).
     pub(crate) fn new() -> io::Result<Self> {
-        Self::over(IoUring::new(SENDS as u32)?)
+        let mut ring = IoUring::new(SENDS as u32)?;
+        try_out(&mut ring)?;
+        Self::over(ring)
     }
 
     /// Sends through this ring, which must have room for [`SENDS`] entries.
@@ -90,6 +92,20 @@ impl Ring {
         // Nobody says whether the kernel still reads them.
         std::mem::forget(std::mem::take(&mut self.copies));
     }
+}
+
+/// Lets the ring do nothing, once: a system may allow to make one, and forbid to use it.
+#[expect(unsafe_code, reason = "what is put into a ring may be anything; see the safety comment")]
+pub(super) fn try_out(ring: &mut IoUring) -> io::Result<()> {
+    // SAFETY: an entry that does nothing refers to nothing.
+    unsafe { ring.submission().push(&opcode::Nop::new().build()) }.map_err(io::Error::other)?;
+    while ring.completion().next().is_none() {
+        match ring.submit_and_wait(1) {
+            Err(error) if error.kind() != io::ErrorKind::Interrupted => return Err(error),
+            _ => {}
+        }
+    }
+    Ok(())
 }
 
 /// Puts a send into the ring, which has room for all that [`Ring`] takes.

@@ -5,8 +5,9 @@ use std::net::{TcpListener, TcpStream};
 
 use io_uring::IoUring;
 
-use super::ring::{Ring, SENDS};
-use super::{COPY_MAX_BYTES, Direct, Transmit};
+use super::ring::{Ring, SENDS, try_out};
+use super::{COPY_MAX_BYTES, Direct, Transmit, Way, choose};
+use crate::config::Io;
 
 /// A small send, one that is just not copied any more, and one that no socket takes whole.
 const SIZES: [usize; 3] = [300, COPY_MAX_BYTES + 1, 32 << 20];
@@ -145,6 +146,22 @@ fn what_is_forgotten_is_not_sent() {
         (&pairs[0].1).read_exact(&mut got).unwrap();
         assert_eq!(&got, b"two", "{name}");
     }
+}
+
+#[test]
+fn a_ring_is_chosen_where_one_works_and_is_wanted() {
+    assert_eq!(choose(Io::Epoll), Way::Direct);
+    let best = if Ring::new().is_ok() { Way::Ring } else { Way::Direct };
+    assert_eq!((choose(Io::Auto), choose(Io::Uring)), (best, best));
+}
+
+/// As where a filter of system calls lets a ring be made and not used.
+#[test]
+fn a_ring_that_takes_nothing_is_refused() {
+    let Ok(mut ring) = IoUring::builder().setup_r_disabled().build(1) else {
+        return println!("no io_uring here");
+    };
+    assert!(try_out(&mut ring).is_err());
 }
 
 /// As when the system takes io_uring away from a process that has it.
