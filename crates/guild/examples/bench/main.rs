@@ -6,6 +6,7 @@
 #![allow(clippy::print_stdout, reason = "a measuring program")]
 
 mod attach;
+mod busy;
 mod lists;
 mod members;
 mod permissions;
@@ -13,12 +14,13 @@ mod windows;
 mod world;
 
 /// The cases by name.
-const CASES: [(&str, fn()); 5] = [
+const CASES: [(&str, fn()); 6] = [
     ("lists", lists::run),
     ("windows", windows::run),
     ("permissions", permissions::run),
     ("members", members::run),
     ("attach", attach::run),
+    ("busy", busy::run),
 ];
 
 fn main() {

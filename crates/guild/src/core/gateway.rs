@@ -176,22 +176,10 @@ impl Guild {
             limit if query.is_empty() && request.may_list_all => limit,
             limit => limit.min(CHUNK_QUERY_MAX),
         };
-        self.search_members(query).take(limit as usize).collect()
+        self.members.named(query).take(limit as usize).collect()
     }
 
     pub(super) fn presences_of(&self, members: &[Packed<'_>]) -> Vec<Presence> {
         members.iter().filter_map(|member| self.presences.get(self.id, member.id())).collect()
     }
-
-    /// Members whose username, display name or nick begins with `query`, whatever its case. Looks at each member.
-    pub(crate) fn search_members<'a>(&'a self, query: &str) -> impl Iterator<Item = Packed<'a>> + use<'a> {
-        let query = query.to_lowercase();
-        self.members.iter().filter(move |member| member.names().any(|name| begins_with(name, &query)))
-    }
-}
-
-/// Whether a name begins with a query in lower case, whatever the name's case.
-fn begins_with(name: &str, query: &str) -> bool {
-    let mut folded = name.chars().flat_map(char::to_lowercase);
-    query.chars().all(|wanted| folded.next() == Some(wanted))
 }

@@ -8,6 +8,7 @@
 //! Invariant: `unpack` gives exactly what was put in.
 
 mod bytes;
+mod heads;
 mod presences;
 mod record;
 mod role_sets;
@@ -24,6 +25,7 @@ use consort_store::{Error, row};
 use serde::{Serialize, Serializer};
 
 use bytes::{Reader, put_number};
+use heads::{Beginning, Heads, begins_with};
 pub use presences::Presences;
 use record::{Front, MemberRow, Record, bit};
 use role_sets::{RoleSets, SetId};
@@ -48,6 +50,8 @@ struct Page {
     ids: Vec<u64>,
     /// Where each member's record ends in `bytes`.
     ends: Vec<u32>,
+    /// How each member's names begin.
+    heads: Vec<Heads>,
     /// Records: the number of the set of roles, then the rest as `record` packs it.
     bytes: Vec<u8>,
 }
@@ -100,6 +104,18 @@ impl Roster {
             let from = page.ids.partition_point(|id| *id <= after.get());
             (from..page.ids.len()).map(|index| self.packed(page, index))
         })
+    }
+
+    /// Members whose username, display name or nick begins with `query`, whatever the case, by id. Looks at a few bytes of
+    /// each member: a millisecond or two for a million.
+    pub fn named<'a>(&'a self, query: &str) -> impl Iterator<Item = Packed<'a>> + use<'a> {
+        let query = query.to_lowercase();
+        let beginning = Beginning::of(&query);
+        let pages = self.pages.values().flat_map(move |page| {
+            let may = page.heads.iter().enumerate().filter(move |(_, heads)| heads.may_begin(beginning));
+            may.map(move |(index, _)| self.packed(page, index))
+        });
+        pages.filter(move |member| member.names().any(|name| begins_with(name, &query)))
     }
 
     /// The ids of all members.
@@ -248,8 +264,10 @@ impl Page {
         self.splice(start..start, record);
         make_room(&mut self.ids, 1);
         make_room(&mut self.ends, 1);
+        make_room(&mut self.heads, 1);
         self.ids.insert(index, id);
         self.ends.insert(index, start as u32);
+        self.heads.insert(index, heads(record));
         self.shift(index, record.len() as i64);
     }
 
@@ -258,6 +276,7 @@ impl Page {
         let growth = record.len() as i64 - old.len() as i64;
         self.splice(old, record);
         self.shift(index, growth);
+        self.heads[index] = heads(record);
     }
 
     fn remove(&mut self, index: usize) {
@@ -267,6 +286,7 @@ impl Page {
         self.shift(index, growth);
         self.ids.remove(index);
         self.ends.remove(index);
+        self.heads.remove(index);
     }
 
     fn splice(&mut self, range: std::ops::Range<usize>, record: &[u8]) {
@@ -290,11 +310,13 @@ impl Page {
         let mut right = Self {
             ids: self.ids.split_off(cut),
             ends: self.ends.split_off(cut),
+            heads: self.heads.split_off(cut),
             bytes: self.bytes.split_off(start),
         };
         right.ends.iter_mut().for_each(|end| *end -= start as u32);
         self.ids.shrink_to_fit();
         self.ends.shrink_to_fit();
+        self.heads.shrink_to_fit();
         self.bytes.shrink_to_fit();
         right
     }
@@ -303,8 +325,17 @@ impl Page {
         let start = self.bytes.len() as u32;
         self.ids.extend_from_slice(&right.ids);
         self.ends.extend(right.ends.iter().map(|end| end + start));
+        self.heads.extend_from_slice(&right.heads);
         self.bytes.extend_from_slice(&right.bytes);
     }
+}
+
+/// How the names in a record begin.
+fn heads(record: &[u8]) -> Heads {
+    let mut record = Reader(record);
+    record.number();
+    let front = Front::read(record.0);
+    Heads::of([Some(front.username), front.global_name, front.nick])
 }
 
 /// Grows a vector by an eighth at a time: doubling would leave half of the table empty.

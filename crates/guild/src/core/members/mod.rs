@@ -26,7 +26,7 @@ impl Guild {
             }
             Op::Search { query, limit } => {
                 self.require_member(cx)?;
-                Outcome::json(&self.search_members(query).take(*limit as usize).collect::<Vec<_>>())
+                Outcome::json(&self.members.named(query).take(*limit as usize).collect::<Vec<_>>())
             }
             Op::Get { user } => {
                 self.require_member(cx)?;
