@@ -57,7 +57,7 @@ const CASES: [Case; 16] = [
     ("guild with counts", 200, |_, _| (owner(), Op::Settings(settings::Op::Get { with_counts: true }))),
     ("role changed", 20, |n, _| {
         let permissions =
-            Patch::Value(Permissions::VIEW_CHANNEL | Permissions::from_bits_truncate(n % 2 << 11));
+            Patch::Value(Permissions::VIEW_CHANNEL | Permissions::from_bits_truncate((n % 2) << 11));
         let fields = role::Fields { permissions, ..role::Fields::default() };
         (owner(), Op::Role(role::Op::Update { role: role_id(n % 20), fields: Box::new(fields) }))
     }),
