@@ -12,6 +12,7 @@
 #![warn(missing_docs)]
 
 pub mod core;
+mod json;
 pub mod list;
 pub mod roster;
 

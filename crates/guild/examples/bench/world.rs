@@ -12,7 +12,7 @@ use consort_rpc::guild::{Op, gateway};
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::{Caller, Effect, NodeId};
 use consort_runtime::Ids;
-use consort_store::{Batch, Key, Store, StoreRef, Table, memory::Memory};
+use consort_store::{Batch, Key, Range, Store, StoreExt, StoreRef, Table, memory::Memory};
 
 pub const GUILD: GuildId = GuildId::new(1 << 40);
 pub const NODE: NodeId = NodeId(1);
@@ -117,6 +117,16 @@ pub fn rows(size: &Size) -> StoreRef {
     }
     commit(&mut batch);
     Arc::new(store)
+}
+
+/// The names that its members are shown by.
+pub fn names(rows: &StoreRef) -> Vec<String> {
+    let mut pages = rows.pages(Table::Members, GUILD.get(), Range::all(usize::MAX));
+    let mut names = Vec::new();
+    while let Some(page) = futures(pages.next_rows::<Member>()).expect("members") {
+        names.extend(page.into_iter().map(|(_, member)| member.display_name().to_owned()));
+    }
+    names
 }
 
 /// The guild of these rows.

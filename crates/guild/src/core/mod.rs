@@ -37,6 +37,7 @@ use serde::{Serialize, Serializer};
 
 use crate::roster::{Presences, Roster};
 use access::Classes;
+pub(crate) use shown::encode;
 use shown::{Shown, ShownMap};
 
 /// A thread that is not archived, with its members.

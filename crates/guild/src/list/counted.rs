@@ -165,20 +165,24 @@ impl<K: Ord + Copy> Counted<K> {
 
     /// The keys at a range of indexes, as far as there are any.
     pub fn window(&self, range: Range<usize>) -> impl Iterator<Item = K> + '_ {
+        self.runs(range).flatten().copied()
+    }
+
+    /// The same in the runs that lie side by side.
+    pub fn runs(&self, range: Range<usize>) -> impl Iterator<Item = &[K]> + '_ {
         let mut wanted = range.end.min(self.len).saturating_sub(range.start);
         let mut path = Vec::with_capacity(self.height as usize);
-        let (mut leaf, mut offset) = self.seek(range.start, &mut path);
+        let (leaf, mut offset) = self.seek(range.start, &mut path);
+        let mut next = Some(leaf);
         std::iter::from_fn(move || {
-            if wanted == 0 {
-                return None;
-            }
-            while offset >= self.leaves[leaf as usize].keys.len() {
-                leaf = self.next_leaf(&mut path)?;
-                offset = 0;
-            }
-            wanted -= 1;
-            offset += 1;
-            Some(self.leaves[leaf as usize].keys[offset - 1])
+            let leaf = next.filter(|_| wanted > 0)?;
+            let keys = &self.leaves[leaf as usize].keys;
+            let run = &keys[offset.min(keys.len())..];
+            let run = &run[..run.len().min(wanted)];
+            wanted -= run.len();
+            offset = 0;
+            next = if wanted > 0 { self.next_leaf(&mut path) } else { None };
+            Some(run)
         })
     }
 
@@ -395,6 +399,7 @@ mod tests {
             prop_assert_eq!(set.window(0..usize::MAX).collect::<Vec<_>>(), list.clone());
             let (from, to) = (list.len() / 3, list.len() / 2);
             prop_assert_eq!(set.window(from..to).collect::<Vec<_>>(), list[from..to].to_vec());
+            prop_assert_eq!(set.window(list.len()..list.len() + 1).next(), None);
         }
     }
 

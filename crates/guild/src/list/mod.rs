@@ -103,8 +103,14 @@ impl List {
 
     /// The keys of the rows of a window, headers included, as far as there are any.
     pub fn window(&self, window: Window) -> Vec<Key> {
+        let mut rows = Vec::with_capacity(window.to.min(self.rows()).saturating_sub(window.from));
+        self.read(window, &mut rows);
+        rows
+    }
+
+    /// Adds them to `rows`.
+    pub fn read(&self, window: Window, rows: &mut Vec<Key>) {
         let Window { from, to } = window;
-        let mut rows = Vec::with_capacity(to.min(self.rows()).saturating_sub(from));
         let (mut start, mut first) = (0, 0);
         for (index, count) in self.counts.iter().map(|count| *count as usize).enumerate() {
             if count == 0 {
@@ -118,12 +124,14 @@ impl List {
             let (lo, hi) = (from.max(header + 1), to.min(end));
             if lo < hi {
                 let at = first + lo - header - 1;
-                rows.extend(self.entries.window(at..at + (hi - lo)));
+                self.entries.runs(at..at + (hi - lo)).for_each(|run| rows.extend_from_slice(run));
+            }
+            if end >= to {
+                break;
             }
             start = end;
             first += count;
         }
-        rows
     }
 
     /// What a row with this key shows.
@@ -167,9 +175,9 @@ impl List {
         self.groups.iter().position(|other| *other == group)
     }
 
-    /// The row that a member has now.
-    pub fn row_of_user(&self, user: UserId) -> Option<usize> {
-        Some(self.row_of(&Key::at(*self.places.get(&user)?, user)))
+    /// The key that a member has now.
+    pub fn key_of(&self, user: UserId) -> Option<Key> {
+        Some(Key::at(*self.places.get(&user)?, user))
     }
 
     fn row_of(&self, key: &Key) -> usize {

@@ -1,7 +1,5 @@
 //! What a client does to the rows of a window to see the list as it is now.
 
-use consort_model::UserId;
-
 use super::Key;
 
 /// A range of rows: first and one past the last.
@@ -24,29 +22,27 @@ pub enum Splice {
     Update(usize, Key),
 }
 
-/// The splices that make `new` of the rows `old`, both in order and the first at row `at`. What stays is shown anew if its
-/// member has `changed`. A window that is full before and after leaves the rows below it where they were.
-pub fn splices(at: usize, old: &[Key], new: &[Key], changed: impl Fn(UserId) -> bool) -> Vec<Splice> {
-    let mut splices = Vec::new();
-    let (mut row, mut old, mut new) = (at, old.iter().peekable(), new.iter().peekable());
+/// Adds the splices that make `new` of the rows `old`, both in order and the first at row `at`. What stays is shown anew if
+/// it is among the `changed`. A window that is full before and after leaves the rows below it where they were.
+pub fn splices(at: usize, mut old: &[Key], mut new: &[Key], changed: &[Key], splices: &mut Vec<Splice>) {
+    let mut row = at;
     loop {
-        match (old.peek(), new.peek()) {
-            (None, None) => return splices,
-            (Some(was), Some(is)) if was == is => {
-                if is.user().is_some_and(&changed) {
-                    splices.push(Splice::Update(row, **is));
-                }
-                old.next();
-                new.next();
-                row += 1;
-            }
+        // Most rows stay, side by side.
+        let same = old.iter().zip(new).take_while(|(was, is)| was == is).count();
+        if !changed.is_empty() {
+            let anew = new[..same].iter().enumerate().filter(|(_, key)| changed.contains(key));
+            splices.extend(anew.map(|(index, key)| Splice::Update(row + index, *key)));
+        }
+        (old, new, row) = (&old[same..], &new[same..], row + same);
+        match (old.first(), new.first()) {
+            (None, None) => return,
             (Some(was), is) if is.is_none_or(|is| was < is) => {
                 splices.push(Splice::Delete(row));
-                old.next();
+                old = &old[1..];
             }
             (_, Some(is)) => {
-                splices.push(Splice::Insert(row, **is));
-                new.next();
+                splices.push(Splice::Insert(row, *is));
+                new = &new[1..];
                 row += 1;
             }
             (Some(_), None) => unreachable!("the arm above takes it"),
@@ -77,6 +73,7 @@ pub fn merge(ranges: &[(usize, usize)], width_max: usize) -> Vec<Window> {
 mod tests {
     use super::*;
     use crate::list::{Group, List};
+    use consort_model::UserId;
     use proptest::prelude::*;
 
     /// Rows spliced as a client does; rows that it does not know are holes.
@@ -120,13 +117,14 @@ mod tests {
                     let place = (group < 3).then(|| (group, format!("Name{name}")));
                     let place = place.as_ref().map(|(group, name)| (*group, name.as_str()));
                     touched.extend(list.set(UserId::new(user), place));
-                    changed.push(UserId::new(user));
+                    changed.extend(list.key_of(UserId::new(user)));
                 }
                 let fresh = windows.map(|window| list.window(window));
                 // As long as the list grows the rows of the lower window must be there when it is spliced.
                 let grows = fresh.iter().map(Vec::len).sum::<usize>() >= shown.iter().map(Vec::len).sum();
                 for n in if grows { [0, 1] } else { [1, 0] } {
-                    let told = splices(windows[n].from, &shown[n], &fresh[n], |user| changed.contains(&user));
+                    let mut told = Vec::new();
+                    splices(windows[n].from, &shown[n], &fresh[n], &changed, &mut told);
                     let inside = |t: &std::ops::Range<usize>| t.start < windows[n].to && windows[n].from < t.end;
                     prop_assert!(told.is_empty() || touched.iter().any(inside), "{told:?} but {touched:?}");
                     apply(&mut rows, &told);

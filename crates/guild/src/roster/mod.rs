@@ -9,6 +9,7 @@
 
 mod bytes;
 mod heads;
+mod json;
 mod presences;
 mod record;
 mod role_sets;
@@ -407,6 +408,11 @@ impl<'a> Packed<'a> {
     /// The whole member.
     pub fn unpack(self) -> Member {
         Record::read(self.record).unpack(self.id, self.roles)
+    }
+
+    /// Adds the JSON of the whole member, as serde writes it, but for the brace that closes it.
+    pub fn put_open_json(self, out: &mut Vec<u8>) {
+        Record::read(self.record).put_open_json(out, self.id, self.roles);
     }
 
     /// The member without its account, as it stands beside an author.

@@ -6,6 +6,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use consort_model::{ClientStatus, GuildId, Presence, Status, UserId, UserRef};
 
+use crate::json::{put_id, put_value};
+
 /// How many values a status in [`ClientStatus`] has: none, or one of five.
 const CLIENT_VALUES: u16 = 6;
 const STATUSES: [Status; 5] = [Status::Offline, Status::Invisible, Status::Idle, Status::Dnd, Status::Online];
@@ -49,6 +51,39 @@ impl Presences {
         Some(Presence { guild_id: Some(guild), ..Presence::clone(rich) })
     }
 
+    /// Adds the JSON of a user's presence in `guild`; [`Presence::offline`] of one who has none.
+    pub fn put_json(&self, guild: GuildId, user: UserId, out: &mut Vec<u8>) {
+        let code = self.plain.get(&user.get().to_le_bytes());
+        if code.is_none()
+            && let Some(rich) = self.rich.get(&user)
+        {
+            return put_value(out, &Presence { guild_id: Some(guild), ..Presence::clone(rich) });
+        }
+        out.extend_from_slice(b"{\"user\":{\"id\":");
+        put_id(out, user.get());
+        let Some(code) = code else {
+            return out
+                .extend_from_slice(b"},\"status\":\"offline\",\"activities\":[],\"client_status\":{}}");
+        };
+        let (status, clients) = read(u16::from_le_bytes(*code));
+        out.extend_from_slice(b"},\"guild_id\":");
+        put_id(out, guild.get());
+        out.extend_from_slice(b",\"status\":\"");
+        out.extend_from_slice(name(status));
+        out.extend_from_slice(b"\",\"activities\":[],\"client_status\":{");
+        let start = out.len();
+        for (client, status) in [&b"desktop"[..], b"mobile", b"web"].into_iter().zip(clients) {
+            let Some(status) = status else { continue };
+            if out.len() > start {
+                out.push(b',');
+            }
+            for part in [&b"\""[..], client, b"\":\"", name(status), b"\""] {
+                out.extend_from_slice(part);
+            }
+        }
+        out.extend_from_slice(b"}}");
+    }
+
     /// The JSON of all presences, an array; kept until one changes. `guild` must be the same every time.
     pub fn list(&self, guild: GuildId) -> &Bytes {
         let all = || self.users().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>();
@@ -89,20 +124,35 @@ fn encode(presence: &Presence) -> u16 {
     })
 }
 
-fn decode(guild: GuildId, user: UserId, mut code: u16) -> Presence {
-    let mut next = || {
-        let value = code % CLIENT_VALUES;
-        code /= CLIENT_VALUES;
-        value.checked_sub(1).map(|status| STATUSES[usize::from(status)])
-    };
-    let (web, mobile, desktop) = (next(), next(), next());
-    let status = STATUSES.get(usize::from(code)).copied().unwrap_or_default();
+fn decode(guild: GuildId, user: UserId, code: u16) -> Presence {
+    let (status, [desktop, mobile, web]) = read(code);
     Presence {
         user: UserRef { id: user },
         guild_id: Some(guild),
         status,
         activities: Vec::new(),
         client_status: ClientStatus { desktop, mobile, web },
+    }
+}
+
+/// The status, and those by kind of client: desktop, mobile, web.
+fn read(mut code: u16) -> (Status, [Option<Status>; 3]) {
+    let mut next = || {
+        let value = code % CLIENT_VALUES;
+        code /= CLIENT_VALUES;
+        value.checked_sub(1).map(|status| STATUSES[usize::from(status)])
+    };
+    let (web, mobile, desktop) = (next(), next(), next());
+    (STATUSES.get(usize::from(code)).copied().unwrap_or_default(), [desktop, mobile, web])
+}
+
+fn name(status: Status) -> &'static [u8] {
+    match status {
+        Status::Offline => b"offline",
+        Status::Invisible => b"invisible",
+        Status::Idle => b"idle",
+        Status::Dnd => b"dnd",
+        Status::Online => b"online",
     }
 }
 
@@ -141,6 +191,10 @@ mod tests {
                 prop_assert_eq!(packed.len(), plain.len());
                 prop_assert_eq!(packed.contains(user), plain.contains_key(&user));
                 prop_assert_eq!(packed.get(GuildId::new(7), user), plain.get(&user).cloned());
+                let shown = plain.get(&user).cloned().unwrap_or_else(|| Presence::offline(user));
+                let mut json = Vec::new();
+                packed.put_json(GuildId::new(7), user, &mut json);
+                prop_assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&shown).unwrap());
             }
             let (mut users, mut known): (Vec<_>, Vec<_>) =
                 (packed.users().collect(), plain.keys().copied().collect());

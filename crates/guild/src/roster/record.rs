@@ -9,7 +9,7 @@ use serde_json::Value;
 use super::bytes::{Hash, Reader, put_bytes, put_number, put_signed};
 
 /// The discriminator of people.
-const PERSON: &str = "0";
+pub(super) const PERSON: &str = "0";
 
 /// Which fields follow, and the flags themselves. What is common stands low, so that most members need two bytes.
 pub(super) mod bit {
@@ -37,34 +37,34 @@ pub(super) mod bit {
 /// A member's fields but for its id and roles, borrowed from wherever they are.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Record<'a> {
-    bits: u64,
-    joined_at: Timestamp,
-    username: Cow<'a, str>,
-    nick: Option<Cow<'a, str>>,
-    global_name: Option<Cow<'a, str>>,
-    user_avatar: Option<Hash<'a>>,
-    flags: u64,
-    public_flags: u64,
-    avatar: Option<Hash<'a>>,
-    banner: Option<Hash<'a>>,
-    user_banner: Option<Hash<'a>>,
-    user_flags: u64,
-    discriminator: Option<Cow<'a, str>>,
+    pub(super) bits: u64,
+    pub(super) joined_at: Timestamp,
+    pub(super) username: Cow<'a, str>,
+    pub(super) nick: Option<Cow<'a, str>>,
+    pub(super) global_name: Option<Cow<'a, str>>,
+    pub(super) user_avatar: Option<Hash<'a>>,
+    pub(super) flags: u64,
+    pub(super) public_flags: u64,
+    pub(super) avatar: Option<Hash<'a>>,
+    pub(super) banner: Option<Hash<'a>>,
+    pub(super) user_banner: Option<Hash<'a>>,
+    pub(super) user_flags: u64,
+    pub(super) discriminator: Option<Cow<'a, str>>,
     pub(super) timeout: Option<Timestamp>,
-    premium_since: Option<Timestamp>,
-    accent_color: Option<u32>,
+    pub(super) premium_since: Option<Timestamp>,
+    pub(super) accent_color: Option<u32>,
     /// What almost nobody has, as JSON.
-    rare: Option<Cow<'a, [u8]>>,
+    pub(super) rare: Option<Cow<'a, [u8]>>,
 }
 
 /// Fields that almost nobody has.
 #[derive(Debug, Default, PartialEq, Serialize, Deserialize)]
-struct Rare {
-    user_decoration: Option<Value>,
-    user_collectibles: Option<Value>,
-    primary_guild: Option<PrimaryGuild>,
-    decoration: Option<Value>,
-    collectibles: Option<Value>,
+pub(super) struct Rare {
+    pub(super) user_decoration: Option<Value>,
+    pub(super) user_collectibles: Option<Value>,
+    pub(super) primary_guild: Option<PrimaryGuild>,
+    pub(super) decoration: Option<Value>,
+    pub(super) collectibles: Option<Value>,
 }
 
 impl Rare {

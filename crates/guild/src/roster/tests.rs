@@ -101,6 +101,10 @@ fn agrees(packed: Packed<'_>, member: &Member) {
     assert_eq!(packed.without_user(), member.without_user());
     assert_eq!(packed.account().as_ref(), Some(user));
     assert_eq!(serde_json::to_value(packed).unwrap(), serde_json::to_value(member).unwrap());
+    let mut json = Vec::new();
+    packed.put_open_json(&mut json);
+    json.push(b'}');
+    assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(member).unwrap());
 }
 
 proptest! {

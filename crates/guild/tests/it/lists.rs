@@ -188,8 +188,13 @@ proptest! {
     }
 }
 
+fn told(world: &mut World, sessions: &[Session]) -> usize {
+    let told = sessions.iter().flat_map(|session| world.names(*session));
+    told.filter(|name| name == "GUILD_MEMBER_LIST_UPDATE").count()
+}
+
 #[test]
-fn when_many_look_changes_are_gathered_for_a_while() {
+fn when_many_look_they_are_told_as_time_allows() {
     let mut world = World::new();
     world.seed(2..=400);
     let general = world.channel("general");
@@ -200,17 +205,58 @@ fn when_many_look_changes_are_gathered_for_a_while() {
     world.look_away();
     // Somebody comes online at the top: everybody below moves.
     present(&world, 2, "online", false);
-    let told = |world: &mut World| -> usize {
-        let told = sessions.iter().flat_map(|session| world.names(*session));
-        told.filter(|name| name == "GUILD_MEMBER_LIST_UPDATE").count()
-    };
-    assert_eq!(told(&mut world), 330, "told at once");
-    present(&world, 3, "online", false);
-    present(&world, 3, "idle", false);
-    assert_eq!(told(&mut world), 0, "not yet");
-    world.advance(Duration::from_millis(7));
-    assert_eq!(told(&mut world), 0, "not yet");
-    world.advance(Duration::from_millis(1));
-    // From the row that it has now, the third, to the one it had: of 399 names 222 come before `user3`.
-    assert_eq!(told(&mut world), 223, "told together");
+    assert_eq!(told(&mut world, &sessions), 330, "told at once");
+    // Others come while no time passes: of each hundreds of windows should be told.
+    (3..40).for_each(|user| present(&world, user, "online", false));
+    let at_once = told(&mut world, &sessions);
+    assert!((200..1_500).contains(&at_once), "{at_once} told at once");
+    present(&world, 40, "online", false);
+    present(&world, 40, "offline", false);
+    assert_eq!(told(&mut world, &sessions), 0, "not yet");
+    world.advance(Duration::from_millis(100));
+    let later = told(&mut world, &sessions);
+    assert!((200..660).contains(&later), "{later} told together");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(6))]
+
+    #[test]
+    fn bursts_that_are_told_bit_by_bit_come_out_right(
+        ranges in prop::collection::vec((0..60usize, 1..30usize, 1..30usize, 1..30usize), 300),
+        steps in prop::collection::vec((step(), prop::bool::weighted(0.2)), 20..80),
+    ) {
+        let mut world = World::new();
+        world.seed(2..=MEMBERS + 1);
+        let general = world.channel("general");
+        let roles = ["a", "b"].map(|name| world.create_role(name, Permissions::empty()));
+        let mut viewers = Vec::new();
+        for (from, width, gap, second) in ranges {
+            let (session, end) = (world.connect(OWNER), from + width + gap);
+            let windows = [(from, from + width - 1), (end, end + second - 1)];
+            look(&world, OWNER, session, &[(general, &windows)]);
+            viewers.push((session, windows, Rows::default()));
+        }
+        for (step, pause) in steps {
+            take(&mut world, roles, step);
+            if pause {
+                world.advance(Duration::from_millis(1));
+            }
+        }
+        world.advance(Duration::from_millis(500));
+        let newcomer = world.connect(OWNER);
+        let mut fresh = Rows::default();
+        look(&world, OWNER, newcomer, &[(general, &[(0, 149)])]);
+        follow(&mut world, newcomer, &mut fresh);
+        let fresh = &fresh.0["everyone"];
+        for (session, windows, mut rows) in viewers {
+            follow(&mut world, session, &mut rows);
+            let rows = &rows.0["everyone"];
+            for row in windows.into_iter().flat_map(|(from, last)| from..=last) {
+                if let Some(item) = fresh.get(row) {
+                    prop_assert_eq!(rows.get(row), Some(item), "row {}", row);
+                }
+            }
+        }
+    }
 }

@@ -1,54 +1,18 @@
-//! GUILD_MEMBER_LIST_UPDATE, written around items that are kept encoded.
+//! GUILD_MEMBER_LIST_UPDATE.
 
-use std::collections::{BTreeMap, HashMap};
-use std::io::Write;
 use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_actor::Cx;
-use consort_model::{GuildId, Intents, Member, Presence, UserId};
+use consort_model::{GuildId, Intents};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Audience, Effect, Event, relay};
 use serde::Serialize;
 
 use super::super::Guild;
 use super::super::shown::encode;
-use super::Listed;
+use crate::json::put_number;
 use crate::list::{Key, List, Row, Splice, Window};
-
-/// Items kept for each window that is looked at, about 400 bytes each: those that go in and out at its edges. With more all
-/// are forgotten.
-const ITEMS_A_WINDOW: usize = 32;
-/// Items kept whatever the number of windows.
-const ITEMS_KEPT_MIN: usize = 1_024;
-/// Bytes of an item with what stands around it, for an allocation that need not grow.
-const ITEM_BYTES: usize = 640;
-
-/// Members as items. The same members pass the edges of windows again and again while others come and go above.
-#[derive(Debug, Default)]
-pub(super) struct Items {
-    items: HashMap<UserId, Bytes>,
-    windows: usize,
-}
-
-impl Items {
-    /// Says how many windows are looked at.
-    pub(super) fn serve(&mut self, windows: usize) {
-        self.windows = windows;
-    }
-
-    /// Forgets a member that has changed.
-    pub(super) fn forget(&mut self, user: UserId) {
-        self.items.remove(&user);
-    }
-
-    fn keep(&mut self, user: UserId, item: Bytes) {
-        if self.items.len() >= ITEMS_KEPT_MIN + ITEMS_A_WINDOW * self.windows {
-            self.items.clear();
-        }
-        self.items.insert(user, item);
-    }
-}
 
 #[derive(Serialize)]
 struct Front<'a> {
@@ -68,27 +32,6 @@ struct GroupCount {
 #[derive(Serialize)]
 struct GroupItem {
     group: GroupCount,
-}
-
-#[derive(Serialize)]
-struct MemberItem {
-    member: ListedMember,
-}
-
-#[derive(Serialize)]
-struct ListedMember {
-    #[serde(flatten)]
-    member: Member,
-    presence: Presence,
-}
-
-/// Formats into a vector, which cannot fail.
-macro_rules! put {
-    ($out:expr, $($arguments:tt)*) => {
-        if write!($out, $($arguments)*).is_err() {
-            unreachable!("a vector takes everything");
-        }
-    };
 }
 
 /// What a client is to do.
@@ -116,92 +59,86 @@ pub(super) fn front(guild: GuildId, id: &str, list: &List) -> Vec<u8> {
 }
 
 impl Guild {
-    /// Sends sessions an update that begins with `front`.
+    /// Sends sessions, in their order, an update that begins with `front`. `body` is where it is put together.
     pub(super) fn tell_list<'a>(
         &self,
         cx: &mut Cx<'_>,
-        listed: &mut Listed,
-        front: &[u8],
+        (list, front): (&List, &[u8]),
         sessions: impl IntoIterator<Item = &'a SessionKey>,
         told: &Told<'_>,
+        body: &mut Vec<u8>,
     ) {
-        let items = match told {
-            Told::Sync(_, keys) => keys.len(),
-            Told::Splices(splices) => splices.len().div_ceil(2),
-        };
-        let mut body = Vec::with_capacity(front.len() + ITEM_BYTES * (items + 1));
+        body.clear();
         body.extend_from_slice(front);
         match told {
-            Told::Sync(window, keys) => {
-                let last = window.to.saturating_sub(1);
-                put!(body, "{{\"op\":\"SYNC\",\"range\":[{},{last}],\"items\":[", window.from);
-                for (index, key) in keys.iter().enumerate() {
-                    if index > 0 {
-                        body.push(b',');
-                    }
-                    self.put_item(&mut body, listed, key);
-                }
-                body.extend_from_slice(b"]}");
-            }
+            Told::Sync(window, keys) => self.put_sync(body, list, *window, keys),
             Told::Splices(splices) => {
                 for (index, splice) in splices.iter().enumerate() {
                     if index > 0 {
                         body.push(b',');
                     }
-                    self.put_splice(&mut body, listed, splice);
+                    self.put_splice(body, list, splice);
                 }
             }
         }
         body.extend_from_slice(b"]}");
-        let event =
-            Event::encoded("GUILD_MEMBER_LIST_UPDATE", Intents::empty(), Audience::all(), body.into());
+        let body = Bytes::copy_from_slice(body);
+        let event = Event::encoded("GUILD_MEMBER_LIST_UPDATE", Intents::empty(), Audience::all(), body);
         let event = Arc::new(Event { guild: Some(self.id), ..event });
-        let mut by_node: BTreeMap<_, Vec<SessionKey>> = BTreeMap::new();
-        for session in sessions {
-            by_node.entry(session.node).or_default().push(*session);
-        }
-        for (node, sessions) in by_node {
-            let message = relay::Op::Direct { sessions, event: event.clone() };
+        let mut sessions = sessions.into_iter().copied().peekable();
+        while let Some(session) = sessions.next() {
+            let node = session.node;
+            let mut here = vec![session];
+            here.extend(std::iter::from_fn(|| sessions.next_if(|next| next.node == node)));
+            let message = relay::Op::Direct { sessions: here, event: event.clone() };
             cx.effect(Effect::Relay { node, message });
         }
     }
 
-    fn put_splice(&self, body: &mut Vec<u8>, listed: &mut Listed, splice: &Splice) {
+    fn put_sync(&self, body: &mut Vec<u8>, list: &List, window: Window, keys: &[Key]) {
+        body.extend_from_slice(b"{\"op\":\"SYNC\",\"range\":[");
+        put_number(body, window.from as u64);
+        body.push(b',');
+        put_number(body, window.to.saturating_sub(1) as u64);
+        body.extend_from_slice(b"],\"items\":[");
+        for (index, key) in keys.iter().enumerate() {
+            if index > 0 {
+                body.push(b',');
+            }
+            self.put_item(body, list, key);
+        }
+        body.extend_from_slice(b"]}");
+    }
+
+    fn put_splice(&self, body: &mut Vec<u8>, list: &List, splice: &Splice) {
         let (op, row, key) = match splice {
-            Splice::Delete(row) => ("DELETE", row, None),
-            Splice::Insert(row, key) => ("INSERT", row, Some(key)),
-            Splice::Update(row, key) => ("UPDATE", row, Some(key)),
+            Splice::Delete(row) => (&b"{\"op\":\"DELETE\",\"index\":"[..], row, None),
+            Splice::Insert(row, key) => (&b"{\"op\":\"INSERT\",\"index\":"[..], row, Some(key)),
+            Splice::Update(row, key) => (&b"{\"op\":\"UPDATE\",\"index\":"[..], row, Some(key)),
         };
-        put!(body, "{{\"op\":\"{op}\",\"index\":{row}");
+        body.extend_from_slice(op);
+        put_number(body, *row as u64);
         if let Some(key) = key {
             body.extend_from_slice(b",\"item\":");
-            self.put_item(body, listed, key);
+            self.put_item(body, list, key);
         }
         body.push(b'}');
     }
 
-    fn put_item(&self, body: &mut Vec<u8>, listed: &mut Listed, key: &Key) {
-        match listed.list.row(key) {
+    fn put_item(&self, body: &mut Vec<u8>, list: &List, key: &Key) {
+        let user = match list.row(key) {
             Some(Row::Group(group, count)) => {
-                body.extend_from_slice(&encode(&GroupItem {
-                    group: GroupCount { id: group.wire_id(), count },
-                }));
+                let item = GroupItem { group: GroupCount { id: group.wire_id(), count } };
+                return body.extend_from_slice(&encode(&item));
             }
-            Some(Row::Member(user)) => {
-                if let Some(item) = listed.items.items.get(&user) {
-                    return body.extend_from_slice(item);
-                }
-                let item = self.member_item(user);
-                body.extend_from_slice(&item);
-                listed.items.keep(user, item);
-            }
-            None => body.extend_from_slice(b"null"),
-        }
-    }
-
-    fn member_item(&self, user: UserId) -> Bytes {
-        let Some(member) = self.members.get(user) else { return Bytes::from_static(b"null") };
-        let presence = self.presences.get(self.id, user).unwrap_or_else(|| Presence::offline(user));
-        encode(&MemberItem { member: ListedMember { member: member.unpack(), presence } })
+            Some(Row::Member(user)) => user,
+            None => return body.extend_from_slice(b"null"),
+        };
+        let Some(member) = self.members.get(user) else { return body.extend_from_slice(b"null") };
+        body.extend_from_slice(b"{\"member\":");
+        member.put_open_json(body);
+        body.extend_from_slice(b",\"presence\":");
+        self.presences.put_json(self.id, user, body);
+        body.extend_from_slice(b"}}");
     }
 }
