@@ -108,8 +108,10 @@ pub const INBOX_LOST_MAX: usize = 1024;
 pub const IDENTIFIES_ACTIVE_MAX: usize = 256;
 /// Identifies waiting; more are answered with opcode 9, and the client comes back a few seconds later.
 pub const IDENTIFIES_WAITING_MAX: usize = 8192;
-/// Member requests (opcode 8) at work or waiting; more are dropped.
-pub const CHUNK_REQUESTS_MAX: usize = 256;
+/// Member chunks (opcode 8) made at once for a node; further ones wait, one of each session at most.
+pub const CHUNKS_ACTIVE_MAX: usize = 16;
+/// Member requests (opcode 8) of one session that are not answered whole; further ones are told RATE_LIMITED.
+pub const MEMBER_REQUESTS_MAX: usize = 256;
 /// Connections accepted before a slice turns to other things.
 pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 /// Connections that may wait to be accepted by one slice; what the kernel allows at most, if less.

@@ -4,8 +4,12 @@
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 
+use bytes::Bytes;
 use consort_model::{ApplicationId, GuildId, Intents};
-use consort_rpc::guild::{self, gateway::ChunkRequest};
+use consort_rpc::guild::{
+    self,
+    gateway::{ChunkPart, ChunkRequest},
+};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::{self, gateway::Opened};
 use consort_rpc::{Caller, MeshRef};
@@ -17,12 +21,12 @@ use tokio::sync::Semaphore;
 
 use crate::auth::{AuthError, Authenticator, Principal};
 use crate::config::{
-    AUTHENTICATE_TIMEOUT, CHUNK_REQUESTS_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX,
+    AUTHENTICATE_TIMEOUT, CHUNKS_ACTIVE_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX,
 };
 use crate::inbox::InboxRef;
 use crate::interest::Interest;
 use crate::presence::presence_of;
-use crate::slice::{Admission, ClientInfo, Identifying, Input, Refusal, open_session};
+use crate::slice::{Admission, ClientInfo, Identifying, Input, MemberChunk, Refusal, open_session};
 
 /// Bits of an application's flags that switch a privileged intent on; either of two will do ("Application Flags").
 const PRIVILEGED: [(Intents, u64); 3] = [
@@ -48,7 +52,7 @@ pub(crate) struct Lane {
     interest: Arc<Interest>,
     identifies: Semaphore,
     waiting: AtomicUsize,
-    chunks: AtomicUsize,
+    chunks: Semaphore,
     next_number: AtomicU32,
 }
 
@@ -66,7 +70,7 @@ impl Lane {
             interest,
             identifies: Semaphore::new(IDENTIFIES_ACTIVE_MAX),
             waiting: AtomicUsize::new(0),
-            chunks: AtomicUsize::new(0),
+            chunks: Semaphore::new(CHUNKS_ACTIVE_MAX),
             next_number: AtomicU32::new(1),
         })
     }
@@ -198,7 +202,7 @@ impl Lane {
         self.tell(identity.key.slice, Input::Opened { key: identity.key, caller, result });
     }
 
-    /// Starts asking a guild for members.
+    /// Starts asking a guild for a chunk of its members.
     pub(crate) fn chunk(
         self: &Arc<Self>,
         slice: u16,
@@ -207,27 +211,31 @@ impl Lane {
         guild: GuildId,
         request: ChunkRequest,
     ) {
-        if self.chunks.fetch_add(1, Ordering::Relaxed) >= CHUNK_REQUESTS_MAX {
-            self.chunks.fetch_sub(1, Ordering::Relaxed);
-            tracing::warn!(%guild, "too many member requests at once; one is dropped");
-            return;
-        }
-        let place = Place(self.clone(), |lane| &lane.chunks);
+        let lane = self.clone();
         consort_runtime::spawn("chunk", async move {
-            let lane = &place.0;
+            let permit = lane.chunks.acquire().await;
             let op = guild::Op::Gateway(guild::gateway::Op::Chunk(request));
             let answer = lane.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
-            let chunks = answer.ok().and_then(|answer| {
-                let chunks: Vec<Box<RawValue>> = serde_json::from_slice(answer.body()?).ok()?;
-                Some(chunks)
-            });
-            let Some(chunks) = chunks else { return };
-            let dispatch = |chunk: Box<RawValue>| {
-                Arc::new(Dispatch::new("GUILD_MEMBERS_CHUNK", Box::<str>::from(chunk).into_string()))
+            drop(permit);
+            let chunk = match answer {
+                Ok(answer) => answer.body().and_then(read_chunk),
+                Err(error) => {
+                    tracing::debug!(%error, %guild, "a guild does not give its members");
+                    None
+                }
             };
-            lane.tell(slice, Input::Chunks(session, chunks.into_iter().map(dispatch).collect()));
+            lane.tell(slice, Input::Members(session, chunk));
         });
     }
+}
+
+/// Takes the body of a chunk out of an owner's answer, without a copy.
+fn read_chunk(answer: &Bytes) -> Option<MemberChunk> {
+    let part: ChunkPart<&RawValue> = serde_json::from_slice(answer)
+        .inspect_err(|error| tracing::error!(%error, "a chunk of members cannot be read"))
+        .ok()?;
+    let body = answer.slice_ref(part.chunk.get().as_bytes());
+    Some(MemberChunk { dispatch: Arc::new(Dispatch::new("GUILD_MEMBERS_CHUNK", body)), next: part.next })
 }
 
 /// Checks what IDENTIFY asks for against what the account may have.

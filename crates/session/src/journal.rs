@@ -11,10 +11,12 @@ use std::sync::Arc;
 use crate::log::{Page, Place};
 use crate::{Choice, Dispatch};
 
-/// Entries kept whatever the client says it has: a client may resume from an older number than its last heartbeat's.
+/// Entries kept whatever the client says it has, if they are no more than [`JOURNAL_BYTES_KEPT`]: a client may resume from an older number than its last heartbeat's.
 pub const JOURNAL_EVENTS_KEPT: usize = 256;
 /// The most entries: 64 KiB of references at worst.
 pub const JOURNAL_EVENTS_MAX: usize = 4096;
+/// Bytes of bodies kept of what the client says it has: member chunks are large, and 256 of them would be too much to keep.
+pub const JOURNAL_BYTES_KEPT: usize = 1024 * 1024;
 /// The most bytes of bodies an entry may hold alive, counted as if nobody shared them.
 pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
@@ -209,8 +211,8 @@ impl Journal {
             && (seq + 1..=self.holes).all(|hole| self.get(hole).is_some())
     }
 
-    /// The client says it has everything up to `seq` (heartbeat): what is older than that and than
-    /// [`JOURNAL_EVENTS_KEPT`] may go.
+    /// The client says it has everything up to `seq` (heartbeat): what is older than that, and than
+    /// [`JOURNAL_EVENTS_KEPT`] or [`JOURNAL_BYTES_KEPT`], may go.
     pub fn acknowledge(&mut self, seq: u64) {
         self.acknowledged = self.acknowledged.max(seq.min(self.last));
         self.trim();
@@ -222,7 +224,8 @@ impl Journal {
     fn trim(&mut self) {
         loop {
             let over = self.len > JOURNAL_EVENTS_MAX || self.bytes > JOURNAL_BYTES_MAX;
-            let had = self.len > JOURNAL_EVENTS_KEPT && self.first() <= self.acknowledged;
+            let many = self.len > JOURNAL_EVENTS_KEPT || self.bytes > JOURNAL_BYTES_KEPT;
+            let had = many && self.first() <= self.acknowledged;
             // The newest entry stays even if it alone is over the limit: it is about to be sent.
             if !(over || had) || self.len <= 1 {
                 return;

@@ -22,10 +22,11 @@ mod session_tests;
 
 pub use dispatch::Dispatch;
 pub use id::{NoSessionId, SessionId};
-pub use journal::{Entry, JOURNAL_BYTES_MAX, JOURNAL_EVENTS_KEPT, JOURNAL_EVENTS_MAX, Journal};
+pub use journal::{
+    Entry, JOURNAL_BYTES_KEPT, JOURNAL_BYTES_MAX, JOURNAL_EVENTS_KEPT, JOURNAL_EVENTS_MAX, Journal,
+};
 pub use log::{Log, Place};
 pub use session::{
-    ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, BULK_BYTES_MAX, Identity, Opened, ResumeError, Session,
-    Step,
+    ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, Identity, Opened, ResumeError, Session, Step,
 };
 pub use viewer::{Choice, Shard, Viewer};

@@ -1,6 +1,6 @@
 //! The session itself.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -16,11 +16,9 @@ use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
 /// Attachments of a bot's session on their way at once; the next one starts when one is answered. A user account's
 /// all start together, as READY waits for them.
 pub const ATTACH_WINDOW: usize = 16;
-/// With more unsent bytes than this no further guild is attached and no chunk is queued: what comes in bulk goes at the
-/// client's pace.
+/// With more unsent bytes than this no further guild is attached and no member chunk is asked for: what comes in bulk goes at
+/// the client's pace.
 pub const BACKLOG_ATTACH_BYTES: usize = 256 * 1024;
-/// Bytes of member chunks that may wait for their turn; a request that makes more is not answered.
-pub const BULK_BYTES_MAX: usize = 32 * 1024 * 1024;
 
 /// Who a session is; does not change while it lives.
 #[derive(Debug, Clone)]
@@ -114,13 +112,6 @@ struct Gathering {
     waiting: BTreeSet<GuildId>,
 }
 
-/// Dispatches that wait for their turn.
-#[derive(Debug, Default)]
-struct Bulk {
-    waiting: VecDeque<Arc<Dispatch>>,
-    bytes: usize,
-}
-
 /// What the owner of a session must do next for it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Step {
@@ -157,8 +148,6 @@ pub struct Session {
     /// Written to any socket up to here.
     sent_ever: u64,
     backlog: usize,
-    /// Only while something is in it.
-    bulk: Option<Box<Bulk>>,
 }
 
 impl Session {
@@ -180,7 +169,6 @@ impl Session {
             sent: 0,
             sent_ever: 0,
             backlog: 0,
-            bulk: None,
         }
     }
 
@@ -217,6 +205,11 @@ impl Session {
     /// Bytes of bodies that are not written yet.
     pub fn backlog(&self) -> usize {
         self.backlog
+    }
+
+    /// Whether more of what comes in bulk may come: the client has taken nearly all there was.
+    pub fn takes_bulk(&self) -> bool {
+        self.is_live() && self.backlog <= BACKLOG_ATTACH_BYTES
     }
 
     /// The number of the last dispatch that is written whole to the present socket.
@@ -453,34 +446,6 @@ impl Session {
         self.journal.push_logged(place, choice)
     }
 
-    /// Queues what comes in bulk and may wait (member chunks); it enters the journal at the client's pace. Gives `false`
-    /// and takes nothing when too much is waiting.
-    pub fn push_bulk(&mut self, dispatches: Vec<Arc<Dispatch>>) -> bool {
-        let bytes: usize = dispatches.iter().map(|dispatch| dispatch.len(Choice::Full)).sum();
-        let waiting = self.bulk.as_ref().map_or(0, |bulk| bulk.bytes);
-        if waiting.saturating_add(bytes) > BULK_BYTES_MAX {
-            return false;
-        }
-        let bulk = self.bulk.get_or_insert_default();
-        bulk.bytes += bytes;
-        bulk.waiting.extend(dispatches);
-        self.feed_bulk();
-        true
-    }
-
-    fn feed_bulk(&mut self) {
-        while self.backlog <= BACKLOG_ATTACH_BYTES
-            && let Some(bulk) = &mut self.bulk
-        {
-            let Some(dispatch) = bulk.waiting.pop_front() else {
-                self.bulk = None;
-                return;
-            };
-            bulk.bytes -= dispatch.len(Choice::Full);
-            self.push(dispatch, Choice::Full);
-        }
-    }
-
     /// What is to be written, in order.
     pub fn unsent(&self) -> impl Iterator<Item = (u64, Entry<'_>)> + '_ {
         let from = if self.is_live() { self.sent } else { self.journal.last() };
@@ -500,7 +465,6 @@ impl Session {
             }
         }
         self.sent_ever = self.sent_ever.max(self.sent);
-        self.feed_bulk();
     }
 
     /// The client says (heartbeat) that it has everything up to `seq`.

@@ -140,20 +140,33 @@ fn a_number_that_was_never_sent_or_is_forgotten_is_refused() {
 }
 
 #[test]
-fn chunks_wait_until_the_client_has_read() {
+fn bulk_waits_until_the_client_has_read() {
     let mut session = live_bot();
     session.mark_sent(1);
     let chunk = event(&format!("\"{}\"", "x".repeat(BACKLOG_ATTACH_BYTES)));
-    assert!(session.push_bulk(vec![chunk; 3]));
-    assert_eq!(session.seq(), 2);
-    session.push(event("1"), Choice::Full);
-    session.mark_sent(3);
-    assert_eq!(session.seq(), 4);
-    session.mark_sent(4);
-    session.mark_sent(5);
-    assert_eq!((session.seq(), session.backlog()), (5, 0));
-    let too_much = event(&format!("\"{}\"", "x".repeat(BULK_BYTES_MAX)));
-    assert!(!session.push_bulk(vec![too_much]));
+    assert!(session.takes_bulk());
+    session.push(chunk, Choice::Full);
+    assert!(!session.takes_bulk());
+    session.mark_sent(2);
+    assert!(session.takes_bulk());
+}
+
+#[test]
+fn of_what_the_client_has_only_some_bytes_are_kept() {
+    let mut session = live_bot();
+    let chunk = event(&format!("\"{}\"", "x".repeat(JOURNAL_BYTES_KEPT / 4)));
+    for _ in 0..8 {
+        session.push(chunk.clone(), Choice::Full);
+    }
+    session.mark_sent(9);
+    assert!(session.journal().bytes() > JOURNAL_BYTES_KEPT, "the client may not have them");
+    session.acknowledge(7);
+    assert!(session.journal().bytes() <= JOURNAL_BYTES_KEPT);
+    assert_eq!(session.resume(7), Ok(2));
+    session.mark_sent(session.seq());
+    session.acknowledge(1);
+    session.push(chunk, Choice::Full);
+    assert_eq!(session.resume(6), Err(ResumeError::Gone));
 }
 
 /// What may happen to a session and its client.

@@ -3,25 +3,24 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_model::{GuildId, UserId};
-use consort_rpc::guild::gateway::ChunkRequest;
+use consort_model::GuildId;
 use consort_rpc::guild::voice;
 use consort_rpc::user;
-use consort_session::{Attachment, Choice, Dispatch};
+use consort_session::{Choice, Dispatch};
 use consort_wire::gateway::limits::MAX_USER_PAYLOAD_BYTES;
 use consort_wire::gateway::{
-    CloseCode, GuildSubscription, Inbound, PresenceUpdate, RequestGuildMembers, VoiceStateUpdate,
-    close_code_for, decode, ends_session, outbound,
+    CloseCode, GuildSubscription, Inbound, PresenceUpdate, VoiceStateUpdate, close_code_for, decode,
+    ends_session, outbound,
 };
 use consort_wire::ws::{self, Decoder, Message};
 use serde_json::{Value, json};
 
 use super::{Effect, Phase, Slice};
-use crate::config::{ALL_MEMBERS_WINDOW, PRESENCE_UPDATES_MAX, PRESENCE_WINDOW};
+use crate::config::{PRESENCE_UPDATES_MAX, PRESENCE_WINDOW};
 use crate::presence::presence_of;
 
 /// Guild ids in one command; a longer list is not looked at further.
-const GUILDS_PER_COMMAND_MAX: usize = 200;
+pub(super) const GUILDS_PER_COMMAND_MAX: usize = 200;
 
 impl Slice {
     /// Handles bytes that a socket brought. Gives how many were used: fewer than all when the connection is handed to
@@ -223,49 +222,6 @@ impl Slice {
         self.effects.push(effect);
     }
 
-    fn request_members(&mut self, now: Instant, session: usize, request: &RequestGuildMembers) {
-        let held = &mut self.sessions[session];
-        let all = request.user_ids.is_none()
-            && request.query.as_deref().is_none_or(str::is_empty)
-            && request.limit == 0;
-        let intents = held.session.identity().viewer.intents;
-        held.asked_all.retain(|(_, at)| now.duration_since(*at) < ALL_MEMBERS_WINDOW);
-        for guild in request.guild_ids.iter().take(GUILDS_PER_COMMAND_MAX).copied().map(GuildId::new) {
-            let held = &mut self.sessions[session];
-            if !matches!(held.session.attachment(guild), Some(Attachment::At(_))) {
-                continue;
-            }
-            if all {
-                if let Some((_, at)) = held.asked_all.iter().find(|(asked, _)| *asked == guild) {
-                    let wait = ALL_MEMBERS_WINDOW.saturating_sub(now.duration_since(*at));
-                    self.rate_limited(session, guild, wait.as_secs_f64(), request.nonce.as_deref());
-                    continue;
-                }
-                // No more than the guilds it is in.
-                held.asked_all.push((guild, now));
-            }
-            let chunk = ChunkRequest {
-                query: request.query.clone().filter(|_| request.user_ids.is_none()),
-                limit: request.limit,
-                user_ids: request.user_ids.iter().flatten().copied().map(UserId::new).collect(),
-                presences: request.presences && intents.contains(consort_model::Intents::GUILD_PRESENCES),
-                nonce: request.nonce.clone(),
-                may_list_all: intents.contains(consort_model::Intents::GUILD_MEMBERS),
-            };
-            let (caller, number) = (held.caller(), held.session.identity().key.number);
-            self.effects.push(Effect::Chunk { session: number, caller, guild, request: Box::new(chunk) });
-        }
-    }
-
-    fn rate_limited(&mut self, session: usize, guild: GuildId, retry_after: f64, nonce: Option<&str>) {
-        let mut meta = json!({"guild_id": guild});
-        if let Some(nonce) = nonce {
-            meta["nonce"] = nonce.into();
-        }
-        let d = json!({"opcode": 8, "retry_after": retry_after, "meta": meta});
-        self.tell(session, "RATE_LIMITED", &d);
-    }
-
     /// There is no soundboard here, so every guild has none of its own sounds.
     fn soundboard_sounds(&mut self, session: usize, guilds: &[u64]) {
         for guild in guilds.iter().take(GUILDS_PER_COMMAND_MAX).copied().map(GuildId::new) {
@@ -275,21 +231,9 @@ impl Slice {
         }
     }
 
-    fn tell(&mut self, session: usize, name: &'static str, d: &Value) {
+    pub(super) fn tell(&mut self, session: usize, name: &'static str, d: &Value) {
         self.sessions[session].session.push(Arc::new(Dispatch::new(name, d.to_string())), Choice::Full);
         self.wake_session(session);
-    }
-
-    /// Member chunks have come.
-    pub(super) fn chunks(&mut self, number: u64, dispatches: Vec<Arc<Dispatch>>) {
-        let Some((slot, held)) = self.held(number) else { return };
-        if !held.session.push_bulk(dispatches) {
-            tracing::warn!(
-                session = number,
-                "too many member chunks wait for a session; an answer is dropped"
-            );
-        }
-        self.wake_session(slot);
     }
 }
 

@@ -18,7 +18,7 @@ pub(crate) enum Effect {
     User { caller: Caller, user: UserId, op: Box<user::Op> },
     /// Tell a guild's owner.
     Guild { caller: Caller, guild: GuildId, op: Box<guild::Op> },
-    /// Ask a guild for members: answered by `Chunks`.
+    /// Ask a guild for a chunk of its members: answered by `Members`.
     Chunk { session: u64, caller: Caller, guild: GuildId, request: Box<gateway::ChunkRequest> },
     /// Tell a guild's owner that the node has no session of it any more, if that is still so.
     Detached(GuildId),

@@ -101,7 +101,7 @@ impl Slice {
         if let Some(over) = self.check_backlog(now, slot) {
             return Err(over);
         }
-        self.compress_payload(slot);
+        self.compress_payload(now, slot);
         self.offer(slot, put).ok_or_else(|| self.all_written(now, slot))
     }
 
@@ -271,12 +271,17 @@ impl Slice {
             whole += 1;
         }
         if whole > 0 {
-            let session_state = &mut self.sessions[session].session;
-            session_state.mark_sent(offer.first_seq + whole - 1);
-            if session_state.has_queued() {
-                self.attach_next(now, session);
-            }
+            self.sessions[session].session.mark_sent(offer.first_seq + whole - 1);
+            self.go_on(now, session);
         }
+    }
+
+    /// There may be room again for what comes in bulk.
+    fn go_on(&mut self, now: Instant, session: usize) {
+        if self.sessions[session].session.has_queued() {
+            self.attach_next(now, session);
+        }
+        self.ask_members(session);
     }
 
     fn all_written(&mut self, now: Instant, slot: usize) -> Flushed {
@@ -303,7 +308,7 @@ impl Slice {
     }
 
     /// With payload compression a large dispatch is a frame of the connection's own.
-    fn compress_payload(&mut self, slot: usize) {
+    fn compress_payload(&mut self, now: Instant, slot: usize) {
         let Self { conns, sessions, .. } = self;
         let conn = &mut conns[slot];
         let Phase::Live(session) = conn.phase else { return };
@@ -323,6 +328,7 @@ impl Slice {
             Err(_) => conn.stream.own(&payload, &mut self.compressor, &mut conn.own),
         }
         self.sessions[session].session.mark_sent(seq);
+        self.go_on(now, session);
     }
 
     /// Before connection and session part: what is half written of the session's is copied to the connection, so that

@@ -126,6 +126,7 @@ impl Slice {
             watching: Vec::new(),
             voice: Vec::new(),
             asked_all: Vec::new(),
+            members: None,
         });
         self.conns[conn_slot].phase = Phase::Live(slot);
         self.conns[conn_slot].stream.forget_past();

@@ -9,7 +9,7 @@ use consort_rpc::relay::{self, SessionKey};
 use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
-use super::{ClientInfo, Conn, ConnId, Opening, Slice};
+use super::{ClientInfo, Conn, ConnId, MemberChunk, Opening, Slice};
 use crate::courier::Carried;
 use crate::inbox::Concerns;
 
@@ -31,8 +31,8 @@ pub(crate) enum Input {
     Admit(Box<Admission>),
     /// The user's owner has answered; `Err` when it could not or would not.
     Opened { key: SessionKey, caller: Caller, result: Result<Box<Opened>, Refusal> },
-    /// Dispatches of the gateway's own for a session (member chunks).
-    Chunks(u64, Vec<Arc<Dispatch>>),
+    /// The members that a session gets next; none if there will be no more.
+    Members(u64, Option<MemberChunk>),
     /// Clients are to go elsewhere.
     Drain,
     /// The end.
@@ -72,7 +72,7 @@ impl Input {
 
     /// Whether losing it costs no more than the sessions it was for.
     pub(crate) fn is_event(&self) -> bool {
-        matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Chunks(..)) || self.is_connection()
+        matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Members(..)) || self.is_connection()
     }
 
     /// Whether it is a socket, which is refused rather than lost.
@@ -85,7 +85,7 @@ impl Input {
         let full = consort_session::Choice::Full;
         match self {
             Self::Publish(dispatch) | Self::Direct(_, dispatch) => dispatch.len(full),
-            Self::Chunks(_, dispatches) => dispatches.iter().map(|dispatch| dispatch.len(full)).sum(),
+            Self::Members(_, chunk) => chunk.as_ref().map_or(0, |chunk| chunk.dispatch.len(full)),
             Self::Relay(relay::Op::Attached { guild_create, .. }) => guild_create.len(),
             _ => 0,
         }
@@ -99,7 +99,7 @@ impl Input {
                 None => Concerns::Everybody,
             },
             Self::Direct(numbers, _) => Concerns::Sessions(numbers.clone()),
-            Self::Chunks(number, _) => Concerns::Sessions(vec![*number]),
+            Self::Members(number, _) => Concerns::Sessions(vec![*number]),
             Self::Opened { key, .. } => Concerns::Sessions(vec![key.number]),
             // A connection waiting for its answer runs into its heartbeat timeout.
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
@@ -119,7 +119,7 @@ impl Slice {
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
             Input::Admit(admission) => self.admit(now, *admission),
             Input::Opened { key, caller, result } => self.opened(now, key, &caller, result),
-            Input::Chunks(number, dispatches) => self.chunks(number, dispatches),
+            Input::Members(number, chunk) => self.member_chunk(number, chunk),
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),
             Input::Connection { .. } | Input::Adopt { .. } => {

@@ -14,6 +14,7 @@ mod flush;
 mod identify;
 mod input;
 mod looks;
+mod members;
 mod passive;
 mod relay;
 mod resume;
@@ -38,6 +39,7 @@ pub(crate) use effect::{Effect, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Input, Refusal};
+pub(crate) use members::MemberChunk;
 
 use crate::config::Config;
 use crate::interest::Interest;
@@ -82,6 +84,8 @@ struct Held {
     voice: Vec<GuildId>,
     /// When all members of a guild were last asked for.
     asked_all: Vec<(GuildId, Instant)>,
+    /// Members it has asked for; only while there are such requests.
+    members: Option<Box<members::MemberRequests>>,
 }
 
 impl Held {

@@ -78,6 +78,7 @@ impl Slice {
         conn.decoder.set_max_message_bytes(super::identify::max_payload_bytes(bot));
         self.mark_dirty(slot);
         self.attach_next(now, session);
+        self.ask_members(session);
         self.schedule_conn(slot);
     }
 

@@ -24,6 +24,7 @@ use crate::inbox::Lost;
 mod cohorts;
 mod cost;
 mod cuts;
+mod members;
 mod passive;
 mod wires;
 

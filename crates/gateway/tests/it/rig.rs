@@ -8,6 +8,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use consort_gateway::{AuthError, AuthFuture, Authenticator, Config, Env, Gateway, Principal};
 use consort_model::{ApplicationId, GuildId, Intents, UserId};
+use consort_rpc::guild::gateway::{ChunkNext, ChunkPart, ChunkRequest};
 use consort_rpc::relay::{Op as RelayOp, SessionKey};
 use consort_rpc::user::gateway::{OpenSession, Opened};
 use consort_rpc::{
@@ -144,16 +145,24 @@ impl Host<guild::Guild> for Guilds {
                 self.attach(guild, *session, call.caller.user);
             }
             guild::Op::Gateway(guild::gateway::Op::Chunk(request)) => {
-                answer = Answer::json(&json!([
-                    {"guild_id": guild, "members": [], "chunk_index": 0, "chunk_count": 2, "nonce": request.nonce},
-                    {"guild_id": guild, "members": [], "chunk_index": 1, "chunk_count": 2, "nonce": request.nonce},
-                ]));
+                answer = Answer::json(&chunk(guild, request));
             }
             _ => {}
         }
         self.log.add(Told { key, op: call.op });
         call.respond.send(Ok(answer));
     }
+}
+
+/// One of two chunks, without members.
+fn chunk(guild: GuildId, request: &ChunkRequest) -> ChunkPart<Value> {
+    let index = request.next.map_or(0, |next| next.index);
+    let chunk = json!({
+        "guild_id": guild, "members": [], "chunk_index": index, "chunk_count": 2, "nonce": request.nonce,
+    });
+    let next =
+        ChunkNext { after: UserId::new(u64::from(index)), index: 1, count: 2, left: u32::MAX, began_ms: 5 };
+    ChunkPart { chunk, next: (index == 0).then_some(next) }
 }
 
 impl Guilds {

@@ -1,8 +1,8 @@
-//! What sessions ask, but for attaching: presence, member chunks.
+//! What sessions ask, but for attaching and member chunks: presence, names.
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{Intents, Member, Presence, Status, User, UserId};
-use consort_rpc::guild::gateway::{ChunkRequest, Op};
+use consort_rpc::guild::gateway::Op;
 use consort_rpc::{Audience, Change, Event, Withheld};
 use consort_store::Table;
 use serde::Serialize;
@@ -13,25 +13,6 @@ use crate::roster::Packed;
 /// Members above which people (not bots) are told of presences only through the member lists they look at. As `large_threshold`
 /// at its most.
 pub(super) const PRESENCES_TOLD_MAX: usize = 250;
-/// Members in one GUILD_MEMBERS_CHUNK.
-const CHUNK_MEMBERS: usize = 1_000;
-/// Members a search by prefix gives at most.
-const CHUNK_QUERY_MAX: u32 = 100;
-
-#[derive(Serialize)]
-struct MembersChunk<'a> {
-    guild_id: consort_model::GuildId,
-    members: Vec<Packed<'a>>,
-    chunk_index: usize,
-    chunk_count: usize,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    not_found: Option<&'a [UserId]>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    presences: Option<Vec<Presence>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    nonce: Option<&'a str>,
-}
-
 /// GUILD_MEMBER_UPDATE: a member with the guild it is in.
 #[derive(Serialize)]
 pub(crate) struct MemberEvent<'a> {
@@ -127,56 +108,6 @@ impl Guild {
         let change = voice.map(|channel| Change::member(user, member, self.view_of(channel)));
         self.publish(cx, event.withhold(Withheld { change, ..Withheld::wholly() }));
         self.relist(cx, user);
-    }
-
-    fn chunk(&self, cx: &mut Cx<'_>, request: &ChunkRequest) -> Result<Outcome, Stop> {
-        self.require_member(cx)?;
-        let mut not_found = Vec::new();
-        let found: Vec<Packed<'_>> = if request.user_ids.is_empty() {
-            self.chunk_by_query(request)
-        } else {
-            let mut found = Vec::new();
-            for id in &request.user_ids {
-                match self.members.get(*id) {
-                    Some(member) => found.push(member),
-                    None => not_found.push(*id),
-                }
-            }
-            found
-        };
-        let chunk_count = found.len().div_ceil(CHUNK_MEMBERS).max(1);
-        let chunks: Vec<_> = (0..chunk_count)
-            .map(|chunk_index| {
-                let from = chunk_index * CHUNK_MEMBERS;
-                let members: Vec<_> = found.iter().copied().skip(from).take(CHUNK_MEMBERS).collect();
-                let presences = request.presences.then(|| self.presences_of(&members));
-                let not_found = (!not_found.is_empty()).then_some(not_found.as_slice());
-                let nonce = request.nonce.as_deref();
-                MembersChunk {
-                    guild_id: self.id,
-                    members,
-                    chunk_index,
-                    chunk_count,
-                    not_found,
-                    presences,
-                    nonce,
-                }
-            })
-            .collect();
-        Outcome::json(&chunks)
-    }
-
-    fn chunk_by_query(&self, request: &ChunkRequest) -> Vec<Packed<'_>> {
-        let query = request.query.as_deref().unwrap_or_default();
-        if query.is_empty() && request.limit == 0 {
-            return if request.may_list_all { self.members.iter().collect() } else { Vec::new() };
-        }
-        let limit = match request.limit {
-            0 => CHUNK_QUERY_MAX,
-            limit if query.is_empty() && request.may_list_all => limit,
-            limit => limit.min(CHUNK_QUERY_MAX),
-        };
-        self.members.named(query).take(limit as usize).collect()
     }
 
     pub(super) fn presences_of(&self, members: &[Packed<'_>]) -> Vec<Presence> {

@@ -5,6 +5,7 @@ mod attach;
 mod audit;
 mod ban;
 mod channels;
+mod chunk;
 mod emojis;
 mod follow;
 mod gateway;

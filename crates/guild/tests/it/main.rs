@@ -1,6 +1,7 @@
 //! Behaviour of a guild, driven as its callers drive it. [`world`] is the harness, [`client`] what a client keeps of what it
 //! is told; every successful [`world::World::ok`] checks the laws between the two.
 
+mod chunks;
 mod client;
 mod laws;
 #[allow(dead_code, reason = "a harness offers more than each scenario uses")]

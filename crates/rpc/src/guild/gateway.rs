@@ -21,7 +21,7 @@ pub enum Op {
     Detached { node: crate::NodeId },
     /// The caller's merged presence over its sessions; `offline` when the last one ended.
     Presence { presence: Box<Presence> },
-    /// REQUEST_GUILD_MEMBERS. Answers a JSON array of GUILD_MEMBERS_CHUNK bodies (`d`), 1000 members at most in each.
+    /// REQUEST_GUILD_MEMBERS. Answers one [`ChunkPart`] as JSON; with what it says is next, the call gives the one after it.
     Chunk(ChunkRequest),
     /// The caller's name, avatar or flags changed.
     UserChanged { user: Box<User> },
@@ -48,4 +48,31 @@ pub struct ChunkRequest {
     pub nonce: Option<String>,
     /// Whether the session may list everybody (GUILD_MEMBERS intent, or a user account).
     pub may_list_all: bool,
+    /// Where the answer goes on; `None` begins it.
+    pub next: Option<ChunkNext>,
+}
+
+/// Where a list of members goes on. The owner remembers nothing of a list it gives in parts, so one that nobody takes further
+/// costs nothing.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ChunkNext {
+    /// The last member looked at; members go by id.
+    pub after: UserId,
+    /// The `chunk_index` to give.
+    pub index: u32,
+    /// The `chunk_count` that was said at the beginning.
+    pub count: u32,
+    /// Members still to be given at most.
+    pub left: u32,
+    /// When the list began, Unix milliseconds: who joined later is not in it.
+    pub began_ms: u64,
+}
+
+/// One GUILD_MEMBERS_CHUNK, and what is to be asked for the one after it.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct ChunkPart<C> {
+    /// The body (`d`), 1000 members at most.
+    pub chunk: C,
+    /// `None` when this was the last one.
+    pub next: Option<ChunkNext>,
 }
