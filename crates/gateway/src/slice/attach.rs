@@ -111,6 +111,7 @@ impl Slice {
         };
         debug_assert_eq!(key.slice, index);
         let step = self.sessions[slot].session.attached(guild, position, guild_create);
+        self.look_again(slot, guild);
         self.stepped(slot, step);
         self.attach_next(now, slot);
     }
@@ -156,7 +157,7 @@ impl Slice {
 
     fn leave_session_guild(&mut self, now: Instant, slot: usize, guild: GuildId) {
         let held = &mut self.sessions[slot];
-        held.watching.retain(|(watched, _)| *watched != guild);
+        held.watching.retain(|watched| watched.guild != guild);
         held.voice.retain(|joined| *joined != guild);
         if let Some(attachment) = held.session.forget_guild(guild) {
             self.leave(guild, attachment);

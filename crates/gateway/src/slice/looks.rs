@@ -4,11 +4,15 @@ use std::time::Instant;
 
 use consort_model::GuildId;
 use consort_session::{Attachment, Choice};
-use consort_wire::gateway::GuildSubscription;
+use consort_wire::gateway::{GuildSubscription, MemberRange};
 
 use super::attach::move_session;
 use super::{Effect, Slice};
 use crate::config::GUILDS_MAX;
+
+/// Member lists of a guild that are remembered, for its owner serves no more, and windows of each.
+const LISTS_MAX: usize = 10;
+const WINDOWS_MAX: usize = 10;
 
 /// What of a guild a session has asked for, as bits; with none left it does not look any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -51,6 +55,21 @@ impl Looks {
     }
 }
 
+/// What a session looks at in a guild.
+#[derive(Debug)]
+pub(super) struct Watched {
+    pub(super) guild: GuildId,
+    looks: Looks,
+    /// The windows of member lists, which an owner that is loaded again must be told again.
+    channels: Box<[(u64, Vec<MemberRange>)]>,
+}
+
+impl Watched {
+    fn of(guild: GuildId) -> Self {
+        Self { guild, looks: Looks::default(), channels: Box::default() }
+    }
+}
+
 impl Slice {
     /// A session says what it wants of a guild. Its owner is told, too, since member lists are its affair.
     pub(super) fn subscribe(&mut self, session: usize, subscription: &GuildSubscription) {
@@ -59,13 +78,17 @@ impl Slice {
         if held.session.attachment(guild).is_none() {
             return;
         }
-        let known = held.watching.iter().position(|(watched, _)| *watched == guild);
-        let looks = known.map_or(Looks::default(), |index| held.watching[index].1).after(subscription);
-        match known {
-            Some(index) if looks.is_nothing() => drop(held.watching.swap_remove(index)),
-            Some(index) => held.watching[index].1 = looks,
-            None if looks.is_nothing() || held.watching.len() >= GUILDS_MAX => {}
-            None => held.watching.push((guild, looks)),
+        let known = held.watching.iter().position(|watched| watched.guild == guild);
+        let mut watched = known.map_or(Watched::of(guild), |index| held.watching.swap_remove(index));
+        watched.looks = watched.looks.after(subscription);
+        if let Some(channels) = &subscription.channels {
+            let kept = channels.iter().take(LISTS_MAX);
+            let windows = |ranges: &Vec<MemberRange>| ranges.iter().take(WINDOWS_MAX).copied().collect();
+            watched.channels = kept.map(|(channel, ranges)| (*channel, windows(ranges))).collect();
+        }
+        let looks = watched.looks;
+        if !looks.is_nothing() && held.watching.len() < GUILDS_MAX {
+            held.watching.push(watched);
         }
         self.look(session, guild);
         let held = &self.sessions[session];
@@ -75,6 +98,21 @@ impl Slice {
         if known.is_some() && looks.is_nothing() {
             self.effects.push(Effect::unsubscribe(&caller, guild, key));
         }
+    }
+
+    /// The guild's owner does not know which member lists the session looks at: it was loaded again.
+    pub(super) fn look_again(&mut self, session: usize, guild: GuildId) {
+        let held = &self.sessions[session];
+        let watched = held.watching.iter().find(|watched| watched.guild == guild);
+        let Some(watched) = watched.filter(|watched| !watched.channels.is_empty()) else { return };
+        let subscription = GuildSubscription {
+            guild_id: guild.get(),
+            channels: Some(watched.channels.to_vec()),
+            ..GuildSubscription::default()
+        };
+        let request = super::client::subscription_json(&subscription);
+        let effect = Effect::subscribe(&held.caller(), guild, held.session.identity().key, request);
+        self.effects.push(effect);
     }
 
     /// The session begins to look at a guild or looks away. What it has not heard of yet comes first; from here on it gets

@@ -43,7 +43,7 @@ pub(crate) use members::MemberChunk;
 
 use crate::config::Config;
 use crate::interest::Interest;
-use looks::Looks;
+use looks::Watched;
 use subscribers::Subscribers;
 use timers::{Due, Timers};
 
@@ -79,7 +79,7 @@ struct Held {
     client: ClientInfo,
     presence: Option<Box<Presence>>,
     /// Guilds that the session looks at, and what of each it asked for.
-    watching: Vec<(GuildId, Looks)>,
+    watching: Vec<Watched>,
     /// Guilds in whose voice channels it is.
     voice: Vec<GuildId>,
     /// When all members of a guild were last asked for.
@@ -91,7 +91,7 @@ struct Held {
 impl Held {
     /// Whether the session is to hear of a guild what those hear who look at it.
     fn looks_at(&self, guild: GuildId) -> bool {
-        !self.session.identity().takes_deltas() || self.watching.iter().any(|(watched, _)| *watched == guild)
+        !self.session.identity().takes_deltas() || self.watching.iter().any(|watched| watched.guild == guild)
     }
 
     fn caller(&self) -> Caller {
@@ -304,7 +304,7 @@ impl Slice {
         for guild in voice {
             self.effects.push(Effect::voice_gone(&caller, guild, identity.key));
         }
-        for (guild, _) in watching {
+        for Watched { guild, .. } in watching {
             self.effects.push(Effect::unsubscribe(&caller, guild, identity.key));
         }
         let guilds: Vec<_> = self.sessions[slot].session.attachments().collect();

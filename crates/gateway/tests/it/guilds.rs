@@ -109,6 +109,40 @@ async fn a_new_owner_of_a_guild_is_asked_again_and_its_classes_count() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_new_owner_of_a_guild_learns_which_member_lists_are_looked_at() {
+    let rig = Rig::start().await;
+    let g = guild_id(1);
+    rig.member(2, &[g]);
+    let mut client = rig.connect("v=10&encoding=json").await;
+    client.identify_as(json!({"token": "user-2"})).await;
+    let looks = |channels: serde_json::Value| json!({"op": 14, "d": {"guild_id": g, "typing": true, "channels": channels}});
+    client.send(looks(json!({"10": [[0, 99]]}))).await;
+    client.send(looks(json!({"10": [[0, 99], [100, 199]], "11": [[5, 6]]}))).await;
+    client.settle().await;
+    let asked = || {
+        let ops = rig.guilds.log.all().into_iter().filter_map(|told| match told.op {
+            guild::Op::Gateway(guild::gateway::Op::Subscribe { request, .. }) => {
+                Some(request["channels"].clone())
+            }
+            _ => None,
+        });
+        ops.collect::<Vec<_>>()
+    };
+    let before = asked();
+    assert_eq!(before.len(), 2);
+    rig.relay(Op::GuildRestarted { guild: g });
+    assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
+    client.settle().await;
+    assert_eq!(asked()[2..], before[1..], "what was said last");
+    client.send(json!({"op": 14, "d": {"guild_id": g, "channels": {}}})).await;
+    client.settle().await;
+    rig.relay(Op::GuildRestarted { guild: g });
+    assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
+    client.settle().await;
+    assert_eq!(asked().len(), 4, "nothing is looked at any more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_new_owner_that_cannot_serve_makes_the_guild_unavailable() {
     let rig = Rig::start().await;
     let g = guild_id(1);

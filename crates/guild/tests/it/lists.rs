@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use consort_model::{ChannelId, Patch, Permissions, Presence, RoleId};
+use consort_model::{ChannelId, ChannelType, Overwrite, Patch, Permissions, Presence, RoleId};
 use consort_rpc::guild::{Op, gateway, member, role};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -259,4 +259,46 @@ proptest! {
             }
         }
     }
+}
+
+/// Whether a session is told that somebody comes online.
+fn hears(world: &mut World, session: Session, who: u64) -> bool {
+    world.look_away();
+    for status in ["online", "idle", "offline"] {
+        present(world, who, status, false);
+        world.advance(Duration::from_millis(200));
+    }
+    told(world, &[session]) > 0
+}
+
+#[test]
+fn who_may_not_see_a_list_any_more_is_told_nothing_of_it() {
+    let mut world = World::new();
+    world.seed(2..=5);
+    let general = world.channel("general");
+    let staff = world.create_role("staff", Permissions::empty());
+    let hidden = world.create_channel(crate::world::new_channel("hidden", ChannelType::GuildText));
+    world.hide(hidden);
+    world.overwrite(hidden, Overwrite::role(staff, Permissions::VIEW_CHANNEL, Permissions::empty()));
+    for user in [2, 3, 4, 5] {
+        let op = member::Op::AddRole { user: user.into(), role: staff };
+        world.ok(OWNER, Op::Member(op));
+    }
+    let [stays, loses, kicked, everyones] = [2, 3, 4, 4].map(|user| world.connect(user));
+    for (user, session, channel) in
+        [(2, stays, hidden), (3, loses, hidden), (4, kicked, hidden), (4, everyones, general)]
+    {
+        look(&world, user, session, &[(channel, &[(0, 99)])]);
+    }
+    for session in [stays, loses, kicked, everyones] {
+        assert!(hears(&mut world, session, 5), "all look");
+    }
+    world.ok(OWNER, Op::Member(member::Op::RemoveRole { user: 3.into(), role: staff }));
+    world.ok(OWNER, Op::Member(member::Op::Kick { user: 4.into() }));
+    for (session, still) in [(stays, true), (loses, false), (kicked, false), (everyones, false)] {
+        assert_eq!(hears(&mut world, session, 5), still);
+    }
+    let nobody = Overwrite::role(staff, Permissions::empty(), Permissions::VIEW_CHANNEL);
+    world.overwrite(hidden, nobody);
+    assert!(!hears(&mut world, stays, 5), "nobody sees the channel");
 }

@@ -12,8 +12,9 @@ mod body;
 mod build;
 mod pace;
 mod tell;
+mod watches;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::mem;
 use std::ops::Range;
 use std::sync::Arc;
@@ -28,6 +29,7 @@ use crate::list::{Key, List, Window, merge};
 use body::{Told, front};
 use pace::Pace;
 use tell::{Bench, Changes, Round, Telling};
+use watches::Watches;
 
 /// Channels whose lists one session may look at.
 const CHANNELS_MAX: usize = 10;
@@ -42,7 +44,7 @@ const WINDOW_ROWS_MAX: usize = RANGES_MAX * RANGE_ROWS_MAX;
 #[derive(Debug, Default)]
 pub(crate) struct Lists {
     lists: BTreeMap<Arc<str>, Listed>,
-    watches: HashMap<SessionKey, Vec<(Arc<str>, Window)>>,
+    watches: Watches,
     /// Whether there are changes that were not told.
     stale: bool,
     pace: Pace,
@@ -79,18 +81,6 @@ impl Lists {
     /// When changes are to be told that could not be told at once.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         self.stale.then(|| self.pace.due_ms())
-    }
-
-    /// Takes a session from the windows it looks at.
-    fn leave(&mut self, session: SessionKey) {
-        for (id, window) in self.watches.remove(&session).into_iter().flatten() {
-            let Some(listed) = self.lists.get_mut(&id) else { continue };
-            let Some(watched) = listed.windows.get_mut(&window) else { continue };
-            watched.sessions.remove(&session);
-            if watched.sessions.is_empty() {
-                listed.windows.remove(&window);
-            }
-        }
     }
 
     fn drop_unwatched(&mut self) {
@@ -163,7 +153,7 @@ impl Guild {
         (watched.shown, watched.changes) = (shown, changes.count());
         self.lists.bench = bench;
         self.lists.lists.insert(id.clone(), listed);
-        self.lists.watches.entry(session).or_default().push((id.clone(), window));
+        self.lists.watches.add(cx.caller.user, session, id.clone(), window);
     }
 
     /// A session does not look any more.
@@ -177,6 +167,7 @@ impl Guild {
         if self.lists.lists.is_empty() {
             return;
         }
+        self.expel_watcher(user, cx.now_ms);
         let mut lists = mem::take(&mut self.lists.lists);
         for listed in lists.values_mut() {
             let place = self.place_in_list(user, listed.channel);
@@ -193,6 +184,7 @@ impl Guild {
 
     /// Builds the lists in use again, after roles or overwrites have changed, and sends everybody what they look at.
     pub(crate) fn rebuild_lists(&mut self, cx: &mut Cx<'_>) {
+        self.expel_watchers(cx.now_ms);
         let mut lists = mem::take(&mut self.lists);
         for (id, listed) in &mut lists.lists {
             let windows = mem::take(&mut listed.windows);
