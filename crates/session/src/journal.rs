@@ -221,6 +221,12 @@ impl Journal {
         }
     }
 
+    /// The client says (RESUME) that it has no more than up to `seq`, whatever it said before: what is behind that is kept
+    /// until it says that it has it again.
+    pub fn take_back(&mut self, seq: u64) {
+        self.acknowledged = self.acknowledged.min(seq);
+    }
+
     fn trim(&mut self) {
         loop {
             let over = self.len > JOURNAL_EVENTS_MAX || self.bytes > JOURNAL_BYTES_MAX;

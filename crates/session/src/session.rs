@@ -469,7 +469,8 @@ impl Session {
 
     /// The client says (heartbeat) that it has everything up to `seq`.
     pub fn acknowledge(&mut self, seq: u64) {
-        self.journal.acknowledge(seq.min(self.sent_ever));
+        // No more than was sent since it resumed: what it is sent again must not be forgotten before.
+        self.journal.acknowledge(seq.min(self.sent));
     }
 
     /// Takes the session up on another socket, whose client has everything up to `seq`. What it missed is unsent again,
@@ -484,6 +485,7 @@ impl Session {
         if !self.is_live() || seq == 0 || !self.journal.reaches(seq) {
             return Err(ResumeError::Gone);
         }
+        self.journal.take_back(seq);
         self.sent = seq;
         self.backlog = 0;
         self.backlog = self.unsent().map(|(_, entry)| entry.dispatch.len(entry.choice)).sum();

@@ -126,6 +126,23 @@ fn a_resume_replays_what_is_behind_the_number_and_no_more() {
 }
 
 #[test]
+fn what_a_client_resumes_from_is_kept_though_it_had_acknowledged_more() {
+    let mut session = live_bot();
+    (0..1000).for_each(|_| assert!(session.push(event("1"), Choice::Full) > 1));
+    session.mark_sent(session.seq());
+    session.acknowledge(session.seq());
+    // It has lost what it knew since, be it that it was restarted.
+    let from = session.journal().first() - 1;
+    assert_eq!(session.resume(from), Ok(JOURNAL_EVENTS_KEPT as u64));
+    session.push(event("2"), Choice::Full);
+    assert!(!session.has_lost_unsent());
+    // Nor does an old number of its change that, before it has been sent again what is behind it.
+    session.acknowledge(1001);
+    assert!(!session.has_lost_unsent());
+    assert_eq!(unsent(&session).len(), JOURNAL_EVENTS_KEPT + 2);
+}
+
+#[test]
 fn a_number_that_was_never_sent_or_is_forgotten_is_refused() {
     let mut session = live_bot();
     session.push(event("1"), Choice::Full);
