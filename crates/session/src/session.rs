@@ -305,7 +305,10 @@ impl Session {
         }
         guild.attachment = Attachment::At(position);
         guild.known = true;
-        if let Phase::Attaching(gathering) = &mut self.phase {
+        // One that was joined since the user's owner answered is not in READY, but comes after it.
+        if let Phase::Attaching(gathering) = &mut self.phase
+            && gathering.opened.guilds.contains(&id)
+        {
             gathering.waiting.remove(&id);
             gathering.bodies.insert(id, guild_create);
             return self.ready_if_all_answered();

@@ -85,6 +85,22 @@ fn a_user_is_ready_when_every_guild_has_answered_somehow() {
 }
 
 #[test]
+fn a_guild_joined_while_ready_waits_for_others_comes_after_it() {
+    let mut session = Session::new(identity(false, 0));
+    session.opened(opened([1]));
+    while session.next_attach().is_some() {}
+    let (slow, joined) = (GuildId::new(1), GuildId::new(2));
+    session.await_guild(joined);
+    assert_eq!(session.attached(joined, 0, "{\"id\":\"2\"}".into()), Step::None);
+    session.push(event("1"), Choice::Full);
+    assert_eq!(session.attached(slow, 0, "{\"id\":\"1\"}".into()), Step::Ready);
+    assert_eq!(names(&session), ["READY", "GUILD_CREATE", "E"]);
+    let (_, ready) = session.unsent().next().unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(ready.dispatch.d(Choice::Full)).unwrap();
+    assert_eq!(ready["guilds"], serde_json::json!([{"id": "1"}]));
+}
+
+#[test]
 fn a_bot_attaches_a_window_at_a_time_and_at_its_own_pace() {
     let mut session = Session::new(identity(true, 0));
     session.opened(opened(1..=100));
