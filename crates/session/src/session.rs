@@ -239,7 +239,9 @@ impl Session {
             self.complete(opened, &stubs);
             return Step::Ready;
         }
-        let waiting = opened.guilds.iter().copied().collect();
+        // One that was joined before this answer came may be attached already: its GUILD_CREATE follows READY.
+        let attached = |id: &GuildId| matches!(self.attachment(*id), Some(Attachment::At(_)));
+        let waiting = opened.guilds.iter().copied().filter(|id| !attached(id)).collect();
         self.phase = Phase::Attaching(Box::new(Gathering { opened, bodies: BTreeMap::new(), waiting }));
         self.ready_if_all_answered()
     }
@@ -251,9 +253,14 @@ impl Session {
         if paced || matches!(self.phase, Phase::Opening) {
             return None;
         }
-        let guild = self.queued.pop()?;
-        self.await_guild(guild);
-        Some(guild)
+        loop {
+            let guild = self.queued.pop()?;
+            // One that was joined meanwhile has had its turn: attached again, it would be listed twice.
+            if self.guild(guild).is_none() {
+                self.await_guild(guild);
+                return Some(guild);
+            }
+        }
     }
 
     /// Notes that the owner of a guild is asked. Gives `false` when the guild is awaited already.

@@ -101,6 +101,32 @@ fn a_guild_joined_while_ready_waits_for_others_comes_after_it() {
 }
 
 #[test]
+fn a_guild_joined_again_before_its_turn_is_attached_once() {
+    let mut session = Session::new(identity(true, 0));
+    session.opened(opened(1..=20));
+    let first: Vec<_> = std::iter::from_fn(|| session.next_attach()).collect();
+    let last = GuildId::new(20);
+    assert!(!first.contains(&last));
+    session.await_guild(last);
+    session.attached(last, 7, "{}".into());
+    first.iter().for_each(|guild| assert_eq!(session.attached(*guild, 0, "{}".into()), Step::None));
+    let rest: Vec<_> = std::iter::from_fn(|| session.next_attach()).collect();
+    assert_eq!(rest, [17, 18, 19].map(GuildId::new));
+    assert_eq!(session.attachment(last), Some(Attachment::At(7)));
+}
+
+#[test]
+fn a_guild_attached_before_the_owner_answers_is_not_waited_for() {
+    let mut session = Session::new(identity(false, 0));
+    let joined = GuildId::new(1);
+    session.await_guild(joined);
+    session.attached(joined, 3, "{\"id\":\"1\"}".into());
+    assert_eq!(session.opened(opened([1])), Step::Ready);
+    assert_eq!(names(&session), ["READY", "GUILD_CREATE"]);
+    assert_eq!((session.next_attach(), session.attachment(joined)), (None, Some(Attachment::At(3))));
+}
+
+#[test]
 fn a_bot_attaches_a_window_at_a_time_and_at_its_own_pace() {
     let mut session = Session::new(identity(true, 0));
     session.opened(opened(1..=100));
