@@ -296,10 +296,13 @@ impl Session {
         !self.queued.is_empty()
     }
 
-    /// Says where the attached session is in its owner's list.
+    /// Says where the attached session is in its owner's list now. One that is awaited is attached by
+    /// [`Session::attached`] alone.
     pub fn set_position(&mut self, id: GuildId, position: u32) {
-        if let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) {
-            self.guilds[index].attachment = Attachment::At(position);
+        if let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id)
+            && let Attachment::At(known) = &mut self.guilds[index].attachment
+        {
+            *known = position;
         }
     }
 

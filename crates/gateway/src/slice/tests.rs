@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld, user};
-use consort_session::{Identity, Opened, SessionId, Viewer};
+use consort_session::{Attachment, Identity, Opened, SessionId, Viewer};
 use consort_wire::compress::Transport;
 use consort_wire::gateway::{Connect, Encoding};
 use consort_wire::json::Limits;
@@ -441,6 +441,18 @@ fn abandoned_sessions_of_one_account_are_few() {
 }
 
 #[test]
+fn a_bot_gets_all_its_guilds_however_many() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let guilds: Vec<_> = (1..=100).map(GuildId::new).collect();
+    bench.identify(&far, 1, &guilds);
+    bench.read(&mut far);
+    assert_eq!(far.names().iter().filter(|name| **name == "GUILD_CREATE").count(), guilds.len());
+    let held = &bench.slice.sessions[0];
+    assert_eq!((held.session.awaited(), held.session.has_queued()), (0, false));
+}
+
+#[test]
 fn an_idle_session_costs_less_than_two_kibibytes() {
     let sizes = size_of::<Conn>() + size_of::<Held>();
     assert!(sizes < 1024, "{} + {}", size_of::<Conn>(), size_of::<Held>());
@@ -584,9 +596,12 @@ impl Bench {
             if let Some(conn) = held.conn {
                 assert_eq!(slice.conns[conn].phase, Phase::Live(slot));
             }
+            let awaited =
+                held.session.attachments().filter(|(_, attachment)| *attachment == Attachment::Awaited);
+            assert_eq!(awaited.count(), held.session.awaited());
             for (guild, attachment) in held.session.attachments() {
                 assert!(slice.interest.slices(guild).iter().any(|slice| slice == 0));
-                if let consort_session::Attachment::At(position) = attachment {
+                if let Attachment::At(position) = attachment {
                     let subscribers = &slice.guilds[&guild];
                     assert_eq!(subscribers.list[position as usize].session as usize, slot);
                     assert_eq!(subscribers.is_passive(position), !held.looks_at(guild));
