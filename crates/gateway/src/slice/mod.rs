@@ -115,7 +115,8 @@ pub(crate) struct Slice {
     users: HashMap<UserId, Vec<usize>>,
     guilds: HashMap<GuildId, Subscribers>,
     timers: Timers,
-    /// Detached sessions in the order they were detached; those taken up again are still in it.
+    /// Detached sessions in the order they were detached; those taken up again are still in it, for no longer than they
+    /// could have waited.
     detached: VecDeque<(Instant, u64)>,
     detached_count: usize,
     dirty: VecDeque<usize>,
@@ -279,11 +280,19 @@ impl Slice {
         self.detached.push_back((now, held.session.identity().key.number));
         self.detached_count += 1;
         self.schedule_session(slot);
-        self.bound_detached();
+        self.bound_detached(now);
     }
 
-    fn bound_detached(&mut self) {
+    fn bound_detached(&mut self, now: Instant) {
         let max = self.config.detached_max / self.config.slice_count();
+        // Who was detached longer ago is back or over.
+        let window = self.config.resume_window;
+        while self.detached.front().is_some_and(|(since, _)| now.duration_since(*since) >= window) {
+            self.detached.pop_front();
+        }
+        if self.detached.capacity() > 1024 && self.detached.capacity() > 4 * self.detached.len() {
+            self.detached.shrink_to(2 * self.detached.len());
+        }
         while self.detached_count > max.max(1) || self.detached.len() > 4 * max.max(16) {
             let Some((since, number)) = self.detached.pop_front() else { return };
             if let Some((slot, held)) = self.held(number)

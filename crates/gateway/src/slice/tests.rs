@@ -441,6 +441,26 @@ fn abandoned_sessions_of_one_account_are_few() {
 }
 
 #[test]
+fn what_came_back_is_not_remembered_as_cut_off() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    bench.read(&mut far);
+    for _ in 0..100 {
+        bench.slice.lost(bench.now, far.slot);
+        bench.slice.take_gone();
+        bench.now += bench.slice.config.resume_window / 4;
+        bench.slice.tick(bench.now);
+        far = bench.connect("v=10");
+        let resume = json!({"token": "t1", "session_id": id.to_string(), "seq": bench.slice.sessions[0].session.sent()});
+        bench.say(&far, &json!({"op": 6, "d": resume}));
+        bench.read(&mut far);
+    }
+    assert_eq!(far.names(), ["RESUMED"]);
+    assert!(bench.slice.detached.len() <= 5, "{} are remembered", bench.slice.detached.len());
+}
+
+#[test]
 fn a_bot_gets_all_its_guilds_however_many() {
     let mut bench = Bench::new();
     let mut far = bench.connect("v=10");
