@@ -45,6 +45,10 @@ struct Bench {
     at_once: usize,
     /// The classes in which owners put users; 0 if not said.
     classes: HashMap<UserId, ClassId>,
+    /// What guilds answer those who attach.
+    guild_create: String,
+    /// Whether those who identify want large payloads compressed.
+    compress: bool,
 }
 
 /// What somebody who identifies is.
@@ -99,6 +103,8 @@ impl Bench {
             owner_since_ms: 5,
             at_once: 1,
             classes: HashMap::new(),
+            guild_create: "{\"n\":0}".to_owned(),
+            compress: false,
         }
     }
 
@@ -151,7 +157,7 @@ impl Bench {
                     }) = **op
                 {
                     let class = self.classes.get(&caller.user).copied().unwrap_or(0);
-                    let guild_create = "{\"n\":0}".into();
+                    let guild_create = self.guild_create.clone().into();
                     let attached = Op::Attached { session, guild: *guild, class, guild_create };
                     self.slice.input(self.now, Input::Relay(attached));
                 }
@@ -202,7 +208,7 @@ impl Bench {
             application: None,
             client: Default::default(),
             presence: None,
-            compress: false,
+            compress: self.compress,
         };
         self.slice.input(self.now, Input::Admit(Box::new(admission)));
         // Its owner was loaded for it, and asks who is there.
@@ -470,6 +476,22 @@ fn a_bot_gets_all_its_guilds_however_many() {
     assert_eq!(far.names().iter().filter(|name| **name == "GUILD_CREATE").count(), guilds.len());
     let held = &bench.slice.sessions[0];
     assert_eq!((held.session.awaited(), held.session.has_queued()), (0, false));
+}
+
+#[test]
+fn guilds_of_a_bot_whose_payloads_are_compressed_follow_one_another() {
+    let mut bench = Bench::new();
+    bench.guild_create = json!({"x": "y".repeat(300 * 1024)}).to_string();
+    let far = bench.connect("v=10");
+    let guilds: Vec<_> = (1..=40).map(GuildId::new).collect();
+    bench.compress = true;
+    bench.identify(&far, 1, &guilds);
+    for _ in 0..guilds.len() {
+        bench.flush(&far, usize::MAX);
+    }
+    far.socket.borrow_mut().bytes.clear();
+    let session = &bench.slice.sessions[0].session;
+    assert!(!session.has_queued() && session.awaited() == 0 && !session.has_unsent());
 }
 
 #[test]
