@@ -142,6 +142,11 @@ impl List {
         Some(Row::Group(*self.groups.get(key.group())?, *self.counts.get(key.group())?))
     }
 
+    /// The group that a row is in.
+    pub fn group(&self, key: &Key) -> Option<Group> {
+        self.groups.get(key.group()).copied()
+    }
+
     /// Puts a member where it belongs now (`group` is an index into the list's groups), or takes it out with `None`.
     /// Returns the rows that may look different now; of some that have gone the number is from before.
     pub fn set(&mut self, user: UserId, place: Option<(usize, &str)>) -> Option<Range<usize>> {

@@ -22,6 +22,16 @@ pub enum Splice {
     Update(usize, Key),
 }
 
+impl Splice {
+    /// The key of the row that it shows.
+    pub fn key(&self) -> Option<&Key> {
+        match self {
+            Self::Delete(_) => None,
+            Self::Insert(_, key) | Self::Update(_, key) => Some(key),
+        }
+    }
+}
+
 /// Adds the splices that make `new` of the rows `old`, both in order and the first at row `at`. What stays is shown anew if
 /// it is among the `changed`. A window that is full before and after leaves the rows below it where they were.
 pub fn splices(at: usize, mut old: &[Key], mut new: &[Key], changed: &[Key], splices: &mut Vec<Splice>) {

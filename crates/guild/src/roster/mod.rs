@@ -34,6 +34,9 @@ use role_sets::{RoleSets, SetId};
 /// Members in a page; a split leaves half in each. The larger, the more bytes an insertion moves: at 128 about 7 KB.
 const PAGE_MEMBERS_MAX: usize = 128;
 
+/// How far from the guess of its place an id is looked for first: as far as a cache line or two reach.
+const GUESS_SPREAD: usize = 4;
+
 /// The members of one guild.
 #[derive(Debug, Default)]
 pub struct Roster {
@@ -153,7 +156,7 @@ impl Roster {
     /// Takes a member out; whether it was there.
     pub fn remove(&mut self, user: UserId) -> bool {
         let Some((first, page)) = self.page_of(user.get()) else { return false };
-        let Ok(index) = page.ids.binary_search(&user.get()) else { return false };
+        let Ok(index) = page.position(user.get()) else { return false };
         let set = page.set(index);
         self.list.take();
         if let Some(page) = self.pages.get_mut(&first) {
@@ -188,7 +191,7 @@ impl Roster {
 
     fn find(&self, user: UserId) -> Option<(&Page, usize)> {
         let (_, page) = self.page_of(user.get())?;
-        Some((page, page.ids.binary_search(&user.get()).ok()?))
+        Some((page, page.position(user.get()).ok()?))
     }
 
     /// The page where an id is or belongs.
@@ -211,7 +214,7 @@ impl Roster {
             btree_map::Entry::Vacant(entry) => entry.insert(Page::default()),
             btree_map::Entry::Occupied(entry) => entry.into_mut(),
         };
-        match page.ids.binary_search(&id) {
+        match page.position(id) {
             Ok(index) => {
                 let old = page.set(index);
                 page.replace(index, &packed);
@@ -248,6 +251,24 @@ impl Roster {
 }
 
 impl Page {
+    /// Where an id is, or belongs. Ids are spread rather evenly, so the place is guessed first: halving would wait for the
+    /// memory four times.
+    fn position(&self, id: u64) -> Result<usize, usize> {
+        let (Some(first), Some(last)) = (self.ids.first(), self.ids.last()) else { return Err(0) };
+        let (ahead, span) = (id.saturating_sub(*first), last.saturating_sub(*first));
+        let guess = u128::from(ahead) * self.ids.len() as u128 / (u128::from(span) + 1);
+        let from = usize::try_from(guess).unwrap_or(usize::MAX).saturating_sub(GUESS_SPREAD);
+        let to = from.saturating_add(2 * GUESS_SPREAD);
+        let near = self.ids.get(from..to.min(self.ids.len())).unwrap_or_default();
+        if let [low, .., high] = near
+            && (*low..=*high).contains(&id)
+        {
+            let place = |index| from + index;
+            return near.binary_search(&id).map(place).map_err(place);
+        }
+        self.ids.binary_search(&id)
+    }
+
     fn start(&self, index: usize) -> usize {
         index.checked_sub(1).map_or(0, |before| self.ends[before] as usize)
     }

@@ -59,12 +59,9 @@ impl Presences {
         {
             return put_value(out, &Presence { guild_id: Some(guild), ..Presence::clone(rich) });
         }
+        let Some(code) = code else { return Self::put_offline(user, out) };
         out.extend_from_slice(b"{\"user\":{\"id\":");
         put_id(out, user.get());
-        let Some(code) = code else {
-            return out
-                .extend_from_slice(b"},\"status\":\"offline\",\"activities\":[],\"client_status\":{}}");
-        };
         let (status, clients) = read(u16::from_le_bytes(*code));
         out.extend_from_slice(b"},\"guild_id\":");
         put_id(out, guild.get());
@@ -82,6 +79,13 @@ impl Presences {
             }
         }
         out.extend_from_slice(b"}}");
+    }
+
+    /// Adds the JSON of [`Presence::offline`].
+    pub fn put_offline(user: UserId, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"user\":{\"id\":");
+        put_id(out, user.get());
+        out.extend_from_slice(b"},\"status\":\"offline\",\"activities\":[],\"client_status\":{}}");
     }
 
     /// The JSON of all presences, an array; kept until one changes. `guild` must be the same every time.
