@@ -61,6 +61,9 @@ impl Slice {
     }
 
     fn message(&mut self, now: Instant, slot: usize, message: &Message<'_>) -> Outcome {
+        if self.conns[slot].gone {
+            return Outcome::Go;
+        }
         if let Phase::Closing { .. } = self.conns[slot].phase {
             if let Message::Close(_) = message {
                 self.peer_has_closed(now, slot);

@@ -447,6 +447,24 @@ fn abandoned_sessions_of_one_account_are_few() {
 }
 
 #[test]
+fn nothing_is_heard_from_a_socket_that_is_gone() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    bench.read(&mut far);
+    bench.slice.lost(bench.now, far.slot);
+    bench.slice.take_gone();
+    // The socket of the next one is found broken before what it brought is looked at.
+    let far = bench.connect("v=10");
+    bench.slice.lost(bench.now, far.slot);
+    let d = json!({"token": "t1", "session_id": id.to_string(), "seq": 1});
+    bench.say(&far, &json!({"op": 6, "d": d}));
+    bench.slice.take_gone();
+    bench.check();
+    assert_eq!(bench.slice.figures().detached, 1);
+}
+
+#[test]
 fn what_came_back_is_not_remembered_as_cut_off() {
     let mut bench = Bench::new();
     let mut far = bench.connect("v=10");
