@@ -19,6 +19,7 @@
 mod auth;
 mod config;
 mod courier;
+mod door;
 mod gateway;
 mod inbox;
 mod interest;

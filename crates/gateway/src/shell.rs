@@ -11,11 +11,12 @@ use std::time::{Duration, Instant};
 use consort_model::GuildId;
 use consort_rpc::{Caller, MeshRef, guild, user};
 use consort_runtime::{ActorGauge, ClockRef};
-use mio::net::{TcpListener as Listener, TcpStream as Socket};
+use mio::net::TcpStream as Socket;
 use mio::{Events, Poll, Token, Waker};
 
 use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
 use crate::courier::{Carried, Couriers, Receiver};
+use crate::door::Door;
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
 use crate::lane::Lane;
@@ -55,11 +56,9 @@ pub(crate) struct Shell {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
-    listener: Option<Listener>,
+    door: Door,
     couriers: Arc<Couriers>,
     receiver: Receiver,
-    /// More connections may wait on the listener.
-    accepting: bool,
     sockets: Vec<Option<Socket>>,
     flusher: Flusher<Socket>,
     /// Sockets that had more to read when their turn was over.
@@ -115,10 +114,9 @@ impl Shell {
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
-            listener: parts.listener.map(Listener::from_std),
+            door: Door::new(parts.listener),
             couriers: parts.couriers,
             receiver: parts.receiver,
-            accepting: false,
             sockets: Vec::new(),
             flusher: Flusher::new(parts.way, parts.index),
             unread: VecDeque::new(),
@@ -132,9 +130,7 @@ impl Shell {
     /// Runs until told to stop.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        if let Some(listener) = &mut self.listener
-            && let Err(error) = self.poll.registry().register(listener, LISTENER, mio::Interest::READABLE)
-        {
+        if let Err(error) = self.door.register(self.poll.registry(), LISTENER) {
             tracing::error!(%error, slice = self.index, "the slice cannot listen");
         }
         while !self.stopped {
@@ -161,7 +157,7 @@ impl Shell {
         for event in events {
             match event.token() {
                 WAKER => {}
-                LISTENER => self.accepting = true,
+                LISTENER => self.door.knock(),
                 _ => self.socket_event(started, event),
             }
         }
@@ -198,7 +194,11 @@ impl Shell {
     }
 
     fn timeout(&self) -> Option<Duration> {
-        if self.core.has_dirty() || !self.batch.is_empty() || !self.unread.is_empty() || self.accepting {
+        if self.core.has_dirty()
+            || !self.batch.is_empty()
+            || !self.unread.is_empty()
+            || self.door.has_waiting()
+        {
             return Some(Duration::ZERO);
         }
         let due = self.core.next_deadline().map(|due| due.saturating_duration_since(Instant::now()));
@@ -247,7 +247,7 @@ impl Shell {
             }
             input => {
                 if matches!(input, Input::Drain | Input::Stop) {
-                    self.listener = None;
+                    self.door.close();
                 }
                 self.core.input(now, input);
                 self.settle();
@@ -264,31 +264,22 @@ impl Shell {
 
     /// Takes connections from the slice's own listener, a turn's worth.
     fn accept(&mut self, now: Instant) {
-        if !self.accepting {
+        if !self.door.has_waiting() {
             return;
         }
         // The kernel shares connections out unevenly, so one slice may have more than its part of them.
         let mut room = if self.core.is_draining() { 0 } else { self.gauges.room(self.connections_max) };
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(listener) = self.listener.as_ref().filter(|_| self.accepting) else { return };
-            match listener.accept() {
+            let Some(socket) = self.door.next() else { return };
+            if room == 0 {
                 // Beyond the limit a socket is closed at once: the client tries again later.
-                Ok(_) if room == 0 => {}
-                Ok((socket, _)) => {
-                    room -= 1;
-                    let _ = socket.set_nodelay(true);
-                    let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
-                    let slot = self.core.accept_raw(now);
-                    self.register(now, slot, socket, Vec::new());
-                }
-                Err(error) if error.kind() == io::ErrorKind::WouldBlock => self.accepting = false,
-                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
-                Err(error) => {
-                    // No descriptors, most likely. Those who wait are looked at again when the next one comes.
-                    tracing::warn!(%error, slice = self.index, "a connection could not be accepted");
-                    self.accepting = false;
-                }
+                continue;
             }
+            room -= 1;
+            let _ = socket.set_nodelay(true);
+            let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
+            let slot = self.core.accept_raw(now);
+            self.register(now, slot, socket, Vec::new());
         }
     }
 

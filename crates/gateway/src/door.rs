@@ -1,0 +1,99 @@
+//! A slice's own listener, and whether anybody waits at it.
+
+use std::io;
+use std::net::TcpListener;
+
+use mio::net::{TcpListener as Listener, TcpStream as Socket};
+use mio::{Interest, Registry, Token};
+
+/// A listener, or none: then nobody ever waits.
+#[derive(Debug)]
+pub(crate) struct Door {
+    listener: Option<Listener>,
+    waiting: bool,
+}
+
+impl Door {
+    pub(crate) fn new(listener: Option<TcpListener>) -> Self {
+        Self { listener: listener.map(Listener::from_std), waiting: false }
+    }
+
+    /// Lets the poll tell of those who come, by this token.
+    pub(crate) fn register(&mut self, registry: &Registry, token: Token) -> io::Result<()> {
+        self.listener
+            .as_mut()
+            .map_or(Ok(()), |listener| registry.register(listener, token, Interest::READABLE))
+    }
+
+    /// Somebody has come. The poll may say so after the door was closed.
+    pub(crate) fn knock(&mut self) {
+        self.waiting = self.listener.is_some();
+    }
+
+    /// Whether more may wait.
+    pub(crate) fn has_waiting(&self) -> bool {
+        self.waiting
+    }
+
+    /// Nobody else is let in.
+    pub(crate) fn close(&mut self) {
+        self.listener = None;
+        self.waiting = false;
+    }
+
+    /// Lets the next one in; `None` when nobody waits any more.
+    pub(crate) fn next(&mut self) -> Option<Socket> {
+        while self.waiting
+            && let Some(listener) = &self.listener
+        {
+            match listener.accept() {
+                Ok((socket, _)) => return Some(socket),
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+                Err(error) => {
+                    self.waiting = false;
+                    if error.kind() != io::ErrorKind::WouldBlock {
+                        // No descriptors, most likely. Those who wait are looked at again when the next one comes.
+                        tracing::warn!(%error, "a connection could not be accepted");
+                    }
+                }
+            }
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::TcpStream;
+
+    use super::*;
+
+    fn door() -> (Door, std::net::SocketAddr) {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let addr = listener.local_addr().unwrap();
+        (Door::new(Some(listener)), addr)
+    }
+
+    #[test]
+    fn all_who_wait_are_let_in() {
+        let (mut door, addr) = door();
+        let _clients = [(); 3].map(|()| TcpStream::connect(addr).unwrap());
+        assert!(door.next().is_none(), "nobody has knocked");
+        door.knock();
+        assert_eq!(std::iter::from_fn(|| door.next()).count(), 3);
+        assert!(!door.has_waiting());
+    }
+
+    #[test]
+    fn nobody_waits_at_a_closed_door() {
+        let (mut door, addr) = door();
+        let _client = TcpStream::connect(addr).unwrap();
+        door.knock();
+        door.close();
+        assert!(!door.has_waiting() && door.next().is_none());
+        door.knock();
+        assert!(!door.has_waiting());
+        assert!(TcpStream::connect(addr).is_err());
+    }
+}
