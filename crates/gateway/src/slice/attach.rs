@@ -173,9 +173,11 @@ impl Slice {
         }
     }
 
+    /// A guild is gone. Those who still wait for it are not looked for among all sessions: they are refused when it is asked
+    /// again, and tell their clients, who may have heard of it before.
     pub(super) fn drop_guild(&mut self, now: Instant, guild: GuildId) {
-        let concerned = self.sessions.iter().filter(|(_, held)| held.session.attachment(guild).is_some());
-        let slots: Vec<_> = concerned.map(|(slot, _)| slot).collect();
+        let listed = self.guilds.get(&guild).map_or(&[][..], |subscribers| &subscribers.list);
+        let slots: Vec<_> = listed.iter().map(|subscriber| subscriber.session as usize).collect();
         slots.into_iter().for_each(|slot| self.leave_session_guild(now, slot, guild));
     }
 

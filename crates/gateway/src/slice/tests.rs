@@ -465,6 +465,32 @@ fn nothing_is_heard_from_a_socket_that_is_gone() {
 }
 
 #[test]
+fn a_guild_that_is_gone_before_it_answers_again_is_told() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[GUILD]);
+    let mut other = bench.connect("v=10");
+    bench.identify(&other, 2, &[GUILD]);
+    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
+    // The second one is attached again, the first one still waits.
+    let (key, guild_create) = (SessionKey { number: 2, ..id.key() }, "{\"n\":0}".into());
+    let attached = Op::Attached { session: key, guild: GUILD, class: 0, guild_create };
+    bench.slice.input(bench.now, Input::Relay(attached));
+    bench.slice.take_effects();
+    bench.slice.input(bench.now, Input::Relay(Op::Drop { guild: GUILD }));
+    let refused = Op::Refused { session: id.key(), guild: GUILD, unavailable: false };
+    bench.slice.input(bench.now, Input::Relay(refused));
+    bench.flush_into(&[(&far, usize::MAX), (&other, usize::MAX)], 0);
+    far.read(usize::MAX);
+    other.read(usize::MAX);
+    assert_eq!(far.names(), ["READY", "GUILD_CREATE", "GUILD_DELETE"]);
+    // It has heard it from the guild.
+    assert_eq!(other.names(), ["READY", "GUILD_CREATE", "GUILD_CREATE"]);
+    bench.check();
+    assert_eq!(bench.slice.interest.guilds(), 0);
+}
+
+#[test]
 fn what_came_back_is_not_remembered_as_cut_off() {
     let mut bench = Bench::new();
     let mut far = bench.connect("v=10");
