@@ -8,7 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::log::{Page, Place};
+use crate::log::{PAGE_EVENTS, Page, Place};
 use crate::{Choice, Dispatch};
 
 /// Entries kept whatever the client says it has, if they are no more than [`JOURNAL_BYTES_KEPT`]: a client may resume from an older number than its last heartbeat's.
@@ -19,6 +19,9 @@ pub const JOURNAL_EVENTS_MAX: usize = 4096;
 pub const JOURNAL_BYTES_KEPT: usize = 1024 * 1024;
 /// The most bytes of bodies an entry may hold alive, counted as if nobody shared them.
 pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
+
+/// A run of fewer entries gives its page up once it is over and the client has told its number.
+const RUN_KEPT: usize = PAGE_EVENTS / 8;
 
 const _: () = assert!(JOURNAL_EVENTS_KEPT < JOURNAL_EVENTS_MAX);
 
@@ -216,6 +219,7 @@ impl Journal {
     pub fn acknowledge(&mut self, seq: u64) {
         self.acknowledged = self.acknowledged.max(seq.min(self.last));
         self.trim();
+        self.leave_pages();
         if self.items.capacity() > 16 && self.items.capacity() > 4 * self.items.len() {
             self.items.shrink_to(2 * self.items.len());
         }
@@ -238,6 +242,30 @@ impl Journal {
             }
             self.drop_first();
         }
+    }
+
+    /// Makes runs that are over and short references of their own: who gets few events of a guild must not keep all of them
+    /// alive, page by page. Now and then is enough, and spares the way of an event.
+    fn leave_pages(&mut self) {
+        let last = self.items.len().saturating_sub(1);
+        let is_short = |item: &Item| matches!(item, Item::Run { .. }) && item.len() < RUN_KEPT;
+        if !self.items.range(..last).any(is_short) {
+            return;
+        }
+        let mut items = VecDeque::with_capacity(self.items.len());
+        for (index, item) in self.items.drain(..).enumerate() {
+            match item {
+                Item::Run { page, from, len, choice } if index < last && usize::from(len) < RUN_KEPT => {
+                    let entries = (from..from + len).map(|index| page.get(usize::from(index)));
+                    items.extend(entries.map(|entry| match entry {
+                        Some(dispatch) => Item::One(dispatch.clone(), choice),
+                        None => Item::Hole,
+                    }));
+                }
+                item => items.push_back(item),
+            }
+        }
+        self.items = items;
     }
 
     fn drop_first(&mut self) {
@@ -323,13 +351,36 @@ mod tests {
     }
 
     #[test]
+    fn who_gets_few_events_of_a_guild_does_not_keep_the_others_alive() {
+        let (mut journal, mut log) = (Journal::default(), Log::default());
+        let mut bodies = Vec::new();
+        for n in 0..20 * PAGE_EVENTS {
+            let event = event(1);
+            bodies.push(Arc::downgrade(&event));
+            let place = log.append(event);
+            if n % 10 < 2 {
+                journal.push_logged(&place, Choice::Full);
+            }
+        }
+        journal.acknowledge(0);
+        let alive = bodies.iter().filter(|body| body.strong_count() > 0).count();
+        // Its own, and those on the page that is being filled.
+        assert_eq!(journal.len(), bodies.len() / 5);
+        assert!(alive <= journal.len() + PAGE_EVENTS, "{alive} of {} are alive", bodies.len());
+        let (first, last) = (journal.after(0).next(), journal.after(0).last());
+        assert!(Arc::ptr_eq(first.unwrap().1.dispatch, &bodies[0].upgrade().unwrap()));
+        assert!(Arc::ptr_eq(last.unwrap().1.dispatch, &bodies[bodies.len() - 9].upgrade().unwrap()));
+        assert_eq!((journal.bytes(), journal.after(0).count()), (journal.len(), journal.len()));
+    }
+
+    #[test]
     fn a_thousand_events_of_one_guild_are_few_items() {
         let (mut journal, mut log) = (Journal::default(), Log::default());
         for _ in 0..1000 {
             journal.push_logged(&log.append(event(1)), Choice::Full);
         }
         assert_eq!((journal.len(), journal.bytes()), (1000, 1000));
-        assert!(journal.items.len() <= 1000 / crate::log::PAGE_EVENTS + 1);
+        assert!(journal.items.len() <= 1000 / PAGE_EVENTS + 1);
         // One that is not for this session, and one in another form, begin new items.
         let before = journal.items.len();
         let _not_for_it = log.append(event(1));

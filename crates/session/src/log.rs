@@ -2,10 +2,13 @@
 
 use std::sync::{Arc, OnceLock};
 
-use crate::Dispatch;
+use crate::{Choice, Dispatch};
 
 /// Events on a page. A page lives as long as a journal refers to any of them.
 pub(crate) const PAGE_EVENTS: usize = 64;
+
+/// Bytes of bodies after which a page is full: who keeps a few events on it keeps the others alive.
+pub(crate) const PAGE_BYTES: usize = 64 * 1024;
 
 /// Some events one after the other.
 #[derive(Debug)]
@@ -44,22 +47,24 @@ impl Place {
 pub struct Log {
     page: Option<Arc<Page>>,
     used: u8,
+    bytes: usize,
 }
 
 impl Log {
     /// Adds an event.
     pub fn append(&mut self, dispatch: Arc<Dispatch>) -> Place {
-        let full = usize::from(self.used) >= PAGE_EVENTS;
+        let full = usize::from(self.used) >= PAGE_EVENTS || self.bytes >= PAGE_BYTES;
         let page = match &self.page {
             Some(page) if !full => page.clone(),
             _ => {
-                self.used = 0;
+                (self.used, self.bytes) = (0, 0);
                 let page = Arc::new(Page([const { OnceLock::new() }; PAGE_EVENTS]));
                 self.page.insert(page).clone()
             }
         };
         let index = self.used;
         self.used += 1;
+        self.bytes += dispatch.len(Choice::Full);
         // Each cell is filled once, by the one who counts them.
         let _filled = page.0[usize::from(index)].set(dispatch.clone());
         Place { page, index, dispatch }
@@ -84,5 +89,14 @@ mod tests {
         let next = log.append(event());
         assert_eq!(next.index(), 0);
         assert!(page.upgrade().is_none() && body.upgrade().is_none());
+    }
+
+    #[test]
+    fn a_page_with_large_events_is_full_sooner() {
+        let mut log = Log::default();
+        let event = || Arc::new(Dispatch::new("X", vec![b'1'; PAGE_BYTES / 4]));
+        let pages: Vec<_> = (0..9).map(|_| log.append(event()).page().clone()).collect();
+        assert!(Arc::ptr_eq(&pages[0], &pages[3]) && !Arc::ptr_eq(&pages[3], &pages[4]));
+        assert!(Arc::ptr_eq(&pages[4], &pages[7]) && !Arc::ptr_eq(&pages[7], &pages[8]));
     }
 }

@@ -150,8 +150,8 @@ impl Slice {
         let conn = &mut self.conns[slot];
         conn.heartbeat_at = now;
         let ack = outbound::heartbeat_ack(conn.stream.encoding());
-        if let (Phase::Live(session), Some(seq)) = (conn.phase, seq) {
-            self.sessions[session].session.acknowledge(seq);
+        if let Phase::Live(session) = conn.phase {
+            self.sessions[session].session.acknowledge(seq.unwrap_or(0));
         }
         self.put_own(slot, ack);
         self.check_own(now, slot);
