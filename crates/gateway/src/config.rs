@@ -81,8 +81,9 @@ impl Default for Config {
 impl Config {
     /// How many slices to start.
     pub(crate) fn slice_count(&self) -> usize {
-        let cores = std::thread::available_parallelism().map_or(1, usize::from);
-        let wanted = if self.slices == 0 { cores } else { self.slices };
+        // Asked for only if needed: the system looks through a handful of files to say it.
+        let cores = || std::thread::available_parallelism().map_or(1, usize::from);
+        let wanted = if self.slices == 0 { cores() } else { self.slices };
         wanted.clamp(1, SLICES_MAX)
     }
 
