@@ -3,7 +3,7 @@
 //! The slice takes everything that waits in one go, so its side of the lock is taken once for a whole batch. When the
 //! inbox is full nobody waits: `deliver` of a relay must not block.
 //!
-//! * From [`INBOX_VOLATILE_MAX`] on, volatile events are dropped.
+//! * From [`INBOX_VOLATILE_MAX`] (or [`INBOX_BYTES_MAX`]) on, volatile events are dropped.
 //! * From [`INBOX_EVENTS_MAX`] (or [`INBOX_BYTES_MAX`]) on, other events are lost. A session that should have had one
 //!   would have a gap, so it ends: its guild or number is noted, and once the slice has worked off what came before, the
 //!   sessions concerned are told to identify again (opcode 9 with `false`, then close code 4000).
@@ -94,15 +94,15 @@ impl Inbox {
     pub(crate) fn push(&self, input: Input) -> Result<(), Box<Input>> {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         let (len, bytes) = (state.queue.len(), input.bytes());
-        if input.is_volatile() && len >= INBOX_VOLATILE_MAX {
-            self.dropped_volatile.fetch_add(1, Ordering::Relaxed);
-            return Ok(());
-        }
         let full = if input.is_event() {
             len >= INBOX_EVENTS_MAX || state.bytes.saturating_add(bytes) > INBOX_BYTES_MAX
         } else {
             len >= INBOX_MAX
         };
+        if input.is_volatile() && (full || len >= INBOX_VOLATILE_MAX) {
+            self.dropped_volatile.fetch_add(1, Ordering::Relaxed);
+            return Ok(());
+        }
         if full {
             if input.is_connection() {
                 return Err(Box::new(input));
@@ -234,5 +234,15 @@ mod tests {
         assert_eq!((batch.len(), lost.guilds.len()), (1, 2));
         push(&inbox, event(1, false, ""));
         assert_eq!(inbox.depth(), 1);
+    }
+
+    #[test]
+    fn nobody_ends_for_want_of_a_volatile_event() {
+        let (inbox, _) = inbox();
+        let body = bytes::Bytes::from(vec![b' '; INBOX_BYTES_MAX]);
+        push(&inbox, event(1, false, body));
+        push(&inbox, event(2, true, "1"));
+        assert_eq!((inbox.depth(), inbox.dropped_volatile(), inbox.lost_events()), (1, 1, 0));
+        assert!(inbox.take(&mut VecDeque::new()).is_empty());
     }
 }
