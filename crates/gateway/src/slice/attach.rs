@@ -124,6 +124,7 @@ impl Slice {
         }
         let step = held.session.refused(guild, unavailable);
         if !unavailable {
+            held.forget(guild);
             self.let_go(guild);
         }
         self.stepped(slot, step);
@@ -157,8 +158,7 @@ impl Slice {
 
     fn leave_session_guild(&mut self, now: Instant, slot: usize, guild: GuildId) {
         let held = &mut self.sessions[slot];
-        held.watching.retain(|watched| watched.guild != guild);
-        held.voice.retain(|joined| *joined != guild);
+        held.forget(guild);
         if let Some(attachment) = held.session.forget_guild(guild) {
             self.leave(guild, attachment);
         }

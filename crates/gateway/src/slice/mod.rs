@@ -94,6 +94,12 @@ impl Held {
         !self.session.identity().takes_deltas() || self.watching.iter().any(|watched| watched.guild == guild)
     }
 
+    /// The user is not in a guild any more.
+    fn forget(&mut self, guild: GuildId) {
+        self.watching.retain(|watched| watched.guild != guild);
+        self.voice.retain(|joined| *joined != guild);
+    }
+
     fn caller(&self) -> Caller {
         let identity = self.session.identity();
         let mut caller = Caller::user(identity.viewer.user, identity.bot);

@@ -491,6 +491,27 @@ fn a_guild_that_is_gone_before_it_answers_again_is_told() {
 }
 
 #[test]
+fn who_is_refused_does_not_look_at_the_guild_any_more() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify_as(&far, 1, &[GUILD], Kind::PASSIVE);
+    bench.read(&mut far);
+    bench.say(&far, &json!({"op": 14, "d": {"guild_id": GUILD, "typing": true}}));
+    bench.say(&far, &json!({"op": 4, "d": {"guild_id": GUILD, "channel_id": "1"}}));
+    // Its user has left the guild while the owner was loaded again.
+    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
+    bench.slice.take_effects();
+    let refused = Op::Refused { session: id.key(), guild: GUILD, unavailable: false };
+    bench.slice.input(bench.now, Input::Relay(refused));
+    bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![id.key()], guild: GUILD }));
+    bench.settle();
+    let held = &bench.slice.sessions[0];
+    assert!(matches!(held.session.attachment(GUILD), Some(Attachment::At(_))));
+    assert!(!held.looks_at(GUILD) && held.voice.is_empty());
+    bench.check();
+}
+
+#[test]
 fn what_came_back_is_not_remembered_as_cut_off() {
     let mut bench = Bench::new();
     let mut far = bench.connect("v=10");
