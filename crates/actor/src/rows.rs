@@ -25,6 +25,8 @@ pub(crate) struct Rows {
     old: HashMap<RowKey, Cached>,
     /// Rows on their way from the store, how often, and whether a write has overtaken them.
     loading: HashMap<RowKey, Loading>,
+    /// Ranges deleted by pending commits, with the turns that did: the store still has what is in them.
+    deleted: Vec<(u64, Write)>,
     durable: u64,
 }
 
@@ -40,7 +42,9 @@ impl Rows {
         if let Some(cached) = self.young.get(key) {
             return Some(cached.value.clone());
         }
-        let cached = self.old.remove(key)?;
+        let Some(cached) = self.old.remove(key) else {
+            return self.deleted.iter().any(|(_, range)| covers(range, key)).then_some(None);
+        };
         let value = cached.value.clone();
         self.insert(key.clone(), cached);
         Some(value)
@@ -90,6 +94,7 @@ impl Rows {
                     for (_, cached) in cached.filter(|(row, _)| covers(write, row)) {
                         *cached = Cached { value: None, written: turn };
                     }
+                    self.deleted.push((turn, write.clone()));
                 }
             }
         }
@@ -98,6 +103,7 @@ impl Rows {
     /// All turns up to this one are durable.
     pub(crate) fn durable(&mut self, turn: u64) {
         self.durable = self.durable.max(turn);
+        self.deleted.retain(|(deleted, _)| *deleted > turn);
     }
 
     fn insert(&mut self, key: RowKey, cached: Cached) {
@@ -165,8 +171,10 @@ mod tests {
         rows.apply(&[all], 1);
         for _ in 0..2 {
             rows.loaded(key(1), Ok(Some(Bytes::from_static(b"old")))).unwrap();
-            assert_eq!(rows.get(&key(1)), None, "to be read again");
+            assert_eq!(rows.get(&key(1)), Some(None));
         }
+        rows.durable(1);
+        assert_eq!(rows.get(&key(1)), None, "to be read again");
         rows.loading(key(1));
         rows.loaded(key(1), Ok(None)).unwrap();
         assert_eq!(rows.get(&key(1)), Some(None));
@@ -190,6 +198,20 @@ mod tests {
         rows.durable(7);
         (20_000..40_000).for_each(|id| rows.loaded(key(id), Ok(None)).unwrap());
         assert!(rows.get(&key(1)).is_none());
+    }
+
+    #[test]
+    fn what_a_pending_commit_deletes_with_its_range_is_not_read_from_the_store() {
+        let mut rows = Rows::default();
+        let (from, to) = (std::ops::Bound::Included(Key::id(2)), std::ops::Bound::Unbounded);
+        rows.apply(&[Write::DeleteRange { table: Table::Messages, partition: 1, from, to }], 7);
+        rows.durable(6);
+        assert_eq!(rows.get(&key(2)), Some(None), "the store still has it");
+        assert_eq!(rows.get(&key(1)), None);
+        rows.apply(&[put(3)], 8);
+        assert!(rows.get(&key(3)).flatten().is_some());
+        rows.durable(7);
+        assert_eq!(rows.get(&key(4)), None, "the store knows");
     }
 
     #[test]
