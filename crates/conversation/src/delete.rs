@@ -48,7 +48,7 @@ pub(crate) fn delete<H: Host>(
         return Err(ApiError::missing_permissions().into());
     }
     erase(cx, &message);
-    publish_delete(host, cx, channel, message.id);
+    publish_delete(host, cx, &message);
     host.removed(cx, channel, &[message.id]);
     if !own && !cx.caller.system {
         host.audit(cx, Audit::Deleted { channel, author: message.author.id });
@@ -86,10 +86,10 @@ pub(crate) fn bulk_delete<H: Host>(
 fn erase_all<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, messages: &[Message]) {
     let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
     messages.iter().for_each(|message| erase(cx, message));
-    match ids.as_slice() {
+    match messages {
         [] => return,
-        [one] => publish_delete(host, cx, channel, *one),
-        ids => publish_bulk_delete(host, cx, channel, ids),
+        [one] => publish_delete(host, cx, one),
+        all => publish_bulk_delete(host, cx, channel, all),
     }
     host.removed(cx, channel, &ids);
 }

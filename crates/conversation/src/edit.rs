@@ -11,7 +11,7 @@ use consort_model::{
 use consort_rpc::message::Edit;
 
 use crate::access::{not_archived, require};
-use crate::events::publish_message;
+use crate::events::publish_edited;
 use crate::history::{Viewer, answer};
 use crate::mentions::{self, Pings};
 use crate::{Host, store, stored};
@@ -55,14 +55,14 @@ pub(crate) fn edit<H: Host>(
         message.edited_timestamp = Some(Timestamp::from_ms(cx.now_ms));
     }
     store(cx, &message);
-    update(host, cx, &message);
+    update(host, cx, &before, &message);
     answer(Viewer::of(host, cx), message)
 }
 
-/// Sends MESSAGE_UPDATE, in which `tts` is always false (Gateway Events page).
-fn update<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+/// Sends MESSAGE_UPDATE, in which `tts` is always false (Gateway Events page). `before` is what it mentioned until now.
+fn update<H: Host>(host: &mut H, cx: &mut Cx<'_>, before: &Message, message: &Message) {
     let shown = Message { tts: false, ..message.clone() };
-    publish_message(host, cx, "MESSAGE_UPDATE", &shown);
+    publish_edited(host, cx, before, &shown);
 }
 
 fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
@@ -153,7 +153,7 @@ pub(crate) fn unfurled<H: Host>(
     }
     message.embeds.extend(embeds.iter().take(room).cloned());
     store(cx, &message);
-    update(host, cx, &message);
+    update(host, cx, &message, &message);
     Outcome::EMPTY
 }
 
@@ -171,7 +171,7 @@ pub fn flag_message<H: Host>(
     message.flags.insert(flag);
     store(cx, &message);
     message.thread = thread;
-    update(host, cx, &message);
+    update(host, cx, &message, &message);
 }
 
 /// Publishes a message of an announcement channel to its followers.
@@ -197,7 +197,7 @@ pub(crate) fn crosspost<H: Host>(
     }
     message.flags.insert(MessageFlags::CROSSPOSTED);
     store(cx, &message);
-    update(host, cx, &message);
+    update(host, cx, &message, &message);
     host.crossposted(cx, &message);
     answer(Viewer::of(host, cx), message)
 }

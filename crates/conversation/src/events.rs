@@ -1,5 +1,7 @@
 //! Dispatches of messages: what is added for sessions, and what is left out for those without message content.
 
+use std::collections::BTreeSet;
+
 use consort_actor::Cx;
 use consort_model::{ChannelId, GuildId, Intents, Message, MessageId, UserId};
 use consort_rpc::{Answer, Change, Event, View, Withheld};
@@ -15,8 +17,29 @@ pub fn intents_of(guild: Option<GuildId>) -> Intents {
     }
 }
 
-/// Sends MESSAGE_CREATE or MESSAGE_UPDATE. The message is as answered to REST; `guild_id` and members are added.
-pub(crate) fn publish_message<H: Host>(host: &mut H, cx: &mut Cx<'_>, name: &'static str, message: &Message) {
+/// Sends MESSAGE_CREATE. The message is as answered to REST; `guild_id` and members are added.
+pub(crate) fn publish_created<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    let event = showing(host, "MESSAGE_CREATE", message);
+    let change = Change::Message { channel: message.channel_id, id: message.id };
+    let event = withhold(host, event, [message], Some(change));
+    host.publish(cx, event);
+}
+
+/// Sends MESSAGE_UPDATE, as [`publish_created`] does. The message mentions whom it mentioned before.
+pub(crate) fn publish_updated<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    publish_edited(host, cx, message, message);
+}
+
+/// Sends MESSAGE_UPDATE of a message that may mention others than `before`: those hear of it too, so that nobody is left with
+/// a mention that was taken back.
+pub(crate) fn publish_edited<H: Host>(host: &mut H, cx: &mut Cx<'_>, before: &Message, message: &Message) {
+    let event = showing(host, "MESSAGE_UPDATE", message);
+    let event = withhold(host, event, [before, message], None);
+    host.publish(cx, event);
+}
+
+/// An event that shows a message, with what only events show of it.
+fn showing<H: Host>(host: &mut H, name: &'static str, message: &Message) -> Event {
     let guild = host.guild();
     let mut body = message.clone();
     body.guild_id = guild;
@@ -29,26 +52,43 @@ pub(crate) fn publish_message<H: Host>(host: &mut H, cx: &mut Cx<'_>, name: &'st
         }
     }
     let mut event = Event::new(name, intents_of(guild), host.audience(message.channel_id), &body);
-    if guild.is_some() {
-        let created = name == "MESSAGE_CREATE";
-        let change = Change::Message { channel: message.channel_id, id: message.id };
-        event = event.withhold(Withheld {
-            users: entitled(message),
-            classes: if created { host.pinged(message) } else { View::None },
-            change: created.then_some(change),
-        });
-        if redact(&mut body) {
-            event.redacted = Answer::json(&body).body().cloned();
-            event.unredacted_for = entitled(message);
-        }
+    if guild.is_some() && redact(&mut body) {
+        event.redacted = Answer::json(&body).body().cloned();
+        event.unredacted_for = entitled(message).collect();
     }
-    host.publish(cx, event);
+    event
 }
 
 /// Who gets the content whatever its intents: the author, and whom the message mentions (Gateway page, "Message Content
 /// Intent").
-fn entitled(message: &Message) -> std::sync::Arc<[UserId]> {
-    std::iter::once(message.author.id).chain(message.mentions.iter().map(|mention| mention.user.id)).collect()
+fn entitled(message: &Message) -> impl Iterator<Item = UserId> {
+    std::iter::once(message.author.id).chain(message.mentions.iter().map(|mention| mention.user.id))
+}
+
+/// Withholds an event about messages of a guild from those who do not look, but for their authors and whom they mention: of
+/// what somebody was shown at once, the end is shown at once.
+fn withhold<'a, H: Host>(
+    host: &H,
+    event: Event,
+    messages: impl IntoIterator<Item = &'a Message>,
+    change: Option<Change>,
+) -> Event {
+    if host.guild().is_none() {
+        return event;
+    }
+    // Sets: each is told once, however often it is mentioned.
+    let (mut users, mut roles, mut everyone) = (BTreeSet::new(), BTreeSet::new(), false);
+    for message in messages {
+        users.extend(entitled(message));
+        roles.extend(message.mention_roles.iter().copied());
+        everyone |= message.mention_everyone;
+    }
+    let classes = match (everyone, roles.is_empty()) {
+        (true, _) => View::All,
+        (false, true) => View::None,
+        (false, false) => host.holders(&roles),
+    };
+    event.withhold(Withheld { users: users.into_iter().collect(), classes, change })
 }
 
 /// Empties what needs the MESSAGE_CONTENT intent. Gives false when there was nothing of it.
@@ -86,10 +126,11 @@ struct MessageDelete {
 }
 
 /// Sends MESSAGE_DELETE.
-pub(crate) fn publish_delete<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel_id: ChannelId, id: MessageId) {
-    let body = MessageDelete { id, channel_id, guild_id: host.guild() };
+pub(crate) fn publish_delete<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    let channel_id = message.channel_id;
+    let body = MessageDelete { id: message.id, channel_id, guild_id: host.guild() };
     let event = Event::new("MESSAGE_DELETE", intents_of(host.guild()), host.audience(channel_id), &body);
-    let event = event.withhold(Withheld::wholly());
+    let event = withhold(host, event, [message], None);
     host.publish(cx, event);
 }
 
@@ -101,15 +142,16 @@ struct MessageDeleteBulk<'a> {
     guild_id: Option<GuildId>,
 }
 
-/// Sends MESSAGE_DELETE_BULK.
+/// Sends MESSAGE_DELETE_BULK of messages of one channel.
 pub(crate) fn publish_bulk_delete<H: Host>(
     host: &mut H,
     cx: &mut Cx<'_>,
     channel_id: ChannelId,
-    ids: &[MessageId],
+    messages: &[Message],
 ) {
-    let body = MessageDeleteBulk { ids, channel_id, guild_id: host.guild() };
+    let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
+    let body = MessageDeleteBulk { ids: &ids, channel_id, guild_id: host.guild() };
     let event = Event::new("MESSAGE_DELETE_BULK", intents_of(host.guild()), host.audience(channel_id), &body);
-    let event = event.withhold(Withheld::wholly());
+    let event = withhold(host, event, messages, None);
     host.publish(cx, event);
 }

@@ -1,5 +1,7 @@
 //! What a conversation wants of the owner whose channels it serves.
 
+use std::collections::BTreeSet;
+
 use consort_actor::Cx;
 use consort_model::{
     ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Message, MessageId, Permissions, RoleId,
@@ -67,9 +69,8 @@ pub trait Host {
     /// Who gets the events of a channel or thread.
     fn audience(&mut self, channel: ChannelId) -> Audience;
 
-    /// The classes of viewers whom a message mentions with everybody or with a role: it comes to them at once, wherever they
-    /// look.
-    fn pinged(&self, _message: &Message) -> View {
+    /// The classes of viewers who hold one of these roles now: what mentions a role comes to them at once, wherever they look.
+    fn holders(&self, _roles: &BTreeSet<RoleId>) -> View {
         View::None
     }
 

@@ -10,7 +10,7 @@ use consort_store::{Key, Range, StoreExt as _, Table};
 use serde::Serialize;
 
 use crate::access::{not_archived, require};
-use crate::events::publish_message;
+use crate::events::publish_updated;
 use crate::history::{Viewer, complete, failed};
 use crate::post::{reference, system_message};
 use crate::{Audit, Host, store, stored};
@@ -81,7 +81,7 @@ pub(crate) fn pin<H: Host>(
     message.pinned = true;
     cx.put(Table::Pins, channel.get(), message.id.get(), &now);
     store(cx, &message);
-    publish_message(host, cx, "MESSAGE_UPDATE", &message);
+    publish_updated(host, cx, &message);
     announce(host, cx, channel, Some(now));
     host.audit(cx, Audit::Pinned { channel, message: message.id, author: message.author.id });
     let reference = reference(host, channel, message.id);
@@ -109,7 +109,7 @@ pub(crate) fn unpin<H: Host>(
     message.pinned = false;
     cx.delete(Table::Pins, channel.get(), message.id.get());
     store(cx, &message);
-    publish_message(host, cx, "MESSAGE_UPDATE", &message);
+    publish_updated(host, cx, &message);
     announce(host, cx, channel, newest);
     host.audit(cx, Audit::Unpinned { channel, message: message.id, author: message.author.id });
     Outcome::EMPTY

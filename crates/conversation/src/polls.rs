@@ -19,7 +19,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use crate::access::require;
-use crate::events::publish_message;
+use crate::events::publish_updated;
 use crate::history::{Viewer, answer as answer_message, failed, users};
 use crate::post::{reference, system_message};
 use crate::reactions::user_of;
@@ -318,7 +318,7 @@ pub(crate) fn expire<H: Host>(
     poll.results.is_finalized = true;
     message.poll = Some(poll.to_value());
     store(cx, &message);
-    publish_message(host, cx, "MESSAGE_UPDATE", &message);
+    publish_updated(host, cx, &message);
     let (author, reference) = (message.author.clone(), reference(host, channel, message.id));
     let result = poll.result();
     system_message(host, cx, channel, author, MessageType::PollResult, "", |note| {

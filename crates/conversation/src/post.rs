@@ -6,7 +6,7 @@ use consort_model::{
 };
 use consort_rpc::{Effect, user};
 
-use crate::events::publish_message;
+use crate::events::publish_created;
 use crate::{Host, polls, store};
 
 /// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
@@ -73,7 +73,7 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     store(cx, &message);
     (message.nonce, message.referenced_message) = (nonce, referenced);
     polls::watch(host, cx, &message);
-    publish_message(host, cx, "MESSAGE_CREATE", &message);
+    publish_created(host, cx, &message);
     host.posted(cx, &message);
     if !silent {
         tell_users(host, cx, &message);

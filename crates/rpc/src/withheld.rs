@@ -16,8 +16,8 @@ use crate::answer::encode;
 /// Says that an event does not come to passive sessions, and what comes instead.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Withheld {
-    /// Of those who see the event, these users get it at once all the same: who wrote a message, and whom it mentions.
-    /// [`crate::Audience::always`] do in any case.
+    /// Of those who see the event, these users, each named once, get it at once all the same: who wrote a message, and whom it
+    /// mentions. [`crate::Audience::always`] do in any case.
     pub users: Arc<[UserId]>,
     /// And these classes: everybody when everybody is mentioned, those who hold a mentioned role.
     pub classes: View,

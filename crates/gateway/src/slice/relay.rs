@@ -20,7 +20,7 @@ impl Slice {
         let Some(guild) = event.guild else { return };
         if event.audience.view == View::None {
             let Audience { users, always, .. } = &event.audience;
-            return self.publish_to_users(guild, dispatch, (users, always), false);
+            return self.publish_to_users(guild, dispatch, (users, always), |_, _| true);
         }
         match &event.withheld {
             None => {
@@ -87,13 +87,19 @@ impl Slice {
         }
         let full = subscribers.deltas.is_full();
         let (users, always) = (&withheld.users, &event.audience.always);
-        let named = |user: &UserId| users.contains(user) || always.contains(user);
+        let passive = |subscribers: &Subscribers, position| subscribers.is_passive(position);
         match &withheld.classes {
-            View::None => self.publish_to_users(guild, dispatch, (users, always), true),
+            View::None => self.publish_to_users(guild, dispatch, (users, always), passive),
             View::All => self.publish_to(guild, dispatch, Subscribers::passive, |_| true),
             View::Classes(classes) => {
-                let meant = |s: &Subscriber| classes.contains(s.class) || named(&s.viewer.user);
-                self.publish_to(guild, dispatch, Subscribers::passive, meant);
+                let of_them = |subscriber: &Subscriber| classes.contains(subscriber.class);
+                self.publish_to(guild, dispatch, Subscribers::passive, of_them);
+                // Not by asking each session whether it is one of the users: a bulk deletion may name thousands.
+                let besides = |subscribers: &Subscribers, position| {
+                    passive(subscribers, position)
+                        && !subscribers.list.get(position as usize).is_some_and(of_them)
+                };
+                self.publish_to_users(guild, dispatch, (users, always), besides);
             }
         }
         if full {
@@ -107,7 +113,7 @@ impl Slice {
         guild: GuildId,
         dispatch: &Arc<Dispatch>,
         (users, others): (&[UserId], &[UserId]),
-        only_passive: bool,
+        meant: impl Fn(&Subscribers, u32) -> bool,
     ) {
         let Some(event) = dispatch.event() else { return };
         let others = others.iter().filter(|user| !users.contains(user));
@@ -117,7 +123,7 @@ impl Slice {
                     continue;
                 };
                 let Some(subscribers) = self.guilds.get(&guild) else { continue };
-                if only_passive && !subscribers.is_passive(position) {
+                if !meant(subscribers, position) {
                     continue;
                 }
                 self.offers += 1;

@@ -4,7 +4,7 @@
 //! kept until a role, an overwrite or a channel changes. Only classes of members with a session exist. A member with an
 //! overwrite of its own, and the owner, is a class alone.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::Arc;
 
 use consort_actor::{Cx, Stop};
@@ -314,7 +314,7 @@ impl Guild {
     }
 
     /// The classes whose members hold one of these roles.
-    pub(crate) fn holders_of(&self, roles: &[RoleId]) -> View {
+    pub(crate) fn holders_of(&self, roles: &BTreeSet<RoleId>) -> View {
         let holds = |key: &ClassKey| key.roles.iter().any(|held| roles.contains(held));
         View::Classes(Arc::new(self.classes_where(holds)))
     }

@@ -1,5 +1,7 @@
 //! Messages of the guild's channels and threads: the guild as [`Host`] of `consort-conversation`.
 
+use std::collections::BTreeSet;
+
 use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::{Audit, Host};
 use consort_model::{
@@ -106,14 +108,9 @@ impl Host for Guild {
         self.audience_of(channel)
     }
 
-    fn pinged(&self, message: &Message) -> View {
-        if message.mention_everyone {
-            return View::All;
-        }
-        if message.mention_roles.is_empty() {
-            return View::None;
-        }
-        self.holders_of(&message.mention_roles)
+    fn holders(&self, roles: &BTreeSet<RoleId>) -> View {
+        // Where nothing is withheld nobody asks, and the classes need not be gone through.
+        if self.withholds() { self.holders_of(roles) } else { View::None }
     }
 
     fn publish(&mut self, cx: &mut Cx<'_>, event: Event) {

@@ -13,12 +13,17 @@ use super::access::Seen;
 
 /// In a guild of so many members sessions that do not look at it are spared its stream ([`consort_rpc::Withheld`]). A smaller
 /// one's clients have everything at hand when they turn to it, and its stream costs little.
-pub(crate) const PASSIVE_MEMBERS_MIN: usize = 2_500;
+const PASSIVE_MEMBERS_MIN: usize = 2_500;
 
 /// Users who changed class, and the class they were in.
 pub(crate) type Moved = BTreeMap<UserId, ClassId>;
 
 impl Guild {
+    /// Whether sessions that do not look at the guild are spared its stream.
+    pub(crate) fn withholds(&self) -> bool {
+        self.members.len() >= PASSIVE_MEMBERS_MIN
+    }
+
     /// Sends an event to every node with sessions of this guild: one message a node, whatever the number of sessions.
     pub(crate) fn publish(&self, cx: &mut Cx<'_>, event: Event) {
         self.publish_to(cx, &self.nodes, event);
@@ -27,7 +32,7 @@ impl Guild {
     /// Sends an event to some of the nodes with sessions of this guild.
     pub(crate) fn publish_to(&self, cx: &mut Cx<'_>, nodes: &BTreeSet<NodeId>, mut event: Event) {
         event.guild = Some(self.id);
-        if self.members.len() < PASSIVE_MEMBERS_MIN {
+        if !self.withholds() {
             event.withheld = None;
         }
         let event = Arc::new(event);

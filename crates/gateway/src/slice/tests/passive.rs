@@ -120,10 +120,13 @@ fn who_is_meant_gets_the_message_at_once() {
     bench.publish_event(mentioning(message(View::All, 10, 1), &[1], View::None));
     bench.publish_event(mentioning(message(View::All, 10, 2), &[], classes([1])));
     bench.publish_event(mentioning(message(classes([1, 2]), 10, 3), &[1], View::All));
+    // Named both ways it comes once; named by its id alone, whatever the class.
+    bench.publish_event(mentioning(message(View::All, 10, 4), &[1, 2], classes([1])));
+    bench.publish_event(mentioning(message(classes([1]), 10, 5), &[1], classes([1, 2])));
     let heard = fars.each_mut().map(|far| bench.heard(far));
     let ids: [Vec<_>; 3] =
         heard.each_ref().map(|heard| heard.iter().map(|(_, d)| d["id"].as_str().unwrap()).collect());
-    assert_eq!(ids, [vec!["1"], vec!["2", "3"], vec!["3"]]);
+    assert_eq!(ids, [vec!["1", "4"], vec!["2", "3", "4", "5"], vec!["3"]]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! What a large guild withholds from sessions that do not look at it, and what they are told instead.
 
+use std::sync::Arc;
+
+use consort_model::request::message::EditMessage;
 use consort_model::{Member, MessageId, Patch, RoleId, Timestamp, User, UserId, VoiceState};
 use consort_rpc::guild::{self, channel, member, role, voice};
 use consort_rpc::relay::SessionKey;
@@ -30,6 +33,27 @@ async fn large() -> World {
 
 fn withheld(world: &World, name: &str) -> Option<Withheld> {
     world.event(name).event.withheld.as_deref().cloned()
+}
+
+/// Makes a role that Ben holds.
+async fn role_of_ben(world: &World) -> RoleId {
+    let create = role::Op::Create(Box::default());
+    let created = world.json(OWNER, guild::Op::Role(create)).await.unwrap();
+    let role = serde_json::from_value(created["id"].clone()).unwrap();
+    let roles = Patch::Value(vec![role]);
+    update_member(world, BEN, member::Update { roles, ..Default::default() }).await;
+    world.clear();
+    role
+}
+
+/// The class of Ben, who holds a role: Ann, the owner and Ben are of one class each, in the order in which they came.
+fn class_of_ben() -> View {
+    View::Classes(Arc::new([2].into_iter().collect()))
+}
+
+fn edit(message: MessageId, content: &str) -> message::Op {
+    let body = EditMessage::parse(&json!({"content": content})).unwrap();
+    message::Op::Edit { message, edit: Box::new(message::Edit { body, ..Default::default() }) }
 }
 
 async fn update_member(world: &World, user: UserId, update: member::Update) {
@@ -67,17 +91,102 @@ async fn a_message_is_for_those_it_is_about_and_a_change_of_its_channel_for_the_
 async fn a_role_is_mentioned_at_once_to_those_who_hold_it() {
     let world = large().await;
     let general = world.channel("general").await;
-    let create = role::Op::Create(Box::default());
-    let role: RoleId =
-        serde_json::from_value(world.json(OWNER, guild::Op::Role(create)).await.unwrap()["id"].clone())
-            .unwrap();
-    update_member(&world, BEN, member::Update { roles: Patch::Value(vec![role]), ..Default::default() })
-        .await;
-    world.clear();
+    let role = role_of_ben(&world).await;
     world.post(OWNER, general, json!({"content": format!("hello <@&{role}>")})).await.unwrap();
     let View::Classes(classes) = withheld(&world, "MESSAGE_CREATE").unwrap().classes else { panic!() };
-    // Ann, the owner and Ben are of one class each, in the order in which they came.
     assert_eq!((0..8).filter(|class| classes.contains(*class)).collect::<Vec<_>>(), [2]);
+}
+
+#[tokio::test]
+async fn who_got_a_message_at_once_gets_what_becomes_of_it_at_once_and_nobody_else_does() {
+    let world = large().await;
+    let general = world.channel("general").await;
+    let role = role_of_ben(&world).await;
+    let cases = [
+        ("hello".to_owned(), vec![OWNER], View::None),
+        (format!("hello <@{OWNER}>"), vec![OWNER], View::None),
+        (format!("hello <@{BEN}>"), vec![OWNER, BEN], View::None),
+        (format!("hello <@&{role}>"), vec![OWNER], class_of_ben()),
+        (format!("hello <@&{role}> <@{ANN}>"), vec![OWNER, ANN], class_of_ben()),
+        ("hello @everyone".to_owned(), vec![OWNER], View::All),
+    ];
+    for (content, users, classes) in cases {
+        world.clear();
+        let sent = world.post(OWNER, general, json!({"content": content})).await.unwrap();
+        let held = Withheld { users: users.into(), classes, change: None };
+        let change = Some(Change::Message { channel: general, id: sent.id });
+        let created = withheld(&world, "MESSAGE_CREATE");
+        assert_eq!(created, Some(Withheld { change, ..held.clone() }), "{content}");
+        let message = sent.id;
+        for (name, op) in [
+            ("MESSAGE_UPDATE", edit(message, &format!("{content}!"))),
+            ("MESSAGE_UPDATE", message::Op::Pin { message }),
+            ("MESSAGE_UPDATE", message::Op::Unpin { message }),
+            ("MESSAGE_DELETE", message::Op::Delete { message }),
+        ] {
+            world.clear();
+            world.message(OWNER, general, op.clone()).await.unwrap();
+            assert_eq!(withheld(&world, name), Some(held.clone()), "{content}, {op:?}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn an_edit_comes_at_once_to_those_mentioned_before_it_and_after_it() {
+    let world = large().await;
+    let general = world.channel("general").await;
+    let role = role_of_ben(&world).await;
+    let (ann, ben) = (format!("<@{ANN}>"), format!("<@{BEN}>"));
+    let everyone = "@everyone".to_owned();
+    let both = vec![OWNER, ANN, BEN];
+    for (one, other, users, classes) in [
+        (&ann, &ben, both, View::None),
+        (&format!("<@&{role}>"), &ann, vec![OWNER, ANN], class_of_ben()),
+        (&everyone, &ann, vec![OWNER, ANN], View::All),
+    ] {
+        for (before, after) in [(one, other), (other, one)] {
+            let message = world.post(OWNER, general, json!({"content": before})).await.unwrap().id;
+            world.clear();
+            world.message(OWNER, general, edit(message, after)).await.unwrap();
+            let held = withheld(&world, "MESSAGE_UPDATE").unwrap();
+            assert_eq!((&held.users[..], &held.classes), (&users[..], &classes), "{before}, then {after}");
+        }
+    }
+    let message = world.post(OWNER, general, json!({"content": ben})).await.unwrap().id;
+    world.message(OWNER, general, edit(message, "nobody")).await.unwrap();
+    world.clear();
+    world.message(OWNER, general, edit(message, "nobody at all")).await.unwrap();
+    assert_eq!(
+        withheld(&world, "MESSAGE_UPDATE").unwrap().users[..],
+        [OWNER],
+        "Ben knows it is not about him"
+    );
+}
+
+#[tokio::test]
+async fn a_bulk_deletion_comes_at_once_to_all_whom_one_of_the_messages_was_for() {
+    let world = large().await;
+    let general = world.channel("general").await;
+    let role = role_of_ben(&world).await;
+    let (crowd, plain) = (UserId::new(1_000), "hello".to_owned());
+    let (user, role) = (format!("<@{crowd}>"), format!("<@&{role}>"));
+    let everyone = "@everyone".to_owned();
+    let cases = [
+        (vec![(ANN, &plain), (ANN, &plain)], vec![ANN], View::None),
+        (vec![(ANN, &plain), (BEN, &user), (BEN, &user)], vec![ANN, BEN, crowd], View::None),
+        (vec![(OWNER, &role), (ANN, &user)], vec![OWNER, ANN, crowd], class_of_ben()),
+        (vec![(OWNER, &role), (ANN, &user), (OWNER, &everyone)], vec![OWNER, ANN, crowd], View::All),
+    ];
+    for (posts, users, classes) in cases {
+        let mut messages = Vec::new();
+        for (author, content) in &posts {
+            messages.push(world.post(*author, general, json!({"content": content})).await.unwrap().id);
+        }
+        world.clear();
+        world.message(OWNER, general, message::Op::BulkDelete { messages }).await.unwrap();
+        let held = Withheld { users: users.into(), classes, change: None };
+        assert_eq!(withheld(&world, "MESSAGE_DELETE_BULK"), Some(held), "{posts:?}");
+    }
 }
 
 #[tokio::test]
