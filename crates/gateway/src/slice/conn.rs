@@ -58,6 +58,8 @@ pub(crate) struct Conn {
     /// Frames that are the connection's own, and how much of them is written.
     pub(super) own: Vec<u8>,
     pub(super) own_written: usize,
+    /// How much of them is a payload of the session's that was compressed by itself.
+    pub(super) payload_bytes: usize,
     /// Bytes already written of the session's next frame, and how it was made.
     pub(super) offset: usize,
     pub(super) recipe: Recipe,
@@ -144,6 +146,7 @@ impl Slice {
             decoder: ws::Decoder::server(MAX_USER_PAYLOAD_BYTES),
             own: Vec::new(),
             own_written: 0,
+            payload_bytes: 0,
             offset: 0,
             recipe: Recipe::default(),
             dirty: false,
@@ -273,7 +276,8 @@ impl Slice {
     /// Whether a client makes us write more than it reads.
     pub(super) fn owns_too_much(&self, slot: usize) -> bool {
         let conn = &self.conns[slot];
-        conn.own.len() - conn.own_written > OWN_BYTES_MAX
+        // The payload is the session's, whatever its size, and always the first of them.
+        conn.own.len() - conn.own_written.max(conn.payload_bytes) > OWN_BYTES_MAX
     }
 
     /// Closes from our side: the frame goes out after what is being written, then the socket lingers for the peer. The

@@ -254,7 +254,7 @@ impl Slice {
         if own > 0 && !conn.has_output() {
             // Own frames are small and rare: an idle connection keeps no buffer.
             conn.own = Vec::new();
-            conn.own_written = 0;
+            (conn.own_written, conn.payload_bytes) = (0, 0);
         }
         let Phase::Live(session) = conn.phase else { return };
         taken += std::mem::take(&mut conn.offset);
@@ -327,6 +327,7 @@ impl Slice {
             // Out of memory, most likely. The client takes it as it is, too.
             Err(_) => conn.stream.own(&payload, &mut self.compressor, &mut conn.own),
         }
+        conn.payload_bytes = conn.own.len();
         self.sessions[session].session.mark_sent(seq);
         self.go_on(now, session);
     }

@@ -560,6 +560,29 @@ fn guilds_of_a_bot_whose_payloads_are_compressed_follow_one_another() {
 }
 
 #[test]
+fn who_is_slow_with_a_payload_compressed_by_itself_may_heartbeat_meanwhile() {
+    let mut bench = Bench::new();
+    let noise: String = (0..40_000u64).map(|n| n.wrapping_mul(0x9E37_79B9_7F4A_7C15).to_string()).collect();
+    bench.guild_create = json!({"x": noise}).to_string();
+    bench.compress = true;
+    let far = bench.connect("v=10");
+    bench.identify(&far, 1, &[GUILD]);
+    for _ in 0..3 {
+        bench.flush(&far, 1_000);
+        bench.say(&far, &json!({"op": 1, "d": null}));
+    }
+    let conn = &bench.slice.conns[far.slot];
+    assert!(conn.own.len() > crate::config::OWN_BYTES_MAX && !conn.gone);
+    assert_eq!(bench.slice.figures().cut_slow, 0);
+    // But for what it asks for while it reads nothing there is a limit.
+    for _ in 0..1_000 {
+        bench.slice.put_frame(far.slot, &[0; 100]);
+    }
+    bench.say(&far, &json!({"op": 1, "d": null}));
+    assert_eq!(bench.slice.figures().cut_slow, 1);
+}
+
+#[test]
 fn an_idle_session_costs_less_than_two_kibibytes() {
     let sizes = size_of::<Conn>() + size_of::<Held>();
     assert!(sizes < 1024, "{} + {}", size_of::<Conn>(), size_of::<Held>());
