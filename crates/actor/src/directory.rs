@@ -12,10 +12,13 @@ use tokio::sync::mpsc;
 use crate::core::Core;
 use crate::{HASTE, IDLE};
 
-/// A mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors.
-pub(crate) type Inbox<C> = mpsc::Sender<Box<Call<<C as Core>::Service>>>;
+/// What is in a mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors. `None` has
+/// an actor look around that waits for calls.
+pub(crate) type Mail<C> = Option<Box<Call<<C as Core>::Service>>>;
+/// A mailbox.
+pub(crate) type Inbox<C> = mpsc::Sender<Mail<C>>;
 /// Its other end.
-pub(crate) type Receiver<C> = mpsc::Receiver<Box<Call<<C as Core>::Service>>>;
+pub(crate) type Receiver<C> = mpsc::Receiver<Mail<C>>;
 
 /// An actor without a task.
 pub(crate) struct Resting {
@@ -55,18 +58,18 @@ impl<C: Core> Directory<C> {
         self.entries.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Gives the mailbox of an actor to `send`; one that does not run is started by `start` before. Both are called under
-    /// the lock, so that an actor that is about to leave sees the call or is started again.
+    /// Gives the mailbox of an actor to `send`; one that does not run is started by `start` before, unless none may any
+    /// more. Both are called under the lock, so that an actor that is about to leave sees the call or is started again.
     pub(crate) fn with_inbox(
         &self,
         key: u64,
-        start: impl FnOnce(Option<Resting>) -> Inbox<C>,
-        send: impl FnOnce(&Inbox<C>),
+        start: impl FnOnce(Option<Resting>) -> Option<Inbox<C>>,
+        send: impl FnOnce(Option<&Inbox<C>>),
     ) {
         let mut entries = self.lock();
         let resting = match entries.get(&key) {
             // One that is closed has died without taking itself off the list.
-            Some(Entry::Running(inbox)) if !inbox.is_closed() => return send(inbox),
+            Some(Entry::Running(inbox)) if !inbox.is_closed() => return send(Some(inbox)),
             Some(Entry::Resting(_)) => match entries.remove(&key) {
                 Some(Entry::Resting(resting)) => Some(resting),
                 _ => None,
@@ -74,8 +77,20 @@ impl<C: Core> Directory<C> {
             _ => None,
         };
         let inbox = start(resting);
-        send(&inbox);
-        entries.insert(key, Entry::Running(inbox));
+        send(inbox.as_ref());
+        if let Some(inbox) = inbox {
+            entries.insert(key, Entry::Running(inbox));
+        }
+    }
+
+    /// Has each actor that waits for calls look around.
+    pub(crate) fn rouse(&self) {
+        for entry in self.lock().values() {
+            if let Entry::Running(inbox) = entry {
+                // One whose mailbox is full does not wait, and one whose mailbox is closed has gone.
+                let _awake = inbox.try_send(None);
+            }
+        }
     }
 
     /// Takes an actor off the list, be it this one or its successor.

@@ -23,6 +23,9 @@
 //! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
 //! next call. The store goes on with the batches after a failed one, so nothing is handled after a batch that its
 //! preconditions may stop, or that was refused at the store's door, until that is decided.
+//!
+//! A node ends by [`Work::shutdown`]: calls are refused, actors finish what they have and what they cast to each other, and
+//! only then the store may close.
 
 use std::time::Duration;
 
@@ -33,11 +36,13 @@ mod driven;
 mod owners;
 mod rows;
 mod turn;
+mod work;
 
 pub use self::core::{Core, Load, Outcome, Stop};
 pub use cx::Cx;
 pub use driven::Driven;
 pub use owners::{Env, Owners};
+pub use work::Work;
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.
 pub const MAILBOX_CALLS_MAX: usize = 4096;
@@ -56,5 +61,7 @@ pub const LOADING_MAX: usize = 256;
 pub const IDLE: Duration = Duration::from_secs(600);
 /// The same, while more than [`Core::RUNNING_MAX`] actors of the kind run.
 pub const HASTE: Duration = Duration::from_millis(200);
+/// The same, while the node ends: others that end may still have something for it, and it should not be loaded for that again.
+pub const LINGER: Duration = Duration::from_millis(50);
 /// Between two tries to read the rows of an actor that rested.
 pub const RELOAD_PAUSE: Duration = Duration::from_millis(500);

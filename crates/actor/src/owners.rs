@@ -4,8 +4,8 @@ use std::fmt;
 use std::future::Future;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
+use std::sync::{Arc, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -22,8 +22,10 @@ use crate::core::{Core, Load, Outcome};
 use crate::directory::{Directory, Inbox, Receiver, Resting};
 use crate::rows::RowKey;
 use crate::turn::{Machine, Step, Turn};
+use crate::work::{Rouse, Task, Work};
 use crate::{
-    COMMITS_PENDING_MAX, LOADING_MAX, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PAUSE,
+    COMMITS_PENDING_MAX, LINGER, LOADING_MAX, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX,
+    RELOAD_PAUSE,
 };
 
 /// What every owner of a node shares.
@@ -39,6 +41,8 @@ pub struct Env {
     pub ids: Arc<Ids>,
     /// The list of actors.
     pub registry: Registry,
+    /// What they have under way.
+    pub work: Work,
 }
 
 impl fmt::Debug for Env {
@@ -71,24 +75,39 @@ impl<C: Core> Owners<C> {
     /// A host without actors.
     pub fn new(env: Env) -> Arc<Self> {
         let directory = Directory::default();
-        Arc::new(Self { shared: Arc::new(Shared { env, directory, loading: Semaphore::new(LOADING_MAX) }) })
+        let shared = Arc::new(Shared { env, directory, loading: Semaphore::new(LOADING_MAX) });
+        let kind: Weak<Shared<C>> = Arc::downgrade(&shared);
+        shared.env.work.add(kind);
+        Arc::new(Self { shared })
+    }
+}
+
+impl<C: Core> Rouse for Shared<C> {
+    fn rouse(&self) {
+        self.directory.rouse();
     }
 }
 
 impl<C: Core> Host<C::Service> for Owners<C> {
     fn deliver(&self, key: u64, call: Call<C::Service>) {
+        let work = &self.shared.env.work;
+        if work.is_ending() && (!call.respond.is_cast() || work.is_over()) {
+            return work.turn_away(call);
+        }
         self.shared.directory.with_inbox(
             key,
-            |resting| start(&self.shared, key, resting),
+            |resting| Some(start(&self.shared, key, resting, work.begin()?)),
             |inbox| {
+                let Some(inbox) = inbox else { return work.turn_away(call) };
                 // The last places are for casts: whoever waits for an answer can ask again, a cast that is lost is lost.
                 if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
                     return call.respond.send(Err(ApiError::overloaded()));
                 }
-                if let Err(error) = inbox.try_send(Box::new(call)) {
-                    let call = error.into_inner();
+                if let Err(error) = inbox.try_send(Some(Box::new(call))) {
                     tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
-                    call.respond.send(Err(ApiError::overloaded()));
+                    if let Some(call) = error.into_inner() {
+                        call.respond.send(Err(ApiError::overloaded()));
+                    }
                 }
             },
         );
@@ -96,10 +115,12 @@ impl<C: Core> Host<C::Service> for Owners<C> {
 }
 
 /// Starts the task of an actor, which may come back from its rest.
-fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>) -> Inbox<C> {
+fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>, task: Task) -> Inbox<C> {
     let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
     let (shared, own) = (shared.clone(), sender.downgrade());
     spawn(C::Service::NAME, async move {
+        // Dropped last: until then the store must not close.
+        let _task = task;
         let env = &shared.env;
         let (state, mut listed) = match resting {
             Some(Resting { state, gauge }) => (Some(state), Listed::again(C::Service::NAME, key, env, gauge)),
@@ -153,7 +174,8 @@ async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -
         }
         thawed
     });
-    if !thawed {
+    // One that comes for a last cast while the node ends goes again at once; its successor will say that it is there.
+    if !thawed && !env.work.is_ending() {
         for effect in core.started(&env.mesh.nodes()) {
             env.mesh.perform(effect);
         }
@@ -196,7 +218,8 @@ impl Drop for Listed {
 async fn refuse<C: Core>(mut receiver: Receiver<C>, key: u64, directory: &Directory<C>, error: ApiError) {
     directory.remove(key);
     receiver.close();
-    while let Some(call) = receiver.recv().await {
+    while let Some(mail) = receiver.recv().await {
+        let Some(call) = mail else { continue };
         call.respond.send(Err(error.clone()));
     }
 }
@@ -273,8 +296,9 @@ impl<C: Core> Actor<C> {
                 Some((parked, loaded)) = self.loads.next(), if free && !self.loads.is_empty() => {
                     self.loaded(parked, loaded)
                 }
-                call = self.receiver.recv(), if may_take => match call {
-                    Some(call) => self.take(Parked { call: *call, scans: Vec::new() }),
+                mail = self.receiver.recv(), if may_take => match mail {
+                    Some(Some(call)) => self.take(Parked { call: *call, scans: Vec::new() }),
+                    Some(None) => None,
                     None => Some(End::Over),
                 },
                 () = tokio::time::sleep_until(wake), if free => self.woken(),
@@ -315,7 +339,9 @@ impl<C: Core> Actor<C> {
     }
 
     fn wake_at(&self) -> Instant {
-        let idle = Instant::now() + self.shared.directory.patience();
+        let shared = &self.shared;
+        let idle =
+            Instant::now() + if shared.env.work.is_ending() { LINGER } else { shared.directory.patience() };
         let Some(deadline_ms) = self.machine.core.next_deadline_ms() else { return idle };
         let wait = deadline_ms.saturating_sub(self.shared.env.clock.now_ms());
         idle.min(Instant::now() + Duration::from_millis(wait))
@@ -441,7 +467,10 @@ impl<C: Core> Actor<C> {
             Err(error) => respond.send(Err(*error)),
             Ok(Outcome::Later(read)) => {
                 let store = self.shared.env.store.clone();
+                // This actor's own task is counted, so another may be.
+                let task = self.shared.env.work.begin();
                 spawn("owner-read", async move {
+                    let _task = task;
                     let reply: Reply = read(store).await;
                     respond.send(reply);
                 });
@@ -462,10 +491,13 @@ impl<C: Core> Actor<C> {
             return None;
         }
         let core = &self.machine.core;
-        if core.is_idle() {
-            return self.shared.directory.leave(self.key, &self.receiver, None).then_some(End::Idle);
-        }
-        let state = core.freeze()?;
+        let state = if core.is_idle() { None } else { core.freeze() };
+        let Some(state) = state else {
+            // When the node ends, what only lives in memory ends with it.
+            let may_go = core.is_idle() || self.shared.env.work.is_ending();
+            let gone = may_go && self.shared.directory.leave(self.key, &self.receiver, None);
+            return gone.then_some(End::Idle);
+        };
         self.gauge.resting.store(true, Ordering::Relaxed);
         let resting = Resting { state, gauge: self.gauge.clone() };
         if self.shared.directory.leave(self.key, &self.receiver, Some(resting)) {

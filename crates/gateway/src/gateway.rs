@@ -161,13 +161,13 @@ impl Gateway {
         }
     }
 
-    /// Sends every client away (opcode 7), waits until they have left but not longer than `grace`, closes the rest and ends
-    /// the slices.
+    /// Sends every client away (opcode 7), waits until they have left and their IDENTIFYs have been looked at, but not longer
+    /// than `grace`, closes the rest and ends the slices.
     pub async fn shutdown(&self, grace: Duration) {
         self.draining.store(true, Ordering::Relaxed);
         self.tell_all(|| Input::Drain);
         let left = async {
-            while self.stats().sum(|slice| slice.connections) > 0 {
+            while self.stats().sum(|slice| slice.connections) > 0 || self.lane.identifies() > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };

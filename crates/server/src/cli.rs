@@ -4,7 +4,7 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::descriptors;
@@ -49,7 +49,11 @@ fn serve(args: ServeArgs) -> Result<(), String> {
     log_to_stderr();
     let settings = Settings::resolve(args)?;
     descriptors::raise_limit();
-    runtime()?.block_on(run(settings))
+    let runtime = runtime()?;
+    let ended = runtime.block_on(run(settings));
+    // What still blocks a thread belongs to requests that were cut off; nobody waits for it.
+    runtime.shutdown_background();
+    ended
 }
 
 fn bench_world(args: &WorldArgs) -> Result<(), String> {
@@ -63,29 +67,40 @@ fn runtime() -> Result<tokio::runtime::Runtime, String> {
 }
 
 async fn run(settings: Settings) -> Result<(), String> {
-    let node = Node::start(&settings).await?;
+    let mut signals = Signals::catch()?;
+    let node = tokio::select! {
+        node = Node::start(&settings) => node?,
+        () = signals.next() => return Err("ended before it served".to_owned()),
+    };
     // Whoever started the server by a script waits for this line; that nobody reads it is no error.
     let _told = writeln!(io::stdout(), "listening on http://{}", node.address());
     tracing::info!(address = %node.address(), data = %settings.data.display(), dev = settings.dev, "serving");
-    stop_asked().await;
+    signals.next().await;
     tracing::info!("shutting down; once more ends at once");
     tokio::select! {
         () = node.shutdown() => Ok(()),
-        () = stop_asked() => Err("ended before everything was done".to_owned()),
+        () = signals.next() => Err("ended before everything was done".to_owned()),
     }
 }
 
-/// Waits for SIGINT or SIGTERM.
-async fn stop_asked() {
-    let (Ok(mut interrupt), Ok(mut terminate)) =
-        (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
-    else {
-        tracing::error!("signals cannot be received; only a kill ends this process");
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
+/// SIGINT and SIGTERM, caught for as long as it lives: one that comes while nobody waits is found by the next wait.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+}
+
+impl Signals {
+    fn catch() -> Result<Self, String> {
+        let catch = |kind| signal(kind).map_err(|error| format!("signals cannot be received: {error}"));
+        Ok(Self { interrupt: catch(SignalKind::interrupt())?, terminate: catch(SignalKind::terminate())? })
+    }
+
+    /// Waits for one of them.
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
     }
 }
 

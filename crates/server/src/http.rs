@@ -26,7 +26,7 @@ const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
 /// Bytes of the head of a request.
 const HEAD_BYTES_MAX: usize = 64 << 10;
 /// How long open requests may go on when the server ends.
-const GRACE: Duration = Duration::from_secs(10);
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
 /// Connections that may wait to be accepted; what the kernel allows at most, if less. When all clients of a node come back
 /// at once, those who find no place try again after a second, then after two more, and so on.
 const BACKLOG: u32 = 65_535;

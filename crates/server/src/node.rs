@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consort_actor::{Env, Owners};
+use consort_actor::{Env, Owners, Work};
 use consort_cdn::Cdn;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
@@ -14,6 +14,7 @@ use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, pr
 use consort_runtime::{ClockRef, Ids, Registry, System};
 use consort_store::StoreRef;
 use consort_store_embedded::{Embedded, Options};
+use tokio::time::Instant;
 
 use crate::http::Listener;
 use crate::identity::Tokens;
@@ -24,11 +25,15 @@ use crate::{Settings, web};
 const ALONE: NodeId = NodeId(0);
 /// How long clients have to go away when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
+/// From the beginning of the end until the store closes, at most. Clients and requests have their share of it
+/// ([`DRAIN`], [`GRACE`](crate::http::GRACE)), the owners the rest.
+const END_MAX: Duration = Duration::from_secs(14);
 
 /// A server that runs every role in this process.
 pub struct Node {
     listener: Listener,
     gateway: Arc<Gateway>,
+    work: Work,
     store: StoreRef,
     app: Arc<App>,
     // The transport knows meshes weakly; this is what keeps the node's own alive.
@@ -84,12 +89,14 @@ impl Node {
 
         let mesh = Mesh::new(node, directory, Arc::new(network.clone()));
         network.join(&mesh);
+        let work = Work::default();
         let env = Env {
             clock: clock.clone(),
             store: store.clone(),
             mesh: mesh.clone(),
             ids: ids.clone(),
             registry: registry.clone(),
+            work: work.clone(),
         };
         mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
         mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
@@ -118,7 +125,7 @@ impl Node {
         let listener =
             Listener::start(settings.listen, settings.connections_max, edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
-        Ok(Self { listener, gateway, store, app, _mesh: mesh })
+        Ok(Self { listener, gateway, work, store, app, _mesh: mesh })
     }
 
     /// Where it serves.
@@ -131,11 +138,18 @@ impl Node {
         &self.app
     }
 
-    /// Sends clients away, lets requests end, and closes the store, so that everything acknowledged can be opened again.
+    /// Ends in order, so that everything acknowledged can be opened again: takes nobody in, sends clients away and lets
+    /// requests end, then lets the owners finish what they have, which what clients left behind is part of, and closes the
+    /// store when nobody writes any more.
     pub async fn shutdown(self) {
+        let deadline = Instant::now() + END_MAX;
         tokio::join!(self.gateway.shutdown(DRAIN), self.listener.shutdown());
+        let left = self.work.shutdown(deadline).await;
+        if left > 0 {
+            tracing::warn!(left, "the store closes although owners are at work");
+        }
         self.store.close().await;
-        tracing::info!("closed");
+        tracing::info!(casts_dropped = self.work.casts_dropped(), "closed");
     }
 }
 

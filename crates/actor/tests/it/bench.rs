@@ -4,9 +4,10 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consort_actor::{Env, Owners};
+use consort_actor::{Env, Owners, Work};
 use consort_rpc::{
-    Answer, Call, CallError, Caller, Client, Host, InProcess, Mesh, NodeId, Reply, Responder, Static, user,
+    Answer, Call, CallError, Caller, Client, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Responder,
+    Static, user,
 };
 use consort_runtime::{Ids, Manual, Registry};
 use serde_json::Value;
@@ -22,8 +23,10 @@ pub struct Bench {
     pub gate: Arc<Gate>,
     pub clock: Arc<Manual>,
     pub registry: Registry,
+    pub work: Work,
     pub owners: Arc<Owners<Toy>>,
     pub client: Client<Toys>,
+    pub mesh: MeshRef,
     told: Arc<Told>,
 }
 
@@ -31,17 +34,19 @@ impl Bench {
     pub fn new() -> Self {
         let mesh = Mesh::new(NodeId(1), Arc::new(Static::new(vec![NodeId(1)])), Arc::new(InProcess::new()));
         let (gate, clock, registry) = (Gate::new(), Manual::new(NOW_MS), Registry::default());
+        let work = Work::default();
         let env = Env {
             clock: clock.clone(),
             store: gate.clone(),
             mesh: mesh.clone(),
             ids: Arc::new(Ids::new(1)),
             registry: registry.clone(),
+            work: work.clone(),
         };
         let (owners, told) = (Owners::<Toy>::new(env), Arc::new(Told::default()));
         mesh.host::<Toys>(owners.clone());
         mesh.host::<user::User>(told.clone());
-        Self { gate, clock, registry, owners, client: mesh.client(), told }
+        Self { gate, clock, registry, work, owners, client: mesh.client(), mesh, told }
     }
 
     /// Calls toy 1 and waits for the answer.

@@ -5,6 +5,7 @@ mod bench;
 mod gate;
 mod toy;
 
+mod ending;
 mod failures;
 mod life;
 mod limits;

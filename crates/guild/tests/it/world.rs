@@ -16,7 +16,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use consort_actor::{Env, Owners};
+use consort_actor::{Env, Owners, Work};
 use consort_guild::Guild;
 use consort_model::{
     ChannelId, ChannelType, GatewayGuild, GuildId, Intents, Member, Overwrite, Patch, Permissions, RoleId,
@@ -371,6 +371,7 @@ impl Node {
             mesh: mesh.clone(),
             ids: ids.clone(),
             registry: Registry::default(),
+            work: Work::default(),
         };
         let owners = Owners::<Guild>::new(env);
         let (relay, users) = (Arc::new(Relay::default()), Arc::new(Users::default()));

@@ -3,6 +3,8 @@
 mod accounts;
 mod interactions;
 mod messages;
+mod process;
 mod serve;
+mod shutdown;
 mod three_nodes;
 mod world;

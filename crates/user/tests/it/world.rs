@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use consort_actor::{Env, Owners};
+use consort_actor::{Env, Owners, Work};
 use consort_model::object::account::{AccountIndexRow, UserRow, index_partition, username_key};
 use consort_model::{ChannelId, CurrentUser, GuildId, Presence, Status, User as UserObject, UserId};
 use consort_rpc::private::Op as PrivateOp;
@@ -146,6 +146,7 @@ fn start(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>, outside: &Shared) 
             mesh: mesh.clone(),
             ids: ids.clone(),
             registry: Registry::default(),
+            work: Work::default(),
         };
         mesh.host::<user::User>(Owners::<User>::new(env.clone()));
         mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env));

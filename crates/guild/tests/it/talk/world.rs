@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use consort_actor::{Env, Owners};
+use consort_actor::{Env, Owners, Work};
 use consort_guild::Guild;
 use consort_model::{
     ApiError, ChannelId, GuildId, Member, Message, Overwrite, Permissions, Timestamp, User, UserId,
@@ -62,6 +62,7 @@ fn start(store: StoreRef, clock: Arc<Manual>, ids: Arc<Ids>) -> World {
         mesh: mesh.clone(),
         ids: ids.clone(),
         registry: Registry::default(),
+        work: Work::default(),
     };
     mesh.host::<guild::Guild>(Owners::<Guild>::new(env));
     mesh.host::<relay::Relay>(relay.clone());

@@ -1,0 +1,126 @@
+//! What the owners of a node have under way, and how that comes to an end.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+
+use consort_model::ApiError;
+use consort_rpc::{Call, Service};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// Set in the count of tasks once none may begin any more.
+const OVER: usize = 1 << (usize::BITS - 1);
+
+/// What all owners of a node, of whatever kind, have under way: the tasks of actors, and the reads beside them. One count for
+/// all kinds, since what one does may be work for another: a task casts before it ends, and a cast that starts an actor is
+/// counted when it is delivered, so at zero there is nothing left anywhere.
+#[derive(Clone, Default)]
+pub struct Work(Arc<State>);
+
+#[derive(Default)]
+struct State {
+    ending: AtomicBool,
+    /// How many tasks there are, and [`OVER`].
+    tasks: AtomicUsize,
+    none_left: Notify,
+    casts_dropped: AtomicU64,
+    kinds: Mutex<Vec<Weak<dyn Rouse>>>,
+}
+
+/// The actors of one kind, as far as the end of all is concerned.
+pub(crate) trait Rouse: Send + Sync {
+    /// Has each actor that waits for calls see that the node ends.
+    fn rouse(&self);
+}
+
+/// A task under way, until it is dropped.
+pub(crate) struct Task(Arc<State>);
+
+impl Drop for Task {
+    fn drop(&mut self) {
+        if self.0.tasks.fetch_sub(1, Ordering::AcqRel) == 1 {
+            self.0.none_left.notify_waiters();
+        }
+    }
+}
+
+impl fmt::Debug for Work {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Work").field("tasks", &self.tasks()).field("ending", &self.is_ending()).finish()
+    }
+}
+
+impl Work {
+    /// Ends all actors in order; gives how many tasks have not come to their end by the deadline.
+    ///
+    /// From now on calls are refused as overloaded. Casts are taken until everything is done, since they are what one owner
+    /// does for another, and then dropped and counted ([`Work::casts_dropped`]). Each actor handles what is in its mailbox,
+    /// waits for its loads and commits, and leaves when nothing has come for [`LINGER`](crate::LINGER). One that rests is left
+    /// alone: it has nothing to write.
+    ///
+    /// To be called once nobody calls from outside any more.
+    #[must_use]
+    pub async fn shutdown(&self, deadline: Instant) -> usize {
+        self.0.ending.store(true, Ordering::Release);
+        for kind in self.kinds().iter().filter_map(Weak::upgrade) {
+            kind.rouse();
+        }
+        let all_done = async {
+            loop {
+                let none_left = self.0.none_left.notified();
+                if self.0.tasks.compare_exchange(0, OVER, Ordering::AcqRel, Ordering::Acquire).is_ok() {
+                    return;
+                }
+                none_left.await;
+            }
+        };
+        match timeout_at(deadline, all_done).await {
+            Ok(()) => 0,
+            Err(_) => self.0.tasks.fetch_or(OVER, Ordering::AcqRel) & !OVER,
+        }
+    }
+
+    /// Casts that came when all was over.
+    pub fn casts_dropped(&self) -> u64 {
+        self.0.casts_dropped.load(Ordering::Relaxed)
+    }
+
+    /// Tells a kind of actors when they are to end.
+    pub(crate) fn add(&self, kind: Weak<dyn Rouse>) {
+        self.kinds().push(kind);
+    }
+
+    /// Whether calls are refused, and actors leave once they have nothing to do.
+    pub(crate) fn is_ending(&self) -> bool {
+        self.0.ending.load(Ordering::Acquire)
+    }
+
+    /// Whether nothing may begin any more.
+    pub(crate) fn is_over(&self) -> bool {
+        self.0.tasks.load(Ordering::Acquire) & OVER != 0
+    }
+
+    /// Counts a task. `None` when all is over.
+    pub(crate) fn begin(&self) -> Option<Task> {
+        let one_more = |tasks: usize| (tasks & OVER == 0).then_some(tasks + 1);
+        self.0.tasks.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
+        Some(Task(self.0.clone()))
+    }
+
+    /// Does not take what comes too late.
+    pub(crate) fn turn_away<S: Service>(&self, call: Call<S>) {
+        if call.respond.is_cast() {
+            self.0.casts_dropped.fetch_add(1, Ordering::Relaxed);
+        }
+        call.respond.send(Err(ApiError::overloaded()));
+    }
+
+    fn tasks(&self) -> usize {
+        self.0.tasks.load(Ordering::Relaxed) & !OVER
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, Vec<Weak<dyn Rouse>>> {
+        self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
