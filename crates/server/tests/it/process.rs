@@ -1,9 +1,10 @@
 //! The binary, run as a process of its own, and a client of its API.
 
-use std::fs::File;
+use std::cell::RefCell;
 use std::io::{BufRead as _, BufReader};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
@@ -11,10 +12,16 @@ use serde_json::{Value, json};
 /// How long the server may take to end before the test fails; longer than it may take at most.
 const EXIT_LIMIT: Duration = Duration::from_secs(60);
 
+/// Lines of a log that wait to be read; many more than a test makes.
+const LOG_LINES_MAX: usize = 16_384;
+
 /// A server; killed when dropped.
 pub struct Process {
     child: Child,
-    log: PathBuf,
+    /// Lines of its log as they come, until it has ended.
+    lines: Receiver<String>,
+    /// Those that were read.
+    log: RefCell<String>,
     pub client: Client,
 }
 
@@ -26,9 +33,8 @@ pub struct Client {
 }
 
 impl Process {
-    /// Starts a server on a free port, with data and log in a directory; serves when it returns.
+    /// Starts a server on a free port, with data in a directory; serves when it returns.
     pub fn start(directory: &Path) -> Self {
-        let log = directory.join("log");
         let mut child = Command::new(env!("CARGO_BIN_EXE_consort"))
             .args([
                 "serve",
@@ -45,16 +51,19 @@ impl Process {
             .env("CONSORT_LOG", "info")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
-            .stderr(File::create(&log).unwrap())
+            .stderr(Stdio::piped())
             .spawn()
             .unwrap();
+        let (send, lines) = sync_channel(LOG_LINES_MAX);
+        let stderr = BufReader::new(child.stderr.take().unwrap());
+        // Whoever waited may have gone.
+        std::thread::spawn(move || stderr.lines().map_while(Result::ok).try_for_each(|line| send.send(line)));
         let mut line = String::new();
         BufReader::new(child.stdout.take().unwrap()).read_line(&mut line).unwrap();
         let address = line.trim().strip_prefix("listening on http://").map(str::to_owned);
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        let address =
-            address.unwrap_or_else(|| panic!("{line:?}: {}", std::fs::read_to_string(&log).unwrap()));
-        Self { child, log, client: Client { address, agent } }
+        let address = address.unwrap_or_else(|| panic!("{line:?}: {:?}", lines.iter().collect::<Vec<_>>()));
+        Self { child, lines, log: RefCell::default(), client: Client { address, agent } }
     }
 
     /// Sends it a signal.
@@ -65,28 +74,33 @@ impl Process {
 
     /// Waits until it has logged something.
     pub fn await_log(&self, what: &str) {
-        let begun = Instant::now();
-        while !self.log().contains(what) {
-            assert!(begun.elapsed() < EXIT_LIMIT, "nothing of {what:?}: {}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
+        let until = Instant::now() + EXIT_LIMIT;
+        while !self.log.borrow().contains(what) {
+            assert!(self.read_line(until), "ended without {what:?}: {}", self.log.borrow());
         }
     }
 
     /// Waits for its end; how it ended and what it has logged.
     pub fn ended(mut self) -> (ExitStatus, String) {
-        let begun = Instant::now();
-        let status = loop {
-            if let Some(status) = self.child.try_wait().unwrap() {
-                break status;
-            }
-            assert!(begun.elapsed() < EXIT_LIMIT, "it does not end: {}", self.log());
-            std::thread::sleep(Duration::from_millis(5));
-        };
-        (status, self.log())
+        let until = Instant::now() + EXIT_LIMIT;
+        while self.read_line(until) {}
+        // Its log is closed, so it ends.
+        let status = self.child.wait().unwrap();
+        (status, self.log.take())
     }
 
-    fn log(&self) -> String {
-        std::fs::read_to_string(&self.log).unwrap()
+    /// Reads the next line that it logs; `false` when it has closed its log.
+    fn read_line(&self, until: Instant) -> bool {
+        match self.lines.recv_timeout(until.saturating_duration_since(Instant::now())) {
+            Ok(line) => {
+                let mut log = self.log.borrow_mut();
+                log.push_str(&line);
+                log.push('\n');
+                true
+            }
+            Err(RecvTimeoutError::Disconnected) => false,
+            Err(RecvTimeoutError::Timeout) => panic!("it says nothing more: {}", self.log.borrow()),
+        }
     }
 }
 
