@@ -150,9 +150,9 @@ impl Inbox {
 
 #[cfg(test)]
 mod tests {
-    use consort_model::Intents;
-    use consort_rpc::relay::Op;
-    use consort_rpc::{Audience, Event};
+    use consort_model::{Intents, UserId};
+    use consort_rpc::relay::{Op, SessionKey};
+    use consort_rpc::{Audience, Event, NodeId};
     use consort_session::Dispatch;
 
     use super::*;
@@ -176,6 +176,10 @@ mod tests {
         event.guild = Some(GuildId::new(guild));
         event.volatile = volatile;
         Input::Publish(Arc::new(Dispatch::published(Arc::new(event))))
+    }
+
+    fn key(number: u64) -> SessionKey {
+        SessionKey { node: NodeId(1), generation: 7, slice: 0, number, user: UserId::new(1) }
     }
 
     fn push(inbox: &Inbox, input: Input) {
@@ -204,7 +208,7 @@ mod tests {
         push(
             &inbox,
             Input::Direct(
-                vec![3],
+                vec![key(3)],
                 match event(9, false, "") {
                     Input::Publish(dispatch) => dispatch,
                     _ => unreachable!(),

@@ -54,6 +54,8 @@ pub(crate) struct Lane {
     waiting: AtomicUsize,
     chunks: Semaphore,
     next_number: AtomicU32,
+    /// This life of the node, for the addresses of its sessions.
+    generation: u64,
 }
 
 impl Lane {
@@ -72,6 +74,7 @@ impl Lane {
             waiting: AtomicUsize::new(0),
             chunks: Semaphore::new(CHUNKS_ACTIVE_MAX),
             next_number: AtomicU32::new(1),
+            generation: consort_runtime::random_u64(),
         })
     }
 
@@ -120,7 +123,9 @@ impl Lane {
         };
         let key = SessionKey {
             node: self.mesh.node(),
+            generation: self.generation,
             slice: identifying.slice,
+            user: principal.user,
             number: u64::from(self.next_number.fetch_add(1, Ordering::Relaxed)),
         };
         let identity = self.identity(key, viewer, shard, &identifying.identify, &principal);

@@ -54,8 +54,7 @@ impl Router {
             Op::Direct { sessions, event } => {
                 let dispatch = Arc::new(Dispatch::direct(event));
                 for (slice, sessions) in self.by_slice(&sessions) {
-                    let numbers = sessions.iter().map(|session| session.number).collect();
-                    self.put(slice, Input::Direct(numbers, dispatch.clone()));
+                    self.put(slice, Input::Direct(sessions, dispatch.clone()));
                 }
             }
             Op::Attached { session, .. } | Op::Refused { session, .. } => {

@@ -21,15 +21,23 @@ impl Service for Relay {
     type Op = Op;
 }
 
-/// Where a session lives: which slice of which node, and its number there.
+/// The address of a session: where it lives, and whose it is.
+///
+/// An owner may hold an address for longer than the session lives. A slice takes what is sent to an address only if all of
+/// it is true of the session it has: after a restart of its node, or once its number is used again, an old address reaches
+/// nobody, and never another user's session.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct SessionKey {
     /// The node.
     pub node: crate::NodeId,
+    /// Which life of the node: drawn at random when its gateway starts.
+    pub generation: u64,
     /// The slice on the node.
     pub slice: u16,
-    /// The session's number, unique on its node while the process lives.
+    /// The session's number, unique on its node within a generation.
     pub number: u64,
+    /// The account.
+    pub user: UserId,
 }
 
 /// What a relay is told.

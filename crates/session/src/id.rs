@@ -4,7 +4,6 @@ use std::fmt;
 use std::str::FromStr;
 
 use consort_rpc::NodeId;
-use consort_rpc::relay::SessionKey;
 
 /// `session_id` of READY: node and slice (4 digits each), number (8 digits), secret (16 digits).
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -17,13 +16,6 @@ pub struct SessionId {
     pub number: u32,
     /// Random: also tells the sessions of a node apart from those of its former lives.
     pub secret: u64,
-}
-
-impl SessionId {
-    /// Where the session lives.
-    pub fn key(&self) -> SessionKey {
-        SessionKey { node: self.node, slice: self.slice, number: u64::from(self.number) }
-    }
 }
 
 impl fmt::Display for SessionId {

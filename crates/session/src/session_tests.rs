@@ -11,7 +11,7 @@ const SUPPLEMENTAL: u64 = 1 << 5;
 
 fn identity(bot: bool, capabilities: u64) -> Identity {
     Identity {
-        key: SessionKey { node: NodeId(1), slice: 0, number: 1 },
+        key: SessionKey { node: NodeId(1), generation: 7, slice: 0, number: 1, user: UserId::new(1) },
         id: SessionId { node: NodeId(1), slice: 0, number: 1, secret: 1 },
         viewer: Viewer { user: UserId::new(1), intents: Intents::all(), bot: false },
         bot,

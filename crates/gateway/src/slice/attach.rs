@@ -92,7 +92,7 @@ impl Slice {
         guild_create: Bytes,
     ) {
         let index = self.index;
-        let Some((slot, held)) = self.held(key.number) else {
+        let Some((slot, held)) = self.at(&key) else {
             // Nobody waits for it. If it was the last one of the guild here, its end has said so.
             return;
         };
@@ -117,7 +117,7 @@ impl Slice {
     }
 
     pub(super) fn refused(&mut self, now: Instant, key: SessionKey, guild: GuildId, unavailable: bool) {
-        let Some((slot, held)) = self.held(key.number) else { return };
+        let Some((slot, held)) = self.at(&key) else { return };
         let Some(attachment) = held.session.attachment(guild) else { return };
         if attachment != Attachment::Awaited {
             return;
@@ -185,7 +185,7 @@ impl Slice {
     pub(super) fn join(&mut self, now: Instant, sessions: &[SessionKey], guild: GuildId) {
         let retry = now + self.config.attach_retry;
         for key in sessions {
-            let Some((slot, held)) = self.held(key.number) else { continue };
+            let Some((slot, held)) = self.at(key) else { continue };
             let identity = held.session.identity();
             if !identity.serves(Some(guild)) || held.session.attachment(guild).is_some() {
                 continue;

@@ -144,7 +144,7 @@ impl Slice {
         caller: &Caller,
         result: Result<Box<Opened>, Refusal>,
     ) {
-        let Some((slot, held)) = self.held(key.number) else {
+        let Some((slot, held)) = self.at(&key) else {
             // The client left before the owner was asked, or the owner heard of the end first: it hears of it again.
             self.effects.push(Effect::closed(caller, key));
             return;

@@ -18,7 +18,7 @@ pub(crate) enum Input {
     /// A guild's event.
     Publish(Arc<Dispatch>),
     /// An event for these sessions.
-    Direct(Vec<u64>, Arc<Dispatch>),
+    Direct(Vec<SessionKey>, Arc<Dispatch>),
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
     /// A connection whose upgrade is done, with what the client has said already.
@@ -98,7 +98,7 @@ impl Input {
                 Some(guild) => Concerns::Guild(guild),
                 None => Concerns::Everybody,
             },
-            Self::Direct(numbers, _) => Concerns::Sessions(numbers.clone()),
+            Self::Direct(keys, _) => Concerns::Sessions(keys.iter().map(|key| key.number).collect()),
             Self::Members(number, _) => Concerns::Sessions(vec![*number]),
             Self::Opened { key, .. } => Concerns::Sessions(vec![key.number]),
             // A connection waiting for its answer runs into its heartbeat timeout.
@@ -114,7 +114,7 @@ impl Slice {
     pub(crate) fn input(&mut self, now: Instant, input: Input) {
         match input {
             Input::Publish(dispatch) => self.publish(now, &dispatch),
-            Input::Direct(numbers, dispatch) => self.direct(&numbers, &dispatch),
+            Input::Direct(sessions, dispatch) => self.direct(&sessions, &dispatch),
             Input::Relay(op) => self.relay(now, op),
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
             Input::Admit(admission) => self.admit(now, *admission),

@@ -29,6 +29,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{ApplicationId, GuildId, Presence, UserId};
+use consort_rpc::relay::SessionKey;
 use consort_rpc::{Caller, NodeId};
 use consort_session::Session;
 use consort_wire::compress::shared::Compressor;
@@ -242,6 +243,11 @@ impl Slice {
     fn held(&mut self, number: u64) -> Option<(usize, &mut Held)> {
         let slot = *self.numbers.get(&number)?;
         self.sessions.get_mut(slot).map(|held| (slot, held))
+    }
+
+    /// The session at an address, if there is just that one.
+    fn at(&mut self, key: &SessionKey) -> Option<(usize, &mut Held)> {
+        self.held(key.number).filter(|(_, held)| held.session.identity().key == *key)
     }
 
     fn session_due(&mut self, now: Instant, at: Instant, number: u64) {

@@ -145,12 +145,12 @@ impl Slice {
         self.wake_session(slot);
     }
 
-    /// Offers an event to sessions by number.
-    pub(super) fn direct(&mut self, numbers: &[u64], dispatch: &Arc<Dispatch>) {
+    /// Offers an event to the sessions at these addresses.
+    pub(super) fn direct(&mut self, sessions: &[SessionKey], dispatch: &Arc<Dispatch>) {
         let Some(event) = dispatch.event().cloned() else { return };
-        for number in numbers {
+        for key in sessions {
             self.offers += 1;
-            if let Some((slot, held)) = self.held(*number)
+            if let Some((slot, held)) = self.at(key)
                 && held.session.offer_direct(&event, dispatch)
             {
                 self.wake_session(slot);
@@ -163,8 +163,7 @@ impl Slice {
         match op {
             Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::published(event))),
             Op::Direct { sessions, event } => {
-                let numbers: Vec<_> = sessions.iter().map(|key| key.number).collect();
-                self.direct(&numbers, &Arc::new(Dispatch::direct(event)));
+                self.direct(&sessions, &Arc::new(Dispatch::direct(event)));
             }
             Op::Attached { session, guild, class, guild_create } => {
                 self.attached(now, session, guild, class, guild_create);
@@ -225,7 +224,7 @@ impl Slice {
     /// Logout, password change, token reset: socket and session are over.
     fn close_sessions(&mut self, now: Instant, sessions: &[SessionKey], code: u16) {
         for key in sessions {
-            let Some((slot, held)) = self.held(key.number) else { continue };
+            let Some((slot, held)) = self.at(key) else { continue };
             let conn = held.conn;
             if let Some(conn) = conn {
                 self.release_output(conn);

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld, user};
-use consort_session::{Attachment, Identity, Opened, SessionId, Viewer};
+use consort_session::{Attachment, Dispatch, Identity, Opened, SessionId, Viewer};
 use consort_wire::compress::Transport;
 use consort_wire::gateway::{Connect, Encoding};
 use consort_wire::json::Limits;
@@ -49,6 +49,11 @@ struct Bench {
     guild_create: String,
     /// Whether those who identify want large payloads compressed.
     compress: bool,
+}
+
+/// The address of a session of slice 0.
+fn key_of(number: u64, user: u64) -> SessionKey {
+    SessionKey { node: NodeId(1), generation: 7, slice: 0, number, user: UserId::new(user) }
 }
 
 /// What somebody who identifies is.
@@ -188,7 +193,7 @@ impl Bench {
         let number = self.next_number;
         self.next_number += 1;
         let slice = self.slice.index;
-        let key = SessionKey { node: NodeId(1), slice, number: u64::from(number) };
+        let key = SessionKey { slice, ..key_of(u64::from(number), user) };
         let id = SessionId { node: NodeId(1), slice, number, secret: 9 };
         let identity = Identity {
             key,
@@ -224,6 +229,16 @@ impl Bench {
         self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });
         self.settle();
         id
+    }
+
+    /// The address of a session.
+    fn key(&self, id: SessionId) -> SessionKey {
+        self.key_of_number(u64::from(id.number)).expect("a session")
+    }
+
+    fn key_of_number(&self, number: u64) -> Option<SessionKey> {
+        let slot = *self.slice.numbers.get(&number)?;
+        Some(self.slice.sessions[slot].session.identity().key)
     }
 
     fn publish(&mut self, n: u64, padding: usize) {
@@ -344,7 +359,7 @@ fn a_dispatch_cut_in_the_middle_is_finished_before_the_connection_is_closed() {
         bench.read(&mut far);
         bench.publish(1, 500);
         bench.flush(&far, 40);
-        bench.slice.input(bench.now, Input::Relay(Op::Close { sessions: vec![id.key()], code: 4004 }));
+        bench.slice.input(bench.now, Input::Relay(Op::Close { sessions: vec![bench.key(id)], code: 4004 }));
         bench.read(&mut far);
         assert_eq!((*far.names().last().unwrap(), far.closed), ("E", Some(4004)), "{query}");
     }
@@ -409,10 +424,45 @@ fn the_kernel_forgets_what_a_client_does_not_take_but_not_what_it_may_yet_read()
 #[test]
 fn the_end_before_the_answer_of_the_owner_is_told_again() {
     let mut bench = Bench::new();
-    let key = SessionKey { node: NodeId(1), slice: 0, number: 99 };
+    let key = key_of(99, 1);
     let caller = Caller::user(UserId::new(1), true);
     bench.slice.input(bench.now, Input::Opened { key, caller, result: Ok(Box::default()) });
     assert!(matches!(&bench.slice.take_effects()[..], [Effect::User { .. }]));
+}
+
+#[test]
+fn an_old_address_reaches_nobody() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    let key = bench.key(id);
+    let old = [
+        SessionKey { generation: key.generation + 1, ..key },
+        SessionKey { user: UserId::new(2), ..key },
+        SessionKey { node: NodeId(2), ..key },
+        SessionKey { slice: 1, ..key },
+    ];
+    let event = Arc::new(Event::new("E", Intents::empty(), Audience::all(), "secret"));
+    for session in old {
+        let guild_create = "{\"n\":0}".into();
+        for op in [
+            Op::Direct { sessions: vec![session], event: event.clone() },
+            Op::Join { sessions: vec![session], guild: GUILD },
+            Op::Attached { session, guild: GUILD, class: 0, guild_create },
+            Op::Refused { session, guild: GUILD, unavailable: false },
+            Op::Close { sessions: vec![session], code: 4004 },
+        ] {
+            bench.slice.input(bench.now, Input::Relay(op));
+        }
+        bench.slice.input(bench.now, Input::Direct(vec![session], Arc::new(Dispatch::direct(event.clone()))));
+        bench.settle();
+    }
+    bench.read(&mut far);
+    assert_eq!((far.names(), far.closed), (vec!["READY"], None));
+    assert_eq!(bench.slice.sessions[0].session.attachments().count(), 0);
+    bench.slice.input(bench.now, Input::Relay(Op::Direct { sessions: vec![key], event }));
+    bench.read(&mut far);
+    assert_eq!(far.names(), ["READY", "E"]);
 }
 
 #[test]
@@ -473,12 +523,12 @@ fn a_guild_that_is_gone_before_it_answers_again_is_told() {
     bench.identify(&other, 2, &[GUILD]);
     bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
     // The second one is attached again, the first one still waits.
-    let (key, guild_create) = (SessionKey { number: 2, ..id.key() }, "{\"n\":0}".into());
+    let (key, guild_create) = (key_of(2, 2), "{\"n\":0}".into());
     let attached = Op::Attached { session: key, guild: GUILD, class: 0, guild_create };
     bench.slice.input(bench.now, Input::Relay(attached));
     bench.slice.take_effects();
     bench.slice.input(bench.now, Input::Relay(Op::Drop { guild: GUILD }));
-    let refused = Op::Refused { session: id.key(), guild: GUILD, unavailable: false };
+    let refused = Op::Refused { session: bench.key(id), guild: GUILD, unavailable: false };
     bench.slice.input(bench.now, Input::Relay(refused));
     bench.flush_into(&[(&far, usize::MAX), (&other, usize::MAX)], 0);
     far.read(usize::MAX);
@@ -501,9 +551,9 @@ fn who_is_refused_does_not_look_at_the_guild_any_more() {
     // Its user has left the guild while the owner was loaded again.
     bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
     bench.slice.take_effects();
-    let refused = Op::Refused { session: id.key(), guild: GUILD, unavailable: false };
+    let refused = Op::Refused { session: bench.key(id), guild: GUILD, unavailable: false };
     bench.slice.input(bench.now, Input::Relay(refused));
-    bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![id.key()], guild: GUILD }));
+    bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![bench.key(id)], guild: GUILD }));
     bench.settle();
     let held = &bench.slice.sessions[0];
     assert!(matches!(held.session.attachment(GUILD), Some(Attachment::At(_))));
@@ -610,7 +660,7 @@ fn guild() -> impl Strategy<Value = GuildId> {
 }
 
 fn key() -> impl Strategy<Value = SessionKey> {
-    (1..8u64).prop_map(|number| SessionKey { node: NodeId(1), slice: 0, number })
+    (1..8u64).prop_map(|number| key_of(number, 1))
 }
 
 fn withheld() -> impl Strategy<Value = Withheld> {
@@ -752,10 +802,11 @@ impl Bench {
         let mut numbers: Vec<_> = self.slice.numbers.keys().copied().collect();
         numbers.sort_unstable();
         let Some(number) = numbers.get(step % numbers.len().max(1)) else { return };
+        let key = self.slice.sessions[self.slice.numbers[number]].session.identity().key;
         match op {
-            Op::Attached { session, .. } | Op::Refused { session, .. } => session.number = *number,
+            Op::Attached { session, .. } | Op::Refused { session, .. } => *session = key,
             Op::Direct { sessions, .. } | Op::Join { sessions, .. } | Op::Close { sessions, .. } => {
-                sessions.iter_mut().for_each(|session| session.number = *number);
+                sessions.iter_mut().for_each(|session| *session = key);
             }
             _ => {}
         }

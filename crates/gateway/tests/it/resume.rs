@@ -1,3 +1,6 @@
+use consort_model::Intents;
+use consort_rpc::Audience;
+use consort_rpc::relay::Op;
 use serde_json::json;
 
 use crate::client::Got;
@@ -37,6 +40,27 @@ async fn exactly_what_was_missed_is_replayed() {
     assert_eq!(again.dispatch().await.0, "RESUMED");
     again.settle().await;
     assert_eq!(rig.gateway.stats().sum(|slice| slice.resumed as usize), 2);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_from_before_a_restart_never_reaches_a_stranger() {
+    let event = |d: &str| {
+        let mut event = consort_rpc::Event::new("E", Intents::empty(), Audience::all(), d);
+        event.guild = None;
+        std::sync::Arc::new(event)
+    };
+    let before = Rig::start().await;
+    let (_client, _) = before.bot_in(2, &[]).await;
+    let old = before.opened(2).await.session;
+    // The node starts again, and a stranger's session gets the number and the place of the one that was.
+    let after = Rig::start().await;
+    let (mut stranger, _) = after.bot_in(4, &[]).await;
+    let new = after.opened(4).await.session;
+    assert_eq!((old.node, old.slice, old.number), (new.node, new.slice, new.number));
+    after.relay(Op::Direct { sessions: vec![old], event: event("secret") });
+    after.relay(Op::Close { sessions: vec![old], code: 4004 });
+    after.relay(Op::Direct { sessions: vec![new], event: event("its own") });
+    assert_eq!(stranger.dispatch().await.1, "its own");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -142,7 +142,7 @@ fn futures<T>(future: impl Future<Output = T>) -> T {
 }
 
 pub fn session(n: u64) -> SessionKey {
-    SessionKey { node: NODE, slice: 0, number: n }
+    SessionKey { node: NODE, generation: 7, slice: 0, number: n, user: user(n) }
 }
 
 /// Attaches a session of a member; its class and its GUILD_CREATE.

@@ -96,7 +96,8 @@ fn a_timeout_does_not_change_what_one_sees() {
 }
 
 fn join_voice(world: &mut World, user: u64, session: Session, channel: Option<ChannelId>) {
-    let session = SessionKey { node: NodeId(1), slice: 0, number: session.0 };
+    let session =
+        SessionKey { node: NodeId(1), generation: 7, slice: 0, number: session.0, user: user.into() };
     let flags = voice::Flags::default();
     world.ok(user, Op::Voice(voice::Op::Update { session, session_id: "s".into(), channel, flags }));
 }

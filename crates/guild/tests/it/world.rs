@@ -358,7 +358,7 @@ pub fn id<T: From<u64>>(object: &Value) -> T {
 }
 
 fn key(number: u64) -> SessionKey {
-    SessionKey { node: NODE, slice: 0, number }
+    SessionKey { node: NODE, generation: 7, slice: 0, number, user: UserId::new(1) }
 }
 
 impl Node {

@@ -126,7 +126,7 @@ async fn casts_arrive_in_order() {
 async fn effects_go_to_the_relay_of_their_node_and_the_owner_of_their_user() {
     let cluster = Cluster::new();
     let (mesh, _) = &cluster.nodes[0];
-    let session = SessionKey { node: NodeId(3), slice: 0, number: 1 };
+    let session = SessionKey { node: NodeId(3), generation: 7, slice: 0, number: 1, user: UserId::new(4) };
     let close = relay::Op::Close { sessions: vec![session], code: 4004 };
     mesh.perform(Effect::Relay { node: NodeId(3), message: close });
     mesh.perform(Effect::User { user: UserId::new(4), op: Op::GuildLeft { guild: GuildId::new(1) } });

@@ -41,7 +41,7 @@ fn a_presence() -> Value {
 }
 
 fn a_session() -> Value {
-    json!({"node": 65535, "slice": 63, "number": u64::MAX})
+    json!({"node": 65535, "generation": u64::MAX, "slice": 63, "number": u64::MAX, "user": "1"})
 }
 
 fn a_channel() -> Value {

@@ -147,7 +147,8 @@ mod tests {
     }
 
     fn merged(sessions: Vec<Session>) -> Presence {
-        let key = |number| SessionKey { node: NodeId(0), slice: 0, number };
+        let key =
+            |number| SessionKey { node: NodeId(0), generation: 7, slice: 0, number, user: UserId::new(1) };
         let sessions =
             sessions.into_iter().zip(0..).map(|(session, number)| (key(number), session)).collect();
         merge(UserId::new(1), &sessions)

@@ -73,7 +73,7 @@ mod tests {
     fn with_sessions() -> User {
         let mut user = user();
         for number in 1..=2 {
-            let session = SessionKey { node: NodeId(1), slice: 0, number };
+            let session = SessionKey { node: NodeId(1), generation: 7, slice: 0, number, user: user.id };
             let mut activity = Presence::offline(user.id);
             activity.status = Status::Idle;
             activity.activities = vec![serde_json::json!({"name": "chess", "type": 0, "at": [1, null, 0.5]})];

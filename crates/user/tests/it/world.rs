@@ -60,6 +60,10 @@ pub struct Outside {
     pub early: BTreeMap<SessionKey, Vec<Dispatch>>,
 }
 
+fn session_key(node: NodeId, slice: u16, number: u64, user: u64) -> SessionKey {
+    SessionKey { node, generation: 7, slice, number, user: UserId::new(user) }
+}
+
 type Shared = Arc<Mutex<Outside>>;
 
 struct FakeRelay(Shared, MeshRef);
@@ -201,7 +205,7 @@ impl World {
     /// Opens a session, with what `adjust` changes.
     pub fn connect_as(&mut self, user: u64, adjust: impl FnOnce(&mut OpenSession)) -> SessionKey {
         self.turn = (self.turn + 1) % NODES.len();
-        let key = SessionKey { node: NODES[self.turn], slice: 0, number: self.next_session };
+        let key = session_key(NODES[self.turn], 0, self.next_session, user);
         self.next_session += 1;
         let mut open = OpenSession {
             session: key,
@@ -239,7 +243,7 @@ impl World {
 
     /// READY and READY_SUPPLEMENTAL with these capabilities.
     pub fn connect_as_raw(&mut self, user: u64, capabilities: u64) -> (Value, Option<Value>) {
-        let session = SessionKey { node: NODES[0], slice: 2, number: self.next_session };
+        let session = session_key(NODES[0], 2, self.next_session, user);
         let open = OpenSession {
             session,
             session_id: "raw".into(),
@@ -409,7 +413,7 @@ impl World {
 
     /// What a session that opens now would begin with. It is invisible, so that nobody notices.
     fn probe(&self, mesh: &MeshRef, user: u64) -> Client {
-        let session = SessionKey { node: NODES[0], slice: 1, number: 0 };
+        let session = session_key(NODES[0], 1, 0, user);
         let open = OpenSession {
             session,
             session_id: "probe".into(),

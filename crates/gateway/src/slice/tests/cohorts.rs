@@ -117,7 +117,8 @@ impl World {
             // To the first client of each slice.
             let dispatch = Arc::new(Dispatch::direct(Arc::new(event.clone())));
             for bench in &mut self.benches {
-                bench.slice.input(bench.now, Input::Direct(vec![1], dispatch.clone()));
+                let Some(first) = bench.key_of_number(1) else { continue };
+                bench.slice.input(bench.now, Input::Direct(vec![first], dispatch.clone()));
             }
             return self.expect(&event, |client| (client.id.number == 1).then_some(Choice::Full));
         }

@@ -27,7 +27,7 @@ struct Guild {
     cohorts: HashMap<usize, Cohort>,
     /// Sessions that take deltas, and those that get snapshots, by class.
     takers: Vec<Vec<u64>>,
-    shown: Vec<Vec<u64>>,
+    shown: Vec<Vec<SessionKey>>,
     newest: Vec<u64>,
     voice: HashMap<u64, VoiceState>,
     bytes: HashMap<Cohort, usize>,
@@ -52,6 +52,7 @@ impl Guild {
             let taker = guild.connect(query, user, &[GUILD], Kind::PASSIVE, Cohort::Deltas);
             guild.takers[class as usize].push(taker);
             let shown = guild.connect(query, user, &[], Kind::PERSON, Cohort::Snapshots);
+            let shown = guild.bench.key_of_number(shown).expect("a session");
             guild.shown[class as usize].push(shown);
             guild.connect(query, user, &[GUILD], Kind::PERSON, Cohort::Stream);
         }

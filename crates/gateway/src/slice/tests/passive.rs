@@ -179,7 +179,7 @@ fn who_looks_before_the_guild_has_answered_looks_from_the_beginning() {
     let mut bench = Bench::patient();
     let mut far = bench.connect("v=10");
     bench.identify_as(&far, 1, &[], Kind::PASSIVE);
-    let key = SessionKey { node: NodeId(1), slice: 0, number: 1 };
+    let key = key_of(1, 1);
     bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![key], guild: GUILD }));
     // The attachment is still on its way.
     let mut bytes = Vec::new();

@@ -222,7 +222,7 @@ async fn who_is_in_voice_is_told_with_the_member_when_it_comes() {
     let channel = world.channel("voice").await;
     let speak = |channel, self_mute| {
         guild::Op::Voice(voice::Op::Update {
-            session: SessionKey { node: NodeId(1), slice: 0, number: ANN.get() },
+            session: SessionKey { node: NodeId(1), generation: 7, slice: 0, number: ANN.get(), user: ANN },
             session_id: "s".into(),
             channel,
             flags: voice::Flags { self_mute, ..Default::default() },
