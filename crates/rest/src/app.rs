@@ -2,13 +2,13 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
+use std::sync::atomic::{AtomicBool, AtomicUsize};
 
 use axum::response::Response;
 use consort_cdn::Cdn;
 use consort_model::{ChannelId, GuildId, Timestamp, UserId};
 use consort_rpc::{Caller, Client, MeshRef, Reply, guild, message, private, user};
-use consort_runtime::{ClockRef, Ids, Registry};
+use consort_runtime::{ClockRef, Health, Ids, Registry};
 use consort_store::StoreRef;
 use tokio::sync::Semaphore;
 
@@ -65,6 +65,10 @@ pub struct Parts {
     pub ids: Arc<Ids>,
     /// The list of actors.
     pub registry: Registry,
+    /// What is wrong with the node.
+    pub health: Health,
+    /// Whether the disk has room; without it only deletions are taken.
+    pub room: Arc<AtomicBool>,
     /// Settings.
     pub config: Config,
 }
@@ -100,6 +104,10 @@ pub struct App {
     pub places: Places,
     /// The list of actors.
     pub registry: Registry,
+    /// What is wrong with the node.
+    pub health: Health,
+    /// Whether the disk has room; without it only deletions are taken.
+    pub room: Arc<AtomicBool>,
     /// Settings.
     pub config: Config,
     /// Memory that request bodies may take, in KiB.
@@ -116,7 +124,7 @@ impl fmt::Debug for App {
 impl App {
     /// Puts the edge together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { mesh, store, cdn, clock, ids, registry, config } = parts;
+        let Parts { mesh, store, cdn, clock, ids, registry, health, room, config } = parts;
         Arc::new(Self {
             guilds: mesh.client(),
             users: mesh.client(),
@@ -133,6 +141,8 @@ impl App {
             clock,
             ids,
             registry,
+            health,
+            room,
             config,
         })
     }

@@ -38,10 +38,11 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .with_state(app.clone());
     let cdn = consort_cdn::router(app.cdn.clone());
+    let health = app.health.clone();
     let inner = Router::new()
         .nest(normalise::API, api)
         .nest(CDN, cdn)
-        .route("/healthz", axum::routing::get(|| async { "ok\n" }))
+        .route("/healthz", axum::routing::get(move || async move { health.text() }))
         .fallback_service(web.unwrap_or_else(|| Router::new().fallback(no_route)));
     Router::new().fallback(move |request: Request| handle(app.clone(), inner.clone(), request))
 }
@@ -114,6 +115,9 @@ async fn guarded(app: Arc<App>, inner: Router, mut request: Request) -> Response
     let Some(_in_flight) = InFlight::enter(&app) else {
         return Failure(ApiError::overloaded()).into_response();
     };
+    if !app.room.load(Ordering::Relaxed) && needs_room(&request) {
+        return Failure(ApiError::storage_full()).into_response();
+    }
     if request.uri().path().starts_with(normalise::API) {
         match identify(&app, request).await {
             Ok(identified) => request = identified,
@@ -131,6 +135,14 @@ async fn guarded(app: Arc<App>, inner: Router, mut request: Request) -> Response
         }
         Err(_) => Failure(ApiError::unavailable()).into_response(),
     }
+}
+
+/// Whether a request may make the store grow. Who is to delete something must be able to log in.
+fn needs_room(request: &Request) -> bool {
+    let path = request.uri().path();
+    matches!(*request.method(), Method::POST | Method::PUT | Method::PATCH)
+        && (path.starts_with(normalise::API) || path.starts_with(CDN))
+        && !path.ends_with("/auth/login")
 }
 
 fn deadline(request: &Request) -> Duration {

@@ -34,6 +34,29 @@ impl Ids {
         let (time, increment) = (drawn >> INCREMENT_BITS, drawn & ((1 << INCREMENT_BITS) - 1));
         (time << TIME_SHIFT) | (self.worker << INCREMENT_BITS) | increment
     }
+
+    /// From now on ids are above `id`, which another life of this node, or another node, has drawn.
+    pub fn observe(&self, id: u64) {
+        let increment = id & ((1 << INCREMENT_BITS) - 1);
+        let seen = ((id >> TIME_SHIFT) << INCREMENT_BITS) | increment;
+        // An id of a greater worker number in the same millisecond and increment is above ours: go one further.
+        self.last.fetch_max(seen + 1, Ordering::Relaxed);
+    }
+
+    /// No id that was drawn so far is above this one.
+    pub fn newest(&self) -> u64 {
+        let last = self.last.load(Ordering::Relaxed);
+        let (time, increment) = (last >> INCREMENT_BITS, last & ((1 << INCREMENT_BITS) - 1));
+        (time << TIME_SHIFT) | (self.worker << INCREMENT_BITS) | increment
+    }
+
+    /// The time in the newest id, Unix milliseconds; 0 when none was drawn.
+    pub fn newest_ms(&self) -> u64 {
+        match self.last.load(Ordering::Relaxed) {
+            0 => 0,
+            last => (last >> INCREMENT_BITS) + EPOCH_MS,
+        }
+    }
 }
 
 #[cfg(test)]
@@ -52,5 +75,22 @@ mod tests {
                 last = id;
             }
         }
+    }
+
+    #[test]
+    fn ids_are_above_those_of_an_earlier_life_whatever_the_clock_says() {
+        let before = Ids::new(1023);
+        let newest = (0..10_000).map(|_| before.next(1_600_000_000_000)).max().unwrap();
+        assert!(before.newest() >= newest && before.newest_ms() >= 1_600_000_000_000);
+        let after = Ids::new(0);
+        after.observe(newest);
+        let mut last = newest;
+        for now in [1_500_000_000_000, 1_600_000_000_000, 1_700_000_000_000] {
+            let id = after.next(now);
+            assert!(id > last, "{id} after {last}");
+            last = id;
+        }
+        after.observe(newest);
+        assert!(after.next(0) > last, "an older id takes nothing back");
     }
 }

@@ -4,12 +4,14 @@
 //! its own [`Clock`] decides what time it is.
 
 mod clock;
+mod health;
 mod ids;
 mod random;
 mod registry;
 mod task;
 
 pub use clock::{Clock, ClockRef, Manual, System};
+pub use health::Health;
 pub use ids::Ids;
 pub use random::{random_bytes, random_hex, random_token, random_u64};
 pub use registry::{ActorGauge, ActorInfo, Registry};

@@ -9,6 +9,7 @@ mod http;
 mod identity;
 pub mod node;
 pub mod settings;
+mod watch;
 mod web;
 mod world;
 

@@ -11,14 +11,15 @@ use consort_cdn::Cdn;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
 use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
-use consort_runtime::{ClockRef, Ids, Registry, System};
+use consort_runtime::{ClockRef, Health, Ids, Registry, System};
 use consort_store::StoreRef;
-use consort_store_embedded::{Embedded, Options};
+use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
 
 use crate::http::Listener;
 use crate::identity::Tokens;
 use crate::settings::GatewayIo;
+use crate::watch::{self, Room, Watch};
 use crate::{Settings, web};
 
 /// The number of a node that is alone.
@@ -36,6 +37,7 @@ pub struct Node {
     work: Work,
     store: StoreRef,
     app: Arc<App>,
+    watch: tokio::task::JoinHandle<Option<()>>,
     // The transport knows meshes weakly; this is what keeps the node's own alive.
     _mesh: MeshRef,
 }
@@ -56,6 +58,8 @@ pub struct Place {
     pub network: InProcess,
     /// What they share.
     pub store: StoreRef,
+    /// Draws its snowflakes, above all those in the store.
+    pub ids: Arc<Ids>,
 }
 
 impl fmt::Debug for Place {
@@ -70,9 +74,10 @@ impl Node {
     /// # Errors
     /// A text that says what is wrong with data directory or address.
     pub async fn start(settings: &Settings) -> Result<Self, String> {
-        let store = open_store(&settings.data).await?;
+        let ids = Arc::new(Ids::new(ALONE.0));
+        let store = open_store(&settings.data, &ids).await?;
         let directory = Arc::new(Static::new(vec![ALONE]));
-        Self::join(settings, Place { node: ALONE, directory, network: InProcess::new(), store }).await
+        Self::join(settings, Place { node: ALONE, directory, network: InProcess::new(), store, ids }).await
     }
 
     /// Starts everything in its place among other nodes.
@@ -80,10 +85,10 @@ impl Node {
     /// # Errors
     /// As [`Node::start`].
     pub async fn join(settings: &Settings, place: Place) -> Result<Self, String> {
-        let Place { node, directory, network, store } = place;
+        let Place { node, directory, network, store, ids } = place;
         let clock: ClockRef = Arc::new(System);
         let registry = Registry::default();
-        let ids = Arc::new(Ids::new(node.0));
+        let (health, room) = (Health::default(), Room::new(true.into()));
         let cdn = Cdn::open(settings.data.join("blobs"), clock.clone())
             .map_err(|error| format!("{}: {error}", settings.data.display()))?;
 
@@ -107,8 +112,10 @@ impl Node {
             store: store.clone(),
             cdn,
             clock: clock.clone(),
-            ids,
+            ids: ids.clone(),
             registry: registry.clone(),
+            health: health.clone(),
+            room: room.clone(),
             config: edge_config(settings),
         });
         let gateway = Gateway::start(
@@ -117,7 +124,7 @@ impl Node {
                 mesh: mesh.clone(),
                 auth: Arc::new(Tokens(app.clone())),
                 registry,
-                clock,
+                clock: clock.clone(),
             },
         );
         let gateway = gateway.map_err(|error| format!("the gateway does not start: {error}"))?;
@@ -125,7 +132,8 @@ impl Node {
         let listener =
             Listener::start(settings.listen, settings.connections_max, edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
-        Ok(Self { listener, gateway, work, store, app, _mesh: mesh })
+        let watch = Watch { clock, ids, health, data: settings.data.clone(), room }.start();
+        Ok(Self { listener, gateway, work, store, app, watch, _mesh: mesh })
     }
 
     /// Where it serves.
@@ -148,16 +156,20 @@ impl Node {
         if left > 0 {
             tracing::warn!(left, "the store closes although owners are at work");
         }
+        self.watch.abort();
         self.store.close().await;
         tracing::info!(casts_dropped = self.work.casts_dropped(), "closed");
     }
 }
 
-async fn open_store(data: &Path) -> Result<StoreRef, String> {
-    let data = data.to_owned();
+/// Opens the embedded store and has `ids` begin above what is in it.
+async fn open_store(data: &Path, ids: &Arc<Ids>) -> Result<StoreRef, String> {
+    let (data, newest) = (data.to_owned(), ids.clone());
     let opened = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
-        Embedded::open(&data, Options::default()).map_err(|error| {
+        watch::make_room_to_start(&data);
+        let newest_id = Some(NewestId::new(move || newest.newest()));
+        Embedded::open(&data, Options { newest_id, ..Options::default() }).map_err(|error| {
             // The source says what: in use by another process, or of a newer version.
             let source =
                 std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
@@ -165,6 +177,7 @@ async fn open_store(data: &Path) -> Result<StoreRef, String> {
         })
     });
     let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
+    ids.observe(store.snowflake_mark());
     Ok(Arc::new(store))
 }
 

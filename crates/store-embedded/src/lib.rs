@@ -17,6 +17,7 @@ mod bulk;
 mod checkpoint;
 mod lifetime;
 mod lock;
+mod mark;
 mod options;
 mod queue;
 mod reader;
@@ -27,6 +28,7 @@ mod turn;
 mod writer;
 
 pub use lock::DirectoryInUse;
+pub use mark::NewestId;
 pub use options::{Options, Stats};
 pub use schema::SchemaError;
 pub use turn::WriteHold;
@@ -61,6 +63,7 @@ pub struct Embedded {
     lifetime: Lifetime,
     database: PathBuf,
     options: Options,
+    snowflake_mark: u64,
 }
 
 impl Embedded {
@@ -78,6 +81,8 @@ impl Embedded {
             .map(|_| Reader::new(schema::open_reader(&database, &options)?).map_err(Error::backend))
             .collect::<Result<Vec<_>, _>>()?;
         let checkpointer = schema::open_checkpointer(&database)?;
+        let mark = mark::Mark::new(options.newest_id.clone(), &connection).map_err(Error::backend)?;
+        let snowflake_mark = mark::read(&connection).map_err(Error::backend)?;
 
         let mut store = Embedded {
             writes: Arc::new(Queue::new(options.write_queue_batches_max, options.write_queue_bytes_max)),
@@ -89,8 +94,9 @@ impl Embedded {
             lifetime: Lifetime::new(lock),
             database,
             options,
+            snowflake_mark,
         };
-        store.spawn(connection, readers, checkpointer)?;
+        store.spawn(connection, mark, readers, checkpointer)?;
         tracing::info!(database = %store.database.display(), "store opened");
         Ok(store)
     }
@@ -98,6 +104,7 @@ impl Embedded {
     fn spawn(
         &mut self,
         connection: rusqlite::Connection,
+        mark: mark::Mark,
         readers: Vec<Reader>,
         checkpointer: rusqlite::Connection,
     ) -> Result<(), Error> {
@@ -110,6 +117,7 @@ impl Embedded {
             checkpoints: self.checkpoints.clone(),
             counts: self.counts.clone(),
             epochs: Default::default(),
+            mark,
         };
         let needed_by_writer = needed.clone();
         self.lifetime.spawn("store-writer", move || {
@@ -125,6 +133,12 @@ impl Embedded {
         }
         let (checkpoints, turn) = (self.checkpoints.clone(), self.turn.clone());
         self.lifetime.spawn("store-checkpoint", move || checkpoints.run(&checkpointer, &turn))
+    }
+
+    /// A snowflake that none in the store was above when it was opened, as far as [`Options::newest_id`] was set by those
+    /// who wrote it; 0 in a new store. Ids that are drawn from now on must be above it.
+    pub fn snowflake_mark(&self) -> u64 {
+        self.snowflake_mark
     }
 
     /// Counts since the store was opened, and the state of its queues.

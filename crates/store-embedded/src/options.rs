@@ -1,12 +1,13 @@
 //! What can be set, and what can be seen.
 
+use crate::mark::NewestId;
 use std::{
     sync::atomic::{AtomicU64, Ordering},
     time::Duration,
 };
 
 /// The limits and sizes of a store; the defaults suit a server with some gigabytes of memory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 pub struct Options {
     /// Reader threads; at least one.
     pub readers: usize,
@@ -22,6 +23,9 @@ pub struct Options {
     pub wal_bytes_max: u64,
     /// Page cache of the writer in KiB; each reader has a quarter of it.
     pub cache_kib: u32,
+    /// Who knows the newest snowflake, so that [`Embedded::snowflake_mark`](crate::Embedded::snowflake_mark) is above all
+    /// ids in the store. `None`: no mark is kept.
+    pub newest_id: Option<NewestId>,
 }
 
 impl Default for Options {
@@ -34,6 +38,7 @@ impl Default for Options {
             write_queue_bytes_max: 64 << 20,
             wal_bytes_max: 256 << 20,
             cache_kib: 64 << 10,
+            newest_id: None,
         }
     }
 }

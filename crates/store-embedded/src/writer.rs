@@ -3,6 +3,7 @@
 use crate::{
     apply::{Applied, Broken, Epochs, apply},
     checkpoint::Checkpoints,
+    mark::Mark,
     options::Counts,
     queue::Queue,
     turn::Turn,
@@ -36,6 +37,7 @@ pub(crate) struct Writer {
     pub(crate) checkpoints: Arc<Checkpoints>,
     pub(crate) counts: Arc<Counts>,
     pub(crate) epochs: Epochs,
+    pub(crate) mark: Mark,
 }
 
 /// What ends with the writer, also when it panics: nobody may wait for it any more.
@@ -120,13 +122,20 @@ impl Writer {
                 Err(Broken::Database(error)) => return Err(error.into()),
             }
         }
+        match self.mark.raise(&self.connection) {
+            Ok(()) => {}
+            Err(Broken::Database(error)) => return Err(error.into()),
+            Err(Broken::Batch(_)) => unreachable!("the mark is no snowflake's row"),
+        }
         self.connection.prepare_cached("COMMIT")?.execute([])?;
+        self.mark.committed();
         Ok(outcomes)
     }
 
     /// Undoes the transaction, if the failure has not done so.
     fn undo(&mut self) {
         self.epochs.forget();
+        self.mark.undone();
         if !self.connection.is_autocommit()
             && let Err(error) = self.connection.execute_batch("ROLLBACK")
         {
@@ -163,6 +172,7 @@ mod tests {
             checkpoints: Arc::new(Checkpoints::new(&path, u64::MAX)),
             counts: Arc::default(),
             epochs: Epochs::default(),
+            mark: Mark::default(),
         }
     }
 

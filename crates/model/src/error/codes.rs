@@ -27,6 +27,7 @@ catalogue! {
     not_implemented 501 0 "501: Not Implemented",
     internal 500 0 "500: Internal Server Error",
     unavailable 503 0 "503: Service Unavailable",
+    storage_full 507 0 "507: Insufficient Storage",
     timeout 504 0 "504: Gateway Timeout",
     unknown_account 404 10001 "Unknown Account",
     unknown_application 404 10002 "Unknown Application",

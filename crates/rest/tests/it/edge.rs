@@ -117,3 +117,20 @@ async fn health_and_cdn_need_no_token() {
     assert_eq!(avatar.headers()["content-type"], "image/png");
     assert_eq!(get("/cdn/avatars/1/00000000000000000000000000000000.png").await.status(), 404);
 }
+
+#[tokio::test]
+async fn on_a_full_disk_only_reading_and_deleting_go_on() {
+    let world = with(Config::default());
+    world.app.room.store(false, std::sync::atomic::Ordering::Relaxed);
+    let status = async |method: &str, path: &str| {
+        let request = Request::builder().method(method).uri(path).body(Body::empty()).unwrap();
+        world.send(request).await.status().as_u16()
+    };
+    for method in ["POST", "PUT", "PATCH"] {
+        assert_eq!(status(method, "/api/v10/channels/1/messages").await, 507);
+    }
+    assert_eq!(status("PUT", "/cdn/upload/1").await, 507);
+    assert_ne!(status("GET", "/api/v10/gateway").await, 507);
+    assert_ne!(status("DELETE", "/api/v10/channels/1").await, 507);
+    assert_ne!(status("POST", "/api/v10/auth/login").await, 507, "to delete something");
+}

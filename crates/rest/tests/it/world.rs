@@ -61,6 +61,8 @@ pub fn with(config: Config) -> World {
         clock: clock.clone(),
         ids: Arc::new(Ids::new(1)),
         registry: Registry::default(),
+        health: consort_runtime::Health::default(),
+        room: Arc::new(true.into()),
         config,
     });
     World { router: router(app.clone(), None), app, clock, mesh, _directory: directory }

@@ -32,6 +32,31 @@ async fn what_was_acknowledged_is_there_after_a_restart() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn ids_go_on_above_the_stored_ones_when_the_clock_is_behind() {
+    use consort_store::{Batch, Key, Store as _, Table};
+    use consort_store_embedded::{Embedded, NewestId, Options};
+    // An earlier life of the server whose clock was an hour ahead.
+    let directory = tempfile::tempdir().unwrap();
+    let now_ms = consort_runtime::Clock::now_ms(&consort_runtime::System);
+    let newest = consort_model::snowflake::at(now_ms + 3_600_000);
+    let options = Options { newest_id: Some(NewestId::new(move || newest)), ..Options::default() };
+    let store = Embedded::open(&directory.path().join("data"), options).unwrap();
+    let mut batch = Batch::new();
+    batch.put_row(Table::Meta, 0, Key::text("test"), &1);
+    store.commit(batch).await.unwrap();
+    store.close().await;
+
+    let world = World::start_in(directory).await;
+    let token = world.person("ada").await;
+    let (_, me) = world.call("GET", "/users/@me", &token, Value::Null).await;
+    let id: u64 = me["id"].as_str().unwrap().parse().unwrap();
+    assert!(id > newest, "{id} is not above {newest}");
+    let (status, health) = world.raw("GET", "/healthz", "", None).await;
+    assert!(status == 200 && health.contains("warning: clock: it is 36"), "{health}");
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_wrong_token_is_refused_by_the_gateway_as_documented() {
     let world = World::start().await;
     let mut socket = world.socket().await;

@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use consort_rpc::{Directory as _, InProcess, NodeId, Static};
+use consort_runtime::Ids;
 use consort_server::{Node, Place, Settings};
 use consort_store::memory::Memory;
 use futures_util::SinkExt as _;
@@ -33,7 +34,8 @@ impl Cluster {
             };
             std::fs::create_dir_all(&settings.data).unwrap();
             let store = Arc::new(store.reopen());
-            let place = Place { node, directory: directory.clone(), network: network.clone(), store };
+            let ids = Arc::new(Ids::new(node.0));
+            let place = Place { node, directory: directory.clone(), network: network.clone(), store, ids };
             nodes.push(World { node: Node::join(&settings, place).await.unwrap(), directory: files });
         }
         Self { directory, network, nodes }

@@ -16,7 +16,11 @@ pub struct World {
 
 impl World {
     pub async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        Self::start_in(tempfile::tempdir().unwrap()).await
+    }
+
+    /// A server on data that are there already.
+    pub async fn start_in(directory: tempfile::TempDir) -> Self {
         let node = start(&directory).await;
         Self { node, directory }
     }

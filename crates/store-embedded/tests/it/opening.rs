@@ -1,5 +1,5 @@
 use super::*;
-use consort_store_embedded::DirectoryInUse;
+use consort_store_embedded::{DirectoryInUse, NewestId};
 
 #[tokio::test]
 async fn a_directory_is_open_once() {
@@ -49,4 +49,33 @@ async fn a_damaged_file_is_an_error_and_no_panic() {
     std::fs::write(dir.path().join("store.sqlite"), [7; 20_000]).unwrap();
     let error = Embedded::open(dir.path(), Options::default()).expect_err("it is no database");
     assert!(matches!(error, Error::Backend(_)), "{error:?}");
+}
+
+#[tokio::test]
+async fn the_mark_of_snowflakes_is_above_every_id_whose_batch_was_committed() {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU64, Ordering};
+    let dir = tempfile::tempdir().unwrap();
+    let newest = Arc::new(AtomicU64::new(0));
+    let open = || {
+        let newest = newest.clone();
+        let newest_id = NewestId::new(move || newest.load(Ordering::Relaxed));
+        Embedded::open(dir.path(), Options { newest_id: Some(newest_id), ..Options::default() }).unwrap()
+    };
+    let store = open();
+    assert_eq!(store.snowflake_mark(), 0, "a new store");
+    for id in [1 << 22, 5 << 22, 4_000 << 22] {
+        newest.store(id, Ordering::Relaxed);
+        store.commit(put_user(id)).await.unwrap();
+    }
+    drop(store);
+    let mark = open().snowflake_mark();
+    assert!(mark > 4_000 << 22, "{mark}");
+    assert!(mark <= 5_000 << 22, "no more than a second above: {mark}");
+    // The clock is behind: the ids drawn now are below the mark, which stays.
+    newest.store(1 << 22, Ordering::Relaxed);
+    let store = open();
+    store.commit(put_user(1)).await.unwrap();
+    drop(store);
+    assert_eq!(open().snowflake_mark(), mark);
 }
