@@ -3,7 +3,7 @@
 use consort_actor::{Cx, Stop};
 use consort_model::request::message::{
     CreateMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, FLAG_SUPPRESS_NOTIFICATIONS, FLAG_VOICE_MESSAGE,
-    Reference, link_attachments,
+    Reference, link_attachments, require_linked,
 };
 use consort_model::{
     ApiError, ChannelId, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Permissions,
@@ -94,6 +94,7 @@ pub fn compose<H: Host>(
     message.components.clone_from(&body.components);
     message.attachments.clone_from(&create.attachments);
     link_attachments(&mut message.embeds, &mut message.components, &mut message.attachments);
+    require_linked(&message.components)?;
     message.sticker_items = stickers;
     message.mentions = mentioned.users;
     message.mention_roles = mentioned.roles;

@@ -3,6 +3,7 @@
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::request::message::{
     AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, link_attachments,
+    require_linked,
 };
 use consort_model::{
     ApiError, Attachment, ChannelId, ChannelType, Embed, Message, MessageFlags, MessageId, MessageType,
@@ -80,6 +81,7 @@ fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     message.attachments = kept;
     message.attachments.extend(edit.attachments.iter().cloned());
     link_attachments(&mut message.embeds, &mut message.components, &mut message.attachments);
+    require_linked(&message.components)?;
     if message.attachments.len() > consort_model::limits::ATTACHMENTS_MAX {
         return Err(ApiError::max_attachments().into());
     }

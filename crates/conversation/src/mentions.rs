@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
+use consort_model::component::Body;
 use consort_model::mention::{self, AllowedMentions};
-use consort_model::{MentionedUser, RoleId, User};
-use serde_json::Value;
+use consort_model::{Component, MentionedUser, RoleId, User};
 
 use crate::Host;
 
@@ -28,25 +28,19 @@ pub(crate) struct Mentioned {
 }
 
 /// All text of a message that people read: content and text displays.
-pub(crate) fn text<'a>(content: &'a str, components: &[Value]) -> Cow<'a, str> {
+pub(crate) fn text<'a>(content: &'a str, components: &'a [Component]) -> Cow<'a, str> {
     let mut parts = Vec::new();
-    components.iter().for_each(|component| displayed(component, &mut parts));
+    for component in components {
+        component.walk(&mut |component| {
+            if let Body::TextDisplay(text) = &component.body {
+                parts.push(text.content.as_str());
+            }
+        });
+    }
     if parts.is_empty() {
         return Cow::Borrowed(content);
     }
     Cow::Owned(std::iter::once(content).chain(parts).collect::<Vec<_>>().join("\n"))
-}
-
-fn displayed<'a>(component: &'a Value, parts: &mut Vec<&'a str>) {
-    const TEXT_DISPLAY: u64 = 10;
-    if component.get("type").and_then(Value::as_u64) == Some(TEXT_DISPLAY)
-        && let Some(content) = component.get("content").and_then(Value::as_str)
-    {
-        parts.push(content);
-    }
-    if let Some(Value::Array(children)) = component.get("components") {
-        children.iter().for_each(|child| displayed(child, parts));
-    }
 }
 
 /// Resolves the mentions of a text. `answered` is the author of the message replied to, who is pinged by default.

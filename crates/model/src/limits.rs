@@ -339,6 +339,20 @@ pub const SELECT_OPTION_CHARS_MAX: usize = 100;
 pub const SELECT_PLACEHOLDER_CHARS_MAX: usize = 150;
 /// Characters of a text input's value.
 pub const TEXT_INPUT_CHARS_MAX: usize = 4000;
+/// Characters of a text input's placeholder.
+pub const TEXT_INPUT_PLACEHOLDER_CHARS_MAX: usize = 100;
+/// Characters of a label's, or text input's, label.
+pub const LABEL_CHARS: RangeInclusive<usize> = 1..=45;
+/// Characters of a label's description.
+pub const LABEL_DESCRIPTION_CHARS: RangeInclusive<usize> = 1..=100;
+/// Options of a radio group.
+pub const RADIO_OPTIONS: RangeInclusive<usize> = 2..=10;
+/// Options of a checkbox group.
+pub const CHECKBOX_OPTIONS: RangeInclusive<usize> = 1..=10;
+/// Files of one upload in a form.
+pub const UPLOAD_FILES_MAX: u8 = 10;
+/// Characters of the name of a component's emoji.
+pub const COMPONENT_EMOJI_NAME_CHARS_MAX: usize = 32;
 /// Texts of a section.
 pub const SECTION_TEXTS: RangeInclusive<usize> = 1..=3;
 /// Items of a media gallery.

@@ -4,7 +4,8 @@ use bitflags::bitflags;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 use serde_json::Value;
 
-use super::{Channel, Member, PartialEmoji, Sticker, StickerItem, User, numeric};
+use super::component::readable;
+use super::{Channel, Component, Member, PartialEmoji, Sticker, StickerItem, User, numeric};
 use crate::{ApplicationId, AttachmentId, ChannelId, GuildId, MessageId, RoleId, Timestamp, WebhookId};
 
 numeric! {
@@ -178,9 +179,9 @@ pub struct Message {
     /// The thread that was started from it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub thread: Option<Box<Channel>>,
-    /// Buttons and the like, kept as they came.
-    #[serde(default)]
-    pub components: Vec<Value>,
+    /// Buttons and the like.
+    #[serde(default, deserialize_with = "readable")]
+    pub components: Vec<Component>,
     /// Stickers.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sticker_items: Vec<StickerItem>,
@@ -267,8 +268,8 @@ pub struct SnapshotMessage {
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub sticker_items: Vec<StickerItem>,
     /// Its components.
-    #[serde(default)]
-    pub components: Vec<Value>,
+    #[serde(default, deserialize_with = "readable")]
+    pub components: Vec<Component>,
 }
 
 /// A file.

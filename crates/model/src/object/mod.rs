@@ -19,12 +19,14 @@ mod voice;
 mod webhook;
 
 pub mod account;
+pub mod component;
 
 pub use application::{
     Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication,
 };
 pub use audit_log::{AuditLogChange, AuditLogEntry, AuditLogEvent};
 pub use channel::{Channel, ChannelType, DefaultReaction, ForumTag, ThreadMember, ThreadMetadata};
+pub use component::{Component, number_components};
 pub use emoji::{Emoji, PartialEmoji, Sticker, StickerItem};
 pub use guild::{Ban, GatewayGuild, Guild, MyGuild, UnavailableGuild};
 pub use invite::{Invite, InviteChannel, InviteGuild};

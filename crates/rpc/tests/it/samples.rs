@@ -107,7 +107,7 @@ fn a_message() -> Value {
         ("message_reference", json!({"type": 1, "channel_id": "2", "message_id": "1"})),
         ("referenced_message", bare),
         ("thread", a_thread()),
-        ("components", json!([{"type": 1, "components": []}])),
+        ("components", json!([{"type": 1, "id": 1, "components": []}])),
         ("sticker_items", json!([{"id": "1", "name": "s", "format_type": 1}])),
         ("poll", json!({"question": {"text": "q"}})),
     ] {
@@ -119,7 +119,7 @@ fn a_message() -> Value {
 fn a_create() -> Value {
     json!({
         "body": {
-            "content": "hi", "tts": true, "embeds": [an_embed()], "components": [{"type": 1, "id": 1}],
+            "content": "hi", "tts": true, "embeds": [an_embed()], "components": [{"type": 1, "id": 1, "components": []}],
             "sticker_ids": ["1"], "attachments": [{"id": 0, "is_spoiler": false, "duration_secs": 1.5}],
             "message_reference": {"forward": true, "message": "1", "channel": "2", "guild": null, "fail_if_not_exists": true},
             "allowed_mentions": null, "nonce": "text", "enforce_nonce": true, "flags": 4, "poll": null,

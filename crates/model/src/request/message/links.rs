@@ -1,15 +1,18 @@
 //! `attachment://name`: references from embeds and components to files of the same message (API Reference, "Using
 //! Attachments within Embeds").
 
-use serde_json::{Value, json};
-
-use crate::{Attachment, Embed, EmbedMedia};
+use crate::component::{Body, Component, ComponentMedia};
+use crate::{ApiError, Attachment, Embed, EmbedMedia};
 
 const SCHEME: &str = "attachment://";
 
 /// Puts the files' addresses in place of `attachment://` references. Files shown by an embed are no longer listed as
 /// attachments; a reference to no file is dropped.
-pub fn link_attachments(embeds: &mut [Embed], components: &mut [Value], attachments: &mut Vec<Attachment>) {
+pub fn link_attachments(
+    embeds: &mut [Embed],
+    components: &mut [Component],
+    attachments: &mut Vec<Attachment>,
+) {
     let mut shown = Vec::new();
     for embed in embeds {
         for media in [&mut embed.image, &mut embed.thumbnail] {
@@ -67,33 +70,53 @@ fn link_icon(
     (*url, *proxy) = (found.map(|a| a.url.clone()), found.map(|a| a.proxy_url.clone()));
 }
 
-/// Media of components are objects with a `url`, at any depth.
-fn link_component(value: &mut Value, attachments: &[Attachment]) {
-    match value {
-        Value::Array(values) => values.iter_mut().for_each(|value| link_component(value, attachments)),
-        Value::Object(fields) => {
-            let found = fields.get("url").and_then(Value::as_str).and_then(referred);
-            if let Some(attachment) = found.and_then(|name| find(attachments, name)) {
-                let shown = json!({
-                    "url": attachment.url,
-                    "proxy_url": attachment.proxy_url,
-                    "width": attachment.width,
-                    "height": attachment.height,
-                    "content_type": attachment.content_type,
-                    "attachment_id": attachment.id,
-                });
-                if let Value::Object(shown) = shown {
-                    fields.extend(shown);
-                }
-            }
-            fields.values_mut().for_each(|value| link_component(value, attachments));
+/// Puts the addresses of files in place of the references of a component and those within it.
+fn link_component(component: &mut Component, attachments: &[Attachment]) {
+    component.walk_mut(&mut |component| {
+        let mut linked = None;
+        for media in component.media_mut() {
+            let Some(file) = referred(&media.url).and_then(|name| find(attachments, name)) else { continue };
+            *media = ComponentMedia {
+                id: Some(file.id.cast()),
+                url: file.url.clone(),
+                proxy_url: file.proxy_url.clone(),
+                width: file.width,
+                height: file.height,
+                content_type: file.content_type.clone(),
+                attachment_id: Some(file.id),
+            };
+            linked = Some(file);
         }
-        _ => {}
+        if let (Body::File(shown), Some(file)) = (&mut component.body, linked) {
+            shown.name = Some(file.filename.clone());
+            shown.size = Some(file.size);
+        }
+    });
+}
+
+/// Refuses components that refer to a file which the message does not have; call it after [`link_attachments`].
+///
+/// # Errors
+/// 400/50035 at the component.
+pub fn require_linked(components: &[Component]) -> Result<(), ApiError> {
+    for (index, component) in components.iter().enumerate() {
+        let mut missing = None;
+        component.walk(&mut |component| {
+            missing = missing.or_else(|| component.media().find_map(|media| referred(&media.url)));
+        });
+        if let Some(name) = missing {
+            let code = "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND";
+            let message = format!("The referenced attachment '{name}' was not found");
+            return Err(ApiError::invalid_field(&format!("components.{index}"), code, message));
+        }
     }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use serde_json::json;
+
     use super::*;
 
     fn attachment(id: u64, filename: &str) -> Attachment {
@@ -109,12 +132,19 @@ mod tests {
                 .unwrap()
         };
         let mut embeds = [embed("a.png"), embed("missing.png")];
-        let mut components = [json!({"type": 13, "file": {"url": "attachment://b.txt"}})];
+        let file = |name: &str| -> Component {
+            serde_json::from_value(json!({"type": 13, "file": {"url": format!("attachment://{name}")}}))
+                .unwrap()
+        };
+        let mut components = [file("b.txt")];
         let mut attachments = vec![attachment(1, "a.png"), attachment(2, "b.txt"), attachment(3, "c.txt")];
         link_attachments(&mut embeds, &mut components, &mut attachments);
         assert_eq!(embeds[0].image.as_ref().unwrap().url.as_deref(), Some("https://cdn/1"));
         assert!(embeds[1].image.is_none());
-        assert_eq!(components[0]["file"]["url"], "https://cdn/2");
+        let shown = serde_json::to_value(&components[0]).unwrap();
+        assert_eq!((&shown["file"]["url"], &shown["name"]), (&json!("https://cdn/2"), &json!("b.txt")));
+        assert!(require_linked(&components).is_ok());
+        assert_eq!(require_linked(&[file("missing.txt")]).unwrap_err().code, 50035);
         assert_eq!(attachments.iter().map(|a| a.id.get()).collect::<Vec<_>>(), [2, 3]);
     }
 }

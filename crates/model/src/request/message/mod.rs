@@ -2,7 +2,6 @@
 //!
 //! Rules: Message page, "Create Message" and "Edit Message"; Channel page for allowed mentions.
 
-mod components;
 mod embed;
 mod files;
 mod links;
@@ -13,10 +12,11 @@ use serde_json::Value;
 
 use crate::limits::{BULK_DELETE_MESSAGES, MESSAGE_CONTENT_CHARS_MAX, MESSAGE_STICKERS_MAX, NONCE_CHARS_MAX};
 use crate::mention::AllowedMentions;
-use crate::{ApiError, ChannelId, Embed, Form, GuildId, MessageId, Nonce, Patch, StickerId};
+use crate::request::component;
+use crate::{ApiError, ChannelId, Component, Embed, Form, GuildId, MessageId, Nonce, Patch, StickerId};
 
 pub use files::AttachmentRequest;
-pub use links::link_attachments;
+pub use links::{link_attachments, require_linked};
 pub use poll::NewPoll;
 
 /// Whether a message is a voice message (Message page, "Message Flags").
@@ -41,8 +41,8 @@ pub struct CreateMessage {
     pub tts: bool,
     /// Embeds, brought to type `rich`.
     pub embeds: Vec<Embed>,
-    /// Components as sent, with their ids numbered.
-    pub components: Vec<Value>,
+    /// Components, numbered.
+    pub components: Vec<Component>,
     /// Stickers.
     pub sticker_ids: Vec<StickerId>,
     /// What is said of the files; `None` when the key was absent.
@@ -73,7 +73,7 @@ impl CreateMessage {
     /// Reads the body; errors are noted in the form.
     pub fn read(form: &Form<'_>) -> Option<Self> {
         let flags = form.int("flags", 0..=u64::from(u32::MAX)).unwrap_or(0);
-        let components = components::read(form, flags & FLAG_COMPONENTS_V2 != 0).value();
+        let components = component::of_message(form, flags & FLAG_COMPONENTS_V2 != 0).value();
         let create = Self {
             content: form.text("content", 0..=MESSAGE_CONTENT_CHARS_MAX).unwrap_or_default(),
             tts: form.bool("tts").unwrap_or(false),
@@ -143,7 +143,7 @@ pub struct EditMessage {
     pub allowed_mentions: Patch<AllowedMentions>,
     /// Components.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
-    pub components: Patch<Vec<Value>>,
+    pub components: Patch<Vec<Component>>,
     /// The full wanted set of files.
     #[serde(default, skip_serializing_if = "Patch::is_absent")]
     pub attachments: Patch<Vec<AttachmentRequest>>,
@@ -167,7 +167,7 @@ impl EditMessage {
             content: form.patch_text("content", 0..=MESSAGE_CONTENT_CHARS_MAX),
             embeds: embed::read_all(form),
             allowed_mentions: form.patch_object("allowed_mentions", AllowedMentions::from_form),
-            components: components::read(form, v2),
+            components: component::of_message(form, v2),
             attachments: files::read(form),
             flags,
         })

@@ -61,7 +61,7 @@ fn components_are_numbered_where_they_have_no_id() {
         |id: u64, name: &str| json!({"type": 2, "style": 1, "label": "x", "custom_id": name, "id": id});
     let body =
         json!({"components": [{"type": 1, "components": [button(0, "a"), button(2, "b"), button(0, "c")]}]});
-    let row = parse(body).unwrap().components.remove(0);
+    let row = serde_json::to_value(parse(body).unwrap().components.remove(0)).unwrap();
     let ids: Vec<_> =
         row["components"].as_array().unwrap().iter().map(|c| c["id"].as_u64().unwrap()).collect();
     assert_eq!((row["id"].as_u64(), ids), (Some(1), vec![3, 2, 4]));
@@ -82,6 +82,109 @@ fn components_are_refused_at_the_component_that_is_wrong() {
     let mut deep = json!({"type": 10, "content": "x"});
     (0..50).for_each(|_| deep = json!({"type": 9, "components": [deep.take()]}));
     assert_eq!(parse(json!({"flags": 1 << 15, "components": [deep]})).unwrap_err().code, 50035);
+}
+
+#[test]
+fn every_field_of_a_component_is_typed() {
+    let bodies: Value = serde_json::from_str(include_str!("../../../tests/samples/bodies.json")).unwrap();
+    for (sample, pointer, value, path) in [
+        (
+            "message",
+            "/components/1/components/0/options",
+            json!([1, 2]),
+            "components.1.components.0.options.0",
+        ),
+        ("message", "/components/0/components/0/emoji", json!("zz"), "components.0.components.0.emoji"),
+        (
+            "message",
+            "/components/0/components/1/emoji/name",
+            json!("zz"),
+            "components.0.components.1.emoji.name",
+        ),
+        ("message", "/components/0/components/0/label", json!(5), "components.0.components.0.label"),
+        ("message", "/components/0/components/0/custom_id", json!(5), "components.0.components.0.custom_id"),
+        ("message", "/components/0/components/0/style", json!(7), "components.0.components.0.style"),
+        (
+            "message",
+            "/components/0/components/2/url",
+            json!("javascript://x"),
+            "components.0.components.2.url",
+        ),
+        (
+            "message",
+            "/components/1/components/0/max_values",
+            json!("x"),
+            "components.1.components.0.max_values",
+        ),
+        (
+            "message",
+            "/components/1/components/0/min_values",
+            json!(3),
+            "components.1.components.0.min_values",
+        ),
+        (
+            "message",
+            "/components/1/components/0/options/1/value",
+            json!("a"),
+            "components.1.components.0.options.1.value",
+        ),
+        (
+            "message",
+            "/components/2/components/0/default_values/0/type",
+            json!("role"),
+            "components.2.components.0.default_values.0.type",
+        ),
+        (
+            "message",
+            "/components/4/components/0/channel_types",
+            json!("x"),
+            "components.4.components.0.channel_types",
+        ),
+        (
+            "message",
+            "/components/4/components/0/channel_types/1",
+            json!(99),
+            "components.4.components.0.channel_types.1",
+        ),
+        ("message", "/components/0/type", json!(17), "components.0.type"),
+        ("message", "/components/0/components/0/type", json!(1), "components.0.components.0.type"),
+        ("v2", "/components/1/components", Value::Null, "components.1.components"),
+        ("v2", "/components/1/accent_color", json!("red"), "components.1.accent_color"),
+        ("v2", "/components/1/components/0/accessory", Value::Null, "components.1.components.0.accessory"),
+        (
+            "v2",
+            "/components/1/components/0/accessory/media",
+            json!("zz"),
+            "components.1.components.0.accessory.media",
+        ),
+        (
+            "v2",
+            "/components/1/components/0/components/0",
+            json!({"type": 2}),
+            "components.1.components.0.components.0.type",
+        ),
+        ("v2", "/components/1/components/2/spacing", json!("zz"), "components.1.components.2.spacing"),
+        ("v2", "/components/1/components/3/items/0", json!({}), "components.1.components.3.items.0.media"),
+        ("v2", "/components/1/components/4", json!({"type": 13}), "components.1.components.4.file"),
+        ("v2", "/components/2", json!({"type": 9}), "components.2.components"),
+        ("v2", "/components/2", json!({"type": 12}), "components.2.items"),
+        ("v2", "/components/2", json!({"type": 4}), "components.2.type"),
+    ] {
+        let mut body = bodies[sample].clone();
+        *body.pointer_mut(pointer).unwrap() = value;
+        code_at(body, path);
+    }
+}
+
+#[test]
+fn unknown_keys_of_components_are_dropped() {
+    let body = json!({"components": [{"type": 1, "x": "y".repeat(1000), "components": [
+        {"type": 2, "style": 5, "url": "https://a.example", "label": " l ", "y": {"z": []}, "options": [1]}]}]});
+    assert_eq!(
+        serde_json::to_value(parse(body).unwrap().components).unwrap(),
+        json!([{"type": 1, "id": 1, "components": [
+            {"type": 2, "id": 2, "style": 5, "label": "l", "url": "https://a.example"}]}])
+    );
 }
 
 #[test]

@@ -80,10 +80,11 @@ fn reference(kind: u8) -> MessageReference {
     MessageReference { kind, message_id: Some(Id::new(19)), channel_id: CHANNEL, guild_id: Some(GUILD) }
 }
 
-fn row_of_buttons() -> Value {
-    json!({"type": 1, "id": 1, "components": [
+fn row_of_buttons() -> Component {
+    serde_json::from_value(json!({"type": 1, "id": 1, "components": [
         {"type": 2, "id": 2, "style": 1, "label": "Go", "custom_id": "go"},
-    ]})
+    ]}))
+    .unwrap()
 }
 
 /// Keys of a reaction that some libraries read and the published file does not know.
