@@ -2,15 +2,14 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicUsize};
+use std::sync::atomic::AtomicBool;
 
 use axum::response::Response;
 use consort_cdn::Cdn;
 use consort_model::{ChannelId, GuildId, Timestamp, UserId};
 use consort_rpc::{Caller, Client, MeshRef, Reply, guild, message, private, user};
-use consort_runtime::{ClockRef, Health, Ids, Registry};
+use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
 use consort_store::StoreRef;
-use tokio::sync::Semaphore;
 
 use crate::accounts::password::Passwords;
 use crate::limit::Limiter;
@@ -31,9 +30,11 @@ pub struct Config {
     pub rate_limits: bool,
     /// Whether anybody may register; the first account always may.
     pub registration: bool,
-    /// Whether `X-Forwarded-For` of a reverse proxy is believed.
-    pub trust_proxy: bool,
-    /// Requests handled at once; more are answered 503.
+    /// How many reverse proxies stand in front, each of which adds an entry to `X-Forwarded-For`; 0 believes no such header.
+    pub trusted_proxies: usize,
+    /// Answers of 401, 403 and 429 that an address gets in ten minutes before it gets nothing else.
+    pub invalid_requests_max: u32,
+    /// Requests handled at once; more are answered 503, those of accounts and addresses with the most first.
     pub requests_max: usize,
 }
 
@@ -45,7 +46,8 @@ impl Default for Config {
             dev: false,
             rate_limits: true,
             registration: true,
-            trust_proxy: false,
+            trusted_proxies: 0,
+            invalid_requests_max: 10_000,
             requests_max: 4096,
         }
     }
@@ -73,8 +75,10 @@ pub struct Parts {
     pub config: Config,
 }
 
-/// Bytes of request bodies in memory at once, over all requests; more are answered 503.
-const BODY_BYTES_MAX: usize = 256 << 20;
+/// Bytes of request bodies in memory at once, over all requests; more are answered 503. An account or address has its part.
+const BODY_BYTES_MAX: u64 = 256 << 20;
+/// What of it everybody gets as long as there is any: a small body.
+const BODY_BYTES_FLOOR: u64 = 64 << 10;
 
 /// The edge's state. Handlers take it as `State<Arc<App>>`.
 pub struct App {
@@ -110,9 +114,10 @@ pub struct App {
     pub room: Arc<AtomicBool>,
     /// Settings.
     pub config: Config,
-    /// Memory that request bodies may take, in KiB.
-    pub(crate) body_budget: Arc<Semaphore>,
-    pub(crate) in_flight: AtomicUsize,
+    /// Memory that request bodies may take, in bytes.
+    pub(crate) body_bytes: Arc<Shares>,
+    /// Places for requests that are handled at once.
+    pub(crate) requests: Arc<Shares>,
 }
 
 impl fmt::Debug for App {
@@ -133,8 +138,8 @@ impl App {
             tokens: Tokens::new(store.clone(), clock.clone()),
             passwords: Passwords::default(),
             places: Places::default(),
-            body_budget: Arc::new(Semaphore::new(BODY_BYTES_MAX >> 10)),
-            in_flight: AtomicUsize::new(0),
+            body_bytes: Shares::new(BODY_BYTES_MAX, BODY_BYTES_FLOOR),
+            requests: Shares::new(config.requests_max as u64, 1),
             mesh,
             store,
             cdn,

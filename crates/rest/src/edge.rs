@@ -1,5 +1,6 @@
 //! The whole service, and the guards in front of every route: path, CORS, load, deadline, panics, identity.
 
+use std::net::IpAddr;
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -10,17 +11,20 @@ use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
 use consort_model::ApiError;
+use consort_runtime::{Holder, Sender, Share, network};
 use futures_util::FutureExt as _;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
     ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE,
 };
+use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tower::ServiceExt as _;
 
 use crate::extract::Identity;
 use crate::normalise::{self, Normal};
+use crate::token::TokenRow;
 use crate::{App, Failure, extract, limit, routes};
 
 /// From the head of a request to its answer.
@@ -29,6 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
 /// Where the CDN is.
 const CDN: &str = "/cdn";
+/// Whether the server serves.
+const HEALTH: &str = "/healthz";
 
 /// Everything the edge serves. `web` answers what is neither API, CDN nor health: the web client.
 pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
@@ -42,7 +48,7 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
     let inner = Router::new()
         .nest(normalise::API, api)
         .nest(CDN, cdn)
-        .route("/healthz", axum::routing::get(move || async move { health.text() }))
+        .route(HEALTH, axum::routing::get(move || async move { health.text() }))
         .fallback_service(web.unwrap_or_else(|| Router::new().fallback(no_route)));
     Router::new().fallback(move |request: Request| handle(app.clone(), inner.clone(), request))
 }
@@ -72,6 +78,9 @@ async fn handle(app: Arc<App>, inner: Router, mut request: Request) -> Response 
 
 /// Brings the path into its routed form. Whether other origins may read the answer.
 fn route(request: &mut Request) -> Result<bool, ApiError> {
+    if normalise::is_v9(request.uri().path()) {
+        request.extensions_mut().insert(extract::V9);
+    }
     match normalise::normalise(request.uri().path()) {
         Normal::UnknownVersion => return Err(ApiError::invalid_api_version()),
         Normal::Rewritten(path) => rewrite(request, &path)?,
@@ -93,36 +102,39 @@ fn rewrite(request: &mut Request, path: &str) -> Result<(), ApiError> {
     Ok(())
 }
 
-/// Counts a request while it is handled.
-struct InFlight(Arc<App>);
-
-impl InFlight {
-    fn enter(app: &Arc<App>) -> Option<Self> {
-        let before = app.in_flight.fetch_add(1, Ordering::Relaxed);
-        let guard = Self(app.clone());
-        (before < app.config.requests_max).then_some(guard)
-    }
+/// Takes one of the places for requests, as yet for nobody in particular.
+fn enter(app: &App) -> Result<Share, ApiError> {
+    let mut place = app.requests.share(Vec::new());
+    place.grow(1).map_err(|_| ApiError::overloaded())?;
+    Ok(place)
 }
 
-impl Drop for InFlight {
-    fn drop(&mut self) {
-        self.0.in_flight.fetch_sub(1, Ordering::Relaxed);
+/// Counts a place for who turned out to hold it. When places run short, those are refused who hold the most of them, and
+/// the last eighth is for those with an account.
+fn sit_down(app: &App, place: &mut Share, holders: &[Holder]) -> Result<(), ApiError> {
+    let left = app.requests.total() - app.requests.used();
+    if holders.iter().any(|holder| matches!(holder, Holder::Strangers(_))) && left < app.requests.total() / 8
+    {
+        return Err(ApiError::overloaded());
     }
+    holders.iter().try_for_each(|holder| place.join(*holder)).map_err(|_| ApiError::overloaded())
 }
 
-/// Sheds load, identifies the caller, bounds the time, and turns a panic into a 500.
+/// Who a request is counted for.
+fn holders(account: Option<u64>, ip: IpAddr) -> Vec<Holder> {
+    let ip = network(ip);
+    let who = account.map_or(Holder::Strangers(ip), Holder::Account);
+    vec![who, Holder::Network(ip)]
+}
+
+/// Identifies the caller, sheds load, bounds the time, and turns a panic into a 500.
 async fn guarded(app: Arc<App>, inner: Router, mut request: Request) -> Response {
-    let Some(_in_flight) = InFlight::enter(&app) else {
-        return Failure(ApiError::overloaded()).into_response();
+    let _place = match admit(&app, &mut request).await {
+        Ok(place) => place,
+        Err(failure) => return failure.into_response(),
     };
     if !app.room.load(Ordering::Relaxed) && needs_room(&request) {
         return Failure(ApiError::storage_full()).into_response();
-    }
-    if request.uri().path().starts_with(normalise::API) {
-        match identify(&app, request).await {
-            Ok(identified) => request = identified,
-            Err(failure) => return failure.into_response(),
-        }
     }
     let deadline = deadline(&request);
     let handled = AssertUnwindSafe(inner.oneshot(request)).catch_unwind();
@@ -145,21 +157,39 @@ fn needs_room(request: &Request) -> bool {
         && !path.ends_with("/auth/login")
 }
 
+/// Finds out who calls, and gives the request a place among those that are handled. Whether the server is well is answered
+/// however many there are.
+async fn admit(app: &Arc<App>, request: &mut Request) -> Result<Option<Share>, Failure> {
+    if request.uri().path() == HEALTH {
+        return Ok(None);
+    }
+    let mut place = enter(app)?;
+    let taken = std::mem::take(request);
+    let (mut parts, body) = taken.into_parts();
+    let ip = extract::origin_ip(&parts, app.config.trusted_proxies);
+    let token = identify(app, &parts).await?;
+    let holders = holders(token.as_ref().map(|token| token.user.get()), ip);
+    sit_down(app, &mut place, &holders)?;
+    parts.extensions.insert(Sender { bytes: app.body_bytes.clone(), holders });
+    parts.extensions.insert(Identity { token, ip });
+    *request = Request::from_parts(parts, body);
+    Ok(Some(place))
+}
+
+/// Looks up the token once, for limits and handlers. A wrong one is no error here: some routes do not care.
+async fn identify(app: &App, parts: &Parts) -> Result<Option<Arc<TokenRow>>, Failure> {
+    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
+    if header.is_empty() || !parts.uri.path().starts_with(normalise::API) {
+        return Ok(None);
+    }
+    Ok(app.tokens.authorize(header).await?)
+}
+
 fn deadline(request: &Request) -> Duration {
     let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let uploads = kind.starts_with("multipart/")
         || (request.method() == Method::PUT && request.uri().path().starts_with(CDN));
     if uploads { UPLOAD_DEADLINE } else { DEADLINE }
-}
-
-/// Looks up the token once, for limits and handlers. A wrong one is no error here: some routes do not care.
-async fn identify(app: &Arc<App>, request: Request) -> Result<Request, Failure> {
-    let (mut parts, body) = request.into_parts();
-    let header = parts.headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let token = if header.is_empty() { None } else { app.tokens.authorize(header).await? };
-    let ip = extract::origin_ip(&parts, app.config.trust_proxy);
-    parts.extensions.insert(Identity { token, ip });
-    Ok(Request::from_parts(parts, body))
 }
 
 fn allow_any_origin(headers: &mut HeaderMap) {

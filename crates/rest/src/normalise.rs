@@ -47,6 +47,12 @@ pub fn normalise(path: &str) -> Normal {
     if out == path { Normal::Same } else { Normal::Rewritten(out) }
 }
 
+/// Whether a path, as it came, asks for the version before the newest.
+pub fn is_v9(path: &str) -> bool {
+    let mut segments = path.split('/').filter(|segment| !segment.is_empty());
+    segments.next() == Some("api") && segments.next() == Some("v9")
+}
+
 fn is_version(segment: &str) -> bool {
     segment
         .strip_prefix('v')
@@ -76,6 +82,8 @@ mod tests {
         ] {
             assert_eq!(rewritten(path), "/api/v10/users/@me", "{path}");
         }
+        assert!(is_v9("/api/v9/gateway") && is_v9("//api//v9"));
+        assert!(!is_v9("/api/v10/gateway") && !is_v9("/api/gateway") && !is_v9("/v9"));
         assert_eq!(normalise("/api/v10/gateway"), Normal::Same);
         assert_eq!(normalise("/"), Normal::Same);
     }

@@ -1,4 +1,5 @@
-//! What every role stands on: clock, randomness, tasks, node-wide ids, the registry of actors.
+//! What every role stands on: clock, randomness, tasks, node-wide ids, the registry of actors, fair shares of
+//! what is bounded.
 //!
 //! Nothing else in the workspace reads the wall clock, draws randomness or spawns a task, so a test that hands in
 //! its own [`Clock`] decides what time it is.
@@ -8,6 +9,7 @@ mod health;
 mod ids;
 mod random;
 mod registry;
+mod shares;
 mod task;
 
 pub use clock::{Clock, ClockRef, Manual, System};
@@ -15,4 +17,5 @@ pub use health::Health;
 pub use ids::Ids;
 pub use random::{random_bytes, random_hex, random_token, random_u64};
 pub use registry::{ActorGauge, ActorInfo, Registry};
+pub use shares::{Holder, Refused, Sender, Share, Shares, network};
 pub use task::spawn;

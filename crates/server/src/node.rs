@@ -188,7 +188,8 @@ fn edge_config(settings: &Settings) -> Config {
         dev: settings.dev,
         rate_limits: settings.rate_limits,
         registration: settings.registration,
-        trust_proxy: settings.trust_proxy,
+        trusted_proxies: settings.trusted_proxies,
+        invalid_requests_max: settings.invalid_requests_max,
         requests_max: settings.requests_max,
     }
 }

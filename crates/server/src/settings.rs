@@ -72,6 +72,8 @@ struct File {
     rate_limits: Option<bool>,
     registration: Option<bool>,
     trust_proxy: Option<bool>,
+    trusted_proxies: Option<usize>,
+    invalid_requests_max: Option<u32>,
     requests_max: Option<usize>,
     connections_max: Option<usize>,
     slices: Option<usize>,
@@ -96,8 +98,10 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Whether anybody may register.
     pub registration: bool,
-    /// Whether `X-Forwarded-For` is believed.
-    pub trust_proxy: bool,
+    /// Reverse proxies in front, each of which adds an entry to `X-Forwarded-For`; 0 believes no such header.
+    pub trusted_proxies: usize,
+    /// Answers of 401, 403 and 429 that an address gets in ten minutes before it gets nothing else.
+    pub invalid_requests_max: u32,
     /// Requests handled at once.
     pub requests_max: usize,
     /// HTTP connections at once; more wait to be accepted. Upgraded ones do not count.
@@ -121,7 +125,8 @@ impl Settings {
             dev: false,
             rate_limits: true,
             registration: true,
-            trust_proxy: false,
+            trusted_proxies: 0,
+            invalid_requests_max: 10_000,
             requests_max: 4096,
             connections_max: 16_384,
             slices: 0,
@@ -158,7 +163,8 @@ impl Settings {
             dev: args.dev,
             rate_limits: args.rate_limits.map(|s| s == Switch::On).or(file.rate_limits).unwrap_or(true),
             registration: file.registration.unwrap_or(true),
-            trust_proxy: file.trust_proxy.unwrap_or(false),
+            trusted_proxies: file.trusted_proxies.unwrap_or(usize::from(file.trust_proxy.unwrap_or(false))),
+            invalid_requests_max: file.invalid_requests_max.unwrap_or(defaults.invalid_requests_max),
             requests_max: file.requests_max.unwrap_or(defaults.requests_max),
             connections_max: file.connections_max.unwrap_or(defaults.connections_max).max(1),
             slices: args.slices.or(file.slices).unwrap_or(0),

@@ -6,10 +6,11 @@ use std::sync::Arc;
 use axum::extract::FromRequestParts;
 use consort_model::{ApiError, ApplicationId, UserId};
 use consort_rpc::Caller;
-use http::HeaderMap;
+use http::Method;
 use http::request::Parts;
 use percent_encoding::percent_decode_str;
 
+use crate::extract::Query;
 use crate::token::{Kind, TokenRow};
 use crate::{App, Failure};
 
@@ -66,15 +67,28 @@ impl Auth {
         else {
             return Ok(None);
         };
-        Ok(Some(Self { token, reason: reason(&parts.headers)? }))
+        Ok(Some(Self { token, reason: reason(parts)? }))
     }
 }
 
-/// Reads `X-Audit-Log-Reason`: percent-encoded UTF-8; empty is none.
-fn reason(headers: &HeaderMap) -> Result<Option<String>, ApiError> {
-    let Some(header) = headers.get("x-audit-log-reason") else { return Ok(None) };
-    let raw = String::from_utf8_lossy(header.as_bytes());
-    let reason = percent_decode_str(&raw).decode_utf8_lossy().trim().to_owned();
+/// In the extensions of requests of API v9.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct V9;
+
+/// Reads `X-Audit-Log-Reason`: percent-encoded UTF-8; empty is none. Version 9 takes `?reason=` as well (Change Log of
+/// 2022-02-14: taken away in version 10; discordgo and detritus send it).
+fn reason(parts: &Parts) -> Result<Option<String>, ApiError> {
+    let header = parts.headers.get("x-audit-log-reason").map(|header| {
+        let raw = String::from_utf8_lossy(header.as_bytes());
+        percent_decode_str(&raw).decode_utf8_lossy().into_owned()
+    });
+    let query = || {
+        parts.extensions.get::<V9>().filter(|_| parts.method != Method::GET)?;
+        let pairs = Query::parse(parts.uri.query()?.as_bytes());
+        pairs.into_iter().find_map(|(key, value)| (key == "reason").then_some(value))
+    };
+    let Some(reason) = header.or_else(query) else { return Ok(None) };
+    let reason = reason.trim().to_owned();
     if reason.chars().count() > REASON_CHARS_MAX {
         let message = "Must be between 1 and 512 in length.";
         return Err(ApiError::invalid_field("X-Audit-Log-Reason", "BASE_TYPE_BAD_LENGTH", message));
@@ -183,9 +197,25 @@ mod tests {
     use super::*;
 
     fn read(value: &str) -> Result<Option<String>, ApiError> {
-        let mut headers = HeaderMap::new();
-        headers.insert("x-audit-log-reason", http::HeaderValue::from_bytes(value.as_bytes()).unwrap());
-        reason(&headers)
+        let mut request = http::Request::new(());
+        let value = http::HeaderValue::from_bytes(value.as_bytes()).unwrap();
+        request.headers_mut().insert("x-audit-log-reason", value);
+        reason(&request.into_parts().0)
+    }
+
+    #[test]
+    fn version_9_takes_the_reason_from_the_query() {
+        let read = |method, v9: bool| {
+            let mut request =
+                http::Request::builder().method(method).uri("/x?a=1&reason=caf%C3%A9+x").body(()).unwrap();
+            if v9 {
+                request.extensions_mut().insert(V9);
+            }
+            reason(&request.into_parts().0).unwrap()
+        };
+        assert_eq!(read(Method::PUT, true).as_deref(), Some("café x"));
+        assert_eq!(read(Method::PUT, false), None);
+        assert_eq!(read(Method::GET, true), None);
     }
 
     #[test]

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use consort_model::ApiError;
 use consort_model::limits::JSON_DEPTH_MAX;
+use futures_util::TryStreamExt as _;
 use http::HeaderMap;
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
+use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
-use tokio::sync::OwnedSemaphorePermit;
 
 use crate::extract::Query;
+use crate::extract::arrival::Arrival;
 use crate::{App, Failure};
 
 /// Bytes of a plain JSON body; choice of ours.
@@ -68,11 +67,13 @@ pub(crate) fn unsupported(headers: &HeaderMap) -> ApiError {
 impl<const MAX: usize> FromRequest<Arc<App>> for JsonBody<MAX> {
     type Rejection = Failure;
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Failure> {
         let (parts, body) = request.into_parts();
         let media = Media::of(&parts.headers);
-        let _budget = reserve(app, &parts.headers, MAX)?;
-        let bytes = collect(body, MAX).await?;
+        let arrival = Arrival::begin(&parts, body, MAX)?;
+        let _share = arrival.share();
+        let read = tokio::time::timeout(BODY_DEADLINE, collect(arrival)).await;
+        let bytes = read.map_err(|_| too_slow())??;
         Ok(Self(decode(media, &parts.headers, &bytes)?))
     }
 }
@@ -83,7 +84,7 @@ fn decode(media: Media, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, ApiE
     }
     match media {
         Media::None | Media::Json => parse(bytes),
-        Media::Form => Ok(form_value(bytes)),
+        Media::Form => form_value(bytes),
         Media::Multipart | Media::Other => Err(unsupported(headers)),
     }
 }
@@ -103,8 +104,12 @@ fn nests_within(value: &Value, levels: usize) -> bool {
     }
 }
 
-/// An urlencoded form as an object of texts; a key given twice is a list.
-pub(crate) fn form_value(bytes: &[u8]) -> Value {
+/// The field of a form, urlencoded or multipart, that holds the whole body as JSON (API Reference, "Uploading Files"; py-cord
+/// sends it urlencoded when there is no file).
+pub(crate) const PAYLOAD_JSON: &str = "payload_json";
+
+/// An urlencoded form: what its `payload_json` says, or else an object of texts, where a key given twice is a list.
+fn form_value(bytes: &[u8]) -> Result<Value, ApiError> {
     let mut fields = Map::new();
     for (key, value) in Query::parse(bytes) {
         let value = Value::String(value);
@@ -114,47 +119,24 @@ pub(crate) fn form_value(bytes: &[u8]) -> Value {
             Some(first) => *first = Value::Array(vec![first.take(), value]),
         }
     }
-    Value::Object(fields)
-}
-
-/// Reserves memory for a body of at most `max` bytes before it is read.
-///
-/// # Errors
-/// 413/40005 when the body says that it is larger; 503 when other bodies take all memory there is for them.
-pub(crate) fn reserve(
-    app: &App,
-    headers: &HeaderMap,
-    max: usize,
-) -> Result<Option<OwnedSemaphorePermit>, ApiError> {
-    let length = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<u64>().ok());
-    let bytes = match length {
-        Some(length) if length > max as u64 => return Err(ApiError::too_large()),
-        Some(length) => length as usize,
-        None => max,
-    };
-    // Small bodies are bounded by the number of requests alone.
-    if bytes <= 64 << 10 {
-        return Ok(None);
-    }
-    let kib = u32::try_from(bytes >> 10).unwrap_or(u32::MAX);
-    match app.body_budget.clone().try_acquire_many_owned(kib) {
-        Ok(permit) => Ok(Some(permit)),
-        Err(_) => Err(ApiError::overloaded()),
+    match fields.get(PAYLOAD_JSON) {
+        Some(Value::String(payload)) => parse(payload.as_bytes()),
+        _ => Ok(Value::Object(fields)),
     }
 }
 
-/// Reads a whole body of at most `max` bytes.
-///
-/// # Errors
-/// 413/40005 beyond `max`; 408 when it does not arrive in time; 400 when it breaks off.
-pub(crate) async fn collect(body: Body, max: usize) -> Result<Bytes, ApiError> {
-    let read = tokio::time::timeout(BODY_DEADLINE, Limited::new(body, max).collect()).await;
-    match read {
-        Err(_) => Err(ApiError::new(408, 0, "408: Request Timeout")),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large()),
-        Ok(Err(_)) => Err(ApiError::bad_request()),
-    }
+/// The answer to who sends a body too slowly.
+pub(crate) fn too_slow() -> ApiError {
+    ApiError::new(408, 0, "408: Request Timeout")
+}
+
+/// Reads the whole body.
+async fn collect(arrival: Arrival) -> Result<Bytes, ApiError> {
+    let whole = arrival.stream().try_fold(BytesMut::new(), |mut whole, chunk| {
+        whole.extend_from_slice(&chunk);
+        std::future::ready(Ok(whole))
+    });
+    whole.await.map(BytesMut::freeze)
 }
 
 #[cfg(test)]
@@ -185,6 +167,13 @@ mod tests {
     }
 
     #[test]
+    fn an_urlencoded_form_may_hold_the_whole_body_as_json() {
+        let read = |body: &str| read("application/x-www-form-urlencoded", body);
+        assert_eq!(read("payload_json=%7B%22type%22%3A5%7D&x=1"), Ok(json!({"type": 5})));
+        assert_eq!(read("payload_json=%7B").unwrap_err().code, 50109);
+    }
+
+    #[test]
     fn bad_json_deep_json_and_other_types_are_refused() {
         assert_eq!(read("application/json", "{").unwrap_err().code, 50109);
         assert_eq!(read("application/json", &"[".repeat(10_000)).unwrap_err().code, 50109);
@@ -193,12 +182,5 @@ mod tests {
         assert_eq!(read("application/json", &nested(JSON_DEPTH_MAX + 1)).unwrap_err().code, 50109);
         let error = read("text/plain", "hi").unwrap_err();
         assert_eq!((error.status, error.code), (400, 50035));
-    }
-
-    #[tokio::test]
-    async fn a_body_beyond_the_limit_is_413() {
-        let body = Body::from(vec![b' '; 11]);
-        assert_eq!(collect(body, 10).await.unwrap_err().code, 40005);
-        assert_eq!(collect(Body::from("abc"), 3).await.unwrap(), "abc");
     }
 }

@@ -1,5 +1,6 @@
 //! What handlers read of a request. Every extractor refuses with the documented error.
 
+mod arrival;
 mod auth;
 mod body;
 mod ids;
@@ -7,6 +8,7 @@ mod origin;
 mod query;
 mod upload;
 
+pub(crate) use auth::V9;
 pub use auth::{AnyAuth, Auth, BotAuth, Identity, MaybeAuth, UserAuth};
 pub use body::{JSON_BYTES_MAX, JsonBody, LARGE_JSON_BYTES_MAX, LargeJson};
 pub use ids::{Ids, Segment, Segments};

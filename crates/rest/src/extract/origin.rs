@@ -34,7 +34,7 @@ impl FromRequestParts<Arc<App>> for Origin {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => base.replacen("http", "ws", 1),
         };
-        Ok(Self { ip: ip(parts, app.config.trust_proxy), base, gateway })
+        Ok(Self { ip: ip(parts, app.config.trusted_proxies), base, gateway })
     }
 }
 
@@ -53,15 +53,26 @@ fn is_host(host: &str) -> bool {
     !host.is_empty() && host.len() <= 255 && host.bytes().all(allowed)
 }
 
-/// The address that limits are counted for.
-pub(crate) fn ip(parts: &Parts, trust_proxy: bool) -> IpAddr {
+/// The address that limits are counted for: the other end of the connection or, behind proxies of ours, whom the outermost
+/// of them saw.
+pub(crate) fn ip(parts: &Parts, proxies: usize) -> IpAddr {
     let peer = parts.extensions.get::<Peer>().map_or(IpAddr::V4(Ipv4Addr::LOCALHOST), |peer| peer.0.ip());
-    let forwarded = || {
-        // The last entry is what our own proxy saw; those before it are the client's word.
-        let header = parts.headers.get("x-forwarded-for")?.to_str().ok()?;
-        header.rsplit(',').next()?.trim().parse().ok()
-    };
-    if trust_proxy { forwarded().unwrap_or(peer) } else { peer }.to_canonical()
+    forwarded(&parts.headers, proxies).unwrap_or(peer).to_canonical()
+}
+
+/// Each proxy adds whom it saw at the end of `X-Forwarded-For`, be it to the last line or in a line of its own (HAProxy).
+/// So the last `proxies` entries are ours, and all before them the client's word.
+fn forwarded(headers: &HeaderMap, proxies: usize) -> Option<IpAddr> {
+    let lines = headers.get_all("x-forwarded-for").iter().rev();
+    let entries = lines.flat_map(|line| line.to_str().unwrap_or_default().rsplit(','));
+    address(entries.take(proxies).last()?.trim())
+}
+
+/// An address, with a port or not.
+fn address(entry: &str) -> Option<IpAddr> {
+    let with_port = || entry.parse().ok().map(|address: SocketAddr| address.ip());
+    let bare = entry.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(entry);
+    bare.parse().ok().or_else(with_port)
 }
 
 #[cfg(test)]
@@ -77,5 +88,30 @@ mod tests {
         assert_eq!(base(Some("https://a.example/"), &headers), "https://a.example");
         headers.insert("host", "a/\"><script>".parse().unwrap());
         assert_eq!(base(None, &headers), "http://localhost");
+    }
+
+    #[test]
+    fn of_forwarded_addresses_only_those_that_our_proxies_added_are_believed() {
+        let read = |lines: &[&str], proxies| {
+            let mut headers = HeaderMap::new();
+            for line in lines {
+                headers.append("x-forwarded-for", line.parse().unwrap());
+            }
+            forwarded(&headers, proxies).map(|ip| ip.to_string())
+        };
+        let seen = |ip: &str| Some(ip.to_owned());
+        assert_eq!(read(&["6.6.6.6"], 0), None);
+        assert_eq!(read(&[], 1), None);
+        assert_eq!(read(&["6.6.6.6, 1.1.1.1"], 1), seen("1.1.1.1"));
+        // The client's own line comes first, whatever is in it.
+        assert_eq!(read(&["6.6.6.6, 7.7.7.7", "1.1.1.1"], 1), seen("1.1.1.1"));
+        assert_eq!(read(&["6.6.6.6", "1.1.1.1, 2.2.2.2"], 2), seen("1.1.1.1"));
+        assert_eq!(read(&["6.6.6.6, 1.1.1.1", "2.2.2.2"], 2), seen("1.1.1.1"));
+        // Whoever came past the outer proxy was seen by the inner one.
+        assert_eq!(read(&["2.2.2.2"], 2), seen("2.2.2.2"));
+        assert_eq!(read(&["[2001:db8::1]:443"], 1), seen("2001:db8::1"));
+        assert_eq!(read(&["1.1.1.1:80"], 1), seen("1.1.1.1"));
+        assert_eq!(read(&["[2001:db8::1]"], 1), seen("2001:db8::1"));
+        assert_eq!(read(&["unknown"], 1), None);
     }
 }

@@ -3,18 +3,17 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use axum::body::Body;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use consort_model::ApiError;
-use futures_util::TryStreamExt as _;
+use futures_util::Stream;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::{Map, Value};
-use tokio::sync::OwnedSemaphorePermit;
 
-use super::body::{self, JSON_BYTES_MAX, Media};
+use super::arrival::{Arrival, Held};
+use super::body::{self, JSON_BYTES_MAX, Media, PAYLOAD_JSON};
 use crate::{App, Failure};
 
 /// Files of one request.
@@ -49,7 +48,7 @@ pub struct Upload {
     /// The files in the order sent.
     pub files: Vec<UploadedFile>,
     /// Held while the files are in memory.
-    _budget: Option<OwnedSemaphorePermit>,
+    _memory: Option<Held>,
 }
 
 impl FromRequest<Arc<App>> for Upload {
@@ -61,27 +60,30 @@ impl FromRequest<Arc<App>> for Upload {
             let request = Request::from_parts(parts, body);
             let body::JsonBody::<JSON_BYTES_MAX>(payload) =
                 body::JsonBody::from_request(request, app).await?;
-            return Ok(Self { payload, files: Vec::new(), _budget: None });
+            return Ok(Self { payload, files: Vec::new(), _memory: None });
         }
-        let budget = body::reserve(app, &parts.headers, UPLOAD_BYTES_MAX)?;
-        let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, body)).await;
-        let (payload, files) = read.map_err(|_| ApiError::new(408, 0, "408: Request Timeout"))??;
-        Ok(Self { payload, files, _budget: budget })
+        let arrival = Arrival::begin(&parts, body, UPLOAD_BYTES_MAX)?;
+        let memory = arrival.share();
+        let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, arrival.stream())).await;
+        let (payload, files) = read.map_err(|_| body::too_slow())??;
+        Ok(Self { payload, files, _memory: memory })
     }
 }
 
-async fn read(headers: &HeaderMap, body: Body) -> Result<(Value, Vec<UploadedFile>), ApiError> {
+async fn read(
+    headers: &HeaderMap,
+    body: impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static,
+) -> Result<(Value, Vec<UploadedFile>), ApiError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(|_| body::unsupported(headers))?;
     let limits = SizeLimit::new().whole_stream(UPLOAD_BYTES_MAX as u64).per_field(FILE_BYTES_MAX as u64);
-    let stream = body.into_data_stream().map_err(|error| error.into_inner());
-    let mut parts = Multipart::with_constraints(stream, boundary, Constraints::new().size_limit(limits));
+    let mut parts = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
     let mut payload = None;
     let mut fields = Map::new();
     let mut files = Vec::new();
     while let Some(field) = parts.next_field().await.map_err(refusal)? {
         let name = field.name().unwrap_or_default().to_owned();
-        if name == "payload_json" {
+        if name == PAYLOAD_JSON {
             let bytes = field.bytes().await.map_err(refusal)?;
             if bytes.len() > JSON_BYTES_MAX {
                 return Err(ApiError::too_large());
@@ -128,7 +130,9 @@ fn refusal(error: multer::Error) -> ApiError {
         multer::Error::FieldSizeExceeded { .. } | multer::Error::StreamSizeExceeded { .. } => {
             ApiError::too_large()
         }
-        multer::Error::StreamReadFailed(_) => ApiError::bad_request(),
+        multer::Error::StreamReadFailed(source) => {
+            source.downcast().map_or_else(|_| ApiError::bad_request(), |refusal| *refusal)
+        }
         error => {
             tracing::debug!(%error, "a multipart body cannot be read");
             ApiError::invalid_field("", "MULTIPART_INVALID", "Could not parse the multipart body.")
@@ -151,9 +155,13 @@ mod tests {
         format!("--xx\r\nContent-Disposition: form-data; {disposition}\r\n\r\n{content}\r\n")
     }
 
+    fn bytes(body: impl Into<Bytes>) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static {
+        futures_util::stream::iter([Ok(body.into())])
+    }
+
     async fn parse(parts: &[String]) -> Result<(Value, Vec<UploadedFile>), ApiError> {
         let body = format!("{}--xx--\r\n", parts.concat());
-        read(&headers(), Body::from(body)).await
+        read(&headers(), bytes(body)).await
     }
 
     #[tokio::test]
@@ -192,11 +200,17 @@ mod tests {
     }
 
     #[tokio::test]
+    async fn what_the_body_is_refused_for_reaches_the_client() {
+        let refused = futures_util::stream::iter([Err(ApiError::overloaded())]);
+        assert_eq!(read(&headers(), refused).await.unwrap_err().status, 503);
+    }
+
+    #[tokio::test]
     async fn broken_bodies_are_400() {
         assert_eq!(parse(&[part("name=\"payload_json\"", "{")]).await.unwrap_err().code, 50109);
-        let cut = read(&headers(), Body::from("--xx\r\nContent-Disp")).await.unwrap_err();
+        let cut = read(&headers(), bytes("--xx\r\nContent-Disp")).await.unwrap_err();
         assert_eq!(cut.status, 400);
-        let empty = read(&headers(), Body::empty()).await.unwrap_err();
+        let empty = read(&headers(), bytes("")).await.unwrap_err();
         assert_eq!(empty.status, 400);
     }
 }
