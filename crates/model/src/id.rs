@@ -88,12 +88,11 @@ impl<T> From<Id<T>> for u64 {
 impl<T> FromStr for Id<T> {
     type Err = ParseIntError;
 
-    /// Parses decimal digits; a sign is refused.
+    /// Parses decimal digits in the one form that ids are given out in: signs and leading zeros are refused. Texts are told
+    /// apart as ids are then, wherever one stands for the other: limits and caches by text cannot be evaded by spelling.
     fn from_str(text: &str) -> Result<Self, ParseIntError> {
-        match text.strip_prefix('+') {
-            Some(_) => "".parse::<u64>().map(Self::new),
-            None => text.parse().map(Self::new),
-        }
+        let is_canonical = !text.starts_with('+') && (!text.starts_with('0') || text == "0");
+        if is_canonical { text.parse().map(Self::new) } else { "+".parse::<u64>().map(Self::new) }
     }
 }
 
@@ -123,7 +122,8 @@ impl<'de, T> Deserialize<'de> for Id<T> {
                 u64::try_from(raw).map_err(|_| E::invalid_value(de::Unexpected::Signed(raw), &self))
             }
             fn visit_str<E: de::Error>(self, text: &str) -> Result<u64, E> {
-                text.parse().map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
+                let id: Result<Id<marker::Generic>, _> = text.parse();
+                id.map(Id::get).map_err(|_| E::invalid_value(de::Unexpected::Str(text), &self))
             }
         }
         // Both forms are taken in every format: values buffered for `flatten` forget which format they came from.
@@ -252,9 +252,12 @@ mod tests {
     }
 
     #[test]
-    fn parsing_refuses_signs_and_overflow() {
-        assert!("+1".parse::<UserId>().is_err());
-        assert!("-1".parse::<UserId>().is_err());
+    fn parsing_refuses_overflow_and_every_form_but_one() {
+        for text in ["+1", "-1", "01", "00", "", " 1", "1 ", "1_0", "\u{661}"] {
+            assert!(text.parse::<UserId>().is_err(), "{text}");
+            assert!(serde_json::from_value::<UserId>(text.into()).is_err(), "{text}");
+        }
+        assert_eq!("0".parse::<UserId>().unwrap().get(), 0);
         assert!("18446744073709551616".parse::<UserId>().is_err());
         assert_eq!("18446744073709551615".parse::<UserId>().unwrap().get(), u64::MAX);
     }

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use super::quota::Quota;
 
@@ -56,8 +56,7 @@ impl Buckets {
     /// Counts one request in the bucket `key`. A window begins with its first request.
     pub fn take(&self, now_ms: u64, quota: &Quota, key: &[&str]) -> Verdict {
         let [low, high] = [self.seeds[0].hash_one(key), self.seeds[1].hash_one(key)];
-        let shard = &self.shards[low as usize % SHARDS];
-        let mut windows = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut windows = self.shard(low);
         if windows.len() >= BUCKETS_MAX {
             windows.retain(|_, window| window.reset_ms > now_ms);
             if windows.len() >= BUCKETS_MAX {
@@ -71,7 +70,22 @@ impl Buckets {
         }
         let allowed = window.used < quota.limit;
         window.used += u32::from(allowed);
-        Verdict { allowed, remaining: quota.limit - window.used, reset_ms: window.reset_ms }
+        Verdict { allowed, remaining: quota.limit.saturating_sub(window.used), reset_ms: window.reset_ms }
+    }
+
+    /// What [`Buckets::take`] would say; counts nothing.
+    pub fn look(&self, now_ms: u64, quota: &Quota, key: &[&str]) -> Verdict {
+        let [low, high] = [self.seeds[0].hash_one(key), self.seeds[1].hash_one(key)];
+        let windows = self.shard(low);
+        let window = windows.get(&(u128::from(low) << 64 | u128::from(high)));
+        let running = window.copied().filter(|window| window.reset_ms > now_ms);
+        let Window { used, reset_ms } =
+            running.unwrap_or(Window { used: 0, reset_ms: now_ms + quota.window_ms });
+        Verdict { allowed: used < quota.limit, remaining: quota.limit.saturating_sub(used), reset_ms }
+    }
+
+    fn shard(&self, low: u64) -> MutexGuard<'_, HashMap<u128, Window>> {
+        self.shards[low as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]
@@ -98,6 +112,18 @@ mod tests {
         assert_eq!(refused, Verdict { allowed: false, remaining: 0, reset_ms: 1100 });
         assert_eq!(refused.reset_after_secs(850), 0.25);
         assert_eq!(take(1100), Verdict { allowed: true, remaining: 2, reset_ms: 2100 });
+    }
+
+    #[test]
+    fn looking_counts_nothing() {
+        let buckets = Buckets::default();
+        let look = |now| buckets.look(now, &QUOTA, &["a"]);
+        assert_eq!(look(100), Verdict { allowed: true, remaining: 3, reset_ms: 1100 });
+        for _ in 0..3 {
+            buckets.take(200, &QUOTA, &["a"]);
+        }
+        assert_eq!(look(300), Verdict { allowed: false, remaining: 0, reset_ms: 1200 });
+        assert!(look(1200).allowed);
     }
 
     #[test]

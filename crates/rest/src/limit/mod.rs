@@ -6,24 +6,24 @@
 pub mod bucket;
 pub mod quota;
 
-use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts as _;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
-use consort_model::ApiError;
-use consort_model::snowflake::EPOCH_MS;
-use http::{HeaderMap, HeaderValue, Method};
+use consort_model::{ApiError, GenericId, MessageId};
+use consort_runtime::network;
+use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use self::bucket::{Buckets, Verdict};
 use self::quota::{Per, Quota};
 use crate::extract::Identity;
+use crate::token::Kind;
 use crate::{App, Failure, normalise};
 
-/// Requests a second of one token, or of one address without a token (Rate Limits, "Global Rate Limit").
+/// Requests a second of one account, or of one address without a token (Rate Limits, "Global Rate Limit").
 const GLOBAL: Quota = Quota { name: "global", limit: 50, window_ms: 1000, per: Per::Caller };
 /// Messages older than this have a deletion bucket of their own (discord.js, eris and oceanic count so).
 const OLD_MESSAGE_MS: u64 = 14 * 24 * 3600 * 1000;
@@ -39,59 +39,134 @@ impl Limiter {
     }
 }
 
-/// Who is counted.
+/// Who is counted: an account, whichever of its logins it uses; what an application does for a person, apart from the
+/// person; an address, of who has no token.
 fn caller(identity: &Identity) -> String {
     match &identity.token {
-        Some(token) => token.hash.clone(),
-        None => address(identity.ip),
+        Some(token) => match &token.kind {
+            Kind::User | Kind::Bot { .. } => format!("user {}", token.user),
+            _ => format!("user {} {:?}", token.user, token.application()),
+        },
+        None => network(identity.ip).to_string(),
     }
 }
 
-/// An address as it is counted: of IPv6 the /64, which one customer has.
-fn address(ip: IpAddr) -> String {
-    match ip {
-        IpAddr::V4(v4) => v4.to_string(),
-        IpAddr::V6(v6) => format!("{:x?}", &v6.segments()[..4]),
+/// A routed request, as far as limits are concerned.
+struct Asked {
+    template: String,
+    quota: Quota,
+    /// What of the template names the bucket.
+    shared: String,
+    /// The channel, guild, webhook or interaction that has the bucket.
+    top: String,
+    /// Who is counted in it.
+    who: String,
+    caller: String,
+    address: String,
+    /// Whether its failures may keep an address out. Who is on this machine does not come from elsewhere, unless by a proxy
+    /// that is not trusted, and then many come from here.
+    is_guarded: bool,
+}
+
+impl Asked {
+    async fn read(app: &App, request: &mut Request, now_ms: u64) -> Option<Self> {
+        let path = request.extensions().get::<MatchedPath>().cloned()?;
+        let identity = request.extensions().get::<Identity>().cloned()?;
+        let template = path.as_str().strip_prefix(normalise::API).unwrap_or(path.as_str()).to_owned();
+        let params = params(request).await;
+        let mut quota = quota::of(request.method(), &template);
+        if app.config.dev && quota.per == Per::Address {
+            quota = quota::OTHER_WRITE;
+        }
+        if is_old_message(request.method(), &template, &params, now_ms) {
+            quota = quota::OLD_DELETE;
+        }
+        let address = network(identity.ip).to_string();
+        let caller = caller(&identity);
+        let who = match quota.per {
+            Per::Address => address.clone(),
+            // Whoever has the webhook's or interaction's token is the same caller to it.
+            Per::Caller if quota::is_exempt_from_global(&template) => String::new(),
+            Per::Caller => caller.clone(),
+        };
+        Some(Self {
+            quota,
+            shared: quota::bucket_template(request.method(), &template).to_owned(),
+            top: top_level(&params),
+            who,
+            caller,
+            address,
+            is_guarded: !app.config.dev && !identity.ip.is_loopback(),
+            template,
+        })
     }
+
+    /// Limits beside that of the route: those of the address that does everything wrong, and of the caller altogether.
+    fn beside(&self, app: &App, now_ms: u64) -> Result<(), ApiError> {
+        let buckets = &app.limiter.0;
+        let refuse_unless = |verdict: Verdict| match verdict.allowed {
+            true => Ok(()),
+            false => Err(ApiError::rate_limited(verdict.reset_after_secs(now_ms), true)),
+        };
+        if self.is_guarded {
+            refuse_unless(buckets.look(now_ms, &invalid(app), &[INVALID, &self.address]))?;
+        }
+        refuse_unless(match quota::is_exempt_from_global(&self.template) {
+            true => buckets.look(now_ms, &GLOBAL, &[MISSES, &self.address]),
+            false => buckets.take(now_ms, &GLOBAL, &[GLOBAL.name, &self.caller]),
+        })
+    }
+
+    /// Counts what came of it.
+    fn note(&self, app: &App, now_ms: u64, status: StatusCode) {
+        let buckets = &app.limiter.0;
+        if self.is_guarded && matches!(status.as_u16(), 401 | 403 | 429) {
+            buckets.take(now_ms, &invalid(app), &[INVALID, &self.address]);
+        }
+        if status.is_client_error() && quota::is_exempt_from_global(&self.template) {
+            buckets.take(now_ms, &GLOBAL, &[MISSES, &self.address]);
+        }
+    }
+}
+
+/// Bucket of an address's answers of 401, 403 and 429.
+const INVALID: &str = "invalid";
+/// Bucket of an address's calls that would not count, had their token been right: who guesses is a caller like others.
+const MISSES: &str = "misses";
+
+/// Answers of 401, 403 and 429 that an address may get (Rate Limits, "Invalid Request Limit").
+fn invalid(app: &App) -> Quota {
+    Quota { name: INVALID, limit: app.config.invalid_requests_max, window_ms: 600_000, per: Per::Address }
 }
 
 /// Applies the limits to a routed request.
 pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next) -> Response {
-    let (Some(path), Some(identity)) =
-        (request.extensions().get::<MatchedPath>().cloned(), request.extensions().get::<Identity>().cloned())
-    else {
-        return next.run(request).await;
-    };
     if !app.config.rate_limits {
         return next.run(request).await;
     }
-    let template = path.as_str().strip_prefix(normalise::API).unwrap_or(path.as_str()).to_owned();
-    let params = params(&mut request).await;
     let now_ms = app.now_ms();
-    let mut quota = quota::of(request.method(), &template);
-    if app.config.dev && quota.per == Per::Address {
-        quota = quota::OTHER_WRITE;
-    }
-    if is_old_message(request.method(), &template, &params, now_ms) {
-        quota = quota::OLD_DELETE;
-    }
-    let who = if quota.per == Per::Address { address(identity.ip) } else { caller(&identity) };
-    if !quota::is_exempt_from_global(&template) {
-        let global = app.limiter.0.take(now_ms, &GLOBAL, &["global", &caller(&identity)]);
-        if !global.allowed {
-            return Failure(ApiError::rate_limited(global.reset_after_secs(now_ms), true)).into_response();
-        }
-    }
-    let top = top_level(&params);
-    let shared = quota::bucket_template(request.method(), &template);
-    let verdict = app.limiter.0.take(now_ms, &quota, &[quota.name, shared, &top, &who]);
-    let id = bucket_id(&quota, shared);
-    let mut response = if verdict.allowed {
-        next.run(request).await
-    } else {
-        Failure(ApiError::rate_limited(verdict.reset_after_secs(now_ms), false)).into_response()
+    let Some(asked) = Asked::read(&app, &mut request, now_ms).await else {
+        return next.run(request).await;
     };
-    write_headers(response.headers_mut(), &quota, &verdict, &id, now_ms);
+    let response = match asked.beside(&app, now_ms) {
+        Ok(()) => in_bucket(&app, &asked, now_ms, request, next).await,
+        Err(refusal) => Failure(refusal).into_response(),
+    };
+    asked.note(&app, now_ms, response.status());
+    response
+}
+
+/// Applies the limit of the route.
+async fn in_bucket(app: &App, asked: &Asked, now_ms: u64, request: Request, next: Next) -> Response {
+    let Asked { quota, shared, top, who, .. } = asked;
+    let verdict = app.limiter.0.take(now_ms, quota, &[quota.name, shared, top, who]);
+    let mut response = match verdict.allowed {
+        true => next.run(request).await,
+        false => Failure(ApiError::rate_limited(verdict.reset_after_secs(now_ms), false)).into_response(),
+    };
+    if !quota::is_silent(&asked.template) {
+        write_headers(response.headers_mut(), quota, &verdict, &bucket_id(quota, shared), now_ms);
+    }
     response
 }
 
@@ -105,23 +180,27 @@ async fn params(request: &mut Request) -> Vec<(String, String)> {
         .unwrap_or_default()
 }
 
-/// The top-level resource a bucket belongs to (Rate Limits: channel, guild, webhook with its token).
+/// The top-level resource a bucket belongs to (Rate Limits: channel, guild, webhook with its token; an interaction is like a
+/// webhook). Whatever is no id has no bucket of its own.
 fn top_level(params: &[(String, String)]) -> String {
-    match params.first() {
-        Some((name, id)) if matches!(name.as_str(), "channel_id" | "guild_id" | "webhook_id") => {
-            let token = params.iter().find(|(name, _)| name == "webhook_token");
-            format!("{id}/{}", token.map_or("", |(_, token)| token))
-        }
-        _ => String::new(),
-    }
+    let Some((name, id)) = params.first() else { return String::new() };
+    let token = match name.as_str() {
+        "channel_id" | "guild_id" => None,
+        "webhook_id" => Some("webhook_token"),
+        "interaction_id" => Some("interaction_token"),
+        _ => return String::new(),
+    };
+    let id = id.parse().map_or_else(|_| "no id".to_owned(), |id: GenericId| id.to_string());
+    let token = params.iter().find(|(name, _)| token == Some(name.as_str()));
+    format!("{id}/{}", token.map_or("", |(_, token)| token))
 }
 
 fn is_old_message(method: &Method, template: &str, params: &[(String, String)], now_ms: u64) -> bool {
     if method != Method::DELETE || template != quota::MESSAGE {
         return false;
     }
-    let id = params.iter().find(|(name, _)| name == "message_id").and_then(|(_, id)| id.parse::<u64>().ok());
-    id.is_some_and(|id| (id >> 22) + EPOCH_MS + OLD_MESSAGE_MS < now_ms)
+    let id = params.iter().find(|(name, _)| name == "message_id").and_then(|(_, id)| id.parse().ok());
+    id.is_some_and(|id: MessageId| id.timestamp_ms() + OLD_MESSAGE_MS < now_ms)
 }
 
 /// The opaque name of a bucket; without the top-level id, so that a library sees that routes share one.
@@ -145,6 +224,7 @@ fn write_headers(headers: &mut HeaderMap, quota: &Quota, verdict: &Verdict, id: 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use consort_model::snowflake::EPOCH_MS;
 
     #[test]
     fn buckets_belong_to_channel_guild_or_webhook() {
@@ -154,6 +234,9 @@ mod tests {
         assert_ne!(params(&[("channel_id", "1"), ("message_id", "2")]), params(&[("channel_id", "2")]));
         assert_eq!(params(&[("channel_id", "1"), ("message_id", "2")]), params(&[("channel_id", "1")]));
         assert_eq!(params(&[("user_id", "1")]), params(&[("user_id", "2")]));
+        // However often an id is misspelt, and in whatever way.
+        assert_eq!(params(&[("channel_id", "01")]), params(&[("channel_id", "001")]));
+        assert_eq!(params(&[("channel_id", "x")]), params(&[("channel_id", "+1")]));
         assert_ne!(
             params(&[("webhook_id", "1"), ("webhook_token", "a")]),
             params(&[("webhook_id", "1"), ("webhook_token", "b")])
@@ -180,12 +263,5 @@ mod tests {
         assert_eq!(headers["x-ratelimit-reset"], "1500000002.500");
         assert_eq!(headers["x-ratelimit-reset-after"], "2.500");
         assert_eq!(headers["x-ratelimit-bucket"], "ab");
-    }
-
-    #[test]
-    fn one_ipv6_customer_is_one_caller() {
-        let ip = |text: &str| address(text.parse().unwrap());
-        assert_eq!(ip("2001:db8::1"), ip("2001:db8::ffff:1"));
-        assert_ne!(ip("2001:db8::1"), ip("2001:db8:0:1::1"));
     }
 }

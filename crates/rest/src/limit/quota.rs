@@ -77,6 +77,12 @@ pub fn is_exempt_from_global(template: &str) -> bool {
     template.starts_with("/interactions/") || template.starts_with("/webhooks/{webhook_id}/{webhook_token}")
 }
 
+/// Routes whose answers do not tell their limit: upstream sends no bucket for the callbacks of interactions, and hikari takes
+/// one for an error.
+pub fn is_silent(template: &str) -> bool {
+    template.starts_with("/interactions/") && template.ends_with("/callback")
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

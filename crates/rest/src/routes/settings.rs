@@ -8,7 +8,7 @@ use axum::routing::{get, patch};
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
-use consort_model::{ApiError, Form, GuildId, limits};
+use consort_model::{ApiError, Form, GenericId, GuildId, limits};
 use consort_rpc::user;
 use consort_rpc::user::settings::{Op, ProtoKind};
 use serde_json::value::RawValue;
@@ -223,7 +223,7 @@ fn overrides_form(f: &Form<'_>) -> Option<Vec<Value>> {
                 return None;
             }
             let read = |id: &String| {
-                if id.parse::<u64>().is_err() {
+                if id.parse::<GenericId>().is_err() {
                     f.error(id, "NUMBER_TYPE_COERCE", "Value is not snowflake.");
                     return None;
                 }

@@ -1,7 +1,9 @@
 //! The guards in front of every route.
 
 use axum::body::Body;
-use consort_rest::Config;
+use bytes::Bytes;
+use consort_rest::{Config, Peer};
+use futures_util::FutureExt as _;
 use http::{Method, Request};
 use serde_json::{Value, json};
 
@@ -90,6 +92,88 @@ async fn fifty_requests_a_second_are_the_global_limit() {
 }
 
 #[tokio::test]
+async fn an_account_has_one_global_limit_however_often_it_logged_in() {
+    let world = with(Config::default());
+    let (_, first) = world.person("ada").await;
+    let body = json!({"login": "ada@mail.test", "password": "long enough"});
+    let login = world.call(Method::POST, "/api/v10/auth/login", None, Some(body)).await;
+    let second = login.body["token"].as_str().unwrap().to_owned();
+    for n in 0..50 {
+        let token = if n % 2 == 0 { &first } else { &second };
+        assert_eq!(world.get("/api/v10/auth/sessions", token).await.status, 200);
+    }
+    assert_eq!(world.get("/api/v10/auth/sessions", &second).await.status, 429);
+}
+
+#[tokio::test]
+async fn no_spelling_of_an_id_has_a_bucket_of_its_own() {
+    let world = with(Config::default());
+    let (_, token) = world.person("ada").await;
+    let send = |zeros: usize| {
+        let path = format!("/api/v10/channels/{}7/messages", "0".repeat(zeros));
+        let (world, token) = (&world, &token);
+        async move { world.post(&path, token, json!({"content": "x"})).await }
+    };
+    assert_eq!(send(0).await.status, 404);
+    for zeros in 1..6 {
+        let answer = send(zeros).await;
+        assert_eq!((answer.status.as_u16(), answer.code()), (400, 50035));
+        assert_eq!(answer.error_at("channel_id"), "NUMBER_TYPE_COERCE");
+    }
+    assert_eq!(send(6).await.status, 429);
+}
+
+#[tokio::test]
+async fn whoever_guesses_tokens_of_webhooks_counts_as_any_caller() {
+    let world = with(Config::default());
+    let execute = |n: usize| {
+        let path = format!("/api/v10/webhooks/{}7/token{n}", "0".repeat(n % 3));
+        let world = &world;
+        async move { world.call(Method::POST, &path, None, Some(json!({"content": "x"}))).await }
+    };
+    for n in 0..50 {
+        assert!([400, 404].contains(&execute(n).await.status.as_u16()));
+    }
+    let answer = execute(50).await;
+    assert_eq!((answer.status.as_u16(), &answer.body["global"]), (429, &Value::Bool(true)));
+}
+
+#[tokio::test]
+async fn callbacks_of_interactions_do_not_tell_their_limit() {
+    let world = with(Config::default());
+    let answer = world
+        .call(Method::POST, "/api/v10/interactions/1/token/callback", None, Some(json!({"type": 5})))
+        .await;
+    assert_eq!(answer.status, 404);
+    assert!(!answer.headers.keys().any(|name| name.as_str().starts_with("x-ratelimit")));
+}
+
+#[tokio::test]
+async fn an_address_that_is_always_refused_is_not_heard_for_a_while() {
+    let world = with(Config { invalid_requests_max: 3, ..Config::default() });
+    let from = |ip: &str| {
+        let mut request = Request::get("/api/v10/auth/sessions").body(Body::empty()).unwrap();
+        request.extensions_mut().insert(Peer(format!("{ip}:1000").parse().unwrap()));
+        world.send(request)
+    };
+    for _ in 0..3 {
+        assert_eq!(from("10.0.0.1").await.status(), 401);
+    }
+    let refused = from("10.0.0.1").await;
+    assert_eq!(
+        (refused.status().as_u16(), &refused.headers()["retry-after"]),
+        (429, &"600".parse().unwrap())
+    );
+    assert_eq!(from("10.0.0.2").await.status(), 401);
+    world.clock.advance(600_000);
+    assert_eq!(from("10.0.0.1").await.status(), 401);
+    // What comes from this machine may be many people behind a proxy.
+    for _ in 0..5 {
+        assert_eq!(from("127.0.0.1").await.status(), 401);
+    }
+}
+
+#[tokio::test]
 async fn limits_can_be_switched_off() {
     let world = with(Config { rate_limits: false, ..Config::default() });
     let body = json!({"login": "x", "password": "y"});
@@ -106,6 +190,60 @@ async fn too_many_requests_at_once_are_shed() {
     let answer = world.get("/api/v10/auth/sessions", "").await;
     assert_eq!((answer.status.as_u16(), answer.code()), (503, 130000));
     assert_eq!(answer.headers["retry-after"], "1");
+}
+
+/// A request whose body never ends.
+fn endless(token: &str) -> Request<Body> {
+    let body = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+    let request = Request::post("/api/v10/guilds")
+        .header("authorization", token)
+        .header("content-type", "application/json");
+    request.body(body).unwrap()
+}
+
+#[tokio::test]
+async fn under_load_those_are_refused_who_have_the_most_under_way() {
+    let world = with(Config { requests_max: 10, rate_limits: false, ..Config::default() });
+    let (_, flooder) = world.person("flo").await;
+    let (_, quiet) = world.person("quiet").await;
+    let mut flood: Vec<_> = (0..8).map(|_| Box::pin(world.send(endless(&flooder)))).collect();
+    let mut refused = 0;
+    for request in &mut flood {
+        if let Some(response) = request.as_mut().now_or_never() {
+            assert_eq!(response.status(), 503);
+            refused += 1;
+        }
+    }
+    assert_eq!(refused, 3, "half of all places are one account's");
+    assert_eq!(world.get("/api/v10/auth/sessions", &flooder).await.status, 503);
+    assert_eq!(world.get("/api/v10/auth/sessions", &quiet).await.status, 200);
+    drop(flood);
+    assert_eq!(world.get("/api/v10/auth/sessions", &flooder).await.status, 200);
+}
+
+#[tokio::test]
+async fn health_is_told_when_every_place_is_taken() {
+    let world = with(Config { requests_max: 0, ..Config::default() });
+    let request = Request::get("/healthz").body(Body::empty()).unwrap();
+    assert_eq!(world.send(request).await.status(), 200);
+}
+
+#[tokio::test]
+async fn an_upload_takes_memory_for_what_has_come_and_not_for_what_it_promises() {
+    let world = with(Config { rate_limits: false, ..Config::default() });
+    let (_, one) = world.person("one").await;
+    let (_, other) = world.person("other").await;
+    let promise = || {
+        let kind = "multipart/form-data; boundary=x";
+        let request = Request::post("/api/v10/channels/1/messages").header("content-type", kind);
+        let pending = Body::from_stream(futures_util::stream::pending::<Result<Bytes, std::io::Error>>());
+        request.header("authorization", &one).header("content-length", 26_000_000).body(pending).unwrap()
+    };
+    let mut promises: Vec<_> = (0..40).map(|_| Box::pin(world.send(promise()))).collect();
+    assert!(promises.iter_mut().all(|request| request.as_mut().now_or_never().is_none()));
+    let name = "n".repeat(200 << 10);
+    let answer = world.post("/api/v10/guilds", &other, json!({"name": name})).await;
+    assert_eq!((answer.status.as_u16(), answer.code()), (400, 50035));
 }
 
 #[tokio::test]
