@@ -37,10 +37,10 @@ impl Ids {
 
     /// From now on ids are above `id`, which another life of this node, or another node, has drawn.
     pub fn observe(&self, id: u64) {
-        let increment = id & ((1 << INCREMENT_BITS) - 1);
-        let seen = ((id >> TIME_SHIFT) << INCREMENT_BITS) | increment;
-        // An id of a greater worker number in the same millisecond and increment is above ours: go one further.
-        self.last.fetch_max(seen + 1, Ordering::Relaxed);
+        // The worker's number stands above the increment: one that is greater than ours makes every id of its millisecond
+        // greater than ours. So that millisecond is over.
+        let millisecond = (id >> TIME_SHIFT) << INCREMENT_BITS;
+        self.last.fetch_max(millisecond | ((1 << INCREMENT_BITS) - 1), Ordering::Relaxed);
     }
 
     /// No id that was drawn so far is above this one.
