@@ -433,7 +433,9 @@ pub fn compute_channel_set(
         target.0 |= overwrite.allow;
         target.1 |= overwrite.deny;
     }
-    [of_everyone, of_roles, of_member].into_iter().fold(base, |all, (allow, deny)| (all & !deny) | allow)
+    // ADMINISTRATOR is a right of the guild: an overwrite that names it changes nothing.
+    let layers = [of_everyone, of_roles, of_member];
+    layers.into_iter().fold(base, |all, (allow, deny)| (all & !deny) | (allow & !Permissions::ADMINISTRATOR))
 }
 
 /// What kind of channel rights are read in; decides which rights imply others.

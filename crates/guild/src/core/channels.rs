@@ -1,8 +1,9 @@
 //! Channels of a guild and their permission overwrites.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_model::permissions::compute_channel;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite,
     OverwriteId, OverwriteKind, Patch, Permissions, UserId, limits, validate,
@@ -76,11 +77,13 @@ impl Guild {
         if self.channels.len() >= limits::GUILD_CHANNELS_MAX {
             return Err(ApiError::max_channels().into());
         }
-        if let Some(parent) = create.parent_id {
+        let parent = create.parent_id;
+        if let Some(parent) = parent {
             self.require_category(parent, None)?;
+            self.require_in(cx, parent, Permissions::MANAGE_CHANNELS)?;
         }
         if let Some(overwrites) = &create.permission_overwrites {
-            self.require_overwrites(cx, overwrites, &[], None)?;
+            self.require_overwrites(cx, overwrites, &[], Place { channel: None, parent })?;
         }
         let channel = self.new_channel(cx.next_id().into(), create)?;
         let changes = AuditLogChange::between(&Value::Null, &value(&channel), AUDITED);
@@ -166,55 +169,80 @@ impl Guild {
         Ok(())
     }
 
-    /// Setting overwrites needs MANAGE_ROLES, and only rights that the caller has may change, unless the caller is
-    /// an administrator.
+    /// Moving a channel into a category needs MANAGE_CHANNELS there; `moving` has been asked for already.
+    fn require_destination(
+        &self,
+        cx: &Cx<'_>,
+        moving: &Channel,
+        parent: Patch<ChannelId>,
+    ) -> Result<(), Stop> {
+        let Patch::Value(parent) = parent else { return Ok(()) };
+        if moving.parent_id == Some(parent) {
+            return Ok(());
+        }
+        self.require_category(parent, Some(moving.id))?;
+        self.require_in(cx, parent, Permissions::MANAGE_CHANNELS)
+    }
+
+    /// Who may change overwrites: the holders of MANAGE_ROLES in the channel, and of a channel that is being made in the
+    /// guild, and only the rights that they hold in the guild or the category. MANAGE_ROLES itself is set by administrators
+    /// alone. Whoever has MANAGE_ROLES by an overwrite of the channel sets everything there (Channel, Edit Channel Permissions;
+    /// Guild, Create Guild Channel; Change Log, January 22, 2021).
     fn require_overwrites(
         &self,
         cx: &Cx<'_>,
         wanted: &[Overwrite],
         present: &[Overwrite],
-        channel: Option<ChannelId>,
+        place: Place,
     ) -> Result<(), Stop> {
         if wanted.len() > limits::OVERWRITES_MAX {
             return Err(ApiError::max_overwrites().into());
         }
-        if cx.caller.system {
+        let user = cx.caller.user;
+        let guild_wide = self.permissions(user, cx.now_ms);
+        if cx.caller.system || guild_wide.is_admin() || wanted == present {
             return Ok(());
         }
-        let guild_wide = self.permissions(cx.caller.user, cx.now_ms);
-        if guild_wide.is_admin() {
+        match place.channel {
+            Some(channel) => self.require_in(cx, channel, Permissions::MANAGE_ROLES)?,
+            None => self.require(cx, Permissions::MANAGE_ROLES)?,
+        }
+        if place.channel.is_some_and(|channel| self.rules_overwrites(user, channel)) {
             return Ok(());
         }
-        let held = match channel {
-            Some(channel) => {
-                guild_wide | self.permissions_in(cx.caller.user, channel, cx.now_ms).unwrap_or_default()
-            }
-            None => guild_wide,
-        };
-        let same = wanted == present;
-        if !same && !held.contains(Permissions::MANAGE_ROLES) {
-            return Err(ApiError::missing_permissions().into());
-        }
+        let inherited = place.parent.and_then(|parent| self.permissions_in(user, parent, cx.now_ms));
+        let held = guild_wide | inherited.unwrap_or_default();
+        let may_set = held & !Permissions::MANAGE_ROLES;
         for overwrite in wanted {
             let none = Overwrite { allow: Permissions::empty(), deny: Permissions::empty(), ..*overwrite };
             let old = present.iter().find(|old| old.id == overwrite.id).unwrap_or(&none);
             let changed = (old.allow ^ overwrite.allow) | (old.deny ^ overwrite.deny);
-            if !held.contains(changed) {
+            if !may_set.contains(changed) {
                 return Err(ApiError::missing_permissions().into());
             }
         }
         Ok(())
     }
 
+    /// Whether a member has MANAGE_ROLES by an overwrite of the channel, whatever its roles say.
+    fn rules_overwrites(&self, user: UserId, channel: ChannelId) -> bool {
+        let (Some(member), Some(channel)) = (self.members.get(user), self.channels.get(&channel)) else {
+            return false;
+        };
+        let without = self.base_of(member.roles(), user) & !Permissions::MANAGE_ROLES;
+        let overwrites = channel.permission_overwrites.as_deref().unwrap_or_default();
+        let held = compute_channel(without, self.id, member.roles(), user, overwrites);
+        held.contains(Permissions::MANAGE_ROLES)
+    }
+
     fn update_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId, update: &Update) -> Result<Outcome, Stop> {
         let old = self.channel(id)?.clone();
         self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
-        if let Patch::Value(parent) = update.parent_id {
-            self.require_category(parent, Some(id))?;
-        }
-        if let Some(overwrites) = update.permission_overwrites.as_option() {
+        self.require_destination(cx, &old, update.parent_id)?;
+        if update.permission_overwrites.is_present() {
+            let wanted = update.permission_overwrites.as_option().map(Vec::as_slice).unwrap_or_default();
             let present = old.permission_overwrites.as_deref().unwrap_or_default();
-            self.require_overwrites(cx, overwrites, present, Some(id))?;
+            self.require_overwrites(cx, wanted, present, Place::of(&old))?;
         }
         let mut channel = old.clone();
         self.apply_update(&mut channel, update)?;
@@ -335,6 +363,7 @@ impl Guild {
         cx.delete(Table::ChannelIndex, id.get(), Key::empty());
         cx.batch.delete_partition(Table::Messages, id.get());
         cx.batch.delete_partition(Table::Pins, id.get());
+        cx.batch.delete_partition(Table::GuildMisc, id.get());
         let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();
         for child in children {
             self.replace_channel(cx, Channel { parent_id: None, ..child });
@@ -359,38 +388,50 @@ impl Guild {
         }
     }
 
+    /// Bulk change of positions, which is the guild's business, and of one channel's parent, which is asked for where the
+    /// channel is and where it goes (Guild, Modify Guild Channel Positions).
     fn move_channels(&mut self, cx: &mut Cx<'_>, moves: &[Move]) -> Result<Outcome, Stop> {
         self.require(cx, Permissions::MANAGE_CHANNELS)?;
-        let mut changed = Vec::new();
+        let mut changed: BTreeMap<ChannelId, Channel> = BTreeMap::new();
+        let mut moved = 0;
         for entry in moves {
             let old = self.channel(entry.id)?;
-            let mut channel = old.clone();
-            if let Some(position) = entry.position {
-                channel.position = position;
-            }
-            if let Patch::Value(parent) = entry.parent_id {
-                self.require_category(parent, Some(entry.id))?;
-            }
-            if channel.kind != ChannelType::GuildCategory {
-                entry.parent_id.apply(&mut channel.parent_id);
-            }
-            if entry.lock_permissions
-                && let Some(parent) = channel.parent_id.and_then(|parent| self.channels.get(&parent))
-                && !same_overwrites(&channel, parent)
-            {
-                channel.permission_overwrites.clone_from(&parent.permission_overwrites);
-                let [wanted, present] =
-                    [&channel, old].map(|c| c.permission_overwrites.as_deref().unwrap_or_default());
-                self.require_overwrites(cx, wanted, present, Some(entry.id))?;
-            }
-            if channel != *old {
-                changed.push(channel);
-            }
+            let channel = self.moved_channel(cx, changed.get(&entry.id).unwrap_or(old), entry)?;
+            moved += usize::from(channel.parent_id != old.parent_id);
+            changed.insert(entry.id, channel);
         }
-        for channel in changed {
-            self.replace_channel(cx, channel);
+        if moved > 1 {
+            return Err(ApiError::one_parent_change().into());
+        }
+        for channel in changed.into_values() {
+            if self.channel(channel.id)? != &channel {
+                self.replace_channel(cx, channel);
+            }
         }
         Outcome::EMPTY
+    }
+
+    /// A channel as an entry of a bulk move leaves it.
+    fn moved_channel(&self, cx: &Cx<'_>, old: &Channel, entry: &Move) -> Result<Channel, Stop> {
+        let mut channel = old.clone();
+        channel.position = entry.position.unwrap_or(old.position);
+        if entry.parent_id.is_present() && entry.parent_id.as_option() != old.parent_id.as_ref() {
+            self.require_in(cx, entry.id, Permissions::MANAGE_CHANNELS)?;
+            self.require_destination(cx, old, entry.parent_id)?;
+        }
+        if channel.kind != ChannelType::GuildCategory {
+            entry.parent_id.apply(&mut channel.parent_id);
+        }
+        let parent = channel.parent_id.and_then(|parent| self.channels.get(&parent));
+        if let Some(parent) =
+            parent.filter(|parent| entry.lock_permissions && !same_overwrites(&channel, parent))
+        {
+            channel.permission_overwrites.clone_from(&parent.permission_overwrites);
+            let [wanted, present] =
+                [&channel, old].map(|c| c.permission_overwrites.as_deref().unwrap_or_default());
+            self.require_overwrites(cx, wanted, present, Place::of(&channel))?;
+        }
+        Ok(channel)
     }
 
     fn set_overwrite(
@@ -409,7 +450,7 @@ impl Guild {
         let mut wanted = rest;
         wanted.push(overwrite);
         let present = old.permission_overwrites.as_deref().unwrap_or_default();
-        self.require_overwrites(cx, &wanted, present, Some(id))?;
+        self.require_overwrites(cx, &wanted, present, Place::of(&old))?;
         let existed = present.iter().copied().find(|o| o.id == overwrite.id);
         self.replace_overwrites(cx, &old, wanted);
         let action = match existed {
@@ -481,7 +522,10 @@ impl Guild {
         id: ChannelId,
         status: Option<&str>,
     ) -> Result<Outcome, Stop> {
-        self.require_in(cx, id, Permissions::SET_VOICE_CHANNEL_STATUS)?;
+        // Who is not inside must manage the channel (Channel, Set Voice Channel Status).
+        let inside = self.voice_channel_of(cx.caller.user) == Some(id);
+        let besides = if inside { Permissions::empty() } else { Permissions::MANAGE_CHANNELS };
+        self.require_in(cx, id, Permissions::SET_VOICE_CHANNEL_STATUS | besides)?;
         let mut channel = self.channel(id)?.clone();
         if !channel.kind.is_voice() {
             return Err(ApiError::wrong_channel_type().into());
@@ -498,6 +542,21 @@ impl Guild {
         self.publish(cx, Event::new("VOICE_CHANNEL_STATUS_UPDATE", Intents::GUILDS, audience, &body));
         self.audit(cx, action, Note::of(id, Vec::new()).with("status", status.unwrap_or_default()));
         Outcome::EMPTY
+    }
+}
+
+/// Where overwrites are changed.
+#[derive(Clone, Copy)]
+struct Place {
+    /// `None` for a channel that is being made.
+    channel: Option<ChannelId>,
+    /// The category that it is in, or will be.
+    parent: Option<ChannelId>,
+}
+
+impl Place {
+    fn of(channel: &Channel) -> Self {
+        Self { channel: Some(channel.id), parent: channel.parent_id }
     }
 }
 

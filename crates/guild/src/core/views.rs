@@ -62,6 +62,10 @@ impl Guild {
         overwrites: &[Overwrite],
         admins: &ClassSet,
     ) -> ClassSet {
+        // An administrator by roles ignores overwrites, and nobody is one by an overwrite.
+        if right == Permissions::ADMINISTRATOR {
+            return admins.clone();
+        }
         let holders = self.classes.holders();
         let mut holding = self.classes_with_role_right(right);
         let everyone = |o: &&Overwrite| o.kind == OverwriteKind::Role && o.id == self.id.cast();
