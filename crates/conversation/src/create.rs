@@ -15,6 +15,7 @@ use crate::access::{require, text_channel};
 use crate::history::shown_reference;
 use crate::mentions::{self, Pings};
 use crate::post::{Draft, blank, post, reference};
+use crate::slowmode::{Rationed, require_turn, take_turn};
 use crate::{Host, polls, stored};
 
 /// What a new message refers to, as it was read.
@@ -44,12 +45,10 @@ pub fn create<H: Host>(
     if let Some(earlier) = earlier(host, cx, channel, author, &create.body)? {
         return Ok(earlier);
     }
-    let wait_ms = if speaker.is_some() { 0 } else { slowmode(host, cx, channel, held) };
-    if wait_ms > 0 {
-        return Err(ApiError::slowmode(wait_ms as f64 / 1000.0).into());
-    }
+    require_turn(host, cx, channel, held, Rationed::Message)?;
     let draft = compose(host, cx, channel, held, create)?;
-    remember(host, cx, &draft.message, &create.body, held);
+    take_turn(host, cx, channel, held, Rationed::Message);
+    remember(host, cx, &draft.message, &create.body);
     Ok(post(host, cx, draft))
 }
 
@@ -150,26 +149,10 @@ fn earlier<H: Host>(
     Ok(row.map(|message| Message { nonce: body.nonce.clone(), ..message }))
 }
 
-/// Milliseconds the caller must wait. Bots and holders of BYPASS_SLOWMODE never do (Channel page, `rate_limit_per_user`).
-fn slowmode<H: Host>(host: &mut H, cx: &Cx<'_>, channel: ChannelId, held: Permissions) -> u64 {
-    if cx.caller.bot || cx.caller.system || held.contains(Permissions::BYPASS_SLOWMODE) {
-        return 0;
-    }
-    let seconds = host.channel(channel).map_or(0, |channel| channel.rate_limit_per_user);
-    if seconds == 0 {
-        return 0;
-    }
-    host.talk().slowmode_ms(cx.now_ms, channel, cx.caller.user, u64::from(seconds))
-}
-
-fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage, held: Permissions) {
+fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage) {
     let (now, channel, author) = (cx.now_ms, message.channel_id, message.author.id);
     if let Some(nonce) = body.nonce_text().filter(|_| body.enforce_nonce) {
         host.talk().note_nonce(now, message.id, (channel, author, nonce));
-    }
-    let slow = host.channel(channel).is_some_and(|channel| channel.rate_limit_per_user > 0);
-    if slow && !held.contains(Permissions::BYPASS_SLOWMODE) && !cx.caller.system {
-        host.talk().note_write(now, channel, author);
     }
 }
 

@@ -51,7 +51,7 @@ pub trait Host {
         None
     }
 
-    /// Members with a role who see a channel, for their unread counts; at most `max`, and none at all if there are more.
+    /// Members with a role, for their unread counts; at most `max`, and none at all if there are more.
     fn role_members(&self, _role: RoleId, _max: usize) -> Vec<UserId> {
         Vec::new()
     }

@@ -11,6 +11,7 @@
 //!   of reactions without `me`, without `guild_id`, `member`, `referenced_message`;
 //! * reactions: partition message, key emoji and user ([`reactions`]);
 //! * pins: partition channel, key message id, value the time;
+//! * slowmode: partition channel, who wrote when ([`slowmode`]);
 //! * polls: partition message, votes by user and by answer ([`polls`]).
 //!
 //! Single messages are read through the owner's coherent cache and changed there; lists are read beside the owner
@@ -28,12 +29,14 @@ mod pins;
 mod polls;
 mod post;
 mod reactions;
+mod slowmode;
 mod talk;
 mod typing;
 
 pub use host::{Audit, Host};
 pub use polls::{OpenPoll, tick};
 pub use post::{Draft, blank, post, system_message};
+pub use slowmode::{Rationed, require_turn, take_turn};
 pub use talk::Talk;
 
 use consort_actor::{Cx, Outcome, Stop};

@@ -171,7 +171,8 @@ pub(crate) fn vote<H: Host>(
     if cx.caller.bot {
         return Err(ApiError::bots_not_allowed().into());
     }
-    require(host, cx, channel, Permissions::READ_MESSAGE_HISTORY)?;
+    let held = require(host, cx, channel, Permissions::READ_MESSAGE_HISTORY)?;
+    host.may_write(cx, channel, held)?;
     let mut message = stored(cx, channel, message)?;
     let user = cx.caller.user;
     let mut poll = Poll::of(&message).ok_or_else(ApiError::unknown_message)?;

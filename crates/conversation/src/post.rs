@@ -2,7 +2,8 @@
 
 use consort_actor::Cx;
 use consort_model::{
-    ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageType, Timestamp, User, UserId,
+    ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageType, Permissions, Timestamp, User,
+    UserId,
 };
 use consort_rpc::{Effect, user};
 
@@ -95,7 +96,13 @@ fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
     }
     told.sort_unstable();
     told.dedup();
-    for user in told.into_iter().filter(|user| *user != message.author.id) {
+    // A mention gives nobody sight of a channel, nor a mark on one that it does not see.
+    let sees = |user: &UserId| {
+        let held = host.permissions(cx, *user, channel);
+        held.is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
+    };
+    told.retain(|user| *user != message.author.id && sees(user));
+    for user in told {
         cx.effect(Effect::User { user, op: user::Op::Mentioned { guild, channel, message: id } });
     }
 }

@@ -1,4 +1,4 @@
-//! What a conversation remembers in memory: nonces and slowmode, each for minutes and bounded; polls that are open.
+//! What a conversation remembers in memory: nonces, for minutes and bounded; polls that are open.
 
 use std::collections::{BTreeSet, HashMap, VecDeque};
 use std::hash::Hash;
@@ -12,8 +12,6 @@ use crate::OpenPoll;
 const NONCE_MS: u64 = NONCE_DEDUP_SECS * 1000;
 /// Nonces remembered by one owner; the oldest are forgotten first.
 const NONCES_MAX: usize = 10_000;
-/// Writers in slowmode channels remembered; slowmode is 6 hours at most.
-const WRITERS_MAX: usize = 20_000;
 
 /// A map that forgets its oldest entries.
 #[derive(Debug)]
@@ -49,14 +47,13 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 #[derive(Debug)]
 pub struct Talk {
     nonces: Recent<(ChannelId, UserId, String), MessageId>,
-    writers: Recent<(ChannelId, UserId), u64>,
     /// Polls by their end; bounded by the rows they have.
     polls: BTreeSet<OpenPoll>,
 }
 
 impl Default for Talk {
     fn default() -> Self {
-        Self { nonces: Recent::new(NONCES_MAX), writers: Recent::new(WRITERS_MAX), polls: BTreeSet::new() }
+        Self { nonces: Recent::new(NONCES_MAX), polls: BTreeSet::new() }
     }
 }
 
@@ -96,16 +93,6 @@ impl Talk {
     pub(crate) fn note_nonce(&mut self, now_ms: u64, message: MessageId, at: (ChannelId, UserId, String)) {
         self.nonces.forget_before(now_ms.saturating_sub(NONCE_MS));
         self.nonces.insert(now_ms, at, message);
-    }
-
-    /// Milliseconds until the user may write in a channel with slowmode; 0 for now.
-    pub(crate) fn slowmode_ms(&self, now_ms: u64, channel: ChannelId, user: UserId, seconds: u64) -> u64 {
-        let last = self.writers.entries.get(&(channel, user)).copied();
-        last.map_or(0, |last| (last + seconds * 1000).saturating_sub(now_ms))
-    }
-
-    pub(crate) fn note_write(&mut self, now_ms: u64, channel: ChannelId, user: UserId) {
-        self.writers.insert(now_ms, (channel, user), now_ms);
     }
 }
 

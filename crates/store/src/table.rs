@@ -66,7 +66,8 @@ pub enum Table {
     Sounds,
     /// Auto moderation rules of a guild.
     AutoMod,
-    /// A guild's single documents: welcome screen, onboarding, templates, widget.
+    /// A guild's single documents: welcome screen, onboarding, templates, widget; what is kept of former members. Of a channel
+    /// with slowmode: who wrote when.
     GuildMisc,
     /// Integrations of a guild.
     Integrations,

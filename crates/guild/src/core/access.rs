@@ -376,6 +376,15 @@ impl ClassKey {
     }
 }
 
+impl Guild {
+    /// Whether a member may say nothing anywhere for now: it is in a timeout or has not passed screening. Administrators never
+    /// are.
+    pub(crate) fn is_silenced(&self, user: UserId, now_ms: u64) -> bool {
+        let Some(member) = self.members.get(user) else { return false };
+        standing(member, now_ms) != Standing::default() && !self.base_of(member.roles(), user).is_admin()
+    }
+}
+
 fn standing(member: Packed<'_>, now_ms: u64) -> Standing {
     Standing { timed_out: is_timed_out(member, now_ms), pending: member.is_pending() }
 }

@@ -7,7 +7,7 @@ use serde::de::DeserializeOwned;
 
 use super::follow::{FOLLOW, key_follow};
 use super::invites::InviteRow;
-use super::members::{SEEN, TEMPORARY, key_member};
+use super::members::{SEEN, TEMPORARY, key_member, still_in};
 use super::shown::Shown;
 use super::{Guild, Phase, Thread};
 
@@ -59,7 +59,12 @@ pub(super) async fn load(id: GuildId, store: StoreRef, _now_ms: u64) -> Result<O
     for channel in active {
         let mut thread = Thread { channel, members: Default::default() };
         let members = store.pages(Table::ThreadMembers, thread.channel.id.get(), Range::all(PAGE_ROWS));
-        each_of(members, |member: ThreadMember| drop(thread.members.insert(member.user_id, member))).await?;
+        each_of(members, |own: ThreadMember| {
+            if still_in(&guild.members, &own) {
+                thread.members.insert(own.user_id, own);
+            }
+        })
+        .await?;
         guild.threads.insert(thread.channel.id, thread);
     }
     Ok(Some(guild))

@@ -117,7 +117,11 @@ impl Host for Guild {
         Guild::publish(self, cx, event);
     }
 
-    fn may_write(&self, _cx: &Cx<'_>, channel: ChannelId, held: Permissions) -> Result<(), ApiError> {
+    fn may_write(&self, cx: &Cx<'_>, channel: ChannelId, held: Permissions) -> Result<(), ApiError> {
+        // Some ways to write need no right of their own: joining in a reaction that is there, voting.
+        if !cx.caller.system && self.is_silenced(cx.caller.user, cx.now_ms) {
+            return Err(ApiError::missing_permissions());
+        }
         let Some(thread) = self.thread(channel) else { return Ok(()) };
         let locked = thread.channel.thread_metadata.as_ref().is_some_and(|metadata| metadata.locked);
         if locked && !held.contains(Permissions::MANAGE_THREADS) {

@@ -65,15 +65,27 @@ impl Guild {
         self.publish(cx, Event::new(name, intents, audience, d));
     }
 
-    /// Those who see a channel or thread. In private threads: its members, and who manages threads.
+    /// Those who see a channel or thread. In private threads: those of its members who see the channel, and who manages
+    /// threads.
     pub(crate) fn audience_of(&mut self, channel: ChannelId) -> Audience {
         let mut audience = Audience::view(self.view_of(channel));
         if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
         {
-            audience.users = thread.members.keys().copied().collect();
+            let members = thread.members.keys().copied().collect();
+            audience.users = self.who_see_parent(channel, members).into();
         }
         audience
+    }
+
+    /// Those of some users with sessions who see the channel of a thread. Membership of a thread outlasts the sight of its
+    /// channel, and gives none of it.
+    pub(crate) fn who_see_parent(&mut self, thread: ChannelId, mut users: Vec<UserId>) -> Vec<UserId> {
+        let parent = self.thread(thread).and_then(|thread| thread.channel.parent_id);
+        let Some(parent) = parent else { return Vec::new() };
+        let seen = self.seen_by(parent);
+        users.retain(|user| self.classes.of(*user).is_some_and(|class| seen.contains(class)));
+        users
     }
 
     /// Sends every relay with sessions of this guild a message.

@@ -1,17 +1,19 @@
 //! The guild itself: founding, reading, changing, deleting, its audit log.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_model::account::UserRow;
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, ChannelId, ChannelType, Guild as Object,
+    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, Channel, ChannelId, ChannelType, Guild as Object,
     Integration, Intents, Member, Patch, Permissions, Role, Timestamp, UnavailableGuild, User, UserId,
+    Webhook,
 };
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
-use consort_rpc::{Audience, Effect, Event, relay, user};
-use consort_store::{Key, Order, Range, Table};
+use consort_rpc::{Answer, Audience, Effect, Event, relay, user};
+use consort_store::{Key, Order, Range, StoreExt as _, StoreRef, Table};
 use serde_json::{Value, json};
 
 use super::audit::Note;
@@ -43,6 +45,8 @@ const AUDITED: &[&str] = &[
 ];
 /// Features that a guild's managers may switch on and off.
 const SETTABLE_FEATURES: &[&str] = &["COMMUNITY", "INVITES_DISABLED", "DISCOVERABLE", "RAID_ALERTS_DISABLED"];
+/// Those of them that need ADMINISTRATOR.
+const ADMINISTRATORS_FEATURES: &[&str] = &["COMMUNITY", "DISCOVERABLE"];
 /// Keys of the row that holds what is rarely needed (`Table::GuildMisc`).
 const WELCOME: &str = "welcome_screen";
 /// Feature by which the welcome screen is shown.
@@ -231,6 +235,7 @@ impl Guild {
             }
         }
         self.check_channel_settings(update)?;
+        self.may_set_features(cx, update)?;
         let old = self.info.clone();
         let before = self.seen();
         apply(&mut self.info, update);
@@ -248,6 +253,17 @@ impl Guild {
         let changes = AuditLogChange::between(&value(&old), &value(&self.info), AUDITED);
         self.audit(cx, AuditLogEvent::GuildUpdate, Note::of(self.id, changes));
         Outcome::json(&self.object())
+    }
+
+    /// Some features are the administrators' to switch (Guild, Mutable Guild Features).
+    fn may_set_features(&self, cx: &Cx<'_>, update: &Update) -> Result<(), Stop> {
+        let Some(wanted) = &update.features else { return Ok(()) };
+        let has = |list: &[String], feature: &str| list.iter().any(|other| other == feature);
+        let switched = |feature: &&str| has(wanted, feature) != has(&self.info.features, feature);
+        match ADMINISTRATORS_FEATURES.iter().any(switched) {
+            true => self.require(cx, Permissions::ADMINISTRATOR),
+            false => Ok(()),
+        }
     }
 
     /// Channels named in a change must be there and of the right kind.
@@ -283,11 +299,13 @@ impl Guild {
             cx.delete(Table::ChannelIndex, channel.get(), Key::empty());
             cx.batch.delete_partition(Table::Messages, channel.get());
             cx.batch.delete_partition(Table::Pins, channel.get());
+            cx.batch.delete_partition(Table::GuildMisc, channel.get());
         }
         for thread in self.threads.keys() {
             cx.delete(Table::ChannelIndex, thread.get(), Key::empty());
             cx.batch.delete_partition(Table::Messages, thread.get());
             cx.batch.delete_partition(Table::ThreadMembers, thread.get());
+            cx.batch.delete_partition(Table::GuildMisc, thread.get());
         }
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);
@@ -324,11 +342,13 @@ impl Guild {
         limit: usize,
     ) -> Result<Outcome, Stop> {
         self.require(cx, Permissions::VIEW_AUDIT_LOG)?;
+        // Of the two, `before` counts.
+        let after = after.filter(|_| before.is_none());
         let filtered = user.is_some() || action.is_some();
         let range = Range {
             from: after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
             to: before.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
-            order: if after.is_some() && before.is_none() { Order::Ascending } else { Order::Descending },
+            order: if after.is_some() { Order::Ascending } else { Order::Descending },
             // A filter looks through the newest thousands; older entries are reached with `before`.
             limit: if filtered { 5_000 } else { limit },
         };
@@ -338,18 +358,37 @@ impl Guild {
                 && action.is_none_or(|action| entry.action_type.number() == action)
         };
         let entries: Vec<_> = rows.into_iter().map(|(_, entry)| entry).filter(wanted).take(limit).collect();
+        let body = self.audit_lists(cx, &entries);
+        let named = entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]);
+        let named: BTreeSet<UserId> = named.flatten().collect();
+        let known: BTreeMap<UserId, Option<User>> =
+            named.into_iter().map(|user| (user, self.account(user))).collect();
+        Outcome::later(move |store| async move {
+            let users = accounts(&store, known).await.map_err(|error| {
+                tracing::warn!(%error, "the accounts of an audit log could not be read");
+                ApiError::overloaded()
+            })?;
+            let mut body = body;
+            body["users"] = json!(users);
+            body["audit_log_entries"] = json!(entries);
+            Ok(Answer::json(&body))
+        })
+    }
+
+    /// What stands beside the entries of an audit log, but for the users. The log says what was done, and gives no access: no
+    /// token of a webhook, and of threads only those that the caller sees.
+    fn audit_lists(&self, cx: &Cx<'_>, entries: &[AuditLogEntry]) -> Value {
         let named =
-            entries.iter().flat_map(|e| [e.user_id, e.target_id.map(consort_model::id::Id::cast)]).flatten();
-        let named: BTreeSet<UserId> = named.collect();
-        let users: Vec<_> = named.iter().filter_map(|id| self.account(*id)).collect();
-        Outcome::json(&json!({
-            "audit_log_entries": entries, "users": users,
-            "webhooks": self.webhooks.values().filter(|w| entries.iter().any(|e| e.target_id == Some(w.id.cast())))
-                .collect::<Vec<_>>(),
-            "threads": self.threads.values().map(|t| &t.channel)
-                .filter(|t| entries.iter().any(|e| e.target_id == Some(t.id.cast()))).collect::<Vec<_>>(),
-            "integrations": [], "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": [],
-        }))
+            |id: u64| entries.iter().any(|entry| entry.target_id.is_some_and(|target| target.get() == id));
+        let webhooks = self.webhooks.values().filter(|webhook| named(webhook.id.get()));
+        let webhooks: Vec<_> = webhooks.map(|webhook| Webhook { token: None, ..webhook.clone() }).collect();
+        let threads = self.threads.values().map(|thread| &thread.channel);
+        let threads = threads.filter(|thread| named(thread.id.get()));
+        let seen = |thread: &&Channel| self.require_in(cx, thread.id, Permissions::VIEW_CHANNEL).is_ok();
+        json!({
+            "webhooks": webhooks, "threads": threads.filter(seen).collect::<Vec<_>>(), "integrations": [],
+            "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": [],
+        })
     }
 
     /// Measures against a raid, until the times given (Guild, Modify Guild Incident Actions).
@@ -489,6 +528,25 @@ impl Guild {
         self.audit(cx, AuditLogEvent::IntegrationDelete, Note::of(id, Vec::new()));
         Outcome::EMPTY
     }
+}
+
+/// Accounts: as members have them, and of those who are none (any more) as they are stored. What is no account is left out.
+async fn accounts(
+    store: &StoreRef,
+    known: BTreeMap<UserId, Option<User>>,
+) -> Result<Vec<User>, consort_store::Error> {
+    let mut accounts = Vec::with_capacity(known.len());
+    for (user, known) in known {
+        let stored = match known {
+            Some(known) => Some(known),
+            None => {
+                let row: Option<UserRow> = store.get_row(Table::Users, user.get(), Key::empty()).await?;
+                row.map(|row| row.current.user)
+            }
+        };
+        accounts.extend(stored);
+    }
+    Ok(accounts)
 }
 
 /// Every table whose partition is the guild.

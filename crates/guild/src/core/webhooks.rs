@@ -31,7 +31,13 @@ impl Guild {
         match op {
             Op::List => {
                 self.require(cx, Permissions::MANAGE_WEBHOOKS)?;
-                Outcome::json(&self.webhooks.values().collect::<Vec<_>>())
+                // A webhook comes with its token, so that whoever sees it can write in its channel.
+                let manages = |webhook: &&Webhook| {
+                    let channel =
+                        webhook.channel_id.map(|id| self.require_in(cx, id, Permissions::MANAGE_WEBHOOKS));
+                    channel.is_some_and(|managed| managed.is_ok())
+                };
+                Outcome::json(&self.webhooks.values().filter(manages).collect::<Vec<_>>())
             }
             Op::ListChannel { channel } => {
                 self.channel(*channel)?;

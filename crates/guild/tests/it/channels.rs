@@ -173,7 +173,8 @@ fn what_one_may_not_do_with_channels_is_refused_and_changes_nothing() {
     world.ok(2, grant(NONE, Permissions::SEND_MESSAGES));
     // Not even by taking them over from a category.
     let category = world.create_channel(new_channel("strong", ChannelType::GuildCategory));
-    world.overwrite(category, Overwrite::role(role, Permissions::MANAGE_WEBHOOKS, NONE));
+    let others = world.create_role("others", NONE);
+    world.overwrite(category, Overwrite::role(others, Permissions::MANAGE_WEBHOOKS, NONE));
     let lock = channel::Move {
         id: general,
         position: None,

@@ -14,6 +14,7 @@ mod invites;
 mod lists;
 mod members;
 mod random;
+mod rights;
 mod roles;
 mod settings;
 mod sight;

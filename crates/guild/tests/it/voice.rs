@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 
 use crate::world::{OWNER, Session, World, new_channel};
 
-fn speak(session: Session, channel: Option<ChannelId>) -> Op {
+pub fn speak(session: Session, channel: Option<ChannelId>) -> Op {
     Op::Voice(V::Update {
         session: session.key(),
         session_id: format!("session{}", session.0),

@@ -18,6 +18,7 @@ use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
 use consort_guild::Guild;
+use consort_model::account::UserRow;
 use consort_model::{
     ChannelId, ChannelType, GatewayGuild, GuildId, Intents, Member, Overwrite, Patch, Permissions, RoleId,
     Timestamp, User, UserId,
@@ -29,7 +30,7 @@ use consort_rpc::{
     relay, user,
 };
 use consort_runtime::{Ids, Manual, Registry};
-use consort_store::{Batch, Store, Table, memory::Memory};
+use consort_store::{Batch, Key, Store, Table, memory::Memory};
 use serde_json::Value;
 
 use crate::client::Client;
@@ -113,6 +114,18 @@ impl World {
         }
         self.runtime.block_on(self.store.commit(batch)).expect("seeded");
         self.restart();
+    }
+
+    /// Stores the accounts of these users, as their owners do.
+    pub fn know(&self, users: impl IntoIterator<Item = u64>) {
+        let mut batch = Batch::new();
+        for user in users {
+            let mut row = serde_json::to_value(account(user)).expect("an account");
+            row["locale"] = "en-US".into();
+            let row: UserRow = serde_json::from_value(row).expect("the row of an account");
+            batch.put_row(Table::Users, user, Key::empty(), &row);
+        }
+        self.runtime.block_on(self.store.commit(batch)).expect("stored");
     }
 
     /// Ends the guild's actor and starts it again on the same rows; sessions attach themselves anew.

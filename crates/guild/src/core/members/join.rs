@@ -14,6 +14,7 @@ use serde_json::json;
 use super::super::Guild;
 use super::super::audit::Note;
 use super::super::gateway::MemberEvent;
+use super::departed::Departed;
 
 /// Bit of `system_channel_flags`: no message when somebody joins (Guild, System Channel Flags).
 const SUPPRESS_JOINS: u64 = 1 << 0;
@@ -41,9 +42,10 @@ impl Guild {
             shown.new_member = Some(false);
             return Outcome::json(&shown);
         }
-        self.may_join(cx, user.id)?;
+        let departed = self.may_join(cx, user.id)?;
         self.use_invite(cx, &invite);
-        self.add_member(cx, Member::new(user.clone(), Timestamp::from_ms(cx.now_ms)));
+        let member = Member::new(user.clone(), Timestamp::from_ms(cx.now_ms));
+        self.add_member(cx, member, departed);
         if invite.temporary {
             self.note_temporary(cx, user.id);
         }
@@ -69,19 +71,20 @@ impl Guild {
         if self.members.contains(add.user.id) {
             return Outcome::EMPTY;
         }
-        self.may_join(cx, add.user.id)?;
+        let departed = self.may_join(cx, add.user.id)?;
         let mut member = Member::new(add.user.clone(), Timestamp::from_ms(cx.now_ms));
         member.nick.clone_from(&add.nick);
         member.roles.clone_from(&add.roles);
         member.roles.sort_unstable();
         member.roles.dedup();
         (member.mute, member.deaf) = (add.mute, add.deaf);
-        self.add_member(cx, member);
+        self.add_member(cx, member, departed);
         Outcome::created(&self.member(add.user.id)?)
     }
 
-    /// Refuses banned users (40007), and everybody when the guild is full (30019) or lets nobody in (40006).
-    fn may_join(&self, cx: &mut Cx<'_>, user: UserId) -> Result<(), Stop> {
+    /// Refuses banned users (40007), and everybody when the guild is full (30019) or lets nobody in (40006). What is
+    /// remembered of a user who was here before.
+    fn may_join(&self, cx: &mut Cx<'_>, user: UserId) -> Result<Option<Departed>, Stop> {
         if cx.has_row(Table::Bans, self.id.get(), user.get())? {
             return Err(ApiError::user_banned().into());
         }
@@ -92,11 +95,12 @@ impl Guild {
         if self.members.len() >= self.info.max_members as usize {
             return Err(ApiError::max_members().into());
         }
-        Ok(())
+        self.departed(cx, user)
     }
 
     /// Makes a user a member: the row, GUILD_MEMBER_ADD, the word of welcome, and its sessions are told to attach.
-    fn add_member(&mut self, cx: &mut Cx<'_>, member: Member) {
+    fn add_member(&mut self, cx: &mut Cx<'_>, member: Member, departed: Option<Departed>) {
+        let member = self.take_up(cx, member, departed);
         let Some(user) = member.user.clone() else { return };
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         let body = MemberEvent { guild_id: self.id, member: &member };
@@ -125,9 +129,7 @@ impl Guild {
         self.require(cx, Permissions::MANAGE_GUILD)?;
         let present = self.members.contains(bot.id);
         let integrated = cx.has_row(Table::Integrations, self.id.get(), application.get())?;
-        if !present {
-            self.may_add_bot(cx, bot.id)?;
-        }
+        let departed = if present { None } else { self.may_add_bot(cx, bot.id)? };
         // Nobody gives what they do not have themselves.
         let granted = match cx.caller.system {
             true => permissions,
@@ -135,7 +137,8 @@ impl Guild {
         };
         let adder = self.account(cx.caller.user);
         if !present {
-            self.add_member(cx, Member::new(bot.clone(), Timestamp::from_ms(cx.now_ms)));
+            let member = Member::new(bot.clone(), Timestamp::from_ms(cx.now_ms));
+            self.add_member(cx, member, departed);
             self.audit(cx, AuditLogEvent::BotAdd, Note::of(bot.id, Vec::new()));
         }
         if !granted.is_empty() {
@@ -148,14 +151,14 @@ impl Guild {
     }
 
     /// A ban holds for bots too; the guild may be closed to invites all the same.
-    fn may_add_bot(&self, cx: &mut Cx<'_>, bot: UserId) -> Result<(), Stop> {
+    fn may_add_bot(&self, cx: &mut Cx<'_>, bot: UserId) -> Result<Option<Departed>, Stop> {
         if cx.has_row(Table::Bans, self.id.get(), bot.get())? {
             return Err(ApiError::user_banned().into());
         }
         if self.members.len() >= self.info.max_members as usize {
             return Err(ApiError::max_members().into());
         }
-        Ok(())
+        self.departed(cx, bot)
     }
 
     /// The role that belongs to a bot.

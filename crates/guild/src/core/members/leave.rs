@@ -74,6 +74,7 @@ impl Guild {
         if let Some(role) = self.managed_role_of(user).and_then(|id| self.roles.get(&id)).cloned() {
             self.remove_role(cx, &role);
         }
+        self.note_departed(cx, user);
         let account = self.account(user);
         self.members.remove(user);
         cx.delete(Table::Members, self.id.get(), user.get());

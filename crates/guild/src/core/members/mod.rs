@@ -1,9 +1,10 @@
 //! Members of a guild: reading, searching, and what there is to be changed about them.
 //!
-//! * `join`: ways in. `leave`: ways out. `update`: nicks, roles, timeouts, voice.
+//! * `join`: ways in. `leave`: ways out. `departed`: who has left. `update`: nicks, roles, timeouts, voice.
 //!
 //! Nothing here but search and prune looks at every member.
 
+mod departed;
 mod join;
 mod leave;
 mod update;
@@ -14,6 +15,7 @@ use consort_rpc::guild::member::Op;
 
 use super::Guild;
 use crate::roster::Packed;
+pub(super) use departed::still_in;
 pub(super) use leave::{SEEN, TEMPORARY, key_member};
 
 impl Guild {

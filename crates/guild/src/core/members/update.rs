@@ -85,9 +85,17 @@ impl Guild {
             self.may_time_out(cx, user, update.communication_disabled_until.as_option())?;
         }
         if update.flags.is_present() {
-            self.require(cx, Permissions::MODERATE_MEMBERS)?;
+            self.may_set_flags(cx)?;
         }
         Ok(())
+    }
+
+    /// MANAGE_GUILD, or MANAGE_ROLES, or all of MODERATE_MEMBERS, KICK_MEMBERS and BAN_MEMBERS (Guild, Modify Guild Member).
+    fn may_set_flags(&self, cx: &Cx<'_>) -> Result<(), Stop> {
+        let moderator = Permissions::MODERATE_MEMBERS | Permissions::KICK_MEMBERS | Permissions::BAN_MEMBERS;
+        let held = self.permissions(cx.caller.user, cx.now_ms);
+        let either = held.intersects(Permissions::MANAGE_GUILD | Permissions::MANAGE_ROLES);
+        if either { Ok(()) } else { self.require(cx, moderator) }
     }
 
     /// MANAGE_ROLES, and each role that is given or taken must be below the caller's highest and nobody's own (managed).
@@ -143,7 +151,8 @@ impl Guild {
         }
         if let Patch::Value(channel) = update.channel_id {
             self.require_voice_channel(channel)?;
-            self.require_in(cx, channel, Permissions::CONNECT)?;
+            // In the channel that the member goes to as well (Guild, Modify Guild Member).
+            self.require_in(cx, channel, Permissions::CONNECT | Permissions::MOVE_MEMBERS)?;
         }
         Ok(())
     }

@@ -15,6 +15,7 @@ use serde::Serialize;
 
 use super::{is_archived, is_private};
 use crate::core::Guild;
+use crate::roster::Packed;
 
 const MINUTE_MS: u64 = 60_000;
 /// Private archived threads of a channel that are searched for one's own.
@@ -48,7 +49,21 @@ pub(super) fn archive_due_ms(thread: &Channel) -> u64 {
     posted.max(metadata.archive_timestamp.ms()) + u64::from(metadata.auto_archive_duration) * MINUTE_MS
 }
 
+/// Who reads lists of threads, and since when it is a member of the guild.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Viewer {
+    user: UserId,
+    joined_at: Timestamp,
+}
+
 impl Guild {
+    /// The caller as a reader of lists.
+    pub(super) fn viewer(&self, cx: &Cx<'_>) -> Viewer {
+        let user = cx.caller.user;
+        let joined_at = self.members.get(user).map(Packed::joined_at);
+        Viewer { user, joined_at: joined_at.unwrap_or_else(|| Timestamp::from_ms(cx.now_ms)) }
+    }
+
     /// When the next thread is to be archived.
     pub(crate) fn next_thread_deadline_ms(&self) -> Option<u64> {
         self.threads.values().map(|thread| archive_due_ms(&thread.channel)).min()
@@ -110,10 +125,12 @@ impl Guild {
     }
 
     /// Tells the members of a thread that is active again of their membership.
-    pub(super) fn publish_reopened(&self, cx: &mut Cx<'_>, thread: ChannelId) {
+    pub(super) fn publish_reopened(&mut self, cx: &mut Cx<'_>, thread: ChannelId) {
+        let members = self.thread(thread).map(|found| found.members.keys().copied().collect());
+        let told = self.who_see_parent(thread, members.unwrap_or_default());
         let Some(found) = self.thread(thread) else { return };
-        for (user, own) in &found.members {
-            self.publish_thread_member(cx, own, *user);
+        for own in told.iter().filter_map(|user| found.members.get(user)) {
+            self.publish_thread_member(cx, own, own.user_id);
         }
     }
 
@@ -142,16 +159,16 @@ impl Guild {
         if !self.channels.contains_key(&parent) {
             return Err(ApiError::wrong_channel_type().into());
         }
-        let (guild, user, limit) = (self.id, cx.caller.user, usize::from(limit));
+        let (guild, viewer, limit) = (self.id, self.viewer(cx), usize::from(limit));
         Outcome::later(move |store| async move {
             let page = match wanted {
                 Wanted::Public { before } => by_time(&store, guild, parent, (false, before), limit).await,
                 Wanted::Private { before } => by_time(&store, guild, parent, (true, before), limit).await,
-                Wanted::Mine { before } => own(&store, guild, parent, (user, before), limit).await,
+                Wanted::Mine { before } => own(&store, guild, parent, (viewer, before), limit).await,
             };
             let page = match page {
                 Ok((threads, has_more)) => {
-                    let members = memberships(&store, user, &threads).await;
+                    let members = memberships(&store, viewer, &threads).await;
                     members.map(|members| Threads { threads, members, has_more })
                 }
                 Err(error) => Err(error),
@@ -188,7 +205,7 @@ async fn own(
     store: &StoreRef,
     guild: GuildId,
     parent: ChannelId,
-    (user, before): (UserId, Option<ChannelId>),
+    (viewer, before): (Viewer, Option<ChannelId>),
     limit: usize,
 ) -> Result<(Vec<Channel>, bool), Error> {
     let range = Range::prefix(&[1], OWN_SEARCHED_MAX).descending();
@@ -198,7 +215,7 @@ async fn own(
     ids.sort_unstable_by(|a, b| b.cmp(a));
     let mut mine = Vec::new();
     for id in ids {
-        if store.get(Table::ThreadMembers, id.get(), Key::id(user.get())).await?.is_some() {
+        if membership(store, viewer, id).await?.is_some() {
             mine.push(id);
         }
         if mine.len() > limit {
@@ -219,14 +236,25 @@ async fn threads(store: &StoreRef, guild: GuildId, ids: Vec<ChannelId>) -> Resul
 
 pub(super) async fn memberships(
     store: &StoreRef,
-    user: UserId,
+    viewer: Viewer,
     threads: &[Channel],
 ) -> Result<Vec<ThreadMember>, Error> {
     let mut members = Vec::new();
     for thread in threads {
-        members.extend(store.get_row(Table::ThreadMembers, thread.id.get(), Key::id(user.get())).await?);
+        members.extend(membership(store, viewer, thread.id).await?);
     }
     Ok(members)
+}
+
+/// A viewer's membership of a thread. One from before it left the guild and came again is none.
+async fn membership(
+    store: &StoreRef,
+    viewer: Viewer,
+    thread: ChannelId,
+) -> Result<Option<ThreadMember>, Error> {
+    let key = Key::id(viewer.user.get());
+    let own: Option<ThreadMember> = store.get_row(Table::ThreadMembers, thread.get(), key).await?;
+    Ok(own.filter(|own| viewer.joined_at <= own.join_timestamp))
 }
 
 /// Takes a thread out of the index of archived ones, if it is there.

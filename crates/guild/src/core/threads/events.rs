@@ -92,7 +92,8 @@ impl Guild {
         self.publish(cx, Event::new("THREAD_DELETE", Intents::GUILDS, audience, &body));
     }
 
-    /// THREAD_MEMBERS_UPDATE: with GUILD_MEMBERS for all who see the thread; without it for those it is about.
+    /// THREAD_MEMBERS_UPDATE: with GUILD_MEMBERS for all who see the thread; without it for those it is about, as long as they
+    /// see the channel.
     pub(super) fn publish_thread_members(
         &mut self,
         cx: &mut Cx<'_>,
@@ -100,7 +101,8 @@ impl Guild {
         added: &[UserId],
         removed: &[UserId],
     ) {
-        let concerned: Vec<UserId> = added.iter().chain(removed).copied().collect();
+        let concerned = added.iter().chain(removed).copied().collect();
+        let concerned = self.who_see_parent(thread, concerned);
         let audience = self.audience_of(thread).and_always(concerned);
         let Some(found) = self.thread(thread) else { return };
         let added: Vec<_> = added.iter().filter_map(|user| self.added_member(found, *user)).collect();

@@ -3,13 +3,14 @@
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_conversation::system_message;
+use consort_conversation::{Host, system_message};
 use consort_model::limits::THREAD_MEMBERS_MAX;
-use consort_model::{ApiError, ChannelId, MentionedUser, MessageType, Permissions, ThreadMember, UserId};
+use consort_model::{
+    ApiError, ChannelId, MentionedUser, MessageType, Permissions, ThreadMember, Timestamp, UserId,
+};
 use consort_rpc::Audience;
 use consort_store::Table;
 
-use super::start::new_member;
 use super::{MEMBER_COUNT_MAX, is_archived, is_private};
 use crate::core::Guild;
 use crate::roster::Packed;
@@ -43,7 +44,7 @@ impl Guild {
         if self.is_in_thread(thread, user) || self.refuse_full(thread).is_err() {
             return;
         }
-        let member = new_member(cx, thread, user);
+        let member = self.new_thread_member(cx, thread, user);
         cx.put(Table::ThreadMembers, thread.get(), user.get(), &member);
         if let Some(found) = self.threads.get_mut(&thread) {
             found.members.insert(user, member);
@@ -61,9 +62,11 @@ impl Guild {
         self.publish_thread_members(cx, thread, &[], &[user]);
         let held = self.permissions_in(user, thread, cx.now_ms).unwrap_or_default();
         let Some(found) = self.thread(thread).filter(|found| is_private(&found.channel)) else { return };
-        // Who is out of a private thread does not see it any more, and is told so.
+        // Who is out of a private thread does not see it any more, and is told so if it saw it until now.
+        let channel = found.channel.clone();
         if !held.contains(Permissions::VIEW_CHANNEL) {
-            self.publish_thread_delete(cx, Audience::users([user]), &found.channel);
+            let told = self.who_see_parent(thread, vec![user]);
+            self.publish_thread_delete(cx, Audience::users(told), &channel);
         }
     }
 
@@ -73,8 +76,24 @@ impl Guild {
         self.touch_thread(cx, thread, |thread| thread.member_count = Some(shown));
     }
 
-    /// Takes somebody who leaves the guild out of all active threads; their rows go with it.
+    /// A new membership. It is not older than that of the guild, by which it is known to be of now (see
+    /// [`crate::core::members::still_in`]).
+    pub(super) fn new_thread_member(&self, cx: &Cx<'_>, thread: ChannelId, user: UserId) -> ThreadMember {
+        let now = Timestamp::from_ms(cx.now_ms);
+        let join_timestamp = self.members.get(user).map_or(now, |member| member.joined_at().max(now));
+        ThreadMember { id: thread, user_id: user, join_timestamp, flags: 0, member: None }
+    }
+
+    /// Takes somebody who leaves the guild out of all threads. Clients know the active ones only; of the archived ones those
+    /// that are not in memory are left by leaving.
     pub(crate) fn leave_all_threads(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        for thread in self.talk.archived.of_member(user) {
+            cx.delete(Table::ThreadMembers, thread.get(), user.get());
+            if let Some(found) = self.thread_mut(thread) {
+                found.members.remove(&user);
+            }
+            self.count_members(cx, thread);
+        }
         let threads: Vec<_> =
             self.threads.keys().copied().filter(|id| self.is_in_thread(*id, user)).collect();
         for thread in threads {
@@ -101,10 +120,11 @@ impl Guild {
         Outcome::EMPTY
     }
 
-    /// Whether the caller started the thread or manages threads.
+    /// Whether the caller started the thread or manages threads. In a timeout nobody has a say in what they started.
     pub(super) fn has_say_in(&self, cx: &Cx<'_>, thread: ChannelId) -> bool {
         let owner = self.thread(thread).and_then(|thread| thread.channel.owner_id);
-        owner == Some(cx.caller.user) || self.manages_threads(cx, thread)
+        let silenced = self.is_silenced(cx.caller.user, cx.now_ms);
+        (owner == Some(cx.caller.user) && !silenced) || self.manages_threads(cx, thread)
     }
 
     /// Whether the caller manages threads.
@@ -124,6 +144,8 @@ impl Guild {
             return self.join_thread(cx, thread);
         }
         self.require_active(cx, thread, Permissions::SEND_MESSAGES)?;
+        let held = self.permissions_in(cx.caller.user, thread, cx.now_ms).unwrap_or_default();
+        Host::may_write(self, cx, thread, held)?;
         let target = self.account(user).ok_or_else(ApiError::unknown_member)?;
         let channel = self.thread(thread).ok_or_else(ApiError::unknown_channel)?.channel.clone();
         let invitable =

@@ -19,6 +19,7 @@ use consort_model::{ApiError, Channel, ChannelId, ChannelType, Message, Permissi
 use consort_rpc::guild::thread::Op;
 use consort_store::{Key, Range, Table};
 
+use super::members::still_in;
 use super::{Guild, Thread};
 
 /// Archived threads kept in memory; the one brought in first makes room.
@@ -44,6 +45,12 @@ impl Archived {
         {
             self.threads.remove(&oldest);
         }
+    }
+
+    /// The archived threads in memory that a user is in.
+    fn of_member(&self, user: UserId) -> Vec<ChannelId> {
+        let inside = self.threads.iter().filter(|(_, thread)| thread.members.contains_key(&user));
+        inside.map(|(id, _)| *id).collect()
     }
 
     fn remove(&mut self, thread: ChannelId) -> Option<Thread> {
@@ -118,9 +125,9 @@ impl Guild {
         // Nobody joins or leaves an archived thread, so a scan sees its members right.
         let members: Vec<(Key, ThreadMember)> =
             cx.scan_rows(Table::ThreadMembers, thread.get(), Range::all(THREAD_MEMBERS_MAX))?;
-        let members =
-            members.into_iter().filter_map(|(key, member)| Some((UserId::new(key.to_id()?), member)));
-        let thread = Thread { channel, members: members.collect() };
+        let members = members.into_iter().map(|(_, own)| own).filter(|own| still_in(&self.members, own));
+        let members = members.map(|own| (own.user_id, own)).collect();
+        let thread = Thread { channel, members };
         if is_archived(&thread.channel) {
             self.talk.archived.insert(thread);
         } else {

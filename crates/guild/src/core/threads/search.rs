@@ -37,7 +37,7 @@ impl Guild {
         let mut found = self.threads_seen_by(cx.caller.user, cx.now_ms);
         found.retain(|thread| thread.parent_id == Some(parent) && search.archived != Some(true));
         found.iter_mut().for_each(|thread| thread.member = None);
-        let (guild, user, search) = (self.id, cx.caller.user, search.clone());
+        let (guild, viewer, search) = (self.id, self.viewer(cx), search.clone());
         Outcome::later(move |store| async move {
             let read = async {
                 if search.archived != Some(false) {
@@ -50,7 +50,7 @@ impl Guild {
                 let total_results = found.len();
                 let (offset, limit) = (search.offset as usize, usize::from(search.limit));
                 let threads: Vec<_> = found.into_iter().skip(offset).take(limit).collect();
-                let members = memberships(&store, user, &threads).await?;
+                let members = memberships(&store, viewer, &threads).await?;
                 let has_more = total_results > offset + threads.len();
                 Ok::<_, consort_store::Error>(Found { threads, members, has_more, total_results })
             };

@@ -3,13 +3,15 @@
 use std::collections::BTreeMap;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_conversation::{Draft, compose, flag_message, post, stored, system_message};
+use consort_conversation::{
+    Draft, Rationed, compose, flag_message, post, require_turn, stored, system_message, take_turn,
+};
 use consort_model::id::Id;
 use consort_model::limits::{ACTIVE_THREADS_MAX, AUTO_ARCHIVE_MINUTES_DEFAULT};
 use consort_model::request::thread::StartThread;
 use consort_model::{
     ApiError, AuditLogEvent, Channel, ChannelId, ChannelType, Message, MessageFlags, MessageId,
-    MessageReference, MessageType, Permissions, ThreadMember, ThreadMetadata, Timestamp, User, UserId,
+    MessageReference, MessageType, Permissions, ThreadMetadata, Timestamp, User,
 };
 use consort_rpc::message::Create;
 use consort_store::{Key, Table};
@@ -70,14 +72,28 @@ impl Guild {
         let private = kind == ChannelType::PrivateThread;
         let right =
             if private { Permissions::CREATE_PRIVATE_THREADS } else { Permissions::CREATE_PUBLIC_THREADS };
-        self.require_in(cx, parent, right)?;
+        let held = self.require_turn_to_start(cx, parent, right)?;
         let starter = self.starter(cx)?;
         let thread = self.new_thread(cx, ChannelId::new(cx.next_id()), parent, kind, start)?;
+        take_turn(self, cx, parent, held, Rationed::Thread);
         let id = self.open_thread(cx, thread);
         if !private {
             self.announce_thread(cx, parent, id, starter);
         }
         self.answer_thread(cx, id)
+    }
+
+    /// Refuses who may not start threads in a channel, or not again yet; the rights there.
+    fn require_turn_to_start(
+        &self,
+        cx: &mut Cx<'_>,
+        parent: ChannelId,
+        right: Permissions,
+    ) -> Result<Permissions, Stop> {
+        self.require_in(cx, parent, right)?;
+        let held = self.permissions_in(cx.caller.user, parent, cx.now_ms).unwrap_or_default();
+        require_turn(self, cx, parent, held, Rationed::Thread)?;
+        Ok(held)
     }
 
     /// The caller as an author.
@@ -134,7 +150,7 @@ impl Guild {
         let starter = channel.owner_id.filter(|starter| self.members.contains(*starter));
         channel.member_count = Some(u32::from(starter.is_some()));
         let members: BTreeMap<_, _> =
-            starter.into_iter().map(|starter| (starter, new_member(cx, id, starter))).collect();
+            starter.into_iter().map(|starter| (starter, self.new_thread_member(cx, id, starter))).collect();
         for (user, member) in &members {
             cx.put(Table::ThreadMembers, id.get(), user.get(), member);
         }
@@ -168,7 +184,7 @@ impl Guild {
         start: &StartThread,
     ) -> Result<Outcome, Stop> {
         let wanted = Permissions::CREATE_PUBLIC_THREADS | Permissions::READ_MESSAGE_HISTORY;
-        self.require_in(cx, parent, wanted)?;
+        let held = self.require_turn_to_start(cx, parent, wanted)?;
         let kind = match self.parent(parent)?.kind {
             ChannelType::GuildText => ChannelType::PublicThread,
             ChannelType::GuildAnnouncement => ChannelType::AnnouncementThread,
@@ -184,6 +200,7 @@ impl Guild {
         let thread = self.new_thread(cx, id, parent, kind, start)?;
         let newest = self.parent(parent)?.last_message_id == Some(message);
 
+        take_turn(self, cx, parent, held, Rationed::Thread);
         let id = self.open_thread(cx, thread);
         let shown = self.thread(id).map(|thread| Box::new(thread.channel.clone()));
         flag_message(self, cx, source, MessageFlags::HAS_THREAD, shown);
@@ -212,12 +229,13 @@ impl Guild {
         create: Option<&Create>,
     ) -> Result<Outcome, Stop> {
         // Writing a post needs SEND_MESSAGES of the forum only (Threads page).
-        self.require_in(cx, parent, Permissions::SEND_MESSAGES)?;
+        let held = self.require_turn_to_start(cx, parent, Permissions::SEND_MESSAGES)?;
         let Some(create) = create else {
             let message = "This field is required";
             return Err(ApiError::invalid_field("message", "BASE_TYPE_REQUIRED", message).into());
         };
         let (id, message) = self.open_post(cx, parent, start, create)?;
+        take_turn(self, cx, parent, held, Rationed::Thread);
         let thread = self.thread(id).ok_or_else(ApiError::unknown_channel)?;
         Outcome::created(&Post { thread: with_member(thread, cx.caller.user), message })
     }
@@ -270,10 +288,4 @@ impl Guild {
         }
         Ok(())
     }
-}
-
-/// A new membership.
-pub(super) fn new_member(cx: &Cx<'_>, thread: ChannelId, user: UserId) -> ThreadMember {
-    let join_timestamp = Timestamp::from_ms(cx.now_ms);
-    ThreadMember { id: thread, user_id: user, join_timestamp, flags: 0, member: None }
 }

@@ -110,6 +110,7 @@ impl Guild {
         cx.batch.delete_partition(Table::ThreadMembers, id);
         cx.batch.delete_partition(Table::Messages, id);
         cx.batch.delete_partition(Table::Pins, id);
+        cx.batch.delete_partition(Table::GuildMisc, id);
         cx.delete(Table::ChannelIndex, id, Key::empty());
         self.publish_thread_delete(cx, audience, thread);
         self.threads.remove(&thread.id);
