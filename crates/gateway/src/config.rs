@@ -9,6 +9,10 @@ pub struct Config {
     pub slices: usize,
     /// `heartbeat_interval` of HELLO. Without a heartbeat for half as long again the connection is cut.
     pub heartbeat_interval: Duration,
+    /// How long after the answer to the upgrade HELLO goes out, unless the client speaks before. Some clients drop what comes
+    /// in one read with that answer (seyfert on Node), and upstream's HELLO comes in a later packet. Nothing tells when a
+    /// client has read the answer, so this is a time.
+    pub hello_delay: Duration,
     /// How long a connection may stay without IDENTIFY or RESUME.
     pub identify_timeout: Duration,
     /// How long a session outlives its socket.
@@ -59,6 +63,7 @@ impl Default for Config {
             slices: 0,
             // As the vendor's gateway was seen to send.
             heartbeat_interval: Duration::from_millis(41_250),
+            hello_delay: Duration::from_millis(15),
             identify_timeout: Duration::from_secs(30),
             resume_window: Duration::from_secs(180),
             attach_deadline: Duration::from_secs(5),

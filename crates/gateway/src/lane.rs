@@ -28,11 +28,20 @@ use crate::interest::Interest;
 use crate::presence::presence_of;
 use crate::slice::{Admission, ClientInfo, Identifying, Input, MemberChunk, Refusal, open_session};
 
+/// Bits that an IDENTIFY's intents may have. Those among them that mean nothing here are ignored, as upstream ignores them:
+/// bits of intents that are not documented stand in the defaults of client libraries (bit 17 in interactions.py's). What is
+/// above is a number that was calculated wrongly (close code 4013).
+const INTENT_BITS: u64 = u32::MAX as u64;
+/// The version from which on MESSAGE_CONTENT must be asked for ("Change Log" of the vendor, 14 February 2022: "Starting in
+/// v10, you must specify the message content intent"). Before it the application's flag is enough.
+const CONTENT_INTENT_SINCE: u8 = 10;
+/// The flags of an application that may read content ("Application Flags").
+const CONTENT_FLAGS: u64 = 1 << 18 | 1 << 19;
 /// Bits of an application's flags that switch a privileged intent on; either of two will do ("Application Flags").
 const PRIVILEGED: [(Intents, u64); 3] = [
     (Intents::GUILD_PRESENCES, 1 << 12 | 1 << 13),
     (Intents::GUILD_MEMBERS, 1 << 14 | 1 << 15),
-    (Intents::MESSAGE_CONTENT, 1 << 18 | 1 << 19),
+    (Intents::MESSAGE_CONTENT, CONTENT_FLAGS),
 ];
 
 /// A place among those at work or waiting; given back when dropped, however the task ends.
@@ -117,7 +126,7 @@ impl Lane {
             }
             Err(AuthError::Unavailable) => return self.refuse(&identifying, Refusal::Later),
         };
-        let (viewer, shard) = match check(&identifying.identify, &principal) {
+        let (viewer, shard) = match check(&identifying.identify, identifying.version, &principal) {
             Ok(checked) => checked,
             Err(code) => return self.refuse(&identifying, Refusal::Close(code)),
         };
@@ -131,8 +140,8 @@ impl Lane {
         let identity = self.identity(key, viewer, shard, &identifying.identify, &principal);
         let identify = &identifying.identify;
         let client = ClientInfo::of(&identify.properties);
-        let presence =
-            identify.presence.as_ref().map(|presence| Box::new(presence_of(principal.user, presence)));
+        let presence = identify.presence.as_ref();
+        let presence = presence.map(|update| Box::new(presence_of(principal.user, principal.bot, update)));
         let open = open_session(&identity, &client, presence.clone(), false);
         let admission = Admission {
             slot: identifying.slot,
@@ -244,7 +253,11 @@ fn read_chunk(answer: &Bytes) -> Option<MemberChunk> {
 }
 
 /// Checks what IDENTIFY asks for against what the account may have.
-fn check(identify: &Identify, principal: &Principal) -> Result<(Viewer, Option<Shard>), CloseCode> {
+fn check(
+    identify: &Identify,
+    version: u8,
+    principal: &Principal,
+) -> Result<(Viewer, Option<Shard>), CloseCode> {
     if !principal.bot {
         // User accounts see everything they may and are not sharded.
         return Ok((Viewer { user: principal.user, intents: Intents::all(), bot: false }, None));
@@ -255,12 +268,18 @@ fn check(identify: &Identify, principal: &Principal) -> Result<(Viewer, Option<S
         None => None,
     };
     let bits = identify.intents.ok_or(CloseCode::InvalidIntents)?;
-    let intents = Intents::from_bits(bits).ok_or(CloseCode::InvalidIntents)?;
+    if bits & !INTENT_BITS != 0 {
+        return Err(CloseCode::InvalidIntents);
+    }
+    let mut intents = Intents::from_bits_truncate(bits);
     let allowed = |(intent, flags): &(Intents, u64)| {
         !intents.contains(*intent) || principal.application_flags & flags != 0
     };
     if !PRIVILEGED.iter().all(allowed) {
         return Err(CloseCode::DisallowedIntents);
+    }
+    if version < CONTENT_INTENT_SINCE && principal.application_flags & CONTENT_FLAGS != 0 {
+        intents |= Intents::MESSAGE_CONTENT;
     }
     Ok((Viewer { user: principal.user, intents, bot: true }, shard))
 }
@@ -318,7 +337,7 @@ mod tests {
     }
 
     fn code(intents: Option<u64>, shard: Option<(u32, u32)>, flags: u64) -> Option<CloseCode> {
-        check(&identify(intents, shard), &principal(true, flags)).err()
+        check(&identify(intents, shard), 10, &principal(true, flags)).err()
     }
 
     #[test]
@@ -329,8 +348,13 @@ mod tests {
     }
 
     #[test]
-    fn unknown_bits_and_missing_intents_are_invalid() {
-        for bits in [1 << 17, 1 << 19, 1 << 40, u64::MAX] {
+    fn bits_without_a_meaning_are_ignored_and_impossible_or_missing_intents_are_invalid() {
+        // The default and all intents of interactions.py.
+        for bits in [1 << 17, 1 << 19, 53_706_493, 53_739_519] {
+            let (viewer, _) = check(&identify(Some(bits), None), 10, &principal(true, u64::MAX)).unwrap();
+            assert_eq!(viewer.intents.bits(), bits & Intents::all().bits(), "{bits:b}");
+        }
+        for bits in [1 << 40, u64::MAX] {
             assert_eq!(code(Some(bits), None, u64::MAX), Some(CloseCode::InvalidIntents), "{bits:b}");
         }
         assert_eq!(code(None, None, 0), Some(CloseCode::InvalidIntents));
@@ -348,8 +372,18 @@ mod tests {
     }
 
     #[test]
+    fn before_version_10_the_flag_alone_gives_content() {
+        let reads = |version, flags| {
+            let (viewer, _) = check(&identify(Some(1 << 9), None), version, &principal(true, flags)).unwrap();
+            viewer.intents.contains(Intents::MESSAGE_CONTENT)
+        };
+        assert!(reads(9, 1 << 18) && reads(9, 1 << 19) && reads(8, 1 << 19));
+        assert!(!reads(10, 1 << 19) && !reads(9, 0));
+    }
+
+    #[test]
     fn user_accounts_have_every_intent_and_no_shard() {
-        let (viewer, shard) = check(&identify(Some(0), Some((0, 1))), &principal(false, 0)).unwrap();
+        let (viewer, shard) = check(&identify(Some(0), Some((0, 1))), 10, &principal(false, 0)).unwrap();
         assert_eq!((viewer.intents, shard), (Intents::all(), None));
     }
 }

@@ -1,8 +1,7 @@
 //! Rows of an account and of a private channel.
 
-use consort_model::{Channel, ChannelId, MessageId, Status, Timestamp, User, UserId};
+use consort_model::{Activity, Channel, ChannelId, MessageId, Status, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 /// Membership in a guild (`Table::UserGuilds`, partition: the user, key: the guild).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,9 +101,9 @@ pub struct ReadStateRow {
 pub struct ChosenStatus {
     /// Shown for sessions that say nothing else.
     pub status: Status,
-    /// The custom status, as an activity of type 4.
+    /// The custom status, as an activity of type 4 that ends when the status does.
     #[serde(default)]
-    pub custom: Option<Value>,
+    pub custom: Option<Activity>,
 }
 
 impl Default for ChosenStatus {
@@ -115,11 +114,10 @@ impl Default for ChosenStatus {
 
 impl ChosenStatus {
     /// The custom status, unless its time is over.
-    pub fn custom_at(&self, now_ms: u64) -> Option<&Value> {
+    pub fn custom_at(&self, now_ms: u64) -> Option<&Activity> {
         let custom = self.custom.as_ref()?;
-        let expires: Option<Timestamp> =
-            custom.get("expires_at").and_then(|text| text.as_str()?.parse().ok());
-        expires.is_none_or(|expires| expires.ms() > now_ms).then_some(custom)
+        let end = custom.timestamps.and_then(|timestamps| timestamps.end);
+        end.is_none_or(|end_ms| end_ms > now_ms).then_some(custom)
     }
 }
 
@@ -159,7 +157,9 @@ mod tests {
 
     #[test]
     fn a_custom_status_ends_at_its_time() {
-        let custom = json!({"type": 4, "state": "away", "expires_at": "2026-01-01T00:00:00Z"});
+        let said =
+            json!({"name": "x", "type": 4, "state": "away", "timestamps": {"end": 1_767_225_600_000_u64}});
+        let custom = Activity::from_client(&said, false).unwrap();
         let end_ms = "2026-01-01T00:00:00Z".parse::<Timestamp>().unwrap().ms();
         let chosen = ChosenStatus { custom: Some(custom), ..ChosenStatus::default() };
         assert!(chosen.custom_at(end_ms - 1).is_some());

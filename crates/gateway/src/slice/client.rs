@@ -64,6 +64,7 @@ impl Slice {
         if self.conns[slot].gone {
             return Outcome::Go;
         }
+        self.hello(slot);
         if let Phase::Closing { .. } = self.conns[slot].phase {
             if let Message::Close(_) = message {
                 self.peer_has_closed(now, slot);
@@ -139,7 +140,7 @@ impl Slice {
             command => match self.conns[slot].phase {
                 Phase::Live(session) => self.command(now, slot, session, command),
                 // What comes before READY is early, not wrong.
-                Phase::Identifying | Phase::Handshake | Phase::Closing { .. } => {}
+                Phase::Identifying | Phase::Handshake | Phase::Upgraded | Phase::Closing { .. } => {}
                 Phase::Unidentified => self.close(now, slot, CloseCode::NotAuthenticated.number()),
             },
         }
@@ -186,7 +187,7 @@ impl Slice {
         }
         let held = &mut self.sessions[session];
         let identity = held.session.identity();
-        held.presence = Some(Box::new(presence_of(identity.viewer.user, update)));
+        held.presence = Some(Box::new(presence_of(identity.viewer.user, identity.bot, update)));
         if held.session.is_opening() {
             held.presence_is_news = true;
         } else {

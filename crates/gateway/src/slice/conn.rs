@@ -37,7 +37,9 @@ pub(crate) struct Gone {
 pub(crate) enum Phase {
     /// The request for the upgrade has not come whole; only on listeners of the slice's own.
     Handshake,
-    /// HELLO is sent, or about to be.
+    /// The upgrade is answered. HELLO waits a moment, so that it is not read together with the answer.
+    Upgraded,
+    /// HELLO is sent.
     Unidentified,
     /// IDENTIFY is being looked at.
     Identifying,
@@ -103,6 +105,7 @@ impl Conn {
         }
         let heartbeat = self.heartbeat_at + config.heartbeat_timeout();
         let identify = match self.phase {
+            Phase::Upgraded => self.opened_at + config.hello_delay,
             Phase::Handshake | Phase::Unidentified => self.opened_at + config.identify_timeout,
             // Should the answer be lost, nobody waits for ever.
             Phase::Identifying => self.opened_at + 2 * config.identify_timeout,
@@ -170,22 +173,32 @@ impl Slice {
     fn open(&mut self, now: Instant, slot: usize, opening: Opening) {
         let conn = &mut self.conns[slot];
         let connect = opening.connect.unwrap_or_default();
-        conn.phase = Phase::Unidentified;
+        conn.phase = Phase::Upgraded;
+        conn.opened_at = now;
         conn.stream = Stream::new(connect.compress, connect.encoding);
         conn.version = connect.version;
         conn.resume_url = opening.resume_url;
         match opening.connect {
             Err(error) => self.close(now, slot, error.close_code().number()),
-            Ok(connect) => {
-                let interval_ms =
-                    u32::try_from(self.config.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
-                self.put_own(slot, &outbound::hello(connect.encoding, interval_ms));
-                if self.draining {
-                    self.put_own(slot, &outbound::reconnect(connect.encoding));
-                }
-            }
+            Ok(_) if self.config.hello_delay.is_zero() => self.hello(slot),
+            Ok(_) => {}
         }
         self.schedule_conn(slot);
+    }
+
+    /// Says HELLO, once its time has come or the client has spoken.
+    pub(super) fn hello(&mut self, slot: usize) {
+        let conn = &mut self.conns[slot];
+        if conn.phase != Phase::Upgraded {
+            return;
+        }
+        conn.phase = Phase::Unidentified;
+        let encoding = conn.stream.encoding();
+        let interval_ms = u32::try_from(self.config.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
+        self.put_own(slot, &outbound::hello(encoding, interval_ms));
+        if self.draining {
+            self.put_own(slot, &outbound::reconnect(encoding));
+        }
     }
 
     /// Takes bytes of the request for the upgrade. Gives the bytes that are frames already, once it has come whole.
@@ -350,6 +363,9 @@ impl Slice {
     }
 
     fn conn_is_late(&mut self, now: Instant, slot: usize) {
+        if self.conns[slot].phase == Phase::Upgraded {
+            return self.hello(slot);
+        }
         let conn = &self.conns[slot];
         let after = |since: Instant, timeout: Duration| now.duration_since(since) >= timeout;
         if conn.closing_since.is_some() {
@@ -386,7 +402,8 @@ impl Slice {
         self.draining = true;
         let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
         for slot in slots {
-            if !matches!(self.conns[slot].phase, Phase::Handshake | Phase::Closing { .. }) {
+            // Who is still to hear HELLO hears this after it.
+            if !matches!(self.conns[slot].phase, Phase::Handshake | Phase::Upgraded | Phase::Closing { .. }) {
                 let message = outbound::reconnect(self.conns[slot].stream.encoding());
                 self.put_own(slot, &message);
             }

@@ -21,7 +21,7 @@ pub(crate) struct ClientInfo(Box<str>);
 
 impl ClientInfo {
     pub(crate) fn of(properties: &Properties) -> Self {
-        let short = |text: &str| text.chars().filter(|c| *c != '\0').take(64).collect::<String>();
+        let short = |text: &str| text.chars().filter(|c| !c.is_control()).take(64).collect::<String>();
         let parts = [&properties.os, &properties.browser, &properties.device].map(|text| short(text));
         Self(parts.join("\0").into())
     }

@@ -98,7 +98,7 @@ impl Bench {
 
     /// The slice of this number, of two.
     fn of(index: u16, config: Config) -> Self {
-        let config = Arc::new(Config { slices: 2, ..config });
+        let config = Arc::new(Config { slices: 2, hello_delay: Duration::ZERO, ..config });
         let slice = Slice::new(NodeId(1), index, config, Arc::new(Interest::new(2)));
         Self {
             slice,
@@ -317,6 +317,27 @@ fn hello_ready_and_guild_create_leave_in_this_order() {
     assert_eq!(far.ops()[0], 10);
     assert_eq!(far.names(), ["READY", "GUILD_CREATE", "E"]);
     assert_eq!(far.payloads[3]["s"], 3);
+}
+
+#[test]
+fn hello_comes_a_moment_after_the_upgrade_or_when_the_client_speaks() {
+    let config = Config { hello_delay: Duration::from_millis(15), slices: 2, ..Config::default() };
+    let mut bench = Bench::new();
+    bench.slice = Slice::new(NodeId(1), 0, Arc::new(config), Arc::new(Interest::new(2)));
+    let (mut silent, mut eager) = (bench.connect("v=10"), bench.connect("v=10"));
+    bench.read(&mut silent);
+    assert!(silent.payloads.is_empty());
+    bench.say(&eager, &json!({"op": 1, "d": null}));
+    bench.read(&mut eager);
+    assert_eq!(eager.ops(), [10, 11]);
+    bench.now += Duration::from_millis(15);
+    bench.slice.tick(bench.now);
+    bench.read(&mut silent);
+    assert_eq!(silent.ops(), [10]);
+    bench.now += Duration::from_secs(30);
+    bench.slice.tick(bench.now);
+    bench.read(&mut silent);
+    assert_eq!(silent.closed, Some(4009));
 }
 
 #[test]

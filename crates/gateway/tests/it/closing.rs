@@ -39,7 +39,7 @@ async fn identifies_are_refused_with_the_documented_codes() {
     let no_such_shard =
         identify(json!({"token": "bot-1", "intents": 0, "properties": props(), "shard": [2, 2]}));
     assert_eq!(code_after(&rig, no_such_shard).await, 4010);
-    let unknown_intents = identify(json!({"token": "bot-1", "intents": 1 << 17, "properties": props()}));
+    let unknown_intents = identify(json!({"token": "bot-1", "intents": 1_u64 << 40, "properties": props()}));
     assert_eq!(code_after(&rig, unknown_intents).await, 4013);
     let privileged = identify(json!({"token": "bot-1", "intents": 1 << 15, "properties": props()}));
     assert_eq!(code_after(&rig, privileged).await, 4014);

@@ -164,7 +164,6 @@ fn name(status: Status) -> &'static [u8] {
 mod tests {
     use super::*;
     use proptest::prelude::*;
-    use serde_json::json;
 
     fn presences() -> impl Strategy<Value = Presence> {
         let status = || prop::sample::select(STATUSES.to_vec());
@@ -173,7 +172,11 @@ mod tests {
             user: UserRef { id: UserId::new(user << 60 | user) },
             guild_id: Some(GuildId::new(7)),
             status,
-            activities: if busy { vec![json!({"name": "x", "type": 0})] } else { Vec::new() },
+            activities: if busy {
+                vec![consort_model::Activity { name: "x".into(), ..Default::default() }]
+            } else {
+                Vec::new()
+            },
             client_status: ClientStatus { desktop: client.0, mobile: client.1, web: client.2 },
         })
     }

@@ -4,6 +4,7 @@
 //! Keys that the documented schema requires are always present (as `null` where that is allowed); optional ones are left
 //! out when empty. What was `null` and what was absent therefore survive a round trip.
 
+mod activity;
 mod application;
 mod audit_log;
 mod channel;
@@ -21,6 +22,7 @@ mod webhook;
 pub mod account;
 pub mod component;
 
+pub use activity::{Activity, ActivityAssets, ActivityEmoji, ActivityParty, ActivityTimestamps};
 pub use application::{
     Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication,
 };

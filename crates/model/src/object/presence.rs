@@ -1,9 +1,8 @@
 //! Presence of a user.
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
-use crate::{GuildId, UserId};
+use crate::{Activity, GuildId, UserId};
 
 /// How present a user is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord, Default, Serialize, Deserialize)]
@@ -39,9 +38,9 @@ pub struct Presence {
     pub guild_id: Option<GuildId>,
     /// Merged over the sessions.
     pub status: Status,
-    /// What the user does, as its clients tell it.
+    /// What the user does.
     #[serde(default)]
-    pub activities: Vec<Value>,
+    pub activities: Vec<Activity>,
     /// By kind of client.
     #[serde(default)]
     pub client_status: ClientStatus,

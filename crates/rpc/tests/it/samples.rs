@@ -36,7 +36,7 @@ fn a_user() -> Value {
 fn a_presence() -> Value {
     json!({
         "user": {"id": ID}, "guild_id": "2", "status": "dnd", "client_status": {"desktop": "dnd", "web": "idle"},
-        "activities": [{"name": "x", "type": 0, "created_at": 1.5, "party": {"size": [1, 2]}, "big": 9007199254740993u64}],
+        "activities": [{"id": "0123456789abcdef", "name": "x", "type": 0, "created_at": 1, "party": {"size": [1, 2]}, "application_id": "9007199254740993", "buttons": ["b"]}],
     })
 }
 

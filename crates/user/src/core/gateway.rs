@@ -12,7 +12,7 @@ use consort_store::Table;
 use serde_json::{Value, json};
 
 use super::grace::Notice;
-use super::presence::{Session, merge};
+use super::presence::{Session, begun, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
 use crate::limits::{ACTIVITIES_MAX, SESSIONS_MAX};
@@ -20,8 +20,6 @@ use crate::rows::{ChosenStatus, RelationshipKind, UserGuildRow};
 
 /// Close code of a session whose login has ended (Opcodes and Status Codes: authentication failed; clients do not resume).
 const CLOSE_LOGGED_OUT: u16 = 4004;
-/// Kind of an activity that is a custom status.
-const CUSTOM_STATUS: u64 = 4;
 
 impl User {
     pub(super) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -40,8 +38,7 @@ impl User {
         if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&open.session) {
             return Err(ApiError::overloaded().into());
         }
-        let mut session = Session::open(open, &self.chosen, cx.now_ms);
-        session.activities.truncate(ACTIVITIES_MAX);
+        let session = Session::open(open, &self.chosen, cx.now_ms);
         if open.again && !self.welcome_back(cx, open) {
             return Outcome::EMPTY;
         }
@@ -98,9 +95,9 @@ impl User {
     ) -> Result<Outcome, Stop> {
         let Some(session) = self.sessions.get_mut(&key) else { return Outcome::EMPTY };
         session.status = presence.status;
-        session.activities = presence.activities.iter().take(ACTIVITIES_MAX).cloned().collect();
+        session.activities = begun(&presence.activities, cx.now_ms, &session.activities);
+        let custom = session.activities.iter().find(|activity| activity.is_custom()).cloned();
         if !self.is_bot() {
-            let custom = presence.activities.iter().find(|activity| is_custom(activity)).cloned();
             self.choose(cx, ChosenStatus { status: presence.status, custom });
         }
         self.show(cx, false);
@@ -154,7 +151,7 @@ impl User {
         let ChosenStatus { status, custom } = self.chosen.clone();
         for session in self.sessions.values_mut() {
             session.status = status;
-            session.activities.retain(|activity| !is_custom(activity));
+            session.activities.retain(|activity| !activity.is_custom());
             session.activities.splice(0..0, custom.clone());
             session.activities.truncate(ACTIVITIES_MAX);
         }
@@ -250,8 +247,4 @@ impl User {
         }
         Outcome::EMPTY
     }
-}
-
-fn is_custom(activity: &Value) -> bool {
-    activity.get("type").and_then(Value::as_u64) == Some(CUSTOM_STATUS)
 }

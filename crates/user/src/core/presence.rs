@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use consort_model::{ClientStatus, Presence, Status, UserId, UserRef};
+use consort_model::{Activity, ClientStatus, Presence, Status, UserId, UserRef};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::gateway::OpenSession;
 use serde::{Deserialize, Serialize};
@@ -23,7 +23,7 @@ pub(crate) struct Session {
     pub(crate) os: String,
     /// May be invisible.
     pub(crate) status: Status,
-    pub(crate) activities: Vec<Value>,
+    pub(crate) activities: Vec<Activity>,
 }
 
 /// Kind of client, for `client_status`.
@@ -61,7 +61,7 @@ impl Session {
     /// A session that has just been opened. Without a presence it shows what the account last chose; bots are online.
     pub(crate) fn open(open: &OpenSession, chosen: &ChosenStatus, now_ms: u64) -> Self {
         let (status, activities) = match &open.presence {
-            Some(presence) => (presence.status, presence.activities.clone()),
+            Some(presence) => (presence.status, begun(&presence.activities, now_ms, &[])),
             None if open.bot => (Status::Online, Vec::new()),
             None => (chosen.status, chosen.custom_at(now_ms).cloned().into_iter().collect()),
         };
@@ -88,6 +88,13 @@ impl Session {
     }
 }
 
+/// Activities as a session shows them from now on; `before`: those that it has shown until now.
+pub(crate) fn begun(said: &[Activity], now_ms: u64, before: &[Activity]) -> Vec<Activity> {
+    let mut activities: Vec<_> = said.iter().take(ACTIVITIES_MAX).cloned().collect();
+    activities.iter_mut().for_each(|activity| activity.begin(now_ms, before));
+    activities
+}
+
 /// How much a status counts when several sessions differ.
 const fn rank(status: Status) -> u8 {
     match status {
@@ -110,7 +117,8 @@ pub(crate) fn merge(id: UserId, sessions: &BTreeMap<SessionKey, Session>) -> Pre
         };
         raise(place.get_or_insert(session.status), session.status);
         for activity in &session.activities {
-            if presence.activities.len() < ACTIVITIES_MAX && !presence.activities.contains(activity) {
+            let known = presence.activities.iter().any(|shown| shown.id == activity.id);
+            if presence.activities.len() < ACTIVITIES_MAX && !known {
                 presence.activities.push(activity.clone());
             }
         }
@@ -134,7 +142,7 @@ mod tests {
 
     use super::*;
 
-    fn session(browser: &str, status: Status, activities: Vec<Value>) -> Session {
+    fn session(browser: &str, status: Status, names: &[&str]) -> Session {
         let client = ("Linux".to_owned(), browser.to_owned(), String::new());
         Session {
             id: String::new(),
@@ -142,8 +150,12 @@ mod tests {
             platform: Platform::of(&client, false),
             os: client.0,
             status,
-            activities,
+            activities: begun(&names.iter().map(|name| named(name)).collect::<Vec<_>>(), 5, &[]),
         }
+    }
+
+    fn named(name: &str) -> Activity {
+        Activity { name: name.to_owned(), ..Activity::default() }
     }
 
     fn merged(sessions: Vec<Session>) -> Presence {
@@ -157,21 +169,22 @@ mod tests {
     #[test]
     fn the_liveliest_status_counts_and_each_client_has_its_own() {
         let presence = merged(vec![
-            session("Discord Client", Status::Dnd, vec![json!({"name": "a"})]),
-            session("Firefox", Status::Idle, vec![json!({"name": "b"}), json!({"name": "a"})]),
+            session("Discord Client", Status::Dnd, &["a"]),
+            session("Firefox", Status::Idle, &["b", "a"]),
         ]);
         assert_eq!(presence.status, Status::Idle);
         assert_eq!(presence.client_status.desktop, Some(Status::Dnd));
         assert_eq!(presence.client_status.web, Some(Status::Idle));
         assert_eq!(presence.client_status.mobile, None);
-        assert_eq!(presence.activities, [json!({"name": "a"}), json!({"name": "b"})]);
+        let names: Vec<_> = presence.activities.iter().map(|activity| &*activity.name).collect();
+        assert_eq!(names, ["a", "b"]);
     }
 
     #[test]
     fn nothing_is_seen_of_invisible_sessions() {
-        let hidden = session("Discord iOS", Status::Invisible, vec![json!({"name": "secret"})]);
+        let hidden = session("Discord iOS", Status::Invisible, &["secret"]);
         assert_eq!(merged(vec![hidden.clone()]), Presence::offline(UserId::new(1)));
-        let presence = merged(vec![hidden, session("Firefox", Status::Online, Vec::new())]);
+        let presence = merged(vec![hidden, session("Firefox", Status::Online, &[])]);
         assert_eq!((presence.status, presence.client_status.mobile), (Status::Online, None));
         assert!(presence.activities.is_empty());
         assert_eq!(merged(Vec::new()).status, Status::Offline);

@@ -76,7 +76,8 @@ mod tests {
             let session = SessionKey { node: NodeId(1), generation: 7, slice: 0, number, user: user.id };
             let mut activity = Presence::offline(user.id);
             activity.status = Status::Idle;
-            activity.activities = vec![serde_json::json!({"name": "chess", "type": 0, "at": [1, null, 0.5]})];
+            activity.activities =
+                vec![consort_model::Activity { name: "chess".into(), ..Default::default() }];
             let open = OpenSession {
                 session,
                 session_id: format!("{number:032x}"),

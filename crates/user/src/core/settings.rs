@@ -4,7 +4,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, ChannelId, GuildId, Status, Timestamp};
+use consort_model::{Activity, ApiError, ChannelId, GuildId, Status, Timestamp};
 use consort_rpc::user::settings::{Op, ProtoKind};
 use consort_store::Table;
 use serde_json::{Map, Value, json};
@@ -51,32 +51,31 @@ pub(super) fn legacy(user: &User) -> Map<String, Value> {
 }
 
 /// An activity of type 4 as the settings have it.
-pub(super) fn custom_status(activity: Option<&Value>) -> Value {
+pub(super) fn custom_status(activity: Option<&Activity>) -> Value {
     let Some(activity) = activity else { return Value::Null };
+    let emoji = activity.emoji.as_ref();
+    let end = activity.timestamps.and_then(|timestamps| timestamps.end);
     json!({
-        "text": activity.get("state"),
-        "emoji_id": activity.pointer("/emoji/id"),
-        "emoji_name": activity.pointer("/emoji/name"),
-        "expires_at": activity.get("expires_at"),
+        "text": activity.state,
+        "emoji_id": emoji.and_then(|emoji| emoji.id),
+        "emoji_name": emoji.map(|emoji| &emoji.name),
+        "expires_at": end.map(Timestamp::from_ms),
     })
 }
 
 /// The settings' custom status as an activity.
-fn custom_activity(status: &Value) -> Option<Value> {
-    let text =
-        |key: &str| status.get(key).filter(|value| value.as_str().is_some_and(|text| !text.is_empty()));
-    let (state, emoji_name) = (text("text"), text("emoji_name"));
-    if state.is_none() && emoji_name.is_none() {
-        return None;
-    }
-    let mut activity = json!({ "name": "Custom Status", "type": 4, "state": state });
-    if emoji_name.is_some() {
-        activity["emoji"] = json!({ "name": emoji_name, "id": text("emoji_id") });
-    }
-    if let Some(expires) = text("expires_at") {
-        activity["expires_at"] = expires.clone();
-    }
-    Some(activity)
+fn custom_activity(status: &Value, now_ms: u64) -> Option<Activity> {
+    let end = status.get("expires_at").and_then(|end| end.as_str()?.parse().ok());
+    let said = json!({
+        "name": "Custom Status",
+        "type": 4,
+        "state": status.get("text"),
+        "emoji": { "name": status.get("emoji_name"), "id": status.get("emoji_id") },
+        "timestamps": { "end": end.map(|end: Timestamp| end.ms()) },
+    });
+    let mut activity = Activity::from_client(&said, false)?;
+    activity.begin(now_ms, &[]);
+    (activity.state.is_some() || activity.emoji.is_some()).then_some(activity)
 }
 
 fn guild_defaults(guild: Option<GuildId>) -> Map<String, Value> {
@@ -163,7 +162,7 @@ impl User {
             chosen.status = status;
         }
         if let Some(custom) = patch.get("custom_status") {
-            chosen.custom = custom_activity(custom);
+            chosen.custom = custom_activity(custom, cx.now_ms);
         }
         if chosen != self.chosen {
             self.choose(cx, chosen);
@@ -290,8 +289,8 @@ mod tests {
     #[test]
     fn a_custom_status_survives_as_an_activity() {
         let status = json!({"text": "away", "emoji_id": null, "emoji_name": "🌴", "expires_at": null});
-        assert_eq!(custom_status(custom_activity(&status).as_ref()), status);
-        assert_eq!(custom_activity(&json!({"text": ""})), None);
-        assert_eq!(custom_activity(&Value::Null), None);
+        assert_eq!(custom_status(custom_activity(&status, 5).as_ref()), status);
+        assert_eq!(custom_activity(&json!({"text": ""}), 5), None);
+        assert_eq!(custom_activity(&Value::Null, 5), None);
     }
 }

@@ -42,7 +42,9 @@ fn the_status_last_chosen_is_the_next_sessions() {
     assert_eq!(world.outside().sessions[&session].ready["user_settings"]["status"], "invisible");
     world.show(session, Status::Idle, vec![custom.clone()]);
     let told = world.guild_presences();
-    assert_eq!((told[0].status, &told[0].activities), (Status::Idle, &vec![custom]));
+    let shown = &told[0].activities;
+    assert_eq!((told[0].status, shown.len(), shown[0].state.as_deref()), (Status::Idle, 1, Some("away")));
+    assert!(shown[0].created_at > 0 && shown[0].id.len() == 16);
 }
 
 #[test]

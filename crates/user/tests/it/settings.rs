@@ -50,7 +50,7 @@ fn the_json_form_keeps_what_it_knows_and_sets_the_status() {
     assert!(after.get("unheard_of").is_none());
     let told = world.guild_presences();
     assert_eq!((told.len(), told[0].status), (1, Status::Dnd));
-    assert_eq!(told[0].activities[0]["state"], "busy");
+    assert_eq!(told[0].activities[0].state.as_deref(), Some("busy"));
     for session in [a, b] {
         assert!(world.names(session).contains(&"USER_SETTINGS_UPDATE".to_owned()));
     }

@@ -277,6 +277,8 @@ impl World {
     /// Sets the presence of a session.
     pub fn show(&mut self, session: SessionKey, status: Status, activities: Vec<Value>) {
         let user = self.outside().sessions[&session].user;
+        let read = |said: &Value| consort_model::Activity::from_client(said, false).expect("an activity");
+        let activities = activities.iter().map(read).collect();
         let presence = Presence { status, activities, ..Presence::offline(user) };
         self.ok(user.get(), Op::Gateway(gateway::Op::SetPresence { session, presence: Box::new(presence) }));
     }
