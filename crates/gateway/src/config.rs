@@ -35,6 +35,9 @@ pub struct Config {
     pub own_descriptors: bool,
     /// Sockets of this process; more are answered 503.
     pub connections_max: usize,
+    /// Connections of this process that have not identified. Beyond as many, or a quarter of those there may be, the oldest
+    /// are closed: who says nothing leaves room for who does.
+    pub unidentified_max: usize,
     /// Sessions without a socket on this node; beyond, the oldest end.
     pub detached_max: usize,
     /// `resume_gateway_url`, without path and query; `None` takes the `Host` that the client used.
@@ -74,6 +77,7 @@ impl Default for Config {
             listen: None,
             own_descriptors: false,
             connections_max: 2_000_000,
+            unidentified_max: 16 * 1024,
             // As many as there may be sockets: all of them may break at once, and everybody is to find their session again.
             detached_max: 2_000_000,
             public_url: None,
@@ -92,6 +96,12 @@ impl Config {
         wanted.clamp(1, SLICES_MAX)
     }
 
+    /// Connections of a slice that may be without an IDENTIFY.
+    pub(crate) fn unidentified_max_of_slice(&self) -> usize {
+        let max = self.unidentified_max.min(self.connections_max / 4);
+        (max / self.slice_count()).max(64)
+    }
+
     /// How long a connection may be without a heartbeat.
     pub(crate) fn heartbeat_timeout(&self) -> Duration {
         self.heartbeat_interval + self.heartbeat_interval / 2
@@ -108,6 +118,17 @@ pub const INBOX_EVENTS_MAX: usize = 64 * 1024;
 pub const INBOX_MAX: usize = 128 * 1024;
 /// Bytes of bodies waiting for a slice; beyond, as with [`INBOX_EVENTS_MAX`].
 pub const INBOX_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Bytes of guilds (GUILD_CREATE) waiting for a slice. They are counted apart from events, so that who asks for large guilds
+/// and does not read takes no room from others. A guild beyond it is not kept: it is asked again.
+pub const INBOX_GUILDS_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Bytes that the sessions of one account on a slice may hold or be waiting for, unwritten, of what comes in bulk (READY,
+/// GUILD_CREATE), before the next of them asks for more. A session that is alone is paced by what its client reads.
+pub(crate) const ACCOUNT_BULK_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// What a guild that has not answered counts for in it: a guild of 500 channels and 250 roles is a quarter of it.
+pub(crate) const ATTACH_BYTES: usize = 1024 * 1024;
+/// IDENTIFYs of one account at work or waiting; more are answered with opcode 9. As many as `max_concurrency` of
+/// GET /gateway/bot lets a bot have under way.
+pub const IDENTIFIES_PER_ACCOUNT_MAX: usize = 16;
 /// Guilds and sessions remembered as having lost something; more, and all sessions of the slice count as such.
 pub const INBOX_LOST_MAX: usize = 1024;
 /// Identifies at work at once.

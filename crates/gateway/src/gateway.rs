@@ -72,8 +72,13 @@ impl Gateway {
     /// When the system gives no epoll instance or thread.
     pub fn start(config: Config, env: &Env) -> io::Result<Arc<Self>> {
         let count = config.slice_count();
-        let config = Arc::new(Config { slices: count, ..config });
         let limit = raise_descriptor_limit();
+        // An eighth stays for whatever else the process opens: files, and the listener of the HTTP server.
+        let shared = limit.filter(|_| !config.own_descriptors);
+        let room =
+            shared.map_or(usize::MAX, |limit| usize::try_from(limit - limit / 8).unwrap_or(usize::MAX));
+        let connections_max = config.connections_max.min(room);
+        let config = Arc::new(Config { slices: count, connections_max, ..config });
         tracing::info!(slices = count, ?limit, own_tables = config.own_descriptors, "the gateway starts");
         // Every waker and every way for sockets is there before any slice parts its descriptor table from the others'.
         let mut polls = Vec::with_capacity(count);

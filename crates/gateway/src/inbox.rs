@@ -7,6 +7,9 @@
 //! * From [`INBOX_EVENTS_MAX`] (or [`INBOX_BYTES_MAX`]) on, other events are lost. A session that should have had one
 //!   would have a gap, so it ends: its guild or number is noted, and once the slice has worked off what came before, the
 //!   sessions concerned are told to identify again (opcode 9 with `false`, then close code 4000).
+//! * A guild for a session that attaches (GUILD_CREATE) is counted apart, up to [`INBOX_GUILDS_BYTES_MAX`]. One beyond it is
+//!   not kept, and nobody ends for it: until it comes the session is not attached, so it has no gap, and the slice asks for it
+//!   again once it has worked off what came before. Who asks for much and does not read waits for oneself.
 //! * Changes of subscriptions and of what a member may see must never be lost alone; they have room up to
 //!   [`INBOX_MAX`]. Beyond that every session of the slice ends in the same way.
 
@@ -16,8 +19,11 @@ use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use consort_model::GuildId;
+use consort_rpc::relay::SessionKey;
 
-use crate::config::{INBOX_BYTES_MAX, INBOX_EVENTS_MAX, INBOX_LOST_MAX, INBOX_MAX, INBOX_VOLATILE_MAX};
+use crate::config::{
+    INBOX_BYTES_MAX, INBOX_EVENTS_MAX, INBOX_GUILDS_BYTES_MAX, INBOX_LOST_MAX, INBOX_MAX, INBOX_VOLATILE_MAX,
+};
 use crate::slice::Input;
 
 /// Wakes the slice's thread.
@@ -31,11 +37,18 @@ pub(crate) struct Lost {
     pub(crate) everything: bool,
     pub(crate) guilds: HashSet<GuildId>,
     pub(crate) sessions: HashSet<u64>,
+    /// Guilds that were sent to sessions and not kept; to be asked again.
+    pub(crate) unattached: Vec<(SessionKey, GuildId)>,
 }
 
 impl Lost {
     pub(crate) fn is_empty(&self) -> bool {
-        !self.everything && self.guilds.is_empty() && self.sessions.is_empty()
+        !self.has_gaps() && self.unattached.is_empty()
+    }
+
+    /// Whether sessions have missed something that they were to have.
+    pub(crate) fn has_gaps(&self) -> bool {
+        self.everything || !self.guilds.is_empty() || !self.sessions.is_empty()
     }
 
     fn note(&mut self, input: &Input) {
@@ -62,6 +75,8 @@ pub(crate) enum Concerns {
 struct State {
     queue: VecDeque<Input>,
     bytes: usize,
+    /// Of guilds for sessions that attach.
+    guilds_bytes: usize,
     lost: Lost,
     woken: bool,
 }
@@ -111,7 +126,19 @@ impl Inbox {
             state.lost.note(&input);
             return Ok(());
         }
-        state.bytes += bytes;
+        if let Some((key, guild)) = input.attaches() {
+            // One at least has room, however large it is.
+            if state.guilds_bytes > 0 && state.guilds_bytes + bytes > INBOX_GUILDS_BYTES_MAX {
+                // More than can be noted are asked again when they have not come for a while.
+                if state.lost.unattached.len() < INBOX_LOST_MAX {
+                    state.lost.unattached.push((key, guild));
+                }
+                return Ok(());
+            }
+            state.guilds_bytes += bytes;
+        } else {
+            state.bytes += bytes;
+        }
         state.queue.push_back(input);
         self.depth.store(state.queue.len(), Ordering::Relaxed);
         let wake = !std::mem::replace(&mut state.woken, true);
@@ -126,7 +153,7 @@ impl Inbox {
     pub(crate) fn take(&self, into: &mut VecDeque<Input>) -> Lost {
         let mut state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
         std::mem::swap(&mut state.queue, into);
-        state.bytes = 0;
+        (state.bytes, state.guilds_bytes) = (0, 0);
         state.woken = false;
         self.depth.store(0, Ordering::Relaxed);
         std::mem::take(&mut state.lost)
@@ -151,7 +178,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use consort_model::{Intents, UserId};
-    use consort_rpc::relay::{Op, SessionKey};
+    use consort_rpc::relay::Op;
     use consort_rpc::{Audience, Event, NodeId};
     use consort_session::Dispatch;
 
@@ -221,7 +248,7 @@ mod tests {
         let mut batch = VecDeque::new();
         let lost = inbox.take(&mut batch);
         assert_eq!(batch.len(), INBOX_EVENTS_MAX + 1);
-        assert_eq!(lost, Lost { everything: false, guilds: [GuildId::new(7)].into(), sessions: [3].into() });
+        assert_eq!(lost, Lost { guilds: [GuildId::new(7)].into(), sessions: [3].into(), ..Lost::default() });
         batch.clear();
         (0..INBOX_MAX).for_each(|_| push(&inbox, Input::Relay(Op::Drop { guild: GuildId::new(7) })));
         push(&inbox, Input::Relay(Op::Drop { guild: GuildId::new(7) }));
@@ -238,6 +265,30 @@ mod tests {
         assert_eq!((batch.len(), lost.guilds.len()), (1, 2));
         push(&inbox, event(1, false, ""));
         assert_eq!(inbox.depth(), 1);
+    }
+
+    #[test]
+    fn large_guilds_take_no_room_from_events_and_are_asked_again() {
+        let (inbox, _) = inbox();
+        let attached = |number: u64, len: usize| {
+            let guild_create = vec![b' '; len].into();
+            Input::Relay(Op::Attached {
+                session: key(number),
+                guild: GuildId::new(1),
+                class: 0,
+                guild_create,
+            })
+        };
+        (1..=9).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX / 4)));
+        push(&inbox, event(2, false, vec![b' '; INBOX_BYTES_MAX]));
+        let mut batch = VecDeque::new();
+        let lost = inbox.take(&mut batch);
+        assert_eq!((batch.len(), lost.has_gaps(), inbox.lost_events()), (5, false, 0));
+        assert_eq!(lost.unattached, (5..=9).map(|n| (key(n), GuildId::new(1))).collect::<Vec<_>>());
+        batch.clear();
+        // One that is larger than all of it comes alone.
+        (1..=2).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX + 1)));
+        assert_eq!((inbox.take(&mut batch).unattached.len(), batch.len()), (1, 1));
     }
 
     #[test]

@@ -1,27 +1,24 @@
 //! What must wait for others: looking at an IDENTIFY, asking a guild for members. Bounded, and beside the path of events,
 //! so a storm of identifies cannot delay messages, nor a busy guild keep people out.
 
-use std::sync::Arc;
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
-use bytes::Bytes;
-use consort_model::{ApplicationId, GuildId, Intents};
-use consort_rpc::guild::{
-    self,
-    gateway::{ChunkPart, ChunkRequest},
-};
+use consort_model::{ApplicationId, GuildId, Intents, UserId};
+use consort_rpc::guild::{self, gateway::ChunkRequest};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::{self, gateway::Opened};
-use consort_rpc::{Caller, MeshRef};
+use consort_rpc::{Answer, Caller, MeshRef};
 use consort_session::{Dispatch, Identity, SessionId, Shard, Viewer, ready};
 use consort_wire::gateway::{CloseCode, Identify};
-use serde_json::value::RawValue;
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
 use crate::auth::{AuthError, Authenticator, Principal};
 use crate::config::{
-    AUTHENTICATE_TIMEOUT, CHUNKS_ACTIVE_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_WAITING_MAX,
+    AUTHENTICATE_TIMEOUT, CHUNKS_ACTIVE_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_PER_ACCOUNT_MAX,
+    IDENTIFIES_WAITING_MAX,
 };
 use crate::inbox::InboxRef;
 use crate::interest::Interest;
@@ -53,6 +50,21 @@ impl Drop for Place {
     }
 }
 
+/// A place among the identifies of an account; given back when dropped.
+struct AccountPlace(Arc<Lane>, UserId);
+
+impl Drop for AccountPlace {
+    fn drop(&mut self) {
+        let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = accounts.get_mut(&self.1) {
+            *count -= 1;
+            if *count == 0 {
+                accounts.remove(&self.1);
+            }
+        }
+    }
+}
+
 /// The lane of a node.
 pub(crate) struct Lane {
     mesh: MeshRef,
@@ -61,6 +73,8 @@ pub(crate) struct Lane {
     interest: Arc<Interest>,
     identifies: Semaphore,
     waiting: AtomicUsize,
+    /// Identifies at work, by account.
+    accounts: Mutex<HashMap<UserId, usize>>,
     chunks: Semaphore,
     next_number: AtomicU32,
     /// This life of the node, for the addresses of its sessions.
@@ -81,6 +95,7 @@ impl Lane {
             interest,
             identifies: Semaphore::new(IDENTIFIES_ACTIVE_MAX),
             waiting: AtomicUsize::new(0),
+            accounts: Mutex::default(),
             chunks: Semaphore::new(CHUNKS_ACTIVE_MAX),
             next_number: AtomicU32::new(1),
             generation: consort_runtime::random_u64(),
@@ -111,12 +126,23 @@ impl Lane {
         });
     }
 
+    /// Counts an identify against its account; `None` when it has as many as it may.
+    fn enter(self: &Arc<Self>, user: UserId) -> Option<AccountPlace> {
+        let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
+        let count = accounts.entry(user).or_default();
+        if *count >= IDENTIFIES_PER_ACCOUNT_MAX {
+            return None;
+        }
+        *count += 1;
+        Some(AccountPlace(self.clone(), user))
+    }
+
     fn refuse(&self, identifying: &Identifying, refusal: Refusal) {
         let Identifying { slice, slot, conn, .. } = *identifying;
         self.tell(slice, Input::Refuse { slot, conn, refusal });
     }
 
-    async fn identify_now(&self, identifying: Identifying) {
+    async fn identify_now(self: &Arc<Self>, identifying: Identifying) {
         let looked_at = self.auth.authenticate(identifying.identify.token.expose());
         let looked_at = tokio::time::timeout(AUTHENTICATE_TIMEOUT, looked_at).await;
         let principal = match looked_at.unwrap_or(Err(AuthError::Unavailable)) {
@@ -129,6 +155,9 @@ impl Lane {
         let (viewer, shard) = match check(&identifying.identify, identifying.version, &principal) {
             Ok(checked) => checked,
             Err(code) => return self.refuse(&identifying, Refusal::Close(code)),
+        };
+        let Some(_place) = self.enter(principal.user) else {
+            return self.refuse(&identifying, Refusal::Later);
         };
         let key = SessionKey {
             node: self.mesh.node(),
@@ -199,11 +228,11 @@ impl Lane {
         let op = user::Op::Gateway(user::gateway::Op::Open(open));
         let answer = self.mesh.client::<user::User>().call(user.get(), caller.clone(), op).await;
         let opened = match answer {
-            Ok(answer) => answer.body().and_then(|body| {
-                serde_json::from_slice::<Opened>(body)
-                    .inspect_err(|error| tracing::error!(%error, "the answer to Open cannot be read"))
-                    .ok()
-            }),
+            Ok(Answer::Opened(opened)) => Some(*opened),
+            Ok(_) => {
+                tracing::error!(%user, "a user's owner answers something else than was asked");
+                None
+            }
             Err(error) => {
                 tracing::warn!(%error, %user, "a session could not be opened");
                 None
@@ -232,7 +261,14 @@ impl Lane {
             let answer = lane.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
             drop(permit);
             let chunk = match answer {
-                Ok(answer) => answer.body().and_then(read_chunk),
+                Ok(Answer::Chunk(part)) => {
+                    let dispatch = Arc::new(Dispatch::new("GUILD_MEMBERS_CHUNK", part.chunk));
+                    Some(MemberChunk { dispatch, next: part.next })
+                }
+                Ok(_) => {
+                    tracing::error!(%guild, "a guild answers something else than was asked");
+                    None
+                }
                 Err(error) => {
                     tracing::debug!(%error, %guild, "a guild does not give its members");
                     None
@@ -241,15 +277,6 @@ impl Lane {
             lane.tell(slice, Input::Members(session, chunk));
         });
     }
-}
-
-/// Takes the body of a chunk out of an owner's answer, without a copy.
-fn read_chunk(answer: &Bytes) -> Option<MemberChunk> {
-    let part: ChunkPart<&RawValue> = serde_json::from_slice(answer)
-        .inspect_err(|error| tracing::error!(%error, "a chunk of members cannot be read"))
-        .ok()?;
-    let body = answer.slice_ref(part.chunk.get().as_bytes());
-    Some(MemberChunk { dispatch: Arc::new(Dispatch::new("GUILD_MEMBERS_CHUNK", body)), next: part.next })
 }
 
 /// Checks what IDENTIFY asks for against what the account may have.
@@ -304,8 +331,8 @@ fn prepare(
         shard: identity.shard.map(|shard| (shard.id, shard.count)),
         application: principal.application.map(application),
     };
-    let opening = ready::opening(&opened.ready, &facts).map_err(|error| {
-        tracing::error!(%error, "the owner's READY is no object");
+    let opening = ready::opening(&opened.ready, &facts).ok_or_else(|| {
+        tracing::error!("the owner's READY is no object");
         Refusal::Later
     })?;
     let (supplemental, owner_since_ms) = (opened.supplemental, opened.owner_since_ms);
@@ -314,7 +341,6 @@ fn prepare(
 
 #[cfg(test)]
 mod tests {
-    use consort_model::UserId;
     use consort_wire::gateway::{Properties, Shard as Asked, Token};
 
     use super::*;

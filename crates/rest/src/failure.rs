@@ -73,6 +73,10 @@ pub fn answer(reply: Reply) -> Response {
         Ok(Answer::Json(body)) => with_body(StatusCode::OK, body),
         Ok(Answer::Created(body)) => with_body(StatusCode::CREATED, body),
         Ok(Answer::Empty) => empty(),
+        Ok(Answer::Opened(_) | Answer::Chunk(_)) => {
+            tracing::error!("an answer for the gateway was asked for by a client");
+            Failure(ApiError::internal()).into_response()
+        }
         Err(error) => Failure(error).into_response(),
     }
 }

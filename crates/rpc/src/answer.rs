@@ -4,8 +4,11 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use serde::{Deserialize, Serialize};
 
-/// A successful answer. Bodies are JSON already, made once by the owner from the typed models, so that the edge passes
-/// them on without reading them.
+use crate::guild::gateway::ChunkPart;
+use crate::user::gateway::Opened;
+
+/// A successful answer. What clients are given is JSON already, made once by the owner from the typed models, so that the
+/// edge passes it on without reading it. What other parts of the system ask for is a type of its own.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Answer {
     /// A body.
@@ -14,6 +17,10 @@ pub enum Answer {
     Empty,
     /// A body for something that was made rather than found (201 where the edge tells them apart).
     Created(Bytes),
+    /// What a session begins with ([`crate::user::gateway::Op::Open`]).
+    Opened(Box<Opened>),
+    /// Some of a guild's members ([`crate::guild::gateway::Op::Chunk`]).
+    Chunk(Box<ChunkPart<Bytes>>),
 }
 
 impl Answer {
@@ -30,11 +37,19 @@ impl Answer {
         Self::Created(encode(value))
     }
 
+    /// The JSON of a model.
+    ///
+    /// # Panics
+    /// See [`Answer::json`].
+    pub fn bytes<T: Serialize + ?Sized>(value: &T) -> Bytes {
+        encode(value)
+    }
+
     /// The body, if there is one.
     pub fn body(&self) -> Option<&Bytes> {
         match self {
             Self::Json(body) | Self::Created(body) => Some(body),
-            Self::Empty => None,
+            Self::Empty | Self::Opened(_) | Self::Chunk(_) => None,
         }
     }
 }

@@ -190,8 +190,7 @@ impl Event {
         audience: Audience,
         d: &T,
     ) -> Self {
-        let crate::Answer::Json(body) = crate::Answer::json(d) else { unreachable!("json() gives Json") };
-        Self::encoded(name, intents, audience, body)
+        Self::encoded(name, intents, audience, crate::Answer::bytes(d))
     }
 
     /// An event whose body is JSON already.

@@ -27,6 +27,7 @@ pub use journal::{
 };
 pub use log::{Log, Place};
 pub use session::{
-    ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, Identity, Opened, ResumeError, Session, Step,
+    ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, Identity, Opened, READY_GUILDS_BYTES_MAX, ResumeError,
+    Session, Step,
 };
 pub use viewer::{Choice, Shard, Viewer};

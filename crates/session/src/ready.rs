@@ -1,24 +1,8 @@
 //! READY, put together from what the user's owner says and what only the gateway knows.
 
-use std::collections::BTreeSet;
-
 use bytes::Bytes;
 use consort_model::{ApplicationId, GuildId};
 use serde_json::value::RawValue;
-
-/// What READY holds when the user's owner left it out; libraries stumble without these fields, most of them over
-/// `private_channels` ("READY" in the vendor's "Gateway Events", and what client libraries were seen to read).
-const DEFAULTS: [(&str, &str); 9] = [
-    ("private_channels", "[]"),
-    ("session_type", "\"normal\""),
-    ("relationships", "[]"),
-    ("presences", "[]"),
-    ("guild_join_requests", "[]"),
-    ("user_settings", "{}"),
-    ("geo_ordered_rtc_regions", "[]"),
-    ("auth", "{}"),
-    ("_trace", "[]"),
-];
 
 /// What the gateway adds.
 #[derive(Debug, Clone, Copy)]
@@ -31,39 +15,24 @@ pub struct Facts<'a> {
     pub resume_gateway_url: &'a str,
     /// Echoed when IDENTIFY named one.
     pub shard: Option<(u32, u32)>,
-    /// A bot's application and its flags, if the owner's object has none.
+    /// A bot's application and its flags.
     pub application: Option<(ApplicationId, u64)>,
 }
 
-/// Prepares READY up to its guilds: an object without its closing brace and without `guilds`. Of what the owner made,
-/// fields that the gateway knows better are left out.
-///
-/// # Errors
-/// When the owner's object is no JSON object.
-pub fn opening(ready: &[u8], facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::Error> {
-    let fields: Vec<(String, Box<RawValue>)> = fields(ready)?;
-    let own = ["v", "guilds", "session_id", "resume_gateway_url", "shard"];
+/// Prepares READY up to its guilds: an object without its closing brace and without `guilds`. What the owner made is
+/// taken as it is. `None` when that is no object.
+pub fn opening(ready: &[u8], facts: &Facts<'_>) -> Option<Vec<u8>> {
+    let fields = ready.strip_prefix(b"{")?.strip_suffix(b"}")?;
     let mut out = Vec::with_capacity(ready.len() + 512);
     out.extend_from_slice(format!("{{\"v\":{}", facts.version).as_bytes());
+    if !fields.is_empty() {
+        out.push(b',');
+        out.extend_from_slice(fields);
+    }
     let mut text = |key: &str, value: &str| {
-        out.extend_from_slice(format!(",\"{key}\":").as_bytes());
-        out.extend_from_slice(value.as_bytes());
+        out.extend_from_slice(format!(",\"{key}\":{value}").as_bytes());
     };
-    let mut seen = BTreeSet::new();
-    for (key, value) in &fields {
-        if !own.contains(&key.as_str()) && seen.insert(key.as_str()) {
-            // Keys are those of our own models, which need no escape.
-            text(key, value.get());
-        }
-    }
-    for (key, value) in DEFAULTS {
-        if !seen.contains(key) {
-            text(key, value);
-        }
-    }
-    if let Some((id, flags)) = facts.application
-        && !seen.contains("application")
-    {
+    if let Some((id, flags)) = facts.application {
         text("application", &format!("{{\"id\":\"{id}\",\"flags\":{flags}}}"));
     }
     if let Some((id, count)) = facts.shard {
@@ -71,7 +40,7 @@ pub fn opening(ready: &[u8], facts: &Facts<'_>) -> Result<Vec<u8>, serde_json::E
     }
     text("session_id", &json_string(facts.session_id));
     text("resume_gateway_url", &json_string(facts.resume_gateway_url));
-    Ok(out)
+    Some(out)
 }
 
 /// Completes what [`opening`] began.
@@ -212,37 +181,25 @@ mod tests {
     }
 
     #[test]
-    fn every_field_that_libraries_read_is_there() {
+    fn what_the_gateway_knows_is_added() {
         let guilds = [
             ReadyGuild::Stub(GuildId::new(1)),
             ReadyGuild::Full(GuildId::new(2), r#"{"id":"2","voice_states":[1]}"#.into()),
         ];
-        let ready = ready(br#"{"user":{"id":"5"},"v":6,"private_channels":[{"id":"9"}]}"#, &guilds);
-        assert_eq!(ready["v"], 10);
-        assert_eq!(ready["user"]["id"], "5");
-        assert_eq!(ready["private_channels"], json!([{"id": "9"}]));
-        assert_eq!(
-            ready["guilds"],
-            json!([{"id": "1", "unavailable": true}, {"id": "2", "voice_states": [1]}])
-        );
-        assert_eq!(ready["shard"], json!([1, 2]));
-        assert_eq!(ready["application"], json!({"id": "7", "flags": 64}));
-        assert_eq!(ready["session_id"], "abc");
-        assert_eq!(ready["resume_gateway_url"], "ws://127.0.0.1:80");
-        for key in ["relationships", "presences", "guild_join_requests", "geo_ordered_rtc_regions", "_trace"]
-        {
-            assert_eq!(ready[key], json!([]), "{key}");
-        }
-        for key in ["user_settings", "auth"] {
-            assert_eq!(ready[key], json!({}), "{key}");
-        }
+        let ready = ready(br#"{"user":{"id":"5"},"private_channels":[{"id":"9"}]}"#, &guilds);
+        let expected = json!({
+            "v": 10, "user": {"id": "5"}, "private_channels": [{"id": "9"}], "shard": [1, 2],
+            "guilds": [{"id": "1", "unavailable": true}, {"id": "2", "voice_states": [1]}],
+            "application": {"id": "7", "flags": 64}, "session_id": "abc", "resume_gateway_url": "ws://127.0.0.1:80",
+        });
+        assert_eq!(ready, expected);
     }
 
     #[test]
     fn the_owner_may_say_nothing_but_must_say_an_object() {
         assert_eq!(ready(b"{}", &[])["guilds"], json!([]));
-        assert!(opening(b"[]", &FACTS).is_err());
-        assert!(opening(b"{} x", &FACTS).is_err());
+        assert_eq!(opening(b"[]", &FACTS), None);
+        assert_eq!(opening(b"{", &FACTS), None);
     }
 
     #[test]

@@ -13,9 +13,11 @@ use crate::log::Place;
 use crate::ready::{self, ReadyGuild};
 use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
 
-/// Attachments of a bot's session on their way at once; the next one starts when one is answered. A user account's
-/// all start together, as READY waits for them.
+/// Attachments of a session on their way at once; the next one starts when one is answered.
 pub const ATTACH_WINDOW: usize = 16;
+/// Bytes of guilds that READY of a person carries; guilds that answer once it has more come after it, each with a GUILD_CREATE
+/// at the client's pace. READY is made as one piece and waits for its client as one.
+pub const READY_GUILDS_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// With more unsent bytes than this no further guild is attached and no member chunk is asked for: what comes in bulk goes at
 /// the client's pace.
 pub const BACKLOG_ATTACH_BYTES: usize = 256 * 1024;
@@ -110,6 +112,20 @@ struct Gathering {
     opened: Opened,
     bodies: BTreeMap<GuildId, Bytes>,
     waiting: BTreeSet<GuildId>,
+    /// Of all bodies.
+    bytes: usize,
+}
+
+impl Gathering {
+    fn answered(&mut self, id: GuildId, body: Option<Bytes>) {
+        self.waiting.remove(&id);
+        self.bytes += body.as_ref().map_or(0, Bytes::len);
+        let old = match body {
+            Some(body) => self.bodies.insert(id, body),
+            None => self.bodies.remove(&id),
+        };
+        self.bytes -= old.map_or(0, |old| old.len());
+    }
 }
 
 /// What the owner of a session must do next for it.
@@ -207,6 +223,14 @@ impl Session {
         self.backlog
     }
 
+    /// Bytes that are here for the client and not written yet, those of a READY that is being made included.
+    pub fn held_bytes(&self) -> usize {
+        match &self.phase {
+            Phase::Attaching(gathering) => self.backlog + gathering.bytes,
+            _ => self.backlog,
+        }
+    }
+
     /// Whether more of what comes in bulk may come: the client has taken nearly all there was.
     pub fn takes_bulk(&self) -> bool {
         self.is_live() && self.backlog <= BACKLOG_ATTACH_BYTES
@@ -242,15 +266,19 @@ impl Session {
         // One that was joined before this answer came may be attached already: its GUILD_CREATE follows READY.
         let attached = |id: &GuildId| matches!(self.attachment(*id), Some(Attachment::At(_)));
         let waiting = opened.guilds.iter().copied().filter(|id| !attached(id)).collect();
-        self.phase = Phase::Attaching(Box::new(Gathering { opened, bodies: BTreeMap::new(), waiting }));
+        self.phase =
+            Phase::Attaching(Box::new(Gathering { opened, bodies: BTreeMap::new(), waiting, bytes: 0 }));
         self.ready_if_all_answered()
     }
 
     /// Gives the next guild to attach to, if the session is to begin one now.
     pub fn next_attach(&mut self) -> Option<GuildId> {
-        let paced =
-            self.is_live() && (self.awaited as usize >= ATTACH_WINDOW || self.backlog > BACKLOG_ATTACH_BYTES);
-        if paced || matches!(self.phase, Phase::Opening) {
+        let has_room = match &self.phase {
+            Phase::Opening => false,
+            Phase::Attaching(gathering) => gathering.bytes <= READY_GUILDS_BYTES_MAX,
+            Phase::Live => self.backlog <= BACKLOG_ATTACH_BYTES,
+        };
+        if !has_room || self.awaited as usize >= ATTACH_WINDOW {
             return None;
         }
         loop {
@@ -319,8 +347,11 @@ impl Session {
         if let Phase::Attaching(gathering) = &mut self.phase
             && gathering.opened.guilds.contains(&id)
         {
-            gathering.waiting.remove(&id);
-            gathering.bodies.insert(id, guild_create);
+            gathering.answered(id, Some(guild_create));
+            if gathering.bytes > READY_GUILDS_BYTES_MAX {
+                // The others come after READY.
+                gathering.waiting.retain(|waiting| !self.queued.contains(waiting));
+            }
             return self.ready_if_all_answered();
         }
         if self.identity.viewer.intents.contains(Intents::GUILDS) {
@@ -341,8 +372,7 @@ impl Session {
             self.guilds.remove(index);
         }
         if let Phase::Attaching(gathering) = &mut self.phase {
-            gathering.waiting.remove(&id);
-            gathering.bodies.remove(&id);
+            gathering.answered(id, None);
             if !unavailable {
                 gathering.opened.guilds.retain(|guild| *guild != id);
             }
@@ -369,8 +399,7 @@ impl Session {
             self.awaited -= 1;
         }
         if let Phase::Attaching(gathering) = &mut self.phase {
-            gathering.waiting.remove(&id);
-            gathering.bodies.remove(&id);
+            gathering.answered(id, None);
             gathering.opened.guilds.retain(|guild| *guild != id);
         }
         Some(guild.attachment)

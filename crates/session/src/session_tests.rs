@@ -85,6 +85,37 @@ fn a_user_is_ready_when_every_guild_has_answered_somehow() {
 }
 
 #[test]
+fn ready_has_a_bound_and_the_other_guilds_follow_as_the_client_reads() {
+    let mut session = Session::new(identity(false, 0));
+    session.opened(opened(1..=40));
+    let large = || bytes::Bytes::from(format!("{{\"x\":\"{}\"}}", "y".repeat(READY_GUILDS_BYTES_MAX / 4)));
+    let mut asked: Vec<_> = std::iter::from_fn(|| session.next_attach()).collect();
+    assert_eq!(asked.len(), ATTACH_WINDOW);
+    let last = asked.pop().unwrap();
+    asked.iter().for_each(|guild| assert_eq!(session.attached(*guild, 0, large()), Step::None));
+    assert_eq!(session.next_attach(), None);
+    assert_eq!(
+        session.attached(last, 0, large()),
+        Step::Ready,
+        "it does not wait for those that were not asked"
+    );
+    let (_, ready) = session.unsent().next().unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(ready.dispatch.d(Choice::Full)).unwrap();
+    let is_stub = |guild: &&serde_json::Value| guild["unavailable"] == true;
+    let guilds = ready["guilds"].as_array().unwrap();
+    assert_eq!((guilds.len(), guilds.iter().filter(is_stub).count()), (40, 40 - ATTACH_WINDOW));
+    for n in 1..=40 - ATTACH_WINDOW {
+        assert_eq!(session.next_attach(), None, "the client has not read the last one");
+        session.mark_sent(session.seq());
+        let guild = session.next_attach().unwrap();
+        session.attached(guild, 0, large());
+        assert_eq!(names(&session), ["GUILD_CREATE"], "guild {n} after READY");
+    }
+    session.mark_sent(session.seq());
+    assert!(session.next_attach().is_none() && !session.has_queued());
+}
+
+#[test]
 fn a_guild_joined_while_ready_waits_for_others_comes_after_it() {
     let mut session = Session::new(identity(false, 0));
     session.opened(opened([1]));

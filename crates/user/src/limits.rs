@@ -1,7 +1,13 @@
 //! What an account may hold; choices of ours unless a line says otherwise.
 
-/// Sessions of one account. A large bot has one for each shard.
+/// Sessions of a bot; a large one has one for each shard. More are refused.
 pub(crate) const SESSIONS_MAX: usize = 4096;
+/// Sessions of a person: devices, tabs, and those that a client has left behind within its time to resume. With another one
+/// the oldest ends (close code 4009, after which clients begin anew).
+pub(crate) const SESSIONS_PER_PERSON_MAX: usize = 50;
+/// SESSIONS_REPLACE names every session and goes to every session: sessions that come and go within this time of the last one
+/// are told of together.
+pub(crate) const SESSIONS_REPLACE_INTERVAL_MS: u64 = 1_000;
 /// Accounts of a node that stay at hand while nobody calls them; see [`consort_actor::Core::RUNNING_MAX`].
 pub(crate) const ACCOUNTS_RUNNING_MAX: usize = 1024;
 /// Activities shown of an account.

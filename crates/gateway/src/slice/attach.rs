@@ -17,13 +17,18 @@ impl Slice {
     /// Begins as many attachments as the session is to have on their way.
     pub(super) fn attach_next(&mut self, now: Instant, slot: usize) {
         let mut any = false;
-        while let Some(guild) = self.sessions[slot].session.next_attach() {
+        self.weigh(slot);
+        while self.has_bulk_room(slot)
+            && let Some(guild) = self.sessions[slot].session.next_attach()
+        {
             self.interest.add(guild, self.index);
             self.ask(slot, guild);
+            self.weigh(slot);
             any = true;
         }
         let held = &mut self.sessions[slot];
-        if any && held.attach_due.is_none() {
+        // One that waits for others of its account has begun, too.
+        if (any || held.session.has_queued()) && held.attach_due.is_none() {
             let wait =
                 if held.session.is_live() { self.config.attach_retry } else { self.config.attach_deadline };
             held.attach_due = Some(now + wait);
@@ -31,7 +36,7 @@ impl Slice {
         }
     }
 
-    fn ask(&mut self, slot: usize, guild: GuildId) {
+    pub(super) fn ask(&mut self, slot: usize, guild: GuildId) {
         let held = &self.sessions[slot];
         let identity = held.session.identity();
         let presences = identity.viewer.intents.contains(Intents::GUILD_PRESENCES);

@@ -139,8 +139,37 @@ impl Slice {
 
     fn insert_conn(&mut self, now: Instant) -> usize {
         self.next_conn += 1;
+        let conn = self.new_conn(now);
+        let id = conn.id;
+        let slot = self.conns.insert(conn);
+        self.newcomers.push_back((slot, id));
+        self.bound_newcomers(now);
+        slot
+    }
+
+    /// Closes the connections that have been longest without an IDENTIFY, when there are too many. Looked at once there are
+    /// twice as many newcomers, so that each costs little.
+    fn bound_newcomers(&mut self, now: Instant) {
+        let max = self.config.unidentified_max_of_slice();
+        if self.newcomers.len() <= 2 * max {
+            return;
+        }
+        let Self { conns, newcomers, .. } = self;
+        newcomers.retain(|(slot, id)| {
+            let conn = conns.get(*slot).filter(|conn| conn.id == *id && !conn.gone);
+            conn.is_some_and(|conn| {
+                matches!(conn.phase, Phase::Handshake | Phase::Upgraded | Phase::Unidentified)
+            })
+        });
+        let over = newcomers.len().saturating_sub(max);
+        for (slot, _) in newcomers.drain(..over).collect::<Vec<_>>() {
+            self.lost(now, slot);
+        }
+    }
+
+    fn new_conn(&self, now: Instant) -> Conn {
         let connect = Connect::default();
-        self.conns.insert(Conn {
+        Conn {
             id: ConnId(self.next_conn),
             stream: Stream::new(connect.compress, connect.encoding),
             version: connect.version,
@@ -166,7 +195,7 @@ impl Slice {
             presences: 0,
             resume_url: Box::default(),
             head: Vec::new(),
-        })
+        }
     }
 
     /// The upgrade is done: HELLO, or the refusal of what the URL asks for.

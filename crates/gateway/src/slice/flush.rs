@@ -278,6 +278,9 @@ impl Slice {
 
     /// There may be room again for what comes in bulk.
     fn go_on(&mut self, now: Instant, session: usize) {
+        if self.sessions[session].bulk > 0 {
+            self.weigh(session);
+        }
         if self.sessions[session].session.has_queued() {
             self.attach_next(now, session);
         }

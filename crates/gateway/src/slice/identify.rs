@@ -126,6 +126,7 @@ impl Slice {
             watching: Vec::new(),
             voice: Vec::new(),
             asked_all: Vec::new(),
+            bulk: 0,
             members: None,
         });
         self.conns[conn_slot].phase = Phase::Live(slot);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_model::{ApplicationId, Presence};
+use consort_model::{ApplicationId, GuildId, Presence};
 use consort_rpc::Caller;
 use consort_rpc::relay::{self, SessionKey};
 use consort_session::{Dispatch, Identity, Opened};
@@ -78,6 +78,14 @@ impl Input {
     /// Whether it is a socket, which is refused rather than lost.
     pub(crate) fn is_connection(&self) -> bool {
         matches!(self, Self::Connection { .. } | Self::Adopt { .. })
+    }
+
+    /// The session it attaches to a guild, and the guild.
+    pub(crate) fn attaches(&self) -> Option<(SessionKey, GuildId)> {
+        match self {
+            Self::Relay(relay::Op::Attached { session, guild, .. }) => Some((*session, *guild)),
+            _ => None,
+        }
     }
 
     /// Bytes of the bodies in it.

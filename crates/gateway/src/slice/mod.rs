@@ -7,6 +7,7 @@
 //! written to once, heads and shared bodies in one send.
 
 mod attach;
+mod bulk;
 mod client;
 mod conn;
 mod effect;
@@ -85,6 +86,8 @@ struct Held {
     voice: Vec<GuildId>,
     /// When all members of a guild were last asked for.
     asked_all: Vec<(GuildId, Instant)>,
+    /// What it holds or waits for of what comes in bulk, bytes; see [`bulk`].
+    bulk: usize,
     /// Members it has asked for; only while there are such requests.
     members: Option<Box<members::MemberRequests>>,
 }
@@ -121,11 +124,14 @@ pub(crate) struct Slice {
     numbers: HashMap<u64, usize>,
     users: HashMap<UserId, Vec<usize>>,
     guilds: HashMap<GuildId, Subscribers>,
+    bulk: bulk::Bulk,
     timers: Timers,
     /// Detached sessions in the order they were detached; those taken up again are still in it, for no longer than they
     /// could have waited.
     detached: VecDeque<(Instant, u64)>,
     detached_count: usize,
+    /// Connections in the order they came, for those that do not identify; the others are taken out now and then.
+    newcomers: VecDeque<(usize, ConnId)>,
     dirty: VecDeque<usize>,
     gone: Vec<Gone>,
     effects: Vec<Effect>,
@@ -135,6 +141,8 @@ pub(crate) struct Slice {
     offers: usize,
     draining: bool,
     figures: Figures,
+    /// The last time that was told; before the first nobody waits for anything.
+    ticked_at: Option<Instant>,
 }
 
 impl Slice {
@@ -150,9 +158,11 @@ impl Slice {
             numbers: HashMap::new(),
             users: HashMap::new(),
             guilds: HashMap::new(),
+            bulk: bulk::Bulk::default(),
             timers: Timers::default(),
             detached: VecDeque::new(),
             detached_count: 0,
+            newcomers: VecDeque::new(),
             dirty: VecDeque::new(),
             gone: Vec::new(),
             effects: Vec::new(),
@@ -161,6 +171,7 @@ impl Slice {
             offers: 0,
             draining: false,
             figures: Figures::default(),
+            ticked_at: None,
         }
     }
 
@@ -224,11 +235,14 @@ impl Slice {
 
     /// When [`Slice::tick`] wants to be called.
     pub(crate) fn next_deadline(&self) -> Option<Instant> {
-        self.timers.next()
+        // Those who may go on do so at once: any time that is past will do.
+        self.ticked_at.filter(|_| self.bulk.has_ready()).or_else(|| self.timers.next())
     }
 
     /// Does what is due.
     pub(crate) fn tick(&mut self, now: Instant) {
+        self.ticked_at = Some(now);
+        self.go_on_with_bulk(now);
         while let Some((at, due)) = self.timers.pop(now) {
             match due {
                 Due::Conn(slot, id) => self.conn_due(now, at, slot, id),
@@ -289,6 +303,8 @@ impl Slice {
             return self.end_session(slot);
         }
         held.detached_since = Some(now);
+        self.weigh(slot);
+        let held = &mut self.sessions[slot];
         self.detached.push_back((now, held.session.identity().key.number));
         self.detached_count += 1;
         self.schedule_session(slot);
@@ -334,6 +350,7 @@ impl Slice {
         }
         self.effects.push(Effect::closed(&caller, identity.key));
         let held = self.sessions.remove(slot);
+        self.bulk.forget(identity.viewer.user, identity.key.number, held.bulk);
         if held.detached_since.is_some() {
             self.detached_count -= 1;
         }

@@ -236,8 +236,21 @@ impl Slice {
         }
     }
 
-    /// Ends the sessions that have a gap because the inbox was full.
+    /// Ends the sessions that have a gap because the inbox was full, and asks again for guilds that it had no room for.
     pub(crate) fn lost_events(&mut self, now: Instant, lost: &Lost) {
+        if lost.has_gaps() {
+            self.end_with_gaps(now, lost);
+        }
+        for (key, guild) in &lost.unattached {
+            if let Some((slot, held)) = self.at(key)
+                && held.session.attachment(*guild) == Some(Attachment::Awaited)
+            {
+                self.ask(slot, *guild);
+            }
+        }
+    }
+
+    fn end_with_gaps(&mut self, now: Instant, lost: &Lost) {
         let slots: Vec<usize> = if lost.everything {
             self.sessions.iter().map(|(slot, _)| slot).collect()
         } else {

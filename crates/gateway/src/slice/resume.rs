@@ -77,6 +77,7 @@ impl Slice {
         conn.resume_url = Box::default();
         conn.decoder.set_max_message_bytes(super::identify::max_payload_bytes(bot));
         self.mark_dirty(slot);
+        self.weigh(session);
         self.attach_next(now, session);
         self.ask_members(session);
         self.schedule_conn(slot);

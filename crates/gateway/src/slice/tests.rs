@@ -21,6 +21,7 @@ use zstd::stream::raw::{InBuffer, Operation as _, OutBuffer};
 use super::*;
 use crate::inbox::Lost;
 
+mod bulk;
 mod cohorts;
 mod cost;
 mod cuts;
@@ -811,6 +812,7 @@ impl Bench {
             }
         }
         assert_eq!(slice.guilds.values().map(|guild| guild.list.len()).sum::<usize>(), listed);
+        slice.check_bulk();
         for (slot, conn) in &slice.conns {
             if let Phase::Live(session) = conn.phase {
                 assert_eq!(slice.sessions[session].conn, Some(slot));
@@ -891,7 +893,7 @@ fn happen(bench: &mut Bench, fars: &mut Vec<Option<Far>>, step: usize, one: Anyt
             }
         }
         Anything::LostEvents(everything) => {
-            let lost = Lost { everything, guilds: [GUILD].into(), sessions: [1].into() };
+            let lost = Lost { everything, guilds: [GUILD].into(), sessions: [1].into(), ..Lost::default() };
             bench.slice.lost_events(bench.now, &lost);
         }
         Anything::Time(seconds) => {

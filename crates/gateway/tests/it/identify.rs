@@ -31,15 +31,6 @@ async fn a_bot_is_ready_at_once_and_then_gets_its_guilds() {
     assert_eq!(ready["session_id"].as_str().unwrap().len(), 32);
     assert_eq!(ready["resume_gateway_url"], format!("ws://{}", rig.addr));
     assert_eq!(ready["application"]["id"], "11");
-    assert_eq!(ready["session_type"], "normal");
-    for list in
-        ["private_channels", "relationships", "presences", "guild_join_requests", "geo_ordered_rtc_regions"]
-    {
-        assert_eq!(ready[list], json!([]), "{list}");
-    }
-    for object in ["user_settings", "auth"] {
-        assert_eq!(ready[object], json!({}), "{object}");
-    }
     assert!(ready.get("shard").is_none());
     let mut ids = Vec::new();
     for _ in 0..2 {

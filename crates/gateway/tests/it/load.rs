@@ -46,6 +46,35 @@ async fn a_hundred_sessions_read_every_event_once_and_in_order_while_some_are_cu
     assert!(rig.gateway.stats().sum(|slice| slice.resumed as usize) > 100);
 }
 
+/// Sixty clients of one account ask for all its guilds, ten megabytes, and read nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_that_asks_for_much_and_does_not_read_costs_nobody_an_event() {
+    const EVENTS: u64 = 500;
+    let rig = Rig::with(Config { slices: 2, ..Config::default() }).await;
+    let (mut bystander, _) = rig.bot_in(2, &[guild(1)]).await;
+    rig.guilds.padding.store(1 << 20, std::sync::atomic::Ordering::Relaxed);
+    let large: Vec<_> = (10..20).map(guild).collect();
+    rig.member(101, &large);
+    let mut silent = Vec::new();
+    for _ in 0..60 {
+        let mut client = rig.connect("v=10").await;
+        client.op(10).await;
+        let d = json!({"token": "user-101", "properties": {"os": "linux", "browser": "test", "device": ""}});
+        client.send(json!({"op": 2, "d": d})).await;
+        silent.push(client);
+    }
+    rig.opened(101).await;
+    for n in 0..EVENTS {
+        rig.publish(guild(1), n);
+        assert_eq!(bystander.dispatch().await.1["n"], n);
+    }
+    assert_eq!(rig.gateway.stats().slices.iter().map(|slice| slice.lost_events).sum::<u64>(), 0);
+    // Once for one client of each slice, and what others have asked for before it was there.
+    let attached =
+        rig.guilds.log.all().iter().filter(|told| large.iter().any(|guild| guild.get() == told.key)).count();
+    assert!(attached <= 60, "ten guilds were made {attached} times for sixty clients");
+}
+
 async fn a_client_that_does_not_read_is_cut_and_hurts_nobody_else(io: Io) {
     let config = Config { slices: 1, stall_timeout: Duration::from_millis(300), io, ..Config::default() };
     let rig = Rig::with(config).await;

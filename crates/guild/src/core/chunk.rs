@@ -7,6 +7,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{GuildId, Presence, Timestamp, UserId};
+use consort_rpc::Answer;
 use consort_rpc::guild::gateway::{ChunkNext, ChunkPart, ChunkRequest};
 use serde::Serialize;
 
@@ -30,6 +31,11 @@ struct MembersChunk<'a> {
     presences: Option<Vec<Presence>>,
     #[serde(skip_serializing_if = "Option::is_none")]
     nonce: Option<&'a str>,
+}
+
+fn answer(chunk: &MembersChunk<'_>, next: Option<ChunkNext>) -> Result<Outcome, Stop> {
+    let part = ChunkPart { chunk: Answer::bytes(chunk), next };
+    Ok(Outcome::Answer(Answer::Chunk(Box::new(part))))
 }
 
 impl Guild {
@@ -60,7 +66,7 @@ impl Guild {
         found: Vec<Packed<'_>>,
         not_found: Vec<UserId>,
     ) -> Result<Outcome, Stop> {
-        Outcome::json(&ChunkPart { chunk: self.chunk_of(request, (0, 1), found, not_found), next: None })
+        answer(&self.chunk_of(request, (0, 1), found, not_found), None)
     }
 
     fn chunk_of<'a>(
@@ -91,7 +97,7 @@ impl Guild {
             ..place
         });
         let chunk = self.chunk_of(request, (place.index, place.count), found, Vec::new());
-        Outcome::json(&ChunkPart { chunk, next })
+        answer(&chunk, next)
     }
 
     fn first_place(&self, now_ms: u64, limit: u32) -> ChunkNext {

@@ -128,10 +128,7 @@ impl<K: Ord + fmt::Debug, V> Index<&K> for ShownMap<K, V> {
 
 /// The JSON of one of our models.
 pub(crate) fn encode<T: Serialize + ?Sized>(object: &T) -> Bytes {
-    let consort_rpc::Answer::Json(json) = consort_rpc::Answer::json(object) else {
-        unreachable!("json() gives Json")
-    };
-    json
+    consort_rpc::Answer::bytes(object)
 }
 
 /// Adds an array of objects that are JSON already.

@@ -452,10 +452,7 @@ impl<'a> Packed<'a> {
 }
 
 fn encode<T: Serialize>(objects: &T) -> Bytes {
-    match Answer::json(objects) {
-        Answer::Json(json) => json,
-        Answer::Empty | Answer::Created(_) => unreachable!("json() gives Json"),
-    }
+    Answer::bytes(objects)
 }
 
 /// As [`Member`].

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use consort_model::{Member, Timestamp, UserId};
+use consort_rpc::Answer;
 use consort_rpc::guild::Op;
 use consort_rpc::guild::gateway::{self, ChunkNext, ChunkPart, ChunkRequest};
 use consort_rpc::guild::member::Op as M;
@@ -32,8 +33,12 @@ fn everybody() -> ChunkRequest {
 }
 
 fn part(world: &World, request: &ChunkRequest) -> ChunkPart<Value> {
-    let answer = world.call(OWNER, Op::Gateway(gateway::Op::Chunk(request.clone()))).expect("a chunk");
-    serde_json::from_slice(answer.body().expect("a body")).expect("a part")
+    match world.call(OWNER, Op::Gateway(gateway::Op::Chunk(request.clone()))).expect("a chunk") {
+        Answer::Chunk(part) => {
+            ChunkPart { chunk: serde_json::from_slice(&part.chunk).expect("JSON"), next: part.next }
+        }
+        other => panic!("{other:?}"),
+    }
 }
 
 fn ids(chunk: &Value) -> Vec<u64> {

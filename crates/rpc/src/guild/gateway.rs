@@ -21,7 +21,7 @@ pub enum Op {
     Detached { node: crate::NodeId },
     /// The caller's merged presence over its sessions; `offline` when the last one ended.
     Presence { presence: Box<Presence> },
-    /// REQUEST_GUILD_MEMBERS. Answers one [`ChunkPart`] as JSON; with what it says is next, the call gives the one after it.
+    /// REQUEST_GUILD_MEMBERS. Answers [`crate::Answer::Chunk`]; with what it says is next, the call gives the one after it.
     Chunk(ChunkRequest),
     /// The caller's name, avatar or flags changed.
     UserChanged { user: Box<User> },
@@ -69,9 +69,9 @@ pub struct ChunkNext {
 }
 
 /// One GUILD_MEMBERS_CHUNK, and what is to be asked for the one after it.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ChunkPart<C> {
-    /// The body (`d`), 1000 members at most.
+    /// The body (`d`), as JSON between actors: 1000 members at most.
     pub chunk: C,
     /// `None` when this was the last one.
     pub next: Option<ChunkNext>,

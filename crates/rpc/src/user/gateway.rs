@@ -9,7 +9,7 @@ use crate::relay::SessionKey;
 /// The gateway's operations on an account.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Op {
-    /// A session identifies. Answers [`Opened`] as JSON. The owner then tells the user's guilds the merged presence.
+    /// A session identifies. Answers [`crate::Answer::Opened`]. The owner then tells the user's guilds the merged presence.
     Open(OpenSession),
     /// A session has changed its presence (opcode 3).
     SetPresence { session: SessionKey, presence: Box<Presence> },
@@ -41,47 +41,15 @@ pub struct OpenSession {
 }
 
 /// What a session needs for its READY.
-#[derive(Debug, Clone, Serialize, Deserialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Opened {
-    /// The JSON object of READY without `guilds`, `session_id`, `resume_gateway_url`, `shard`, `v`.
-    #[serde(with = "text")]
+    /// The JSON object of READY, all of it but what the gateway adds: `v`, `application`, `guilds`, `session_id`,
+    /// `resume_gateway_url`, `shard`. The gateway takes it as it is.
     pub ready: Bytes,
     /// The JSON object of READY_SUPPLEMENTAL without `guilds`, for user accounts that asked for it.
-    #[serde(with = "optional_text")]
     pub supplemental: Option<Bytes>,
     /// The user's guilds.
     pub guilds: Vec<GuildId>,
     /// When the owner that answers was loaded, Unix milliseconds: one that was loaded later knows nothing of the session.
     pub owner_since_ms: u64,
-}
-
-/// JSON within JSON as a text rather than as a list of numbers.
-mod text {
-    use bytes::Bytes;
-    use serde::{Deserialize, Deserializer, Serializer, ser::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(json: &Bytes, serializer: S) -> Result<S::Ok, S::Error> {
-        serializer.serialize_str(std::str::from_utf8(json).map_err(S::Error::custom)?)
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Bytes, D::Error> {
-        String::deserialize(deserializer).map(Bytes::from)
-    }
-}
-
-/// As [`text`], for what may be missing.
-mod optional_text {
-    use bytes::Bytes;
-    use serde::{Deserialize, Deserializer, Serializer, ser::Error as _};
-
-    pub(super) fn serialize<S: Serializer>(json: &Option<Bytes>, serializer: S) -> Result<S::Ok, S::Error> {
-        match json {
-            Some(json) => serializer.serialize_some(std::str::from_utf8(json).map_err(S::Error::custom)?),
-            None => serializer.serialize_none(),
-        }
-    }
-
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Option<Bytes>, D::Error> {
-        Option::<String>::deserialize(deserializer).map(|json| json.map(Bytes::from))
-    }
 }

@@ -15,11 +15,14 @@ use super::grace::Notice;
 use super::presence::{Session, begun, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
-use crate::limits::{ACTIVITIES_MAX, SESSIONS_MAX};
+use crate::limits::{ACTIVITIES_MAX, SESSIONS_MAX, SESSIONS_PER_PERSON_MAX, SESSIONS_REPLACE_INTERVAL_MS};
 use crate::rows::{ChosenStatus, RelationshipKind, UserGuildRow};
 
 /// Close code of a session whose login has ended (Opcodes and Status Codes: authentication failed; clients do not resume).
 const CLOSE_LOGGED_OUT: u16 = 4004;
+/// Close code of a session that had to make room for a newer one (Opcodes and Status Codes, Session timed out: "Reconnect and
+/// start a new one").
+const CLOSE_TIMED_OUT: u16 = 4009;
 
 impl User {
     pub(super) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -35,9 +38,7 @@ impl User {
         if self.row.disabled {
             return Err(ApiError::unauthorized().into());
         }
-        if self.sessions.len() >= SESSIONS_MAX && !self.sessions.contains_key(&open.session) {
-            return Err(ApiError::overloaded().into());
-        }
+        self.make_room(cx, open.session)?;
         let session = Session::open(open, &self.chosen, cx.now_ms);
         if open.again && !self.welcome_back(cx, open) {
             return Outcome::EMPTY;
@@ -56,7 +57,7 @@ impl User {
                 guilds: self.guilds.iter().copied().collect(),
                 owner_since_ms: self.since_ms,
             };
-            return Outcome::json(&opened);
+            return Ok(Outcome::Answer(Answer::Opened(Box::new(opened))));
         }
         // What private channels are like now is in their rows. Events from before this call were durable before them, events
         // from after it reach the session, so nothing is missed.
@@ -66,8 +67,27 @@ impl User {
                 tracing::warn!(%error, "a session could not be opened");
                 ApiError::overloaded()
             })?;
-            Ok(Answer::json(&opened))
+            Ok(Answer::Opened(Box::new(opened)))
         })
+    }
+
+    /// A person's oldest session ends for a new one; a bot has as many as are allowed, and no more.
+    fn make_room(&mut self, cx: &mut Cx<'_>, newcomer: SessionKey) -> Result<(), Stop> {
+        if self.sessions.contains_key(&newcomer) {
+            return Ok(());
+        }
+        if self.is_bot() {
+            let full = self.sessions.len() >= SESSIONS_MAX;
+            return if full { Err(ApiError::overloaded().into()) } else { Ok(()) };
+        }
+        while self.sessions.len() >= SESSIONS_PER_PERSON_MAX {
+            let oldest = self.sessions.iter().min_by_key(|(key, session)| (session.since_ms, key.number));
+            let Some(oldest) = oldest.map(|(key, _)| *key) else { break };
+            let message = relay::Op::Close { sessions: vec![oldest], code: CLOSE_TIMED_OUT };
+            cx.effect(Effect::Relay { node: oldest.node, message });
+            self.sessions.remove(&oldest);
+        }
+        Ok(())
     }
 
     /// Tells a session that comes back what it has missed, or that its login has ended: then it gives false.
@@ -215,10 +235,22 @@ impl User {
         self.sessions.values().map(Session::view).collect()
     }
 
-    fn replace_sessions(&self, cx: &mut Cx<'_>, except: Option<SessionKey>) {
+    /// Tells all sessions of all sessions, or a little later, if they were just told. `except`: one that knows already.
+    pub(super) fn replace_sessions(&mut self, cx: &mut Cx<'_>, except: Option<SessionKey>) {
         if self.is_bot() || self.sessions.is_empty() {
+            self.replace_due_ms = None;
             return;
         }
+        if except.is_some() && self.sessions.len() == 1 {
+            return;
+        }
+        let due_ms = self.replaced_ms + SESSIONS_REPLACE_INTERVAL_MS;
+        // A clock that was put back does not silence it.
+        if cx.now_ms < due_ms && cx.now_ms >= self.replaced_ms {
+            self.replace_due_ms = Some(due_ms);
+            return;
+        }
+        (self.replaced_ms, self.replace_due_ms) = (cx.now_ms, None);
         let views = self.session_views();
         let event = Event::new("SESSIONS_REPLACE", Intents::empty(), Audience::all(), &views);
         self.notify_but(cx, except, &Notice::Event(Arc::new(event)));

@@ -65,6 +65,8 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         sessions: BTreeMap::new(),
         shown: Presence::offline(id),
         friends: BTreeMap::new(),
+        replaced_ms: 0,
+        replace_due_ms: None,
         grace: Some(Grace::new(now_ms)),
     }
 }

@@ -5,6 +5,7 @@ mod channels;
 mod gateway;
 mod grace;
 mod load;
+mod object;
 mod presence;
 mod profile;
 mod proto;
@@ -57,6 +58,9 @@ pub struct User {
     pub(crate) shown: Presence,
     /// Friends that have sessions, with what they show.
     pub(crate) friends: BTreeMap<UserId, Presence>,
+    /// When all sessions were told of all sessions last, and when they are to be told again. Unix milliseconds.
+    replaced_ms: u64,
+    replace_due_ms: Option<u64>,
     /// Set in the first moments after the owner was loaded.
     grace: Option<grace::Grace>,
 }
@@ -104,11 +108,17 @@ impl Core for User {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        self.grace.as_ref().map(Grace::until_ms)
+        let grace = self.grace.as_ref().map(Grace::until_ms);
+        grace.into_iter().chain(self.replace_due_ms).min()
     }
 
-    fn tick(&mut self, _cx: &mut Cx<'_>) {
-        self.grace = None;
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        if self.grace.as_ref().is_some_and(|grace| grace.until_ms() <= cx.now_ms) {
+            self.grace = None;
+        }
+        if self.replace_due_ms.is_some_and(|due_ms| due_ms <= cx.now_ms) {
+            self.replace_sessions(cx, None);
+        }
     }
 
     fn is_idle(&self) -> bool {

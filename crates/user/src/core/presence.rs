@@ -23,7 +23,29 @@ pub(crate) struct Session {
     pub(crate) os: String,
     /// May be invisible.
     pub(crate) status: Status,
+    #[serde(with = "json_texts")]
     pub(crate) activities: Vec<Activity>,
+    /// When it was registered with this owner, Unix milliseconds.
+    pub(crate) since_ms: u64,
+}
+
+/// Activities as JSON: they leave fields out, which MessagePack without names cannot.
+mod json_texts {
+    use consort_model::Activity;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer, de::Error as _, ser::Error as _};
+
+    pub(super) fn serialize<S: Serializer>(
+        activities: &[Activity],
+        serializer: S,
+    ) -> Result<S::Ok, S::Error> {
+        let texts = activities.iter().map(serde_json::to_string).collect::<Result<Vec<_>, _>>();
+        texts.map_err(S::Error::custom)?.serialize(serializer)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Activity>, D::Error> {
+        let texts = Vec::<String>::deserialize(deserializer)?;
+        texts.iter().map(|text| serde_json::from_str(text).map_err(D::Error::custom)).collect()
+    }
 }
 
 /// Kind of client, for `client_status`.
@@ -72,6 +94,7 @@ impl Session {
             os: open.client.0.chars().take(64).collect(),
             status,
             activities,
+            since_ms: now_ms,
         }
     }
 
@@ -151,6 +174,7 @@ mod tests {
             os: client.0,
             status,
             activities: begun(&names.iter().map(|name| named(name)).collect::<Vec<_>>(), 5, &[]),
+            since_ms: 5,
         }
     }
 

@@ -6,7 +6,8 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp};
 use consort_rpc::user::read_state::{Ack, Op};
 use consort_store::Table;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::User;
 use super::settings::is_muted;
@@ -17,16 +18,28 @@ use crate::rows::ReadStateRow;
 const BULK_MAX: usize = 100;
 
 /// A read state as READY has it.
-pub(super) fn entry(channel: ChannelId, row: &ReadStateRow) -> Value {
-    json!({
-        "id": channel,
-        "read_state_type": 0,
-        "last_message_id": row.last_message_id,
-        "mention_count": row.mention_count,
-        "last_pin_timestamp": row.last_pin_timestamp,
-        "flags": row.flags,
-        "last_viewed": row.last_viewed,
-    })
+pub(super) fn entry(channel: ChannelId, row: &ReadStateRow) -> Entry {
+    Entry {
+        id: channel,
+        read_state_type: 0,
+        last_message_id: row.last_message_id,
+        mention_count: row.mention_count,
+        last_pin_timestamp: row.last_pin_timestamp,
+        flags: row.flags,
+        last_viewed: row.last_viewed,
+    }
+}
+
+/// See [`entry`].
+#[derive(Debug, Serialize)]
+pub(super) struct Entry {
+    id: ChannelId,
+    read_state_type: u8,
+    last_message_id: Option<MessageId>,
+    mention_count: u32,
+    last_pin_timestamp: Option<Timestamp>,
+    flags: u64,
+    last_viewed: Option<u64>,
 }
 
 impl User {

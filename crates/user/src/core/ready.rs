@@ -12,10 +12,12 @@ use consort_rpc::user::gateway::{OpenSession, Opened};
 use consort_rpc::user::settings::ProtoKind;
 use consort_store::limits::SCANS_MAX;
 use consort_store::{Error, Key, Range, Row, Scan, StoreRef, Table, row};
-use serde_json::{Map, Value, json};
+use serde::Serialize;
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::User;
+use super::object::Object;
 use super::read_states::entry;
 use super::relationships::view;
 use crate::limits::NOTES_MAX;
@@ -30,26 +32,26 @@ mod capability {
     pub(super) const PRIORITIZED_READY: u64 = 1 << 5;
 }
 
+/// What is the same in every READY: fields that libraries read and stumble without ("Ready" of the Gateway Events page, and what
+/// client libraries were seen to read), and that say nothing here.
+const EVERYBODYS: &str =
+    r#""session_type":"normal","guild_join_requests":[],"geo_ordered_rtc_regions":[],"_trace":[]"#;
+/// As [`EVERYBODYS`], of bots.
+const BOTS: &str = r#""private_channels":[],"relationships":[],"presences":[],"user_settings":{},"auth":{}"#;
+/// As [`EVERYBODYS`], of people.
+const PEOPLES: &str = concat!(
+    r#""country_code":"ZZ","consents":{"personalization":{"consented":false}},"tutorial":null,"experiments":[],"#,
+    r#""guild_experiments":[],"connected_accounts":[],"api_code_version":0,"friend_suggestion_count":0,"#,
+    r#""auth":{"authenticator_types":[]}"#
+);
+
 /// READY of a bot. `application` is added by the gateway, which knows its flags from the token.
 pub(super) fn of_bot(user: &User) -> Bytes {
-    let ready = json!({
-        "user": user.row.current,
-        "private_channels": [],
-        "relationships": [],
-        "presences": [],
-        "guild_join_requests": [],
-        "session_type": "normal",
-        "user_settings": {},
-        "geo_ordered_rtc_regions": [],
-        "auth": {},
-        "_trace": [],
-    });
-    body(&ready)
-}
-
-fn body(value: &Value) -> Bytes {
-    let Answer::Json(body) = Answer::json(value) else { unreachable!("json() gives Json") };
-    body
+    let mut ready = Object::new();
+    ready.put("user", &user.row.current);
+    ready.put_fields(BOTS);
+    ready.put_fields(EVERYBODYS);
+    ready.finish()
 }
 
 /// What of an account's memory goes into READY, taken at the moment the session was registered.
@@ -57,7 +59,7 @@ pub(super) struct Gathered {
     id: UserId,
     auth_session: u64,
     capabilities: u64,
-    fields: Map<String, Value>,
+    ready: Object,
     users: BTreeMap<UserId, UserObject>,
     listed: Vec<ChannelId>,
     presences: Vec<Presence>,
@@ -69,42 +71,30 @@ impl Gathered {
     pub(super) fn of(user: &User, open: &OpenSession) -> Self {
         let has = |bit: u64| open.capabilities & bit != 0;
         let dedupe = has(capability::DEDUPE_USERS);
-        let relationships: Vec<_> = user.relations.iter().map(|(id, row)| view(*id, row, dedupe)).collect();
         let mut users = BTreeMap::new();
         if dedupe {
             users.extend(user.relations.values().map(|row| (row.user.id, row.user.clone())));
         }
+        let mut ready = Object::new();
+        ready.put("user", &user.row.current);
+        ready.put_list("relationships", user.relations.iter().map(|(id, row)| view(*id, row, dedupe)));
         let reads: Vec<_> = user.reads.iter().map(|(channel, row)| entry(*channel, row)).collect();
-        let settings: Vec<_> = user.guild_settings.values().cloned().map(Value::Object).collect();
-        let fields = json!({
-            "user": user.row.current,
-            "relationships": relationships,
-            "read_state": versioned(reads, has(capability::VERSIONED_READ_STATES), user.read_version),
-            "user_guild_settings": versioned(settings, has(capability::VERSIONED_GUILD_SETTINGS), 0),
-            "user_settings": super::settings::legacy(user),
-            "user_settings_proto": STANDARD.encode(user.proto(ProtoKind::Preloaded)),
-            "sessions": user.session_views(),
-            "session_type": "normal",
-            "static_client_session_id": open.session_id,
-            "country_code": "ZZ",
-            "consents": { "personalization": { "consented": false } },
-            "tutorial": null,
-            "experiments": [],
-            "guild_experiments": [],
-            "connected_accounts": [],
-            "guild_join_requests": [],
-            "geo_ordered_rtc_regions": [],
-            "api_code_version": 0,
-            "friend_suggestion_count": 0,
-            "auth": { "authenticator_types": [] },
-            "_trace": [],
-        });
-        let Value::Object(fields) = fields else { unreachable!("made as an object") };
+        let reads_version = has(capability::VERSIONED_READ_STATES).then_some(user.read_version);
+        put_versioned(&mut ready, "read_state", &reads, reads_version);
+        let settings: Vec<_> = user.guild_settings.values().collect();
+        let settings_version = has(capability::VERSIONED_GUILD_SETTINGS).then_some(0);
+        put_versioned(&mut ready, "user_guild_settings", &settings, settings_version);
+        ready.put("user_settings", &super::settings::legacy(user));
+        ready.put("user_settings_proto", &STANDARD.encode(user.proto(ProtoKind::Preloaded)));
+        ready.put("sessions", &user.session_views());
+        ready.put("static_client_session_id", &open.session_id);
+        ready.put_fields(PEOPLES);
+        ready.put_fields(EVERYBODYS);
         Self {
             id: user.id,
             auth_session: open.auth_session,
             capabilities: open.capabilities,
-            fields,
+            ready,
             users,
             listed: user.listed().collect(),
             presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
@@ -123,32 +113,46 @@ pub(super) fn is_seen(presence: &Presence) -> bool {
     presence.status != consort_model::Status::Offline
 }
 
-fn versioned(entries: Vec<Value>, versioned: bool, version: u64) -> Value {
-    match versioned {
-        true => json!({ "entries": entries, "partial": false, "version": version }),
-        false => Value::Array(entries),
+/// A list that clients may ask for with its version.
+fn put_versioned<T: Serialize>(ready: &mut Object, key: &str, entries: &[T], version: Option<u64>) {
+    #[derive(Serialize)]
+    struct Versioned<'a, T> {
+        entries: &'a [T],
+        partial: bool,
+        version: u64,
     }
+    match version {
+        Some(version) => ready.put(key, &Versioned { entries, partial: false, version }),
+        None => ready.put(key, entries),
+    }
+}
+
+/// A private channel as READY has it.
+#[derive(Serialize)]
+struct Shown {
+    #[serde(flatten)]
+    channel: Channel,
+    /// In the place of its recipients, for sessions whose READY names each user once.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    recipient_ids: Option<Vec<UserId>>,
 }
 
 /// READY of a person.
 pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Result<Opened, Error> {
-    let Stored { mut channels, hash, notes } = stored(store, &gathered).await?;
-    let mut shown = Vec::with_capacity(channels.len());
-    for channel in &mut channels {
-        let recipients = channel.recipients.clone().unwrap_or_default();
-        let mut value = json!(channel);
-        if gathered.has(capability::DEDUPE_USERS)
-            && let Some(object) = value.as_object_mut()
-        {
-            object.remove("recipients");
-            let ids: Vec<_> = recipients.iter().map(|user| user.id).collect();
-            object.insert("recipient_ids".to_owned(), json!(ids));
-            gathered.users.extend(recipients.into_iter().map(|user| (user.id, user)));
+    let Stored { channels, hash, notes } = stored(store, &gathered).await?;
+    let dedupe = gathered.has(capability::DEDUPE_USERS);
+    let show = |mut channel: Channel| {
+        if !dedupe {
+            return Shown { channel, recipient_ids: None };
         }
-        shown.push(value);
-    }
+        let recipients = channel.recipients.take().unwrap_or_default();
+        let ids = recipients.iter().map(|user| user.id).collect();
+        gathered.users.extend(recipients.into_iter().map(|user| (user.id, user)));
+        Shown { channel, recipient_ids: Some(ids) }
+    };
+    let shown: Vec<_> = channels.into_iter().map(show).collect();
     let supplemental = gathered.has(capability::PRIORITIZED_READY).then(|| {
-        body(&json!({
+        Answer::bytes(&json!({
             "merged_members": [],
             "merged_presences": { "friends": gathered.presences, "guilds": [] },
             "lazy_private_channels": [],
@@ -157,18 +161,14 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
         }))
     });
     let presences = if supplemental.is_some() { Vec::new() } else { gathered.presences };
-    let mut fields = gathered.fields;
-    let rest = json!({
-        "private_channels": shown,
-        "users": gathered.users.into_values().collect::<Vec<_>>(),
-        "presences": presences,
-        "notes": notes,
-        "auth_session_id_hash": hash,
-    });
-    let Value::Object(rest) = rest else { unreachable!("made as an object") };
-    fields.extend(rest);
+    let mut ready = gathered.ready;
+    ready.put("private_channels", &shown);
+    ready.put_list("users", gathered.users.values());
+    ready.put("presences", &presences);
+    ready.put("notes", &notes);
+    ready.put("auth_session_id_hash", &hash);
     Ok(Opened {
-        ready: body(&Value::Object(fields)),
+        ready: ready.finish(),
         supplemental,
         guilds: gathered.guilds,
         owner_since_ms: gathered.owner_since_ms,

@@ -11,7 +11,8 @@ use consort_model::{ApiError, ChannelId, Intents, Patch, Presence, Timestamp, Us
 use consort_rpc::user::relationship::{FriendPresence, Op, Peer};
 use consort_rpc::{Answer, Audience, Effect, Event, private, user};
 use consort_store::Table;
-use serde_json::{Value, json};
+use serde::Serialize;
+use serde_json::json;
 
 use super::{User, ready};
 use crate::reads::{account_of, dm_of, relation_of};
@@ -25,21 +26,39 @@ const NOT_FRIENDS: ApiError =
 const ALREADY_FRIENDS: ApiError = ApiError::new(400, 80007, "You are already friends with that user.");
 
 /// A relationship as it is answered and dispatched. `dedupe`: without the user object.
-pub(super) fn view(id: UserId, row: &RelationshipRow, dedupe: bool) -> Value {
-    let mut view = json!({
-        "id": id,
-        "type": u8::from(row.kind),
-        "nickname": row.nickname,
-        "since": row.since,
-        "is_spam_request": false,
-        "stranger_request": false,
-        "user_ignored": false,
-    });
-    match dedupe {
-        true => view["user_id"] = json!(id),
-        false => view["user"] = json!(row.user),
+pub(super) fn view(id: UserId, row: &RelationshipRow, dedupe: bool) -> View<'_> {
+    View {
+        id,
+        kind: row.kind.into(),
+        nickname: row.nickname.as_deref(),
+        since: row.since,
+        is_spam_request: false,
+        stranger_request: false,
+        user_ignored: false,
+        user_id: dedupe.then_some(id),
+        user: (!dedupe).then_some(&row.user),
+        should_notify: None,
     }
-    view
+}
+
+/// See [`view`].
+#[derive(Debug, Serialize)]
+pub(super) struct View<'a> {
+    id: UserId,
+    #[serde(rename = "type")]
+    kind: u8,
+    nickname: Option<&'a str>,
+    since: Timestamp,
+    is_spam_request: bool,
+    stranger_request: bool,
+    user_ignored: bool,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user_id: Option<UserId>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    user: Option<&'a UserObject>,
+    /// Only where one is told of it.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    should_notify: Option<bool>,
 }
 
 impl User {
@@ -207,10 +226,9 @@ impl User {
         let id = user.id;
         let row = RelationshipRow { kind, user, nickname: None, since: Timestamp::from_ms(cx.now_ms) };
         cx.put(Table::Relationships, self.id.get(), id.get(), &row);
-        let mut event = view(id, &row, false);
-        event["should_notify"] = json!(notify);
-        self.relations.insert(id, row);
+        let event = View { should_notify: Some(notify), ..view(id, &row, false) };
         self.tell(cx, "RELATIONSHIP_ADD", &event);
+        self.relations.insert(id, row);
         match kind {
             RelationshipKind::Friend if !self.sessions.is_empty() => self.show_friend(cx, id, true),
             RelationshipKind::Friend => {}

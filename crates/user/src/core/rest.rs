@@ -22,7 +22,8 @@ struct Kept {
 impl User {
     /// `None` when there is nothing to keep, and in the first moments after it was loaded, if something was told meanwhile that sessions may have missed.
     pub(super) fn remember(&self) -> Option<Box<[u8]>> {
-        if self.sessions.is_empty() {
+        // With nobody there is nothing to keep; while something is still to be told, the owner stays.
+        if self.sessions.is_empty() || self.replace_due_ms.is_some() {
             return None;
         }
         let grace_until_ms = match &self.grace {
@@ -76,8 +77,11 @@ mod tests {
             let session = SessionKey { node: NodeId(1), generation: 7, slice: 0, number, user: user.id };
             let mut activity = Presence::offline(user.id);
             activity.status = Status::Idle;
-            activity.activities =
-                vec![consort_model::Activity { name: "chess".into(), ..Default::default() }];
+            activity.activities = vec![consort_model::Activity {
+                name: "chess".into(),
+                state: Some("to move".into()),
+                ..Default::default()
+            }];
             let open = OpenSession {
                 session,
                 session_id: format!("{number:032x}"),

@@ -111,6 +111,7 @@ fn a_guild_joined_is_joined_by_every_session() {
 fn a_login_that_ends_takes_its_sessions_along() {
     let mut world = World::new([1]);
     let (a, b) = (world.connect(1), world.connect(1));
+    world.take(b);
     world.tell(1, Op::Account(Account::LoggedOut { auth_sessions: vec![a.number] }));
     assert_eq!(world.outside().sessions[&a].closed, Some(4004));
     assert_eq!(world.outside().sessions[&b].closed, None);
@@ -119,6 +120,28 @@ fn a_login_that_ends_takes_its_sessions_along() {
     assert_eq!(world.outside().sessions[&b].closed, Some(4004));
     let open = world.outside().sessions[&b].open.clone();
     assert_eq!(world.err(1, Op::Gateway(gateway::Op::Open(open))), (401, 0));
+}
+
+#[test]
+fn the_oldest_of_too_many_sessions_of_a_person_ends() {
+    let mut world = World::new([1]);
+    let (first, second) = (world.connect(1), world.connect(1));
+    let closed = |world: &World, key| world.outside().sessions[key].closed;
+    (2..50).for_each(|_| drop(world.connect_as_raw(1, 0)));
+    assert_eq!((closed(&world, &first), closed(&world, &second)), (None, None));
+    world.connect_as_raw(1, 0);
+    assert_eq!((closed(&world, &first), closed(&world, &second)), (Some(4009), None));
+}
+
+#[test]
+fn sessions_that_come_together_are_told_of_together() {
+    let mut world = World::new([1]);
+    let session = world.connect(1);
+    world.take(session);
+    (0..20).for_each(|_| drop(world.connect_as_raw(1, 0)));
+    world.pass(1_000);
+    let told = world.names(session).len();
+    assert!((1..=2).contains(&told), "told {told} times of 20 changes");
 }
 
 #[test]
@@ -132,6 +155,8 @@ fn ready_has_what_libraries_read_in_the_form_that_was_asked_for() {
     {
         assert_eq!(ready[key], json!([]), "{key}");
     }
+    assert_eq!((&ready["session_type"], &ready["user_settings"]), (&json!("normal"), &json!({})));
+    assert_eq!((&ready["auth"], &ready["_trace"]), (&json!({}), &json!([])));
     befriend(&mut world, 1, 2);
     world.connect(2);
     // Everything that bits change: read states, guild settings, users, supplement.

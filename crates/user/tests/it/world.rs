@@ -244,6 +244,7 @@ impl World {
     /// READY and READY_SUPPLEMENTAL with these capabilities.
     pub fn connect_as_raw(&mut self, user: u64, capabilities: u64) -> (Value, Option<Value>) {
         let session = session_key(NODES[0], 2, self.next_session, user);
+        self.next_session += 1;
         let open = OpenSession {
             session,
             session_id: "raw".into(),
@@ -265,7 +266,8 @@ impl World {
         let op = Op::Gateway(gateway::Op::Open(open.clone()));
         let reply =
             self.runtime.block_on(mesh.client::<user::User>().call(user, caller, op)).expect("opened");
-        serde_json::from_slice(reply.body().expect("a body")).expect("Opened")
+        let consort_rpc::Answer::Opened(opened) = reply else { panic!("{reply:?}") };
+        *opened
     }
 
     /// Ends a session.
@@ -341,6 +343,13 @@ impl World {
         (error.status, error.code)
     }
 
+    /// Lets time pass, and what is told once in a while be told.
+    pub fn pass(&self, ms: u64) {
+        self.clock.advance(ms);
+        self.runtime.block_on(async { tokio::time::sleep(Duration::from_millis(ms + 1)).await });
+        self.settle();
+    }
+
     /// A new id.
     pub fn next_id(&self) -> u64 {
         self.clock.advance(1);
@@ -379,10 +388,12 @@ impl World {
     /// The law: what a client has made of its READY and the events since is what a fresh READY shows, now and after a
     /// restart from the rows alone.
     pub fn check(&mut self, after: &str) {
+        self.pass(1_000);
         self.awake();
         let seen: Vec<_> =
             self.outside().sessions.iter().map(|(key, session)| (*key, session.seen.len())).collect();
         self.compare(after);
+        self.pass(1_000);
         // What the probes have caused is nobody's business.
         let mut outside = self.outside();
         for (key, len) in seen {
