@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
 use consort_cdn::Cdn;
+use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
 use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
@@ -37,7 +38,8 @@ pub struct Node {
     work: Work,
     store: StoreRef,
     app: Arc<App>,
-    watch: tokio::task::JoinHandle<Option<()>>,
+    /// What runs beside until the node ends.
+    background: [tokio::task::JoinHandle<Option<()>>; 2],
     // The transport knows meshes weakly; this is what keeps the node's own alive.
     _mesh: MeshRef,
 }
@@ -132,8 +134,11 @@ impl Node {
         let listener =
             Listener::start(settings.listen, settings.connections_max, edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
-        let watch = Watch { clock, ids, health, data: settings.data.clone(), room }.start();
-        Ok(Self { listener, gateway, work, store, app, watch, _mesh: mesh })
+        let background = [
+            Watch { clock, ids, health, data: settings.data.clone(), room }.start(),
+            Eraser::new(store.clone(), &mesh).start(),
+        ];
+        Ok(Self { listener, gateway, work, store, app, background, _mesh: mesh })
     }
 
     /// Where it serves.
@@ -156,7 +161,7 @@ impl Node {
         if left > 0 {
             tracing::warn!(left, "the store closes although owners are at work");
         }
-        self.watch.abort();
+        self.background.iter().for_each(tokio::task::JoinHandle::abort);
         self.store.close().await;
         tracing::info!(casts_dropped = self.work.casts_dropped(), "closed");
     }

@@ -29,6 +29,7 @@
 
 mod batch;
 pub mod contract;
+pub mod erasure;
 mod error;
 mod key;
 pub mod limits;

@@ -109,6 +109,8 @@ pub enum Table {
     Epochs,
     /// What is to happen later.
     Timers,
+    /// Partitions that are to be erased; see [`crate::erasure`].
+    Erasures,
 }
 
 impl Table {
@@ -161,6 +163,7 @@ impl Table {
         Table::Meta,
         Table::Epochs,
         Table::Timers,
+        Table::Erasures,
     ];
 
     /// The table's name in a database: lower case letters and `_`, never changed once released.
@@ -213,6 +216,7 @@ impl Table {
             Table::Meta => "meta",
             Table::Epochs => "epochs",
             Table::Timers => "timers",
+            Table::Erasures => "erasures",
         }
     }
 
@@ -236,7 +240,7 @@ mod tests {
         for (position, table) in Table::ALL.iter().enumerate() {
             assert_eq!(*table as usize, position);
         }
-        assert_eq!(Table::ALL.len(), Table::Timers as usize + 1);
+        assert_eq!(Table::ALL.len(), Table::Erasures as usize + 1);
     }
 
     #[test]

@@ -10,6 +10,7 @@ use consort_model::{
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
 use consort_rpc::{Audience, Event};
+use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
 
@@ -361,9 +362,9 @@ impl Guild {
         self.classes.invalidate_channel(id);
         cx.delete(Table::Channels, self.id.get(), id.get());
         cx.delete(Table::ChannelIndex, id.get(), Key::empty());
-        cx.batch.delete_partition(Table::Messages, id.get());
-        cx.batch.delete_partition(Table::Pins, id.get());
-        cx.batch.delete_partition(Table::GuildMisc, id.get());
+        for table in CHANNEL_TABLES {
+            cx.batch.erase_later(*table, id.get());
+        }
         let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();
         for child in children {
             self.replace_channel(cx, Channel { parent_id: None, ..child });

@@ -13,6 +13,7 @@ use consort_model::{
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
 use consort_rpc::{Answer, Audience, Effect, Event, relay, user};
+use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Order, Range, StoreExt as _, StoreRef, Table};
 use serde_json::{Value, json};
 
@@ -297,26 +298,35 @@ impl Guild {
         }
         for channel in self.channels.keys() {
             cx.delete(Table::ChannelIndex, channel.get(), Key::empty());
-            cx.batch.delete_partition(Table::Messages, channel.get());
-            cx.batch.delete_partition(Table::Pins, channel.get());
-            cx.batch.delete_partition(Table::GuildMisc, channel.get());
+            for table in CHANNEL_TABLES {
+                cx.batch.erase_later(*table, channel.get());
+            }
         }
         for thread in self.threads.keys() {
             cx.delete(Table::ChannelIndex, thread.get(), Key::empty());
-            cx.batch.delete_partition(Table::Messages, thread.get());
-            cx.batch.delete_partition(Table::ThreadMembers, thread.get());
-            cx.batch.delete_partition(Table::GuildMisc, thread.get());
+            for table in CHANNEL_TABLES {
+                cx.batch.erase_later(*table, thread.get());
+            }
         }
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);
+        // Without its own row there is no guild; the rest may be large and goes a slice at a time.
+        cx.delete(Table::Guilds, self.id.get(), Key::empty());
         for table in GUILD_TABLES {
-            cx.batch.delete_partition(*table, self.id.get());
+            cx.batch.erase_later(*table, self.id.get());
         }
         let gone = UnavailableGuild { id: self.id, unavailable: false };
         self.publish(cx, Event::new("GUILD_DELETE", Intents::GUILDS, Audience::all(), &gone));
         let guild = self.id;
         self.tell_relays(cx, || relay::Op::Drop { guild });
-        for user in self.members.ids() {
+        // Whoever is erased from the rows is told by the eraser. The caller, and the members of a guild of common size, are
+        // told at once, so that their next request shows it.
+        let told_now = if self.members.len() <= TOLD_AT_ONCE_MAX {
+            self.members.ids().collect()
+        } else {
+            vec![cx.caller.user]
+        };
+        for user in told_now {
             cx.effect(Effect::User { user, op: user::Op::GuildLeft { guild } });
         }
         self.phase = Phase::Gone;
@@ -549,9 +559,11 @@ async fn accounts(
     Ok(accounts)
 }
 
-/// Every table whose partition is the guild.
+/// Members of a deleted guild that are told by its owner itself; in a larger one all but the caller are told by the eraser.
+const TOLD_AT_ONCE_MAX: usize = 1_000;
+
+/// Every table whose partition is the guild, but the guild's own row.
 const GUILD_TABLES: &[Table] = &[
-    Table::Guilds,
     Table::Roles,
     Table::Channels,
     Table::Members,

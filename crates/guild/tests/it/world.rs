@@ -17,6 +17,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
+use consort_eraser::Eraser;
 use consort_guild::Guild;
 use consort_model::account::UserRow;
 use consort_model::{
@@ -126,6 +127,12 @@ impl World {
             batch.put_row(Table::Users, user, Key::empty(), &row);
         }
         self.runtime.block_on(self.store.commit(batch)).expect("stored");
+    }
+
+    /// Lets the eraser do what deletions left to it.
+    pub fn erase(&self) {
+        let eraser = Eraser::new(Arc::new(self.store.clone()), &self.node.mesh);
+        self.runtime.block_on(async { while eraser.round().await.expect("erased") > 0 {} });
     }
 
     /// Ends the guild's actor and starts it again on the same rows; sessions attach themselves anew.

@@ -99,8 +99,7 @@ impl PrivateChannel {
         let id = self.id.get();
         cx.delete(Table::ChannelIndex, id, Key::empty());
         cx.delete(Table::PrivateChannels, id, Key::empty());
-        cx.batch.delete_partition(Table::Pins, id);
-        cx.batch.delete_partition(Table::Messages, id);
+        cx.batch.erase_later(Table::Messages, id).erase_later(Table::Pins, id);
         self.row = None;
     }
 }

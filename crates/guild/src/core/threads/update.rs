@@ -7,6 +7,7 @@ use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, MessageType, Permissions, ThreadMetadata,
 };
 use consort_rpc::{Effect, guild};
+use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Range, Table};
 
 use super::{is_archived, is_private, with_member};
@@ -107,10 +108,9 @@ impl Guild {
         let id = thread.id.get();
         cx.delete(Table::Threads, self.id.get(), id);
         super::archive::erase_index(cx, thread);
-        cx.batch.delete_partition(Table::ThreadMembers, id);
-        cx.batch.delete_partition(Table::Messages, id);
-        cx.batch.delete_partition(Table::Pins, id);
-        cx.batch.delete_partition(Table::GuildMisc, id);
+        for table in CHANNEL_TABLES {
+            cx.batch.erase_later(*table, id);
+        }
         cx.delete(Table::ChannelIndex, id, Key::empty());
         self.publish_thread_delete(cx, audience, thread);
         self.threads.remove(&thread.id);

@@ -1,0 +1,165 @@
+//! The eraser over a store in memory, with owners of users that are a list.
+
+use std::sync::{Arc, Mutex};
+
+use consort_eraser::{Eraser, SLICE_ROWS};
+use consort_model::ApiError;
+use consort_rpc::{Answer, Call, Host, InProcess, Mesh, MeshRef, NodeId, Static, user};
+use consort_store::erasure::{Erasure, SHARDS, marked};
+use consort_store::memory::Memory;
+use consort_store::{Batch, Key, Range, StoreRef, Table};
+use serde_json::{Value, json};
+
+/// Owners of users that take what they are told; those of `refused_once` are overloaded the first time.
+struct Users {
+    told: Mutex<Vec<u64>>,
+    refused_once: Mutex<Vec<u64>>,
+}
+
+impl Host<user::User> for Users {
+    fn deliver(&self, key: u64, call: Call<user::User>) {
+        assert!(matches!(call.op, user::Op::GuildLeft { .. }) && call.caller.system);
+        let mut refused = self.refused_once.lock().unwrap();
+        if let Some(at) = refused.iter().position(|user| *user == key) {
+            refused.remove(at);
+            return call.respond.send(Err(ApiError::overloaded()));
+        }
+        self.told.lock().unwrap().push(key);
+        call.respond.send(Ok(Answer::Empty));
+    }
+}
+
+struct World {
+    store: StoreRef,
+    users: Arc<Users>,
+    mesh: MeshRef,
+}
+
+impl World {
+    fn new(refused_once: Vec<u64>) -> Self {
+        let node = NodeId(1);
+        let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
+        let users = Arc::new(Users { told: Mutex::default(), refused_once: refused_once.into() });
+        mesh.host::<user::User>(users.clone());
+        Self { store: Arc::new(Memory::new()), users, mesh }
+    }
+
+    fn eraser(&self) -> Eraser {
+        Eraser::new(self.store.clone(), &self.mesh)
+    }
+
+    async fn write(&self, fill: impl FnOnce(&mut Batch)) {
+        let mut batch = Batch::new();
+        fill(&mut batch);
+        self.store.commit(batch).await.unwrap();
+    }
+
+    async fn count(&self, table: Table, partition: u64) -> usize {
+        self.store.scan(table, partition, Range::all(10_000)).await.unwrap().len()
+    }
+
+    async fn marks(&self) -> Vec<Erasure> {
+        let mut found = Vec::new();
+        for shard in 0..SHARDS {
+            found.extend(marked(&self.store, shard, 1_000).await.unwrap());
+        }
+        found
+    }
+}
+
+fn message(id: u64) -> Value {
+    let author =
+        json!({"id": "5", "username": "ada", "discriminator": "0", "global_name": null, "avatar": null});
+    json!({
+        "id": id.to_string(), "channel_id": "7", "author": author, "content": "x", "timestamp": "2026-01-01T00:00:00.000000+00:00",
+        "edited_timestamp": null, "tts": false, "mention_everyone": false, "mentions": [], "mention_roles": [],
+        "attachments": [], "embeds": [], "pinned": false, "type": 0,
+        "reactions": [{"count": 1, "count_details": {"burst": 0, "normal": 1}, "me": false, "me_burst": false,
+                       "emoji": {"id": null, "name": "x"}, "burst_colors": []}],
+    })
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_marked_partition_goes_slice_by_slice_and_nothing_else_does() {
+    let world = World::new(Vec::new());
+    let rows = SLICE_ROWS as u64 * 2 + 3;
+    world
+        .write(|batch| {
+            (1..=rows).for_each(|id| {
+                batch.put_row(Table::Messages, 7, id, &message(id));
+            });
+            batch.put_row(Table::Messages, 8, rows + 1, &message(rows + 1));
+            batch.put_row(Table::Reactions, 3, Key::text("x"), &1).put_row(
+                Table::Reactions,
+                rows + 1,
+                Key::text("x"),
+                &1,
+            );
+            batch.erase_later(Table::Messages, 7);
+        })
+        .await;
+    let eraser = world.eraser();
+    assert_eq!(eraser.round().await.unwrap(), 1);
+    assert_eq!(world.count(Table::Messages, 7).await, rows as usize - SLICE_ROWS);
+    // The process dies here; the next one finds the mark.
+    let eraser = world.eraser();
+    while eraser.round().await.unwrap() > 0 {}
+    assert_eq!(world.count(Table::Messages, 7).await, 0);
+    assert_eq!(world.count(Table::Reactions, 3).await, 0, "reactions go with their message");
+    assert_eq!(world.count(Table::Messages, 8).await, 1);
+    assert_eq!(world.count(Table::Reactions, rows + 1).await, 1);
+    assert_eq!(world.marks().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_members_of_a_guild_are_told_before_they_are_erased() {
+    let world = World::new(vec![2]);
+    world
+        .write(|batch| {
+            (1..=3).for_each(|user| {
+                batch.put_row(Table::Members, 9, user, &json!({}));
+            });
+            batch.erase_later(Table::Members, 9);
+        })
+        .await;
+    let eraser = world.eraser();
+    eraser.round().await.unwrap();
+    assert_eq!(world.count(Table::Members, 9).await, 3, "one was not told");
+    while eraser.round().await.unwrap() > 0 {}
+    assert_eq!(world.count(Table::Members, 9).await, 0);
+    let told = world.users.told.lock().unwrap();
+    assert!((1..=3).all(|user| told.contains(&user)), "{told:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_written_in_a_thread_goes_with_the_thread() {
+    let world = World::new(Vec::new());
+    let thread = json!({"id": "11", "type": 11, "guild_id": "9", "parent_id": "10", "name": "t"});
+    world
+        .write(|batch| {
+            batch.put_row(Table::Channels, 9, 10, &json!({"id": "10", "type": 0}));
+            batch.put_row(Table::Threads, 9, 11, &thread);
+            batch.put_row(Table::Threads, 10, Key::ids(&[1, 11]), &"11");
+            batch.put_row(Table::ChannelIndex, 11, Key::empty(), &"9");
+            batch.put_row(Table::Messages, 11, 12, &message(12)).put_row(
+                Table::ThreadMembers,
+                11,
+                5,
+                &json!({}),
+            );
+            batch.erase_later(Table::Channels, 9).erase_later(Table::Threads, 9);
+        })
+        .await;
+    let eraser = world.eraser();
+    while eraser.round().await.unwrap() > 0 {}
+    for (table, partition) in [
+        (Table::Threads, 9),
+        (Table::Threads, 10),
+        (Table::ChannelIndex, 11),
+        (Table::Messages, 11),
+        (Table::ThreadMembers, 11),
+        (Table::Channels, 9),
+    ] {
+        assert_eq!(world.count(table, partition).await, 0, "{table:?} of {partition}");
+    }
+}
