@@ -100,7 +100,9 @@ pub fn compose<H: Host>(
     message.mention_everyone = mentioned.everyone;
     message.flags = flags(body, &referred);
     message.nonce.clone_from(&body.nonce);
-    message.poll = body.poll.as_ref().map(|poll| polls::open(cx.now_ms, poll).to_value());
+    if let Some(poll) = &body.poll {
+        message.poll = Some(polls::open(host, cx.now_ms, poll)?.to_value());
+    }
     message.message_reference = referred.reference;
     message.message_snapshots.extend(referred.snapshot);
     if referred.answered.is_some() {
@@ -144,9 +146,9 @@ fn earlier<H: Host>(
     }
     let Some(nonce) = body.nonce_text() else { return Ok(None) };
     let Some(id) = host.talk().posted_with(cx.now_ms, channel, author, &nonce) else { return Ok(None) };
-    // It may have been deleted since: then this is a new message.
-    let row: Option<Message> = cx.row(consort_store::Table::Messages, channel.get(), id.get())?;
-    Ok(row.map(|message| Message { nonce: body.nonce.clone(), ..message }))
+    // It may have been deleted since: the client learns so, and posts nothing by mistake (404/10008).
+    let message = stored(cx, channel, id)?;
+    Ok(Some(Message { nonce: body.nonce.clone(), ..message }))
 }
 
 fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage) {

@@ -1,6 +1,7 @@
 //! Changing a posted message.
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_model::request::component::require_message_v1;
 use consort_model::request::message::{
     AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, link_attachments,
     require_linked,
@@ -41,7 +42,11 @@ pub(crate) fn edit<H: Host>(
         return Err(ApiError::system_message().into());
     }
     not_archived(host, channel)?;
+    if own && message.poll.is_some() && !edit.body.only_flags() {
+        return Err(ApiError::poll_not_editable().into());
+    }
     let before = message.clone();
+    set_flags(&mut message, &edit.body, own);
     change(&mut message, edit)?;
     if !edit.body.content.is_absent()
         || !edit.body.components.is_absent()
@@ -66,14 +71,18 @@ fn update<H: Host>(host: &mut H, cx: &mut Cx<'_>, before: &Message, message: &Me
     publish_edited(host, cx, before, &shown);
 }
 
+/// Embeds are hidden and shown by whoever may change flags; only the author makes the message one of components, for good.
+/// Clients send the flags that are set along, so other bits say nothing.
+fn set_flags(message: &mut Message, body: &EditMessage, own: bool) {
+    let Some(flags) = body.flags.as_option() else { return };
+    message.flags.set(MessageFlags::SUPPRESS_EMBEDS, flags & FLAG_SUPPRESS_EMBEDS != 0);
+    if own && flags & FLAG_COMPONENTS_V2 != 0 {
+        message.flags.insert(MessageFlags::IS_COMPONENTS_V2);
+    }
+}
+
 fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     let body = &edit.body;
-    if let Some(flags) = body.flags.as_option() {
-        message.flags.set(MessageFlags::SUPPRESS_EMBEDS, flags & FLAG_SUPPRESS_EMBEDS != 0);
-        if flags & FLAG_COMPONENTS_V2 != 0 {
-            message.flags.insert(MessageFlags::IS_COMPONENTS_V2);
-        }
-    }
     body.content.clone().apply_or(&mut message.content, String::new());
     body.embeds.clone().apply_or(&mut message.embeds, Vec::new());
     body.components.clone().apply_or(&mut message.components, Vec::new());
@@ -95,6 +104,9 @@ fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
             text,
         )
         .into());
+    }
+    if !v2 && body.components.is_present() {
+        require_message_v1(&message.components)?;
     }
     let empty = message.content.is_empty()
         && message.embeds.is_empty()

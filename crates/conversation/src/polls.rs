@@ -22,7 +22,7 @@ use crate::access::require;
 use crate::events::publish_updated;
 use crate::history::{Viewer, answer as answer_message, failed, users};
 use crate::post::{reference, system_message};
-use crate::reactions::user_of;
+use crate::reactions::{shown, user_of};
 use crate::{Host, store, stored};
 
 const HOUR_MS: u64 = 3_600_000;
@@ -130,24 +130,26 @@ impl Poll {
 }
 
 /// Opens a poll.
-pub(crate) fn open(now_ms: u64, new: &NewPoll) -> Poll {
-    let media = |(text, emoji): &(String, Option<Value>)| Media {
-        text: Some(text.clone()),
-        emoji: emoji.clone().and_then(|emoji| serde_json::from_value(emoji).ok()),
-    };
-    let answers = new
-        .answers
-        .iter()
-        .zip(1..)
-        .map(|(answer, id)| PollAnswer { answer_id: id, poll_media: media(answer) });
-    Poll {
+///
+/// # Errors
+/// 400/520004 for an emoji that cannot be used here.
+pub(crate) fn open<H: Host>(host: &H, now_ms: u64, new: &NewPoll) -> Result<Poll, Stop> {
+    let mut answers = Vec::with_capacity(new.answers.len());
+    for ((text, emoji), answer_id) in new.answers.iter().zip(1..) {
+        let emoji = match emoji {
+            Some(emoji) => Some(shown(host, emoji).map_err(|_| ApiError::poll_emoji_not_allowed())?),
+            None => None,
+        };
+        answers.push(PollAnswer { answer_id, poll_media: Media { text: Some(text.clone()), emoji } });
+    }
+    Ok(Poll {
         question: Media { text: Some(new.question.clone()), emoji: None },
-        answers: answers.collect(),
+        answers,
         expiry: Some(Timestamp::from_ms(now_ms + u64::from(new.duration_hours) * HOUR_MS)),
         allow_multiselect: new.allow_multiselect,
         layout_type: 1,
         results: Results::default(),
-    }
+    })
 }
 
 #[derive(Serialize)]

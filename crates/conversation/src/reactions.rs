@@ -111,12 +111,12 @@ fn publish<H: Host>(
 /// The emoji as a new reaction shows it.
 ///
 /// # Errors
-/// 404/10014 for a custom emoji that is unknown here.
-fn shown<H: Host>(host: &H, emoji: &ReactionEmoji) -> Result<PartialEmoji, Stop> {
+/// 400/10014 for a custom emoji that is unknown here.
+pub(crate) fn shown<H: Host>(host: &H, emoji: &ReactionEmoji) -> Result<PartialEmoji, Stop> {
     Ok(match emoji {
         ReactionEmoji::Unicode(text) => PartialEmoji { id: None, name: Some(text.clone()), animated: false },
         ReactionEmoji::Custom { id, .. } => {
-            let known = host.emoji(*id).ok_or_else(ApiError::unknown_emoji)?;
+            let known = host.emoji(*id).ok_or_else(ApiError::invalid_reaction_emoji)?;
             PartialEmoji { id: Some(*id), name: Some(known.name.clone()), animated: known.animated }
         }
     })

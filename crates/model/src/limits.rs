@@ -245,6 +245,8 @@ pub const SOUND_NAME_CHARS: RangeInclusive<usize> = 2..=32;
 
 // Webhooks ("Webhook").
 
+/// Characters of an application's name.
+pub const APPLICATION_NAME_CHARS: RangeInclusive<usize> = 1..=32;
 /// Characters of a webhook's name.
 pub const WEBHOOK_NAME_CHARS: RangeInclusive<usize> = 1..=80;
 /// Webhooks of one channel.

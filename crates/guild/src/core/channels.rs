@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::permissions::compute_channel;
+use consort_model::validate::Named;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite,
     OverwriteId, OverwriteKind, Patch, Permissions, UserId, limits, validate,
@@ -573,7 +574,7 @@ fn shown_name(kind: ChannelType, name: &str) -> String {
         | ChannelType::GuildForum
         | ChannelType::GuildMedia => {
             // The edge has refused names that cannot be normalised.
-            validate::text_channel_name(name).unwrap_or_else(|_| name.to_owned())
+            validate::name(Named::TextChannel, name).unwrap_or_else(|_| name.to_owned())
         }
         _ => name.to_owned(),
     }

@@ -355,6 +355,8 @@ impl Guild {
         // Of the two, `before` counts.
         let after = after.filter(|_| before.is_none());
         let filtered = user.is_some() || action.is_some();
+        // Of both cursors the first decides (disnake#919).
+        let after = after.filter(|_| before.is_none());
         let range = Range {
             from: after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
             to: before.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),

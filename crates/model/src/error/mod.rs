@@ -59,6 +59,12 @@ impl ApiError {
         Self { status, code, message: Cow::Owned(message), errors: None, retry_after: None, global: false }
     }
 
+    /// Refuses what is no emoji that can be reacted with. Unlike other things that there are not, 400, code 10014 (seen in
+    /// reports of client libraries, such as discordgo's #519).
+    pub const fn invalid_reaction_emoji() -> Self {
+        Self::new(400, 10014, "Unknown Emoji")
+    }
+
     /// Refuses a form (400, code 50035) with errors by field.
     pub fn invalid_form(errors: FormErrors) -> Self {
         let errors = (!errors.is_empty()).then_some(errors);

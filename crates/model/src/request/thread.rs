@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{APPLIED_TAGS_MAX, AUTO_ARCHIVE_MINUTES, CHANNEL_NAME_CHARS, SLOWMODE_SECS_MAX};
+use crate::limits::{APPLIED_TAGS_MAX, AUTO_ARCHIVE_MINUTES, SLOWMODE_SECS_MAX};
+use crate::validate::Named;
 use crate::{Form, Patch, id::Id};
 
 /// Id of a forum's tag.
@@ -28,7 +29,7 @@ pub struct StartThread {
 impl StartThread {
     /// Reads the body; errors are noted in the form.
     pub fn read(form: &Form<'_>) -> Option<Self> {
-        let name = form.required("name", form.text("name", CHANNEL_NAME_CHARS));
+        let name = form.required("name", form.name("name", Named::Thread));
         Some(Self {
             auto_archive_duration: auto_archive(form),
             rate_limit_per_user: form.int("rate_limit_per_user", 0..=SLOWMODE_SECS_MAX),
@@ -73,7 +74,7 @@ impl UpdateThread {
     /// Reads the body; errors are noted in the form.
     pub fn read(form: &Form<'_>) -> Option<Self> {
         Some(Self {
-            name: form.text("name", CHANNEL_NAME_CHARS),
+            name: form.name("name", Named::Thread),
             archived: form.bool("archived"),
             auto_archive_duration: auto_archive(form),
             locked: form.bool("locked"),

@@ -1,9 +1,7 @@
 //! Names, passwords and addresses of accounts.
 
-use super::{Checked, is_invisible, sized, tidy, wrong};
-use crate::limits::{
-    DISPLAY_NAME_CHARS, EMAIL_BYTES_MAX, EMAIL_LOCAL_BYTES_MAX, PASSWORD_CHARS, USERNAME_CHARS,
-};
+use super::{Checked, is_invisible, sized, wrong};
+use crate::limits::{EMAIL_BYTES_MAX, EMAIL_LOCAL_BYTES_MAX, PASSWORD_CHARS, USERNAME_CHARS};
 
 /// Names that nobody may have, since a text would seem to mention everyone, or the system to speak.
 pub const RESERVED_USERNAMES: &[&str] =
@@ -29,11 +27,6 @@ pub fn username(text: &str) -> Checked {
         return Err(wrong("USERNAME_INVALID_EQUALS", "This username is reserved."));
     }
     Ok(name)
-}
-
-/// Checks a display name: 1-32 characters after tidying white space and dropping invisible ones.
-pub fn display_name(text: &str) -> Checked {
-    sized(tidy(text), DISPLAY_NAME_CHARS)
 }
 
 /// Checks a password: 8-72 characters, taken as they are.

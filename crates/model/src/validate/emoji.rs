@@ -65,15 +65,15 @@ pub fn unicode_key(text: &str) -> String {
 /// with a leading colon, or the characters of a Unicode emoji.
 ///
 /// # Errors
-/// 10014 for everything else.
+/// 400/10014 for everything else.
 pub fn parse_reaction(text: &str) -> Result<ReactionEmoji, ApiError> {
     if text.len() > REACTION_BYTES_MAX {
-        return Err(ApiError::unknown_emoji());
+        return Err(ApiError::invalid_reaction_emoji());
     }
     if is_unicode_emoji(text) {
         return Ok(ReactionEmoji::Unicode(text.to_owned()));
     }
-    custom(text).ok_or_else(ApiError::unknown_emoji)
+    custom(text).ok_or_else(ApiError::invalid_reaction_emoji)
 }
 
 fn custom(text: &str) -> Option<ReactionEmoji> {
@@ -129,6 +129,22 @@ fn element(text: &str) -> Option<&str> {
 fn tags(text: &str) -> Option<&str> {
     let rest = text.trim_start_matches(|c| ('\u{e0020}'..='\u{e007e}').contains(&c));
     if rest.len() == text.len() { Some(text) } else { rest.strip_prefix(CANCEL_TAG) }
+}
+
+/// Whether an invisible character has its place in an emoji, between what stands before and after it.
+pub(super) fn joins(before: char, c: char, after: Option<char>) -> bool {
+    let in_emoji = |c: char| is_emoji(c) || c == VARIATION_SELECTOR || is_tag(c);
+    match c {
+        VARIATION_SELECTOR if matches!(before, '0'..='9' | '#' | '*') => after == Some(KEYCAP),
+        VARIATION_SELECTOR => is_emoji(before),
+        JOINER => in_emoji(before) && after.is_some_and(is_emoji),
+        // Tags spell the region of the black flag.
+        _ => is_tag(c) && (before == '\u{1f3f4}' || is_tag(before)),
+    }
+}
+
+fn is_tag(c: char) -> bool {
+    ('\u{e0020}'..=CANCEL_TAG).contains(&c)
 }
 
 fn is_regional_indicator(c: char) -> bool {

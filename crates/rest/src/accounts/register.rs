@@ -3,6 +3,7 @@
 use consort_model::object::account::{
     AccountIndexRow, CredentialsRow, UserRow, index_partition, username_key,
 };
+use consort_model::validate::Named;
 use consort_model::{ApiError, CurrentUser, Form, FormErrors, Timestamp, User, UserFlags, UserId, validate};
 use consort_store::{Batch, Error, Key, Table};
 use serde_json::Value;
@@ -42,7 +43,7 @@ impl Registration {
                 |name: &str| f.opt(name).and_then(Value::as_str).is_some_and(|text| !text.trim().is_empty());
             let email = if has("email") { validate::read(f, "email", validate::email) } else { None };
             let global_name = match has("global_name") {
-                true => validate::read(f, "global_name", validate::display_name),
+                true => f.name("global_name", Named::Account),
                 false => None,
             };
             if f.bool("consent") == Some(false) {
@@ -53,8 +54,15 @@ impl Registration {
             if age_ms.is_some_and(|age| age < AGE_MIN * YEAR_MS) {
                 f.error("date_of_birth", "DATE_OF_BIRTH_UNDERAGE", "You need to be 13 or older to register.");
             }
-            let locale = f.str("locale", 2..=16).unwrap_or_else(|| DEFAULT_LOCALE.to_owned());
-            Some(Self { username: username?, global_name, email, password: password?, locale })
+            let locale =
+                f.opt("locale").and_then(Value::as_str).and_then(validate::locale).unwrap_or(DEFAULT_LOCALE);
+            Some(Self {
+                username: username?,
+                global_name,
+                email,
+                password: password?,
+                locale: locale.to_owned(),
+            })
         })
     }
 }

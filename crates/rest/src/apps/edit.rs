@@ -1,7 +1,8 @@
 //! Changes of an application's settings.
 
+use consort_model::validate::Named;
 use consort_model::{ApiError, Application, ApplicationFlags as Flags, Form, Image, Patch};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
 
 /// The bits an owner may set: the privileged intents, limited or not.
 const SETTABLE: u64 = Flags::GATEWAY_PRESENCE
@@ -55,6 +56,29 @@ pub fn is_url(text: &str) -> bool {
     plain && !runs && !scheme.is_empty() && !rest.is_empty() && text.bytes().all(|b| b > b' ' && b != 0x7f)
 }
 
+/// Scopes of an invitation.
+const SCOPES_MAX: usize = 25;
+
+/// Scopes and rights of an invitation.
+fn install_params(f: &Form<'_>) -> Option<Value> {
+    let scopes = f.required("scopes", f.strings("scopes", SCOPES_MAX, 1..=64));
+    let permissions = f.required("permissions", f.permissions("permissions"));
+    Some(json!({"scopes": scopes?, "permissions": permissions?}))
+}
+
+/// Invitations by the kind of installation: 0 into a guild, 1 for a person.
+fn integration_types(f: &Form<'_>) -> Option<Value> {
+    let mut kinds = Map::new();
+    for kind in ["0", "1"] {
+        let config = f.object(kind, |f| {
+            let params = f.object("oauth2_install_params", install_params);
+            Some(params.map_or_else(|| json!({}), |params| json!({"oauth2_install_params": params})))
+        });
+        kinds.extend(config.map(|config| (kind.to_owned(), config)));
+    }
+    Some(Value::Object(kinds))
+}
+
 impl Edit {
     /// Reads the body of a change.
     ///
@@ -79,8 +103,8 @@ impl Edit {
             }
             Some(Self {
                 icon: f.patch_image("icon", ICON_BYTES_MAX),
-                name: f.text("name", 1..=32),
-                description: f.patch_text("description", 0..=400),
+                name: f.name("name", Named::Application),
+                description: f.patch_lines("description", 0..=400),
                 flags: f.int("flags", 0..=i64::MAX).map(|flags| flags as u64),
                 tags: f.patch("tags", |f| f.strings("tags", 5, 1..=20)),
                 redirect_uris,
@@ -92,8 +116,8 @@ impl Edit {
                 terms_of_service_url: url(f, "terms_of_service_url"),
                 privacy_policy_url: url(f, "privacy_policy_url"),
                 role_connections_verification_url: url(f, "role_connections_verification_url"),
-                install_params: f.patch_value("install_params"),
-                integration_types_config: f.patch_value("integration_types_config"),
+                install_params: f.patch_object("install_params", install_params),
+                integration_types_config: f.patch_object("integration_types_config", integration_types),
             })
         })
     }
@@ -154,7 +178,6 @@ fn some<T: Clone>(patch: &Patch<T>) -> Patch<Option<T>> {
 mod tests {
     use super::*;
     use consort_model::{ApplicationId, User, UserId};
-    use serde_json::json;
 
     fn edited(body: Value) -> Application {
         let owner = User::person(UserId::new(1), "ada");

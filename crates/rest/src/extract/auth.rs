@@ -88,7 +88,7 @@ fn reason(parts: &Parts) -> Result<Option<String>, ApiError> {
         pairs.into_iter().find_map(|(key, value)| (key == "reason").then_some(value))
     };
     let Some(reason) = header.or_else(query) else { return Ok(None) };
-    let reason = reason.trim().to_owned();
+    let reason = consort_model::validate::line(&reason);
     if reason.chars().count() > REASON_CHARS_MAX {
         let message = "Must be between 1 and 512 in length.";
         return Err(ApiError::invalid_field("X-Audit-Log-Reason", "BASE_TYPE_BAD_LENGTH", message));

@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::{get, post};
 use consort_cdn::Kind;
 use consort_model::limits::EMOJI_BYTES_MAX;
+use consort_model::validate::Named;
 use consort_model::{ApiError, Application, ApplicationId, EmojiId, Form, Patch, validate};
 use serde_json::json;
 
@@ -39,7 +40,7 @@ async fn list(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
 }
 
 async fn create(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let name = Form::root(&body)?.check(|f| f.required("name", f.text("name", 1..=32)))?;
+    let name = Form::root(&body)?.check(|f| f.required("name", f.name("name", Named::Application)))?;
     let owner = app.account(auth.user_id()).await?;
     Ok(created(&app.create_application(owner, &name).await?))
 }

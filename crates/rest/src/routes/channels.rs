@@ -5,8 +5,9 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, put};
+use consort_model::validate::Named;
 use consort_model::{
-    ApiError, ChannelId, ChannelType, Form, GuildId, Overwrite, OverwriteId, OverwriteKind, limits, validate,
+    ApiError, ChannelId, ChannelType, Form, GuildId, Overwrite, OverwriteId, OverwriteKind, limits,
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
 use consort_rpc::{guild, private};
@@ -52,16 +53,16 @@ async fn create(
 /// A channel to be made.
 pub(crate) fn create_form(f: &Form<'_>) -> Option<Create> {
     let kind = f.choice_u8("type", MAKEABLE).unwrap_or(0);
-    let name = f.required("name", f.str("name", limits::CHANNEL_NAME_CHARS))?;
+    let name = f.required("name", f.name("name", channel_names(kind)))?;
     let topic_max = if ChannelType::from(u16::from(kind)).is_forum() {
         limits::FORUM_TOPIC_CHARS_MAX
     } else {
         limits::TOPIC_CHARS_MAX
     };
     Some(Create {
-        name: checked_name(f, kind, &name)?,
+        name,
         kind,
-        topic: f.text("topic", 0..=topic_max),
+        topic: f.lines("topic", 0..=topic_max),
         bitrate: f.int("bitrate", limits::BITRATE_MIN..=u32::MAX),
         user_limit: f.int("user_limit", 0..=limits::STAGE_USER_LIMIT_MAX),
         rate_limit_per_user: f.int("rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
@@ -69,10 +70,10 @@ pub(crate) fn create_form(f: &Form<'_>) -> Option<Create> {
         permission_overwrites: f.array("permission_overwrites", limits::OVERWRITES_MAX, overwrite_form),
         parent_id: f.id("parent_id"),
         nsfw: f.bool("nsfw").unwrap_or(false),
-        rtc_region: f.str("rtc_region", 0..=64).filter(|region| !region.is_empty()),
+        rtc_region: region(f),
         video_quality_mode: f.choice_u8("video_quality_mode", &[1, 2]),
         default_auto_archive_duration: archive_duration(f, "default_auto_archive_duration"),
-        default_reaction_emoji: f.value("default_reaction_emoji").filter(Value::is_object),
+        default_reaction_emoji: default_reaction(f),
         available_tags: f.array("available_tags", limits::FORUM_TAGS_MAX, tag_form),
         default_sort_order: f.choice_u8("default_sort_order", &[0, 1]),
         default_forum_layout: f.choice_u8("default_forum_layout", &[0, 1, 2]),
@@ -81,17 +82,27 @@ pub(crate) fn create_form(f: &Form<'_>) -> Option<Create> {
     })
 }
 
-/// The name as the kind of channel wants it.
-fn checked_name(f: &Form<'_>, kind: u8, name: &str) -> Option<String> {
-    let text = matches!(kind, 0 | 5 | 15 | 16);
-    let rule = if text { validate::text_channel_name } else { validate::channel_name };
-    match rule(name) {
-        Ok(name) => Some(name),
-        Err(_) => {
-            f.bad_length("name", *limits::CHANNEL_NAME_CHARS.start(), *limits::CHANNEL_NAME_CHARS.end());
-            None
-        }
+/// The rule of names that goes with a type of channel.
+const fn channel_names(kind: u8) -> Named {
+    if matches!(kind, 0 | 5 | 15 | 16) { Named::TextChannel } else { Named::Channel }
+}
+
+/// The emoji that stands below posts of a forum.
+fn default_reaction(f: &Form<'_>) -> Option<Value> {
+    f.object("default_reaction_emoji", |f| {
+        let (emoji_id, emoji_name) = f.emoji_reference();
+        let emoji_name = emoji_name.filter(|_| emoji_id.is_none());
+        Some(serde_json::json!({"emoji_id": emoji_id, "emoji_name": emoji_name}))
+    })
+}
+
+fn region(f: &Form<'_>) -> Option<String> {
+    let region = f.str("rtc_region", 0..=64).filter(|region| !region.is_empty())?;
+    if region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+        return Some(region);
     }
+    f.error("rtc_region", "BASE_TYPE_CHOICES", "Value is no voice region.");
+    None
 }
 
 fn archive_duration(f: &Form<'_>, name: &str) -> Option<u32> {
@@ -104,10 +115,11 @@ fn archive_duration(f: &Form<'_>, name: &str) -> Option<u32> {
 }
 
 fn tag_form(f: &Form<'_>) -> Option<Value> {
-    let name = f.required("name", f.text("name", limits::FORUM_TAG_NAME_CHARS))?;
+    let name = f.required("name", f.name("name", Named::Tag))?;
+    let (emoji_id, emoji_name) = f.emoji_reference();
     Some(serde_json::json!({
         "id": f.id::<()>("id"), "name": name, "moderated": f.bool("moderated").unwrap_or(false),
-        "emoji_id": f.id::<()>("emoji_id"), "emoji_name": f.str("emoji_name", 0..=100).filter(|name| !name.is_empty()),
+        "emoji_id": emoji_id, "emoji_name": emoji_name.filter(|_| emoji_id.is_none()),
     }))
 }
 
@@ -186,27 +198,25 @@ async fn update(
 }
 
 fn update_form(f: &Form<'_>) -> Update {
-    let name = f.str("name", limits::CHANNEL_NAME_CHARS);
-    // Whether the name is lower-cased depends on the kind, which the owner knows.
-    let name = name.and_then(|name| checked_name(f, ChannelType::GuildCategory.number() as u8, &name));
     Update {
-        name,
+        // Whether it is lower-cased depends on the kind, which the owner knows.
+        name: f.name("name", Named::Channel),
         kind: f.choice_u8("type", MAKEABLE),
         position: f.patch_int("position", 0..=i64::from(i32::MAX)),
-        topic: f.patch_text("topic", 0..=limits::FORUM_TOPIC_CHARS_MAX),
+        topic: f.patch_lines("topic", 0..=limits::FORUM_TOPIC_CHARS_MAX),
         nsfw: f.patch_bool("nsfw"),
         rate_limit_per_user: f.patch_int("rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
         bitrate: f.patch_int("bitrate", limits::BITRATE_MIN..=u32::MAX),
         user_limit: f.patch_int("user_limit", 0..=limits::STAGE_USER_LIMIT_MAX),
         permission_overwrites: f.patch_array("permission_overwrites", limits::OVERWRITES_MAX, overwrite_form),
         parent_id: f.patch_id("parent_id"),
-        rtc_region: f.patch_str("rtc_region", 0..=64),
+        rtc_region: f.patch("rtc_region", region),
         video_quality_mode: f.patch_choice_u8("video_quality_mode", &[1, 2]),
         default_auto_archive_duration: f
             .patch("default_auto_archive_duration", |f| archive_duration(f, "default_auto_archive_duration")),
         flags: f.int("flags", 0..=u64::from(u32::MAX)),
         available_tags: f.array("available_tags", limits::FORUM_TAGS_MAX, tag_form),
-        default_reaction_emoji: f.patch_value("default_reaction_emoji"),
+        default_reaction_emoji: f.patch("default_reaction_emoji", default_reaction),
         default_thread_rate_limit_per_user: f
             .patch_int("default_thread_rate_limit_per_user", 0..=limits::SLOWMODE_SECS_MAX),
         default_sort_order: f.patch_choice_u8("default_sort_order", &[0, 1]),
@@ -253,6 +263,6 @@ async fn set_voice_status(
     JsonBody(body): JsonBody,
 ) -> Answered {
     let guild = app.guild_of(id).await?;
-    let status = Form::root(&body)?.check(|f| Some(f.text("status", 0..=limits::VOICE_STATUS_CHARS_MAX)))?;
+    let status = Form::root(&body)?.check(|f| Some(f.line("status", 0..=limits::VOICE_STATUS_CHARS_MAX)))?;
     app.ask_guild(guild, auth.caller(), channel(Op::SetVoiceStatus { channel: id, status })).await
 }

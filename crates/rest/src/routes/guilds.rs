@@ -7,6 +7,7 @@ use axum::extract::State;
 use axum::routing::{get, patch, post, put as put_route};
 use consort_cdn::Kind;
 use consort_model::account::UserRow;
+use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::settings::{Op, Update};
@@ -48,7 +49,7 @@ pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
 
 async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body }: LargeJson) -> Answered {
     let (name, icon, channels) = Form::root(&body)?.check(|f| {
-        let name = f.required("name", f.text("name", limits::GUILD_NAME_CHARS));
+        let name = f.required("name", f.name("name", Named::Guild));
         let icon = f.image("icon", limits::IMAGE_BYTES_MAX);
         let channels = f.array("channels", limits::GUILD_CHANNELS_MAX, super::channels::create_form);
         Some((name?, icon, channels.unwrap_or_default()))
@@ -129,8 +130,8 @@ fn update_form(f: &Form<'_>) -> (Update, Images) {
         f.error("afk_timeout", "BASE_TYPE_CHOICES", "Value must be one of (60, 300, 900, 1800, 3600).");
     }
     let update = Update {
-        name: f.text("name", limits::GUILD_NAME_CHARS),
-        description: f.patch_text("description", 0..=limits::GUILD_DESCRIPTION_CHARS_MAX),
+        name: f.name("name", Named::Guild),
+        description: f.patch_lines("description", 0..=limits::GUILD_DESCRIPTION_CHARS_MAX),
         owner_id: f.patch_id("owner_id"),
         afk_channel_id: f.patch_id("afk_channel_id"),
         afk_timeout,
@@ -142,7 +143,7 @@ fn update_form(f: &Form<'_>) -> (Update, Images) {
         verification_level: f.patch_int("verification_level", 0..=4),
         default_message_notifications: f.patch_int("default_message_notifications", 0..=1),
         explicit_content_filter: f.patch_int("explicit_content_filter", 0..=2),
-        preferred_locale: f.patch_str("preferred_locale", 2..=10),
+        preferred_locale: f.patch("preferred_locale", |f| f.locale("preferred_locale")),
         premium_progress_bar_enabled: f.patch_bool("premium_progress_bar_enabled"),
         features: f.strings("features", 100, 1..=64),
         ..Update::default()
@@ -201,7 +202,7 @@ async fn update_welcome_screen(
         let channels = f.array("welcome_channels", limits::WELCOME_CHANNELS_MAX, welcome_channel);
         Some(Op::UpdateWelcomeScreen {
             enabled: f.bool("enabled"),
-            description: f.patch_text("description", 0..=140),
+            description: f.patch_lines("description", 0..=140),
             channels,
         })
     })?;
@@ -210,11 +211,11 @@ async fn update_welcome_screen(
 
 fn welcome_channel(f: &Form<'_>) -> Option<Value> {
     let channel: ChannelId = f.required("channel_id", f.id("channel_id"))?;
-    let description = f.required("description", f.text("description", 1..=50))?;
-    let emoji = f.id::<consort_model::id::marker::Emoji>("emoji_id");
+    let description = f.required("description", f.line("description", 1..=50))?;
+    let (emoji_id, emoji_name) = f.emoji_reference();
     Some(json!({
-        "channel_id": channel, "description": description, "emoji_id": emoji,
-        "emoji_name": f.str("emoji_name", 1..=64),
+        "channel_id": channel, "description": description, "emoji_id": emoji_id,
+        "emoji_name": emoji_name,
     }))
 }
 

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, patch, put};
 use consort_cdn::Kind as ImageKind;
+use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, UserId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
@@ -69,7 +70,7 @@ async fn update(
 ) -> Answered {
     let update = Form::root(&body)?.check(|f| {
         Some(Update {
-            nick: f.patch_text("nick", 0..=limits::NICK_CHARS_MAX),
+            nick: f.patch_name_or_none("nick", Named::Nick),
             roles: f.patch_ids("roles", limits::ROLES_MAX),
             mute: f.patch_bool("mute"),
             deaf: f.patch_bool("deaf"),
@@ -94,8 +95,8 @@ async fn update_self(
 ) -> Answered {
     let (mut update, images) = Form::root(&body)?.check(|f| {
         let update = UpdateSelf {
-            nick: f.patch_text("nick", 0..=limits::NICK_CHARS_MAX),
-            bio: f.patch_text("bio", 0..=limits::BIO_CHARS_MAX),
+            nick: f.patch_name_or_none("nick", Named::Nick),
+            bio: f.patch_lines("bio", 0..=limits::BIO_CHARS_MAX),
             ..UpdateSelf::default()
         };
         let image = |name| f.patch_image(name, limits::IMAGE_BYTES_MAX);
@@ -117,7 +118,7 @@ async fn update_nick(
     JsonBody(body): JsonBody,
 ) -> Answered {
     let update = Form::root(&body)?.check(|f| {
-        let nick = f.patch_text("nick", 0..=limits::NICK_CHARS_MAX);
+        let nick = f.patch_name_or_none("nick", Named::Nick);
         Some(UpdateSelf { nick, ..UpdateSelf::default() })
     })?;
     app.ask_guild(guild, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await
@@ -132,7 +133,7 @@ async fn add(
 ) -> Answered {
     let (token, nick, roles, mute, deaf) = Form::root(&body)?.check(|f| {
         let token = f.required("access_token", f.str("access_token", 1..=512));
-        let nick = f.text("nick", 0..=limits::NICK_CHARS_MAX).filter(|nick| !nick.is_empty());
+        let nick = f.patch_name_or_none("nick", Named::Nick).value();
         let roles = f.ids("roles", limits::ROLES_MAX).unwrap_or_default();
         Some((token?, nick, roles, f.flag("mute"), f.flag("deaf")))
     })?;

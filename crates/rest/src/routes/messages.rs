@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post, put};
 use consort_model::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, PAGE_REACTIONS, PAGE_REACTIONS_DEFAULT};
-use consort_model::request::message::{CreateMessage, EditMessage, Reference, bulk_delete};
+use consort_model::request::message::{ComponentSender, CreateMessage, EditMessage, Reference, bulk_delete};
 use consort_model::{ApiError, ChannelId, Form, Message, MessageId, Patch};
 use consort_rpc::message::{Create, Edit, Op, Page};
 use consort_rpc::{Answer, Caller};
@@ -64,11 +64,22 @@ async fn create(
     auth: Auth,
     origin: Origin,
     Ids(channel): Ids<ChannelId>,
+    query: Query,
     upload: Upload,
 ) -> Answered {
-    let body = CreateMessage::parse(&upload.payload)?;
+    let mut body = CreateMessage::parse(&upload.payload)?;
+    body.limit_components(component_sender(&auth, &query)?)?;
     let create = prepare(&app, auth.caller(), &origin, channel, body, upload).await?;
     app.ask_message(channel, auth.caller(), Op::Create(Box::new(create))).await
+}
+
+/// What an account may send of components.
+pub(crate) fn component_sender(auth: &Auth, query: &Query) -> Result<ComponentSender, ApiError> {
+    let with_components = query.form().check(|form| Some(form.flag("with_components")))?;
+    Ok(match auth.caller().bot {
+        true => ComponentSender::Application,
+        false => ComponentSender::Other { with_components },
+    })
 }
 
 /// Makes what an owner wants of a request to post in `channel`: the files are stored, the forwarded message is read.
@@ -126,9 +137,11 @@ async fn edit(
     auth: Auth,
     origin: Origin,
     Ids((channel, message)): Ids<(ChannelId, MessageId)>,
+    query: Query,
     upload: Upload,
 ) -> Answered {
-    let body = EditMessage::parse(&upload.payload)?;
+    let mut body = EditMessage::parse(&upload.payload)?;
+    body.limit_components(component_sender(&auth, &query)?)?;
     let edit = prepare_edit(&app, auth.caller(), &origin, channel, body, upload).await?;
     app.ask_message(channel, auth.caller(), Op::Edit { message, edit: Box::new(edit) }).await
 }

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, put};
 use consort_cdn::Kind;
+use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, Patch, UserId, limits};
 use consort_rpc::private::Op;
 use consort_rpc::{Caller, user};
@@ -85,9 +86,7 @@ async fn find_dm(app: &App, a: UserId, b: UserId) -> Result<Option<ChannelId>, F
 /// `PATCH /channels/{channel_id}` for a private channel.
 pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: &Value) -> Answered {
     let (name, icon, owner) = Form::root(body)?.check(|f| {
-        // An empty name is none.
-        let empty = f.opt("name").and_then(Value::as_str).is_some_and(|name| name.trim().is_empty());
-        let name = if empty { Patch::Null } else { f.patch_text("name", limits::CHANNEL_NAME_CHARS) };
+        let name = f.patch_name_or_none("name", Named::Channel);
         Some((name, f.patch_image("icon", limits::IMAGE_BYTES_MAX), f.id("owner")))
     })?;
     let icon = match icon {

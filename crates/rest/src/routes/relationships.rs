@@ -6,7 +6,8 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, put};
 use consort_model::object::account::{AccountIndexRow, index_partition, username_key};
-use consort_model::{ApiError, Form, Patch, UserId, limits};
+use consort_model::validate::Named;
+use consort_model::{ApiError, Form, UserId, limits};
 use consort_rpc::user;
 use consort_rpc::user::relationship::Op;
 use consort_store::{Key, StoreExt as _, Table};
@@ -77,12 +78,7 @@ async fn nickname(
     Ids(user): Ids<UserId>,
     JsonBody(body): JsonBody,
 ) -> Answered {
-    let nickname =
-        Form::root(&body)?.check(|f| Some(f.patch_text("nickname", 0..=limits::NICK_CHARS_MAX)))?;
-    let nickname = match nickname {
-        Patch::Value(text) if text.is_empty() => Patch::Null,
-        other => other,
-    };
+    let nickname = Form::root(&body)?.check(|f| Some(f.patch_name_or_none("nickname", Named::Nick)))?;
     ask(&app, &auth, Op::Nickname { user, nickname }).await
 }
 
@@ -105,6 +101,6 @@ async fn put_note(
     JsonBody(body): JsonBody,
 ) -> Answered {
     // Its length has an error of its own (50015), which the owner knows.
-    let note = Form::root(&body)?.check(|f| Some(f.str("note", 0..=usize::MAX).unwrap_or_default()))?;
+    let note = Form::root(&body)?.check(|f| Some(f.lines("note", 0..=usize::MAX).unwrap_or_default()))?;
     ask(&app, &auth, Op::PutNote { user, note }).await
 }

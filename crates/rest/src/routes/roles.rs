@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use consort_cdn::Kind;
+use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::role::{Fields, Op};
@@ -45,13 +46,13 @@ fn fields_form(f: &Form<'_>) -> (Fields, Patch<Image>) {
         Some((color("primary_color").unwrap_or(0), color("secondary_color"), color("tertiary_color")))
     });
     let fields = Fields {
-        name: f.patch_text("name", 1..=limits::ROLE_NAME_CHARS_MAX),
+        name: f.patch_name("name", Named::Role),
         permissions: f.patch_permissions("permissions"),
         color: f.patch_color("color"),
         colors,
         hoist: f.patch_bool("hoist"),
         icon: Patch::Absent,
-        unicode_emoji: f.patch_str("unicode_emoji", 1..=100),
+        unicode_emoji: f.patch("unicode_emoji", |f| f.unicode_emoji("unicode_emoji")),
         mentionable: f.patch_bool("mentionable"),
     };
     (fields, f.patch_image("icon", limits::ROLE_ICON_BYTES_MAX))

@@ -8,6 +8,7 @@ use axum::routing::{get, patch};
 use base64::Engine as _;
 use base64::alphabet::STANDARD as ALPHABET;
 use base64::engine::{DecodePaddingMode, GeneralPurpose, GeneralPurposeConfig};
+use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GenericId, GuildId, limits};
 use consort_rpc::user;
 use consort_rpc::user::settings::{Op, ProtoKind};
@@ -119,7 +120,7 @@ fn legacy_form(f: &Form<'_>) -> Map<String, Value> {
         put(key, f.ids::<()>(key, LIST_MAX).map(|ids| json!(ids)));
     }
     put("guild_folders", f.array("guild_folders", LIST_MAX, folder_form).map(Value::Array));
-    put("locale", f.str("locale", 2..=16).map(Value::String));
+    put("locale", f.locale("locale").map(Value::String));
     put("theme", f.choice_str("theme", &["dark", "light", "darker", "midnight"]).map(Value::from));
     put("status", f.choice_str("status", &["online", "idle", "dnd", "invisible"]).map(Value::from));
     put("friend_source_flags", f.object("friend_source_flags", source_form));
@@ -134,7 +135,7 @@ fn legacy_form(f: &Form<'_>) -> Map<String, Value> {
 fn folder_form(f: &Form<'_>) -> Option<Value> {
     Some(json!({
         "id": f.int("id", i64::MIN..=i64::MAX),
-        "name": f.text("name", 0..=32),
+        "name": f.name("name", Named::Folder),
         "color": f.color("color"),
         "guild_ids": f.ids::<()>("guild_ids", LIST_MAX).unwrap_or_default(),
     }))
@@ -149,10 +150,11 @@ fn source_form(f: &Form<'_>) -> Option<Value> {
 }
 
 fn custom_status_form(f: &Form<'_>) -> Option<Value> {
+    let (emoji_id, emoji_name) = f.emoji_reference();
     Some(json!({
-        "text": f.text("text", 0..=limits::CUSTOM_STATUS_CHARS_MAX),
-        "emoji_id": f.id::<()>("emoji_id"),
-        "emoji_name": f.str("emoji_name", 0..=64),
+        "text": f.line("text", 0..=limits::CUSTOM_STATUS_CHARS_MAX),
+        "emoji_id": emoji_id,
+        "emoji_name": emoji_name,
         "expires_at": f.timestamp("expires_at"),
     }))
 }

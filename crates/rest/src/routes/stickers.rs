@@ -5,9 +5,8 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use consort_model::limits::{
-    STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKER_NAME_CHARS, STICKER_TAGS_CHARS,
-};
+use consort_model::limits::{STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKER_TAGS_CHARS};
+use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Patch, StickerId};
 use consort_rpc::guild::emoji::{INDEX_KEY, IndexRow, Op};
 use consort_rpc::{Caller, guild};
@@ -42,7 +41,7 @@ async fn show(
 /// A description has up to 100 characters: the documentation asks for none or at least 2, the OpenAPI document for no
 /// minimum.
 fn description(f: &Form<'_>) -> Patch<String> {
-    f.patch_text("description", 0..=*STICKER_DESCRIPTION_CHARS.end())
+    f.patch_lines("description", 0..=*STICKER_DESCRIPTION_CHARS.end())
 }
 
 async fn create(
@@ -52,8 +51,8 @@ async fn create(
     upload: Upload,
 ) -> Answered {
     let (name, description, tags) = Form::root(&upload.payload)?.check(|f| {
-        let name = f.required("name", f.text("name", STICKER_NAME_CHARS));
-        let tags = f.required("tags", f.text("tags", STICKER_TAGS_CHARS));
+        let name = f.required("name", f.name("name", Named::Sticker));
+        let tags = f.required("tags", f.line("tags", STICKER_TAGS_CHARS));
         Some((name?, description(f).value(), tags?))
     })?;
     let file = upload.files.first().map(|file| file.bytes.clone());
@@ -81,9 +80,9 @@ async fn update(
     let op = Form::root(&body)?.check(|f| {
         Some(Op::UpdateSticker {
             sticker,
-            name: f.text("name", STICKER_NAME_CHARS),
+            name: f.name("name", Named::Sticker),
             description: description(f),
-            tags: f.text("tags", STICKER_TAGS_CHARS),
+            tags: f.line("tags", STICKER_TAGS_CHARS),
         })
     })?;
     app.ask_guild(guild, auth.caller(), guild::Op::Emoji(op)).await

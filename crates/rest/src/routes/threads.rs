@@ -16,7 +16,7 @@ use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::{Caller, guild};
 use serde_json::Value;
 
-use super::messages::prepare;
+use super::messages::{component_sender, prepare};
 use crate::{Answered, App, Auth, Ids, JsonBody, Origin, Query, Upload};
 
 /// The area's routes.
@@ -79,10 +79,14 @@ async fn start(
     auth: Auth,
     origin: Origin,
     Ids(channel): Ids<ChannelId>,
+    query: Query,
     upload: Upload,
 ) -> Answered {
-    let (thread, post) = Form::root(&upload.payload)?
+    let (thread, mut post) = Form::root(&upload.payload)?
         .check(|form| Some((StartThread::read(form)?, form.object("message", CreateMessage::read))))?;
+    if let Some(body) = &mut post {
+        body.limit_components(component_sender(&auth, &query)?)?;
+    }
     let post = match post {
         // In a forum the files of the request are those of the first message.
         Some(body) => Some(Box::new(prepare(&app, auth.caller(), &origin, channel, body, upload).await?)),

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{delete, get};
 use consort_cdn::Kind;
+use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Patch, UserId, limits, validate};
 use consort_rpc::guild::member::Op as MemberOp;
 use consort_rpc::user::account::{Op, Update};
@@ -82,18 +83,16 @@ fn read(body: &Value, bot: bool) -> Result<Wanted, ApiError> {
     Form::root(body)?.check(|f| {
         let username = match (f.opt("username"), bot) {
             (None, _) => None,
-            (Some(_), true) => f.text("username", limits::USERNAME_CHARS),
+            (Some(_), true) => f.name("username", Named::Bot),
             (Some(_), false) => validate::read(f, "username", validate::username),
         };
         let update = Update {
             username,
-            global_name: or_null(f, "global_name", |f| {
-                f.patch_text("global_name", limits::DISPLAY_NAME_CHARS)
-            }),
+            global_name: f.patch_name_or_none("global_name", Named::Account),
             accent_color: f.patch_color("accent_color"),
-            bio: f.patch_text("bio", 0..=limits::BIO_CHARS_MAX),
-            pronouns: f.patch_text("pronouns", 0..=PRONOUNS_CHARS_MAX),
-            locale: f.str("locale", 2..=16),
+            bio: f.patch_lines("bio", 0..=limits::BIO_CHARS_MAX),
+            pronouns: f.patch("pronouns", |f| f.line("pronouns", 0..=PRONOUNS_CHARS_MAX)),
+            locale: f.locale("locale"),
             email: if f.opt("email").is_some() && !bot {
                 validate::read(f, "email", validate::email)
             } else {
@@ -113,12 +112,6 @@ fn read(body: &Value, bot: bool) -> Result<Wanted, ApiError> {
             new_password,
         })
     })
-}
-
-/// Empty text clears.
-fn or_null(f: &Form<'_>, name: &str, read: impl FnOnce(&Form<'_>) -> Patch<String>) -> Patch<String> {
-    let empty = f.opt(name).and_then(Value::as_str).is_some_and(|text| text.trim().is_empty());
-    if empty { Patch::Null } else { read(f) }
 }
 
 async fn put_image(

@@ -8,10 +8,11 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
 use consort_cdn::Kind;
-use consort_model::limits::{APPLIED_TAGS_MAX, CHANNEL_NAME_CHARS, IMAGE_BYTES_MAX, WEBHOOK_NAME_CHARS};
-use consort_model::request::message::{CreateMessage, EditMessage};
+use consort_model::limits::{APPLIED_TAGS_MAX, IMAGE_BYTES_MAX};
+use consort_model::request::message::{ComponentSender, CreateMessage, EditMessage};
 use consort_model::request::thread::StartThread;
-use consort_model::{ApiError, ChannelId, Form, GuildId, MessageId, Webhook, WebhookId, validate};
+use consort_model::validate::Named;
+use consort_model::{ApiError, ChannelId, Form, GuildId, MessageId, Webhook, WebhookId};
 use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op, Source};
 use consort_rpc::{Caller, Reply, guild};
 use consort_store::{Key, StoreExt as _, Table};
@@ -24,9 +25,6 @@ use crate::extract::{Auth, Ids, JsonBody, LargeJson, Origin, Query, Upload};
 use crate::interactions::{self, followup::Which};
 use crate::webhook_services::{from_github, from_slack};
 use crate::{Answered, App, Failure, answer, empty};
-
-/// Parts of names that upstream forbids.
-const FORBIDDEN_NAMES: &[&str] = &["clyde", "discord"];
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -90,7 +88,7 @@ async fn follow(
 }
 
 fn name(f: &Form<'_>) -> Option<String> {
-    validate::read(f, "name", |text| validate::webhook_name(text, FORBIDDEN_NAMES))
+    f.name("name", Named::Webhook)
 }
 
 async fn create(
@@ -167,30 +165,52 @@ async fn remove_by_token(
     Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
 }
 
-/// A webhook whose token is right; the channel it speaks in.
-async fn by_token(app: &App, webhook: WebhookId, token: &str) -> Result<ChannelId, Failure> {
+/// A webhook whose token is right.
+struct Known {
+    /// The channel it speaks in.
+    channel: ChannelId,
+    /// Whether an application owns it.
+    owned: bool,
+}
+
+impl Known {
+    /// What it may send of components.
+    fn sender(&self, with_components: bool) -> ComponentSender {
+        if self.owned { ComponentSender::Application } else { ComponentSender::Other { with_components } }
+    }
+}
+
+async fn by_token(app: &App, webhook: WebhookId, token: &str) -> Result<Known, Failure> {
     let op = Op::Get { webhook, token: Some(token.to_owned()) };
     let found = ask(app, webhook, Caller::system(), op).await?.map_err(Failure)?;
     let found: Option<Webhook> = found.body().and_then(|body| serde_json::from_slice(body).ok());
-    found.and_then(|webhook| webhook.channel_id).ok_or(Failure(ApiError::unknown_webhook()))
+    let known = found.and_then(|webhook| {
+        Some(Known { channel: webhook.channel_id?, owned: webhook.application_id.is_some() })
+    });
+    known.ok_or(Failure(ApiError::unknown_webhook()))
 }
 
 /// What of an execution is no message.
 struct Wrapping {
     wait: bool,
+    with_components: bool,
     thread: Option<ChannelId>,
     username: Option<String>,
     post: Option<StartThread>,
 }
 
 fn wrapping(query: &Query, body: &Value, waits: bool) -> Result<Wrapping, ApiError> {
-    let (wait, thread) =
-        query.form().check(|f| Some((f.bool("wait").unwrap_or(waits), f.id("thread_id"))))?;
+    let (wait, with_components, thread) = query
+        .form()
+        .check(|f| Some((f.bool("wait").unwrap_or(waits), f.flag("with_components"), f.id("thread_id"))))?;
     Form::root(body)?.check(|f| {
-        let name = f.text("thread_name", CHANNEL_NAME_CHARS);
+        let name = f.name("thread_name", Named::Thread);
         let applied_tags = f.ids("applied_tags", APPLIED_TAGS_MAX).unwrap_or_default();
         let post = name.map(|name| StartThread { name, applied_tags, ..StartThread::default() });
-        Some(Wrapping { wait, thread, username: f.text("username", WEBHOOK_NAME_CHARS), post })
+        // An empty name is as none.
+        let named = f.opt("username").is_some_and(|name| name != "");
+        let username = if named { f.name("username", Named::Webhook) } else { None };
+        Some(Wrapping { wait, with_components, thread, username, post })
     })
 }
 
@@ -217,9 +237,10 @@ async fn run(
     let mut body = CreateMessage::parse(&upload.payload)?;
     // A webhook neither answers nor forwards: it reads nothing.
     body.message_reference = None;
-    let channel = by_token(app, webhook, &token).await?;
-    let Wrapping { wait, thread, username, post } = wrapping;
-    let place = thread.unwrap_or(channel);
+    let known = by_token(app, webhook, &token).await?;
+    let Wrapping { wait, with_components, thread, username, post } = wrapping;
+    body.limit_components(known.sender(with_components))?;
+    let place = thread.unwrap_or(known.channel);
     let create = prepare(app, Caller::system(), origin, place, body, upload).await?;
     let execute = Execute { webhook, token, thread, post, username, create };
     let reply = ask(app, webhook, Caller::system(), Op::Execute(Box::new(execute))).await?;
@@ -295,9 +316,11 @@ async fn edit_message(
     if interactions::of_token(&token).is_some() {
         return app.change_answer(&token, Which::Id(message), &origin, upload).await;
     }
-    let body = EditMessage::parse(&upload.payload)?;
-    let channel = by_token(&app, webhook, &token).await?;
-    let place = thread_of(&query)?.unwrap_or(channel);
+    let mut body = EditMessage::parse(&upload.payload)?;
+    let known = by_token(&app, webhook, &token).await?;
+    let with_components = query.form().check(|f| Some(f.flag("with_components")))?;
+    body.limit_components(known.sender(with_components))?;
+    let place = thread_of(&query)?.unwrap_or(known.channel);
     let edit = prepare_edit(&app, Caller::system(), &origin, place, body, upload).await?;
     on_message(&app, (webhook, token), message, &query, OnMessage::Edit(Box::new(edit))).await
 }

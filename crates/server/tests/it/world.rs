@@ -19,6 +19,13 @@ impl World {
         Self::start_in(tempfile::tempdir().unwrap()).await
     }
 
+    /// A server without rate limits.
+    pub async fn unlimited() -> Self {
+        let directory = tempfile::tempdir().unwrap();
+        let node = Node::start(&Settings { rate_limits: false, ..settings(&directory) }).await.unwrap();
+        Self { node, directory }
+    }
+
     /// A server on data that are there already.
     pub async fn start_in(directory: tempfile::TempDir) -> Self {
         let node = start(&directory).await;
@@ -75,14 +82,17 @@ impl World {
     }
 }
 
-async fn start(directory: &tempfile::TempDir) -> Node {
-    let settings = Settings {
+fn settings(directory: &tempfile::TempDir) -> Settings {
+    Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         dev: true,
         slices: 1,
         ..Settings::new(directory.path().join("data"))
-    };
-    Node::start(&settings).await.unwrap()
+    }
+}
+
+async fn start(directory: &tempfile::TempDir) -> Node {
+    Node::start(&settings(directory)).await.unwrap()
 }
 
 /// The next text frame, or the close code.

@@ -107,6 +107,18 @@ async fn an_enforced_nonce_gives_the_first_message_again() {
 }
 
 #[tokio::test]
+async fn a_nonce_whose_message_is_gone_posts_nothing() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let body = || json!({"content": "once", "nonce": "n", "enforce_nonce": true});
+    let first = world.post(ANN, general, body()).await.unwrap();
+    world.message(ANN, general, Op::Delete { message: first.id }).await.unwrap();
+    let error = world.post(ANN, general, body()).await.unwrap_err();
+    assert_eq!((error.status, error.code), (404, 10008));
+    assert_eq!(world.names(), ["MESSAGE_CREATE", "MESSAGE_DELETE"]);
+}
+
+#[tokio::test]
 async fn slowmode_makes_people_wait_but_not_bots() {
     let world = world().await;
     let general = world.channel("general").await;
@@ -293,4 +305,20 @@ async fn announcements_are_crossposted_once() {
         world.message(OWNER, general, Op::Crosspost { message: other.id }).await.unwrap_err().code,
         50024
     );
+}
+
+#[tokio::test]
+async fn who_moderates_hides_embeds_of_others_and_changes_no_other_flag() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let message = world.post(ANN, general, json!({"content": "x"})).await.unwrap();
+    let edit = |flags: u64| {
+        let body = consort_model::request::message::EditMessage::parse(&json!({ "flags": flags })).unwrap();
+        let edit = Box::new(consort_rpc::message::Edit { body, attachments: Vec::new(), webhook: None });
+        Op::Edit { message: message.id, edit }
+    };
+    let edited = world.message(OWNER, general, edit(1 << 15 | 1 << 2)).await.unwrap();
+    assert_eq!(edited["flags"], 1 << 2);
+    let edited = world.message(OWNER, general, edit(1 << 15)).await.unwrap();
+    assert_eq!(edited["flags"], 0);
 }

@@ -32,6 +32,32 @@ const CREATE_FLAGS: u64 =
 /// An ephemeral answer; understood from applications only.
 pub const FLAG_EPHEMERAL: u64 = 1 << 6;
 
+/// Who sends components (Webhook page, "Execute Webhook", `with_components`; people are held to what webhooks without an
+/// application are).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum ComponentSender {
+    /// An application, or a webhook that one owns: all of them.
+    Application,
+    /// Anybody else: none, or with the query's `with_components=true` those that nobody interacts with.
+    Other {
+        /// As in the query.
+        with_components: bool,
+    },
+}
+
+impl ComponentSender {
+    /// Whether the components are kept; false when they are ignored.
+    fn takes(self, components: &[Component]) -> Result<bool, ApiError> {
+        match self {
+            Self::Application => Ok(true),
+            Self::Other { with_components: false } => Ok(components.is_empty()),
+            Self::Other { with_components: true } => {
+                component::require_not_interactive(components).map(|()| true)
+            }
+        }
+    }
+}
+
 /// Body of Create Message.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct CreateMessage {
@@ -108,6 +134,19 @@ impl CreateMessage {
         }
     }
 
+    /// Leaves of the components what the sender may send; see [`ComponentSender`].
+    ///
+    /// # Errors
+    /// 400/50035 at a component that only applications may send.
+    pub fn limit_components(&mut self, sender: ComponentSender) -> Result<(), ApiError> {
+        if sender.takes(&self.components)? {
+            return Ok(());
+        }
+        self.components.clear();
+        self.flags &= !FLAG_COMPONENTS_V2;
+        Ok(())
+    }
+
     /// Whether there is nothing to post, files apart.
     pub fn is_empty(&self) -> bool {
         self.content.is_empty()
@@ -171,6 +210,20 @@ impl EditMessage {
             attachments: files::read(form),
             flags,
         })
+    }
+
+    /// As [`CreateMessage::limit_components`]: those that are ignored leave the message's own as they are.
+    ///
+    /// # Errors
+    /// 400/50035 at a component that only applications may send.
+    pub fn limit_components(&mut self, sender: ComponentSender) -> Result<(), ApiError> {
+        let Patch::Value(components) = &self.components else { return Ok(()) };
+        if sender.takes(components)? {
+            return Ok(());
+        }
+        self.components = Patch::Absent;
+        self.flags = self.flags.map(|flags| flags & !FLAG_COMPONENTS_V2);
+        Ok(())
     }
 
     /// Whether nothing but flags is to change, which needs no authorship.

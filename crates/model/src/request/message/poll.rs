@@ -1,18 +1,18 @@
 //! The poll of a new message (Poll page, "Poll Create Request Object").
 
 use serde::{Deserialize, Serialize};
-use serde_json::Value;
 
 use crate::Form;
 use crate::limits::{POLL_ANSWER_CHARS, POLL_ANSWERS, POLL_HOURS, POLL_HOURS_DEFAULT, POLL_QUESTION_CHARS};
+use crate::validate::{ReactionEmoji, is_unicode_emoji};
 
 /// A poll to be opened.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 pub struct NewPoll {
     /// Question, 1 to 300 characters.
     pub question: String,
-    /// Answers, 1 to 10: text of 1 to 55 characters, and an emoji as it is shown.
-    pub answers: Vec<(String, Option<Value>)>,
+    /// Answers, 1 to 10: text of 1 to 55 characters, and an emoji.
+    pub answers: Vec<(String, Option<ReactionEmoji>)>,
     /// Hours it is open, 1 to 768.
     pub duration_hours: u32,
     /// Whether a user may choose several.
@@ -43,8 +43,15 @@ impl NewPoll {
     }
 }
 
-fn emoji(form: &Form<'_>) -> Option<Value> {
-    let id = form.id::<crate::marker::Emoji>("id");
-    let name = form.str("name", 0..=64);
-    Some(serde_json::json!({ "id": id, "name": name }))
+/// Which custom emoji is meant its id says; whether it can be used only the channel's owner knows.
+fn emoji(form: &Form<'_>) -> Option<ReactionEmoji> {
+    let name = form.str("name", 0..=64).filter(|name| !name.is_empty());
+    if let Some(id) = form.id::<crate::marker::Emoji>("id") {
+        return Some(ReactionEmoji::Custom { id, name, animated: form.flag("animated") });
+    }
+    let name = form.required("name", name)?;
+    if !is_unicode_emoji(&name) {
+        form.error("name", "INVALID_EMOJI", "Invalid emoji");
+    }
+    Some(ReactionEmoji::Unicode(name))
 }
