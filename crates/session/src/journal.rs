@@ -8,6 +8,7 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
+use crate::export::{ExportedEntry, ExportedJournal};
 use crate::log::{PAGE_EVENTS, Page, Place};
 use crate::{Choice, Dispatch};
 
@@ -20,6 +21,8 @@ pub const JOURNAL_BYTES_KEPT: usize = 1024 * 1024;
 /// The most bytes of bodies an entry may hold alive, counted as if nobody shared them.
 pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
+/// Holes of a journal: READY, and READY_SUPPLEMENTAL.
+const HOLES_MAX: u64 = 2;
 /// A run of fewer entries gives its page up once it is over and the client has told its number.
 const RUN_KEPT: usize = PAGE_EVENTS / 8;
 
@@ -229,6 +232,56 @@ impl Journal {
     /// until it says that it has it again.
     pub fn take_back(&mut self, seq: u64) {
         self.acknowledged = self.acknowledged.min(seq);
+    }
+
+    /// What is known, the newest first as far as `bytes_max` reaches; the newest of all whatever its size.
+    pub(crate) fn export(&self, bytes_max: usize) -> ExportedJournal {
+        let known = self.items.iter().flat_map(|item| (0..item.len()).map(|offset| item.get(offset)));
+        let known: Vec<_> = known.collect();
+        let mut bytes = 0;
+        let fits = known.iter().rev().take_while(|entry| {
+            bytes += entry.as_ref().map_or(0, Entry::bytes);
+            bytes <= bytes_max
+        });
+        let count = fits.count().max(1).min(known.len());
+        let entries = known[known.len() - count..].iter().map(|entry| {
+            let Entry { dispatch, choice } = entry.as_ref()?;
+            Some(ExportedEntry { name: dispatch.name().to_owned(), d: dispatch.d(*choice).clone() })
+        });
+        ExportedJournal {
+            last: self.last,
+            holes: self.holes,
+            acknowledged: self.acknowledged,
+            entries: entries.collect(),
+        }
+    }
+
+    /// The journal that was written out; `None` when what it says does not fit together.
+    pub(crate) fn import(exported: ExportedJournal) -> Option<Self> {
+        let ExportedJournal { last, holes, acknowledged, entries } = exported;
+        let len = entries.len();
+        let sound = (1..=JOURNAL_EVENTS_MAX).contains(&len)
+            && len as u64 <= last
+            && last < u64::MAX
+            && holes <= HOLES_MAX.min(last)
+            && acknowledged <= last;
+        if !sound {
+            return None;
+        }
+        let mut journal = Self { last, len, holes, acknowledged, ..Self::default() };
+        for (seq, entry) in (journal.first()..).zip(entries) {
+            let item = match entry {
+                None if seq > holes => return None,
+                None => Item::Hole,
+                Some(entry) => Item::One(entry.dispatch(), Choice::Full),
+            };
+            if seq > holes {
+                journal.bytes += item.get(0).map_or(0, |entry| entry.bytes());
+            }
+            journal.items.push_back(item);
+        }
+        journal.trim();
+        Some(journal)
     }
 
     fn trim(&mut self) {

@@ -188,6 +188,51 @@ impl Session {
         }
     }
 
+    /// A session that has moved here: see [`Session::import`].
+    pub(crate) fn moved(
+        identity: Identity,
+        guilds: Vec<(GuildId, bool)>,
+        queued: Vec<GuildId>,
+        journal: Journal,
+        (sent, sent_ever): (u64, u64),
+    ) -> Self {
+        let attachment = Attachment::Awaited;
+        let guilds: Vec<_> = guilds.into_iter().map(|(id, known)| Guild { id, attachment, known }).collect();
+        let awaited = guilds.len() as u32;
+        let mut session = Self {
+            identity,
+            phase: Phase::Live,
+            guilds,
+            queued,
+            awaited,
+            journal,
+            sent,
+            sent_ever,
+            backlog: 0,
+        };
+        session.backlog = session.unsent_bytes();
+        session
+    }
+
+    /// Its guilds, and whether the client has each.
+    pub(crate) fn known_guilds(&self) -> impl Iterator<Item = (GuildId, bool)> + '_ {
+        self.guilds.iter().map(|guild| (guild.id, guild.known))
+    }
+
+    /// Guilds whose attachment has not begun, the next one last.
+    pub(crate) fn queued(&self) -> &[GuildId] {
+        &self.queued
+    }
+
+    /// The number of the last dispatch that was written whole to any socket.
+    pub(crate) fn sent_ever(&self) -> u64 {
+        self.sent_ever
+    }
+
+    fn unsent_bytes(&self) -> usize {
+        self.unsent().map(|(_, entry)| entry.dispatch.len(entry.choice)).sum()
+    }
+
     /// Who it is.
     pub fn identity(&self) -> &Identity {
         &self.identity
@@ -529,8 +574,7 @@ impl Session {
         }
         self.journal.take_back(seq);
         self.sent = seq;
-        self.backlog = 0;
-        self.backlog = self.unsent().map(|(_, entry)| entry.dispatch.len(entry.choice)).sum();
+        self.backlog = self.unsent_bytes();
         let replayed = self.journal.last() - seq;
         self.push(Arc::new(Dispatch::new("RESUMED", Bytes::from_static(b"{\"_trace\":[]}"))), Choice::Full);
         Ok(replayed)

@@ -333,3 +333,145 @@ proptest! {
         prop_assert_eq!(numbers, (1..=events).collect::<Vec<_>>());
     }
 }
+
+// ---- moving --------------------------------------------------------------------------------------------------
+
+fn elsewhere() -> SessionKey {
+    SessionKey { node: NodeId(2), generation: 9, slice: 3, number: 44, user: UserId::new(1) }
+}
+
+fn move_on(session: &Session) -> Session {
+    Session::import(&session.export().expect("live"), elsewhere()).expect("its own bytes")
+}
+
+/// What is to be written, byte for byte in both encodings.
+fn frames(session: &Session) -> Vec<(u64, bytes::Bytes, bytes::Bytes)> {
+    use consort_wire::gateway::Encoding;
+    let tail = |entry: &Entry<'_>, encoding| entry.dispatch.encoded(entry.choice, encoding).tail().clone();
+    let frame =
+        |(seq, entry): (u64, Entry<'_>)| (seq, tail(&entry, Encoding::Json), tail(&entry, Encoding::Etf));
+    session.unsent().map(frame).collect()
+}
+
+/// One thing that happens to a session and, in the same way, to the one that has moved.
+#[derive(Debug, Clone)]
+enum Act {
+    Event(usize, bool),
+    Logged(bool),
+    Sent(u64),
+    Heartbeat(u64),
+    Resume(u64),
+}
+
+fn act() -> impl Strategy<Value = Act> {
+    prop_oneof![
+        8 => (1..2_000usize, any::<bool>()).prop_map(|(len, whole)| Act::Event(len, whole)),
+        1 => (100_000..3_000_000usize).prop_map(|len| Act::Event(len, true)),
+        8 => any::<bool>().prop_map(Act::Logged),
+        4 => (1..9u64).prop_map(Act::Sent),
+        2 => (0..9u64).prop_map(Act::Heartbeat),
+        2 => (0..20u64).prop_map(Act::Resume),
+    ]
+}
+
+fn apply(session: &mut Session, log: &mut Log, step: &Act) -> Option<Result<u64, ResumeError>> {
+    match step {
+        Act::Event(len, whole) => {
+            let mut event =
+                consort_rpc::Event::new("E", Intents::empty(), consort_rpc::Audience::all(), "whole");
+            event.body = format!("\"{}\"", "x".repeat(*len)).into();
+            event.redacted = Some("\"redacted\"".into());
+            let choice = if *whole { Choice::Full } else { Choice::Redacted };
+            session.push(Arc::new(Dispatch::direct(Arc::new(event))), choice);
+            None
+        }
+        Act::Logged(wanted) => {
+            let place = log.append(event("\"logged\""));
+            if *wanted {
+                session.push_logged(&place, Choice::Full);
+            }
+            None
+        }
+        Act::Sent(count) => {
+            let upto = session.seq().min(session.sent() + count);
+            if !session.has_lost_unsent() {
+                session.mark_sent(upto);
+            }
+            None
+        }
+        Act::Heartbeat(back) => {
+            session.acknowledge(session.sent().saturating_sub(*back));
+            None
+        }
+        Act::Resume(back) => Some(session.resume(session.sent().saturating_sub(*back))),
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(64))]
+
+    #[test]
+    fn a_session_that_has_moved_goes_on_exactly_as_it_would_have(
+        before in proptest::collection::vec(act(), 0..120),
+        after in proptest::collection::vec(act(), 0..60),
+    ) {
+        let (mut log, mut logs) = (Log::default(), (Log::default(), Log::default()));
+        let mut stayed = live_bot();
+        stayed.mark_sent(1);
+        for step in &before {
+            apply(&mut stayed, &mut log, step);
+        }
+        let mut moved = move_on(&stayed);
+        prop_assert_eq!(moved.identity().id, stayed.identity().id);
+        for step in std::iter::once(&Act::Sent(0)).chain(&after) {
+            let outcomes = (apply(&mut stayed, &mut logs.0, step), apply(&mut moved, &mut logs.1, step));
+            prop_assert_eq!(outcomes.0, outcomes.1, "{:?}", step);
+            prop_assert_eq!(frames(&stayed), frames(&moved));
+            prop_assert_eq!((stayed.seq(), stayed.sent(), stayed.backlog()), (moved.seq(), moved.sent(), moved.backlog()));
+            prop_assert_eq!(stayed.journal().first(), moved.journal().first());
+            prop_assert_eq!(stayed.has_lost_unsent(), moved.has_lost_unsent());
+        }
+    }
+
+    #[test]
+    fn other_bytes_are_no_session_and_no_panic(mut bytes in proptest::collection::vec(any::<u8>(), 0..400), at in 0..2_000usize) {
+        let _no = Session::import(&bytes, elsewhere());
+        // One that was damaged on the way.
+        let mut session = live_bot();
+        session.mark_sent(1);
+        session.push(event("1"), Choice::Full);
+        let mut damaged = session.export().unwrap();
+        let at = at % damaged.len();
+        damaged[at] = bytes.pop().unwrap_or(0);
+        if let Ok(mut session) = Session::import(&damaged, elsewhere()) {
+            session.push(event("2"), Choice::Full);
+            let _either = session.resume(1);
+            prop_assert!(session.journal().first() <= session.seq());
+        }
+    }
+}
+
+#[test]
+fn a_session_takes_its_guilds_along_and_asks_for_them_again() {
+    let mut session = live_bot();
+    assert_eq!(session.export(), None, "nobody knows of it yet");
+    session.mark_sent(1);
+    let [known, awaited] = [1, 2].map(GuildId::new);
+    for guild in [known, awaited] {
+        session.await_guild(guild);
+    }
+    session.attached(known, 7, "{}".into());
+    let mut moved = move_on(&session);
+    let attachments: Vec<_> = moved.attachments().collect();
+    assert_eq!(attachments, [known, awaited].map(|guild| (guild, Attachment::Awaited)));
+    assert_eq!(moved.awaited(), 2);
+    moved.mark_sent(moved.seq());
+    // The client hears that one it had is gone, and of one that it was still to get.
+    moved.refused(known, true);
+    moved.attached(awaited, 0, "{}".into());
+    assert_eq!(names(&moved), ["GUILD_DELETE", "GUILD_CREATE"]);
+    assert!(
+        Session::import(&session.export().unwrap(), SessionKey { user: UserId::new(2), ..elsewhere() })
+            .is_err()
+    );
+}
