@@ -33,7 +33,8 @@ const INTENT_BITS: u64 = u32::MAX as u64;
 /// v10, you must specify the message content intent"). Before it the application's flag is enough.
 const CONTENT_INTENT_SINCE: u8 = 10;
 /// The flags of an application that may read content.
-const CONTENT_FLAGS: u64 = ApplicationFlags::GATEWAY_MESSAGE_CONTENT | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
+const CONTENT_FLAGS: u64 =
+    ApplicationFlags::GATEWAY_MESSAGE_CONTENT | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
 
 /// A place among those at work or waiting; given back when dropped, however the task ends.
 struct Place(Arc<Lane>, fn(&Lane) -> &AtomicUsize);
