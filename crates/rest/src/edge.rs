@@ -33,8 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
 /// Where the CDN is.
 const CDN: &str = "/cdn";
-/// Whether the server serves.
-const HEALTH: &str = "/healthz";
+/// Where the server says whether it is well.
+pub const HEALTH: &str = "/healthz";
 
 /// Everything the edge serves. `web` answers what is neither API, CDN nor health: the web client.
 pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
