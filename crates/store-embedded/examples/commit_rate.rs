@@ -33,7 +33,7 @@ async fn commits(store: &Arc<Embedded>, next: &Arc<AtomicU64>, committers: usize
                 while begin.elapsed() < TIME {
                     let id = next.fetch_add(1, Ordering::Relaxed);
                     let mut batch = Batch::new();
-                    batch.require_epoch(id % CHANNELS, 1);
+                    batch.require_epoch("guild", id % CHANNELS, 1);
                     batch.put(Table::Messages, id % CHANNELS, id, vec![b'm'; ROW_BYTES].into());
                     let begin = Instant::now();
                     store.commit(batch).await.expect("the store works");

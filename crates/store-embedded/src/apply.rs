@@ -32,30 +32,30 @@ impl From<rusqlite::Error> for Broken {
 
 /// The recorded epochs as of the writer's transaction. Only this writes them; forgotten when a transaction is undone.
 #[derive(Default)]
-pub(crate) struct Epochs(HashMap<u64, u64>);
+pub(crate) struct Epochs(HashMap<(&'static str, u64), u64>);
 
 impl Epochs {
     pub(crate) fn forget(&mut self) {
         self.0.clear();
     }
 
-    fn get(&mut self, connection: &Connection, owner: u64) -> SqlResult<u64> {
-        if let Some(epoch) = self.0.get(&owner) {
+    fn get(&mut self, connection: &Connection, service: &'static str, owner: u64) -> SqlResult<u64> {
+        if let Some(epoch) = self.0.get(&(service, owner)) {
             return Ok(*epoch);
         }
         let stored =
-            with_value(connection, Table::Epochs, owner, &Key::empty(), |value| value.try_into().ok())?;
+            with_value(connection, Table::Epochs, owner, &Key::text(service), |value| value.try_into().ok())?;
         // No epoch is smaller than 0, so it stands for none.
         let epoch = stored.flatten().map_or(0, u64::from_be_bytes);
-        self.remember(owner, epoch);
+        self.remember(service, owner, epoch);
         Ok(epoch)
     }
 
-    fn remember(&mut self, owner: u64, epoch: u64) {
-        if self.0.len() >= EPOCHS_REMEMBERED_MAX && !self.0.contains_key(&owner) {
+    fn remember(&mut self, service: &'static str, owner: u64, epoch: u64) {
+        if self.0.len() >= EPOCHS_REMEMBERED_MAX && !self.0.contains_key(&(service, owner)) {
             self.0.clear();
         }
-        self.0.insert(owner, epoch);
+        self.0.insert((service, owner), epoch);
     }
 }
 
@@ -67,11 +67,11 @@ pub(crate) fn apply(connection: &Connection, epochs: &mut Epochs, batch: &Batch)
         }
     }
     for precondition in &batch.preconditions {
-        if let Precondition::Epoch { owner, epoch } = precondition
-            && *epoch > epochs.get(connection, *owner)?
+        if let Precondition::Epoch { service, owner, epoch } = precondition
+            && *epoch > epochs.get(connection, service, *owner)?
         {
-            put(connection, Table::Epochs, *owner, &Key::empty(), &epoch.to_be_bytes())?;
-            epochs.remember(*owner, *epoch);
+            put(connection, Table::Epochs, *owner, &Key::text(service), &epoch.to_be_bytes())?;
+            epochs.remember(service, *owner, *epoch);
         }
     }
     for write in &batch.writes {
@@ -103,10 +103,10 @@ fn check(
         Precondition::Equals { table, partition, key, value } => {
             with_value(connection, *table, *partition, key, |stored| stored == value)?.unwrap_or(false)
         }
-        Precondition::Epoch { owner, epoch } => {
-            let stored = epochs.get(connection, *owner)?;
+        Precondition::Epoch { service, owner, epoch } => {
+            let stored = epochs.get(connection, service, *owner)?;
             if stored > *epoch {
-                return Ok(Some(Error::StaleEpoch { owner: *owner, epoch: *epoch, stored }));
+                return Ok(Some(Error::StaleEpoch { service, owner: *owner, epoch: *epoch, stored }));
             }
             true
         }

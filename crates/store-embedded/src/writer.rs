@@ -178,7 +178,7 @@ mod tests {
 
     fn batch(id: u64, bytes: usize) -> Batch {
         let mut batch = Batch::new();
-        batch.require_epoch(1, id).put(Table::Users, id, 1, vec![0; bytes].into());
+        batch.require_epoch("guild", 1, id).put(Table::Users, id, 1, vec![0; bytes].into());
         batch
     }
 

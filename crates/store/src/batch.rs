@@ -77,8 +77,10 @@ pub enum Precondition {
         value: Bytes,
     },
     /// No newer epoch has written for the owner. When the batch is written, a newer epoch than before is recorded
-    /// with it, in [`Table::Epochs`] under the owner as partition and the empty key, as 8 bytes big endian.
+    /// with it, in [`Table::Epochs`] with the owner's key as partition and its service as key, as 8 bytes big endian.
     Epoch {
+        /// The kind of owner: owners of two services may have one key.
+        service: &'static str,
         /// Whose state is written.
         owner: u64,
         /// The epoch of the writer.
@@ -172,8 +174,8 @@ impl Batch {
     }
 
     /// Lets the batch fail when a newer epoch has written for the owner, and records this one.
-    pub fn require_epoch(&mut self, owner: u64, epoch: u64) -> &mut Batch {
-        self.preconditions.push(Precondition::Epoch { owner, epoch });
+    pub fn require_epoch(&mut self, service: &'static str, owner: u64, epoch: u64) -> &mut Batch {
+        self.preconditions.push(Precondition::Epoch { service, owner, epoch });
         self
     }
 
@@ -317,7 +319,7 @@ impl fmt::Debug for Precondition {
             Precondition::Equals { table, partition, key, value } => {
                 write!(f, "Equals({}/{partition}/{key:?}, {} bytes)", table.name(), value.len())
             }
-            Precondition::Epoch { owner, epoch } => write!(f, "Epoch({owner}, {epoch})"),
+            Precondition::Epoch { service, owner, epoch } => write!(f, "Epoch({service}/{owner}, {epoch})"),
         }
     }
 }
@@ -339,7 +341,7 @@ mod tests {
     fn size_counts_keys_values_and_operations() {
         let mut batch = Batch::new();
         assert!(batch.is_empty() && batch.byte_size() == 0);
-        batch.put(Table::Users, 1, 2, Bytes::from_static(&[0; 100])).require_epoch(1, 1).delete(
+        batch.put(Table::Users, 1, 2, Bytes::from_static(&[0; 100])).require_epoch("guild", 1, 1).delete(
             Table::Users,
             1,
             "ab",

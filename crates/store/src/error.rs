@@ -10,8 +10,10 @@ pub enum Error {
         index: usize,
     },
     /// Somebody with a newer epoch has written for this owner; nothing of the batch was written.
-    #[error("epoch {epoch} of owner {owner} is stale, {stored} has written")]
+    #[error("epoch {epoch} of {service} {owner} is stale, {stored} has written")]
     StaleEpoch {
+        /// The kind of owner.
+        service: &'static str,
         /// Whose state it is.
         owner: u64,
         /// The epoch of the batch.

@@ -126,11 +126,11 @@ impl Data {
         }
         self.check_partitions(&batch.writes)?;
         for precondition in batch.preconditions {
-            if let Precondition::Epoch { owner, epoch } = precondition
-                && epoch > self.epoch(owner)
+            if let Precondition::Epoch { service, owner, epoch } = precondition
+                && epoch > self.epoch(service, owner)
             {
                 let value = Bytes::copy_from_slice(&epoch.to_be_bytes());
-                self.rows.insert((Table::Epochs, owner, Key::empty()), value);
+                self.rows.insert((Table::Epochs, owner, Key::text(service)), value);
             }
         }
         batch.writes.into_iter().for_each(|write| self.write(write));
@@ -146,10 +146,10 @@ impl Data {
             Precondition::Equals { table, partition, key, value } => {
                 get(table, partition, key) == Some(value)
             }
-            Precondition::Epoch { owner, epoch } => {
-                let stored = self.epoch(*owner);
+            Precondition::Epoch { service, owner, epoch } => {
+                let stored = self.epoch(service, *owner);
                 if stored > *epoch {
-                    return Err(Error::StaleEpoch { owner: *owner, epoch: *epoch, stored });
+                    return Err(Error::StaleEpoch { service, owner: *owner, epoch: *epoch, stored });
                 }
                 true
             }
@@ -158,8 +158,8 @@ impl Data {
     }
 
     /// The recorded epoch of an owner; 0 when there is none, as no epoch is smaller.
-    fn epoch(&self, owner: u64) -> u64 {
-        let value = self.rows.get(&(Table::Epochs, owner, Key::empty()));
+    fn epoch(&self, service: &str, owner: u64) -> u64 {
+        let value = self.rows.get(&(Table::Epochs, owner, Key::text(service)));
         value.and_then(|value| value.as_ref().try_into().ok()).map_or(0, u64::from_be_bytes)
     }
 

@@ -105,12 +105,17 @@ pub enum Table {
     // The system itself.
     /// Settings of the installation.
     Meta,
-    /// The newest epoch that wrote for an owner; only [`Precondition::Epoch`](crate::Precondition::Epoch) writes it.
+    /// The newest epoch that wrote for an owner: partition is the owner's key, key its service; only
+    /// [`Precondition::Epoch`](crate::Precondition::Epoch) writes it.
     Epochs,
     /// What is to happen later.
     Timers,
     /// Partitions that are to be erased; see [`crate::erasure`].
     Erasures,
+    /// What owners have still to do in other owners: by shard of the sender, then sender and number.
+    Outbox,
+    /// How far owners have taken what other owners send them: by shard of the receiver, then receiver and sender.
+    Marks,
 }
 
 impl Table {
@@ -164,6 +169,8 @@ impl Table {
         Table::Epochs,
         Table::Timers,
         Table::Erasures,
+        Table::Outbox,
+        Table::Marks,
     ];
 
     /// The table's name in a database: lower case letters and `_`, never changed once released.
@@ -217,6 +224,8 @@ impl Table {
             Table::Epochs => "epochs",
             Table::Timers => "timers",
             Table::Erasures => "erasures",
+            Table::Outbox => "outbox",
+            Table::Marks => "marks",
         }
     }
 
@@ -240,7 +249,7 @@ mod tests {
         for (position, table) in Table::ALL.iter().enumerate() {
             assert_eq!(*table as usize, position);
         }
-        assert_eq!(Table::ALL.len(), Table::Erasures as usize + 1);
+        assert_eq!(Table::ALL.len(), Table::Marks as usize + 1);
     }
 
     #[test]

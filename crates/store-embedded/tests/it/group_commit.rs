@@ -22,9 +22,9 @@ async fn a_refused_batch_leaves_the_others_of_its_group_alone() {
     let mut conflicting = put_user(2);
     conflicting.require_absent(Table::Users, 1, Key::empty());
     let mut stale = put_user(4);
-    stale.require_epoch(9, 1);
+    stale.require_epoch("guild", 9, 1);
     let mut newer = put_user(3);
-    newer.require_epoch(9, 2);
+    newer.require_epoch("guild", 9, 2);
     let mut after = put_user(5);
     after.require_present(Table::Users, 3, Key::empty()).require_absent(Table::Users, 2, Key::empty());
     let pending = [conflicting, newer, stale, after].map(|batch| store.submit(batch));
@@ -32,7 +32,10 @@ async fn a_refused_batch_leaves_the_others_of_its_group_alone() {
     let outcomes = join_all(pending).await;
     assert!(matches!(outcomes[0], Err(Error::Conflict { index: 0 })));
     assert!(outcomes[1].is_ok() && outcomes[3].is_ok());
-    assert!(matches!(outcomes[2], Err(Error::StaleEpoch { owner: 9, epoch: 1, stored: 2 })));
+    assert!(matches!(
+        outcomes[2],
+        Err(Error::StaleEpoch { service: "guild", owner: 9, epoch: 1, stored: 2 })
+    ));
     assert_eq!(store.stats().groups, 2);
     for (id, written) in [(1, true), (2, false), (3, true), (4, false), (5, true)] {
         let user: Option<u64> = store.get_row(Table::Users, id, Key::empty()).await.unwrap();
@@ -45,11 +48,11 @@ async fn a_batch_that_breaks_halfway_is_taken_out_of_its_group() {
     let dir = tempfile::tempdir().unwrap();
     let store = open(dir.path());
     let mut first = put_user(1);
-    first.put_row(Table::Messages, 1, 10, &"text").require_epoch(7, 3);
+    first.put_row(Table::Messages, 1, 10, &"text").require_epoch("guild", 7, 3);
     let mut broken = put_user(2);
-    broken.require_epoch(7, 9).put_row(Table::Messages, 2, 10, &"the id is in channel 1");
+    broken.require_epoch("guild", 7, 9).put_row(Table::Messages, 2, 10, &"the id is in channel 1");
     let mut last = put_user(3);
-    last.require_epoch(7, 3);
+    last.require_epoch("guild", 7, 3);
     let hold = store.hold_writes();
     let pending = [first, broken, last].map(|batch| store.submit(batch));
     drop(hold);

@@ -47,7 +47,7 @@ impl Random {
                 0 | 1 => batch.require_absent(table, partition, key),
                 2 => batch.require_present(table, partition, key),
                 3 => batch.require_equals(table, partition, key, self.value()),
-                _ => batch.require_epoch(self.below(3), self.below(20)),
+                _ => batch.require_epoch("guild", self.below(3), self.below(20)),
             };
         }
         for _ in 0..self.below(6) {

@@ -184,10 +184,14 @@ pub(super) async fn do_not_stop_the_batches_after(subject: &impl Subject) {
     assert_eq!(scan_keys(&store, Table::Users, 1, Range::all(100)).await, expected);
 }
 
-/// Writes as the owner's epoch, and gives the stored epoch when that was refused.
+/// Writes as a guild in an epoch, and gives the stored epoch when that was refused.
 async fn write_as(store: &StoreRef, owner: u64, epoch: u64) -> Result<(), u64> {
+    write_as_kind(store, "guild", owner, epoch).await
+}
+
+async fn write_as_kind(store: &StoreRef, service: &'static str, owner: u64, epoch: u64) -> Result<(), u64> {
     let mut batch = Batch::new();
-    batch.require_epoch(owner, epoch).put(
+    batch.require_epoch(service, owner, epoch).put(
         Table::Guilds,
         owner,
         1,
@@ -195,8 +199,8 @@ async fn write_as(store: &StoreRef, owner: u64, epoch: u64) -> Result<(), u64> {
     );
     match store.commit(batch).await {
         Ok(()) => Ok(()),
-        Err(Error::StaleEpoch { owner: of, epoch: with, stored }) => {
-            assert_eq!((of, with), (owner, epoch));
+        Err(Error::StaleEpoch { service: kind, owner: of, epoch: with, stored }) => {
+            assert_eq!((kind, of, with), (service, owner, epoch));
             Err(stored)
         }
         Err(error) => panic!("{error:?} is no stale epoch"),
@@ -211,14 +215,22 @@ pub(super) async fn refuse_a_stale_epoch(subject: &mut impl Subject) {
     assert_eq!(write_as(&store, 1, 5).await, Ok(()));
     assert_eq!(write_as(&store, 1, 4).await, Err(5));
     assert_eq!(write_as(&store, 2, 4).await, Ok(()), "another owner");
-    assert_eq!(get(&store, Table::Epochs, 1, Key::empty()).await, recorded(5));
+    assert_eq!(
+        write_as_kind(&store, "user", 1, 4).await,
+        Ok(()),
+        "an owner of another service with the same key"
+    );
+    assert_eq!(write_as_kind(&store, "user", 1, 3).await, Err(4), "has epochs of its own");
+    assert_eq!(write_as(&store, 1, 5).await, Ok(()));
+    assert_eq!(get(&store, Table::Epochs, 1, Key::text("guild")).await, recorded(5));
+    assert_eq!(get(&store, Table::Epochs, 1, Key::text("user")).await, recorded(4));
 
     let mut batch = Batch::new();
-    batch.require_epoch(1, 9).require_present(Table::Users, 0, "nobody");
+    batch.require_epoch("guild", 1, 9).require_present(Table::Users, 0, "nobody");
     assert!(matches!(store.commit(batch).await, Err(Error::Conflict { index: 1 })));
     assert_eq!(write_as(&store, 1, 6).await, Ok(()), "a refused batch records no epoch");
     let mut batch = Batch::new();
-    batch.require_epoch(1, u64::MAX);
+    batch.require_epoch("guild", 1, u64::MAX);
     store.commit(batch).await.expect("an epoch alone can be recorded");
     assert_eq!(write_as(&store, 1, 1 << 63).await, Err(u64::MAX));
 
