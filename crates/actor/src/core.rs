@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use consort_model::ApiError;
-use consort_rpc::{Answer, Effect, NodeId, Reply, Service};
+use consort_rpc::{Answer, NodeId, Publication, Reply, Service};
 use consort_store::{BoxFuture, Error, Key, Range, StoreRef, Table};
 
 use crate::Cx;
@@ -29,8 +29,8 @@ pub trait Core: Sized + Send + 'static {
     fn not_found() -> ApiError;
 
     /// What the rest of the cluster must be told when the actor comes to life: it knows nothing of who listened to its
-    /// predecessor. Performed before the first call is handled.
-    fn started(&self, _nodes: &[NodeId]) -> Vec<Effect> {
+    /// predecessor. Sent before the first call is handled.
+    fn started(&self, _nodes: &[NodeId]) -> Vec<Publication> {
         Vec::new()
     }
 
@@ -77,8 +77,11 @@ pub enum Outcome {
     Answer(Answer),
     /// The rest is reading only, and done beside the actor: the permission check is over, other calls may go on. Runs once
     /// everything written so far is durable.
-    Later(Box<dyn FnOnce(StoreRef) -> BoxFuture<'static, Reply> + Send>),
+    Later(Later),
 }
+
+/// Reads beside the actor.
+pub type Later = Box<dyn FnOnce(StoreRef) -> BoxFuture<'static, Reply> + Send>;
 
 impl Outcome {
     /// 204.

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_model::{ApiError, UserId};
-use consort_rpc::{Caller, Effect, NodeId, user};
+use consort_rpc::{Caller, Effect, NodeId, Publication, user};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Range, Row, Table, row};
 use serde::Serialize;
@@ -12,6 +12,13 @@ use serde::de::DeserializeOwned;
 
 use crate::core::{Load, Stop};
 use crate::rows::Rows;
+
+/// What leaves once a turn is durable.
+#[derive(Debug)]
+pub(crate) enum After {
+    Effect { effect: Effect, awaited: bool },
+    Publication(Publication),
+}
 
 /// The context of one call: time, caller, rows, and what is to be written and done.
 pub struct Cx<'a> {
@@ -23,7 +30,7 @@ pub struct Cx<'a> {
     pub node: NodeId,
     /// What will be written; the methods of `Cx` are the usual way in.
     pub batch: Batch,
-    pub(crate) effects: Vec<Effect>,
+    pub(crate) after: Vec<After>,
     pub(crate) conflict: Option<ApiError>,
     pub(crate) rows: &'a mut Rows,
     pub(crate) scans: &'a [(Load, Vec<Row>)],
@@ -91,7 +98,7 @@ impl Cx<'_> {
 
     fn load(&self, load: Load) -> Stop {
         debug_assert!(
-            self.batch.is_empty() && self.effects.is_empty(),
+            self.batch.is_empty() && self.after.is_empty(),
             "a handler must read everything before it changes anything: {load:?}"
         );
         Stop::Load(load)
@@ -119,14 +126,26 @@ impl Cx<'_> {
         self.conflict = Some(error);
     }
 
-    /// Adds a consequence, performed once everything written is durable, in the order added.
+    /// Makes another owner carry something out. The effect is stored with what this turn writes, and sent until the other
+    /// owner has applied it, once, in the order added.
     pub fn effect(&mut self, effect: Effect) {
-        self.effects.push(effect);
+        self.after.push(After::Effect { effect, awaited: false });
+    }
+
+    /// As [`Cx::effect`], and the answer of this turn waits until the effect is applied, so that the caller finds it done
+    /// wherever it looks next; at most [`EFFECT_AWAITED`](crate::EFFECT_AWAITED), since the effect is not lost by then.
+    pub fn effect_before_answer(&mut self, effect: Effect) {
+        self.after.push(After::Effect { effect, awaited: true });
+    }
+
+    /// Sends news once everything written is durable, in the order added; see [`Publication`] for what may become of it.
+    pub fn publish(&mut self, publication: Publication) {
+        self.after.push(After::Publication(publication));
     }
 
     /// Sends an event to every session of a user.
     pub fn deliver(&mut self, user: UserId, event: consort_rpc::Event) {
-        self.effect(Effect::User { user, op: user::Op::Deliver(Arc::new(event)) });
+        self.publish(Publication::User { user, op: user::Op::Deliver(Arc::new(event)) });
     }
 
     /// Draws a snowflake.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_rpc::Call;
+use consort_rpc::{Call, Ownership};
 use consort_runtime::ActorGauge;
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ pub(crate) struct Resting {
     /// What it holds in memory alone; see [`Core::freeze`].
     pub(crate) state: Box<[u8]>,
     pub(crate) gauge: Arc<ActorGauge>,
+    /// With which it ran. When it does not hold any more, another node may have changed what the state was about.
+    pub(crate) ownership: Ownership,
 }
 
 enum Entry<C: Core> {
@@ -91,6 +93,20 @@ impl<C: Core> Directory<C> {
                 let _awake = inbox.try_send(None);
             }
         }
+    }
+
+    /// Drops those that rest and that this node may not own any more; gives them, for the operator's list.
+    pub(crate) fn drop_resting(&self, holds: impl Fn(u64, Ownership) -> bool) -> Vec<(u64, Arc<ActorGauge>)> {
+        let lost = |key: &u64, entry: &mut Entry<C>| match entry {
+            Entry::Resting(resting) => !holds(*key, resting.ownership),
+            Entry::Running(_) => false,
+        };
+        let lost = self.lock().extract_if(lost).collect::<Vec<_>>();
+        let gauge = |(key, entry)| match entry {
+            Entry::Resting(resting) => Some((key, resting.gauge)),
+            Entry::Running(_) => None,
+        };
+        lost.into_iter().filter_map(gauge).collect()
     }
 
     /// Takes an actor off the list, be it this one or its successor.

@@ -3,11 +3,34 @@
 use std::sync::Arc;
 
 use consort_model::ApiError;
-use consort_rpc::{Caller, Effect, NodeId, Service};
+use consort_rpc::{Caller, Effect, NodeId, Publication, Service};
 use consort_runtime::Ids;
 
 use crate::core::{Core, Load, Outcome};
+use crate::cx::After;
 use crate::turn::{Machine, Step, Turn};
+
+/// What leaves after a turn.
+#[derive(Debug, Default)]
+pub struct Leaving {
+    /// What other owners are to carry out.
+    pub effects: Vec<Effect>,
+    /// What is sent once.
+    pub publications: Vec<Publication>,
+}
+
+impl Leaving {
+    fn of(after: Vec<After>) -> Self {
+        let mut leaving = Self::default();
+        for after in after {
+            match after {
+                After::Effect { effect, .. } => leaving.effects.push(effect),
+                After::Publication(publication) => leaving.publications.push(publication),
+            }
+        }
+        leaving
+    }
+}
 
 /// A core that is called directly, for benches and for tests that need no store: whatever it has not written itself is not
 /// there when it reads, and what it writes is durable at once.
@@ -33,7 +56,7 @@ impl<C: Core> Driven<C> {
         now_ms: u64,
         caller: &Caller,
         op: &<C::Service as Service>::Op,
-    ) -> Result<(Outcome, Vec<Effect>), Box<ApiError>> {
+    ) -> Result<(Outcome, Leaving), Box<ApiError>> {
         let mut scans = Vec::new();
         loop {
             match self.0.handle(now_ms, caller, op, &scans) {
@@ -50,14 +73,14 @@ impl<C: Core> Driven<C> {
     }
 
     /// Has it do what is due; what it wants done.
-    pub fn tick(&mut self, now_ms: u64) -> Vec<Effect> {
+    pub fn tick(&mut self, now_ms: u64) -> Leaving {
         let turn = self.0.tick(now_ms);
         self.0.rows.durable(turn.number);
-        turn.effects
+        Leaving::of(turn.after)
     }
 
-    fn done(&mut self, turn: Turn) -> Result<(Outcome, Vec<Effect>), Box<ApiError>> {
+    fn done(&mut self, turn: Turn) -> Result<(Outcome, Leaving), Box<ApiError>> {
         self.0.rows.durable(turn.number);
-        Ok((turn.outcome?, turn.effects))
+        Ok((turn.outcome?, Leaving::of(turn.after)))
     }
 }

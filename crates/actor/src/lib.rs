@@ -1,6 +1,6 @@
 //! The kit of an owner. An owner is a **core** (a state machine without clock, socket or task: [`Core`]) in the one
-//! **shell** of this crate ([`Owners`]), which feeds it calls, brings what it wants to read, commits what it writes
-//! and performs its effects.
+//! **shell** of this crate ([`Owners`]), which feeds it calls, brings what it wants to read, commits what it writes and sends
+//! what follows from it.
 //!
 //! How a call goes:
 //!
@@ -8,10 +8,35 @@
 //!    [`Stop::Load`] (the `?` of [`Cx::row`] and [`Cx::scan`] does): the shell loads it and calls `handle` again with the
 //!    same call. So a handler **reads everything first, then changes its state**; `Cx` asserts that in debug builds. Calls
 //!    are handled in the order they came, but one that has to read is overtaken by those that have not.
-//! 2. The handler changes its own state, puts rows in the batch of `cx` and adds effects.
-//! 3. The shell submits the batch and goes on with the next call at once; commits are pipelined. Effects and answer
-//!    of a call wait until its batch, and those of all calls before it, are durable. So nobody sees or is told what a
+//! 2. The handler changes its own state, puts rows in the batch of `cx`, and adds effects and publications.
+//! 3. The shell submits the batch and goes on with the next call at once; commits are pipelined. What follows from a call,
+//!    and its answer, wait until its batch, and those of all calls before it, are durable. So nobody sees or is told what a
 //!    crash could undo, and everybody sees events in the order of commits.
+//!
+//! # What one owner does to another
+//!
+//! A **publication** is sent once and may be lost: events to relays, presence. An **effect** is not lost:
+//!
+//! * Its row is in the batch of the turn that causes it (`Table::Outbox`). It is sent when the batch is durable, and again
+//!   until the receiver has acknowledged it; then the row is deleted with a later commit.
+//! * The receiver writes the number of the last effect of each sender (`Table::Marks`) with what that effect changes, so
+//!   it applies each effect once, in the sender's order. It acknowledges once that is durable.
+//! * Numbers of a sender rise for ever: epoch, then snowflake.
+//! * An owner with pending effects is not put away. When its process dies, [`run_courier`] of the next one finds the rows
+//!   and wakes it. A full mailbox only delays an effect.
+//! * A turn without effects costs nothing of this.
+//!
+//! What bounds it: an effect is kept for [`EFFECT_LIFE`], a mark for a day longer than that after its last use, so an owner
+//! has one mark for each owner that has sent to it within that time. An owner with [`EFFECTS_PENDING_MAX`] effects pending
+//! takes no further call until some are acknowledged.
+//!
+//! # Ownership
+//!
+//! An actor runs with an **epoch**, claimed from the directory. Where another node could write to the same store, each batch
+//! carries it and the store refuses an older one; nothing is answered from memory once the directory does not vouch for it
+//! any more. A node that is alone holds its store locked; its batches need no check.
+//!
+//! # Rows, rest, failure, end
 //!
 //! Rows an owner has read or written stay in a bounded write-through cache ([`Cx::row`]); since it is the only writer of
 //! its partitions, the cache is always right, commits on their way included.
@@ -22,37 +47,51 @@
 //!
 //! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
 //! next call. The store goes on with the batches after a failed one, so nothing is handled after a batch that its
-//! preconditions may stop, or that was refused at the store's door, until that is decided.
+//! preconditions may stop, or that the store has refused at once, until the store has decided about it.
 //!
-//! A node ends by [`Work::shutdown`]: calls are refused, actors finish what they have and what they cast to each other, and
+//! A node ends by [`Work::shutdown`]: calls are refused, actors finish what they have and what they send to each other, and
 //! only then the store may close.
+//!
+//! Where to read next: `pipeline.rs` is the order of all this, without a task or a clock; `outbox.rs` and `inbox.rs` are the
+//! two sides of effects; `owners.rs` is the asynchronous shell.
 
 use std::time::Duration;
 
 mod core;
+mod courier;
 mod cx;
 mod directory;
 mod driven;
+mod inbox;
+mod outbox;
 mod owners;
+mod pipeline;
 mod rows;
 mod turn;
 mod work;
 
-pub use self::core::{Core, Load, Outcome, Stop};
+pub use self::core::{Core, Later, Load, Outcome, Stop};
+pub use courier::run_courier;
 pub use cx::Cx;
-pub use driven::Driven;
+pub use driven::{Driven, Leaving};
 pub use owners::{Env, Owners};
 pub use work::Work;
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.
 pub const MAILBOX_CALLS_MAX: usize = 4096;
-/// Casts waiting for one actor beyond that; the next one is lost, and logged. As many as when very many people come at once:
-/// each of them is a few casts to the guilds it is in.
+/// Casts and effects waiting for one actor beyond that; the next cast is lost, and logged, the next effect is sent again.
+/// Sized for a reconnect storm: each arriving user casts to every guild it is in.
 pub const MAILBOX_CASTS_MAX: usize = 65_536;
 /// Commits of one actor on their way to the store; more calls wait in the mailbox.
 pub const COMMITS_PENDING_MAX: usize = 512;
 /// Calls of one actor that wait for rows to be loaded; more calls wait in the mailbox.
 pub const LOADS_PENDING_MAX: usize = 512;
+/// Effects of one owner that are not acknowledged; with more it takes no further call.
+pub const EFFECTS_PENDING_MAX: usize = 65_536;
+/// How long an effect is sent again before it is given up, with an error in the log.
+pub const EFFECT_LIFE: Duration = Duration::from_secs(30 * 24 * 3600);
+/// How long an answer waits for effects it promises ([`Cx::effect_before_answer`]).
+pub const EFFECT_AWAITED: Duration = Duration::from_secs(2);
 /// Rows in the cache of one actor.
 pub const CACHED_ROWS_MAX: usize = 4096;
 /// Actors of one kind that are loaded at once; more wait for their turn.

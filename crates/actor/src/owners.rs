@@ -1,32 +1,33 @@
-//! The shell: mailboxes, loading, pipelined commits, effects. One loop for every kind of owner.
+//! The shell: mailboxes, tasks, the store and the mesh around the pipelines of all actors of one kind.
 
+use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
-use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Weak};
+use std::task::Poll;
 use std::time::Duration;
 
-use bytes::Bytes;
 use consort_model::ApiError;
-use consort_rpc::{Call, Effect, Host, MeshRef, Reply, Responder, Service};
+use consort_rpc::{Call, Effect, Host, MeshRef, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Registry, spawn};
-use consort_store::{Error, Precondition, Row, StoreRef};
-use futures_util::stream::{FuturesOrdered, FuturesUnordered};
-use futures_util::{FutureExt as _, StreamExt as _};
+use consort_store::{Batch, Error, StoreRef};
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
-use crate::core::{Core, Load, Outcome};
+use crate::core::{Core, Load};
 use crate::directory::{Directory, Inbox, Receiver, Resting};
-use crate::rows::RowKey;
-use crate::turn::{Machine, Step, Turn};
-use crate::work::{Rouse, Task, Work};
-use crate::{
-    COMMITS_PENDING_MAX, LINGER, LOADING_MAX, LOADS_PENDING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX,
-    RELOAD_PAUSE,
-};
+use crate::outbox::{Outbox, Sending};
+use crate::pipeline::{End, Input, Loaded, Now, Output, Pipeline};
+use crate::turn::Machine;
+use crate::work::{Kind, Task, Work};
+use crate::{LINGER, LOADING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PAUSE};
+
+/// Between two looks at an actor that nobody calls and whose effects nobody takes.
+const LOOK_AGAIN: Duration = Duration::from_secs(5);
 
 /// What every owner of a node shares.
 #[derive(Clone)]
@@ -51,6 +52,12 @@ impl fmt::Debug for Env {
     }
 }
 
+impl Env {
+    fn now(&self) -> Now {
+        Now { wall_ms: self.clock.now_ms(), mono: Instant::now() }
+    }
+}
+
 /// All actors of one kind on this node; starts them as they are called.
 pub struct Owners<C: Core> {
     shared: Arc<Shared<C>>,
@@ -63,6 +70,8 @@ struct Shared<C: Core> {
     /// Actors beyond it wait for their turn to be loaded: when very many are called at once, the store is not asked more
     /// than it can take.
     loading: Semaphore,
+    /// To be given to tasks.
+    own: Weak<Self>,
 }
 
 impl<C: Core> fmt::Debug for Owners<C> {
@@ -74,16 +83,42 @@ impl<C: Core> fmt::Debug for Owners<C> {
 impl<C: Core> Owners<C> {
     /// A host without actors.
     pub fn new(env: Env) -> Arc<Self> {
-        let directory = Directory::default();
-        let shared = Arc::new(Shared { env, directory, loading: Semaphore::new(LOADING_MAX) });
-        let kind: Weak<Shared<C>> = Arc::downgrade(&shared);
+        let shared = Arc::new_cyclic(|own| Shared {
+            env,
+            directory: Directory::default(),
+            loading: Semaphore::new(LOADING_MAX),
+            own: own.clone(),
+        });
+        let (kind, watcher): (Weak<Shared<C>>, Weak<Shared<C>>) =
+            (Arc::downgrade(&shared), Arc::downgrade(&shared));
         shared.env.work.add(kind);
+        shared.env.mesh.watch(watcher);
         Arc::new(Self { shared })
     }
 }
 
-impl<C: Core> Rouse for Shared<C> {
+impl<C: Core> Kind for Shared<C> {
+    fn service(&self) -> &'static str {
+        C::Service::NAME
+    }
+
     fn rouse(&self) {
+        self.directory.rouse();
+    }
+
+    fn wake(&self, key: u64) {
+        // One whose mailbox is full is awake.
+        self.mail(key, |inbox| drop(inbox.map(|inbox| inbox.try_send(None))));
+    }
+}
+
+impl<C: Core> Watcher for Shared<C> {
+    fn moved(&self) {
+        let (mesh, service) = (&self.env.mesh, C::Service::NAME);
+        let dropped = self.directory.drop_resting(|key, ownership| mesh.holds::<C::Service>(key, ownership));
+        for (key, gauge) in dropped {
+            self.env.registry.remove(service, key, &gauge);
+        }
         self.directory.rouse();
     }
 }
@@ -91,31 +126,52 @@ impl<C: Core> Rouse for Shared<C> {
 impl<C: Core> Host<C::Service> for Owners<C> {
     fn deliver(&self, key: u64, call: Call<C::Service>) {
         let work = &self.shared.env.work;
-        if work.is_ending() && (!call.respond.is_cast() || work.is_over()) {
+        if work.is_ending() && (!call.is_sent() || work.is_over()) {
             return work.turn_away(call);
         }
-        self.shared.directory.with_inbox(
-            key,
-            |resting| Some(start(&self.shared, key, resting, work.begin()?)),
-            |inbox| {
-                let Some(inbox) = inbox else { return work.turn_away(call) };
-                // The last places are for casts: whoever waits for an answer can ask again, a cast that is lost is lost.
-                if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.respond.is_cast() {
-                    return call.respond.send(Err(ApiError::overloaded()));
-                }
-                if let Err(error) = inbox.try_send(Some(Box::new(call))) {
+        self.shared.mail(key, |inbox| {
+            let Some(inbox) = inbox else { return work.turn_away(call) };
+            // The last places are for what actors send: whoever waits for an answer can ask again.
+            if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.is_sent() {
+                return call.respond.send(Err(ApiError::overloaded()));
+            }
+            if let Err(error) = inbox.try_send(Some(Box::new(call)))
+                && let Some(call) = error.into_inner()
+            {
+                if call.origin.is_none() {
                     tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
-                    if let Some(call) = error.into_inner() {
-                        call.respond.send(Err(ApiError::overloaded()));
-                    }
                 }
-            },
-        );
+                call.respond.send(Err(ApiError::overloaded()));
+            }
+        });
     }
 }
 
-/// Starts the task of an actor, which may come back from its rest.
-fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>, task: Task) -> Inbox<C> {
+impl<C: Core> Shared<C> {
+    /// Gives the mailbox of an actor to `send`. One that does not run is started, unless this node does not own it or ends.
+    fn mail(&self, key: u64, send: impl FnOnce(Option<&Inbox<C>>)) {
+        let start = |resting| start(&self.own.upgrade()?, key, resting, self.env.work.begin()?);
+        self.directory.with_inbox(key, start, send);
+    }
+
+    /// The right to run an actor: that with which it rested, as long as it holds, or a new one.
+    fn claim(&self, key: u64, resting: Option<Resting>) -> Option<(Ownership, Option<Resting>)> {
+        let mesh = &self.env.mesh;
+        match resting.filter(|resting| mesh.holds::<C::Service>(key, resting.ownership)) {
+            Some(resting) => Some((resting.ownership, Some(resting))),
+            None => Some((mesh.claim::<C::Service>(key)?, None)),
+        }
+    }
+}
+
+/// Starts the task of an actor, which may come back from its rest. `None` when this node does not own it.
+fn start<C: Core>(
+    shared: &Arc<Shared<C>>,
+    key: u64,
+    resting: Option<Resting>,
+    task: Task,
+) -> Option<Inbox<C>> {
+    let (ownership, resting) = shared.claim(key, resting)?;
     let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
     let (shared, own) = (shared.clone(), sender.downgrade());
     spawn(C::Service::NAME, async move {
@@ -123,15 +179,20 @@ fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>, t
         let _task = task;
         let env = &shared.env;
         let (state, mut listed) = match resting {
-            Some(Resting { state, gauge }) => (Some(state), Listed::again(C::Service::NAME, key, env, gauge)),
+            Some(Resting { state, gauge, .. }) => {
+                (Some(state), Listed::again(C::Service::NAME, key, env, gauge))
+            }
             None => (None, Listed::new(C::Service::NAME, key, env)),
         };
         let _running = shared.directory.count_running();
         match load::<C>(&shared, key, state).await {
-            Ok(Some(core)) => {
-                let actor = Actor::new(key, core, receiver, shared.clone(), listed.gauge.clone());
+            Ok(Some((core, pending))) => {
+                let machine = Machine::new(core, env.mesh.node(), env.ids.clone());
+                let pipeline = Pipeline::new(machine, key, ownership);
+                let actor =
+                    Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());
                 // Apart from the task, whose size is that of its largest step for as long as it lives.
-                listed.stays = Box::pin(actor.run()).await == End::Rest;
+                listed.stays = Box::pin(actor.run(pending)).await == End::Rest;
             }
             Ok(None) => refuse::<C>(receiver, key, &shared.directory, C::not_found()).await,
             Err(error) => {
@@ -144,16 +205,19 @@ fn start<C: Core>(shared: &Arc<Shared<C>>, key: u64, resting: Option<Resting>, t
             shared.directory.remove_if(key, &own);
         }
     });
-    sender
+    Some(sender)
 }
 
-/// Brings an actor to life from its rows, and from what it kept while it rested. What rested lives nowhere else, so its
-/// rows are read again until the store gives them; calls that cannot wait that long are dropped by their deadlines.
-async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -> Result<Option<C>, Error> {
+type Loading<C> = Option<(C, Vec<(Number, Effect)>)>;
+
+/// Brings an actor to life from its rows, with the effects it had pending, and from what it kept while it rested. What rested
+/// lives nowhere else, so its rows are read again until the store gives them; calls that cannot wait that long are dropped by
+/// their deadlines.
+async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -> Result<Loading<C>, Error> {
     let env = &shared.env;
-    let loaded = loop {
+    let (loaded, pending) = loop {
         let turn = shared.loading.acquire().await;
-        match C::load(key, env.store.clone(), env.clock.now_ms()).await {
+        match read::<C>(env, key).await {
             Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
             }
@@ -176,11 +240,17 @@ async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -
     });
     // One that comes for a last cast while the node ends goes again at once; its successor will say that it is there.
     if !thawed && !env.work.is_ending() {
-        for effect in core.started(&env.mesh.nodes()) {
-            env.mesh.perform(effect);
+        for publication in core.started(&env.mesh.nodes()) {
+            env.mesh.publish(publication);
         }
     }
-    Ok(Some(core))
+    Ok(Some((core, pending)))
+}
+
+async fn read<C: Core>(env: &Env, key: u64) -> Result<(Option<C>, Vec<(Number, Effect)>), Error> {
+    let core = C::load(key, env.store.clone(), env.clock.now_ms()).await?;
+    let pending = Outbox::read(&env.store, &Owner::of::<C::Service>(key)).await?;
+    Ok((core, pending))
 }
 
 /// Keeps an actor on the operator's list for as long as its task lives, however that ends, and while it rests.
@@ -224,286 +294,231 @@ async fn refuse<C: Core>(mut receiver: Receiver<C>, key: u64, directory: &Direct
     }
 }
 
-/// A turn on its way to being durable.
-struct Committed {
-    number: u64,
-    result: Result<(), Error>,
-    effects: Vec<Effect>,
-    outcome: Result<Outcome, Box<ApiError>>,
-    conflict: Option<ApiError>,
-    respond: Responder,
-}
+type Pending<S> = FuturesUnordered<Pin<Box<dyn Future<Output = Input<S>> + Send>>>;
 
-/// A call that waits for rows.
-struct Parked<S: Service> {
-    call: Call<S>,
-    scans: Vec<(Load, Vec<Row>)>,
-}
-
-/// What a load brought.
-enum Loaded {
-    Row(RowKey, Result<Option<Bytes>, Error>),
-    Scan(Load, Result<Vec<Row>, Error>),
-}
-
-type BoxFut<T> = Pin<Box<dyn Future<Output = T> + Send>>;
-/// A call and what it waited for.
-type Brought<S> = (Parked<S>, Loaded);
-
+/// One actor at work: its pipeline, its mailbox, and what it waits for.
 struct Actor<C: Core> {
     key: u64,
-    machine: Machine<C>,
+    pipeline: Pipeline<C>,
+    ownership: Ownership,
     receiver: Receiver<C>,
     shared: Arc<Shared<C>>,
     gauge: Arc<ActorGauge>,
-    commits: FuturesOrdered<BoxFut<Committed>>,
-    loads: FuturesUnordered<BoxFut<Brought<C::Service>>>,
-    /// A turn that may turn out never to have been: nothing is handled until its commit is decided, since the store would
-    /// take later batches that build on it.
-    fence: Option<u64>,
-}
-
-/// Why the loop ends.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum End {
-    /// Nobody has called for long.
-    Idle,
-    /// As [`End::Idle`], and what it holds in memory alone is kept in few bytes.
-    Rest,
-    /// What it is about is gone for good.
-    Over,
-    /// A commit failed: memory is ahead of the store.
-    Failed,
-    /// A handler broke an invariant: its state cannot be trusted, the commits before it can.
-    Broken,
+    /// Commits, loads and effects under way.
+    pending: Pending<C::Service>,
+    /// Outputs of the pipeline that are being carried out; kept for its room.
+    out: Vec<Output>,
+    /// When the last call came.
+    called: Instant,
+    /// Not to be put away before: something was under way.
+    stay_until: Instant,
 }
 
 impl<C: Core> Actor<C> {
-    fn new(key: u64, core: C, receiver: Receiver<C>, shared: Arc<Shared<C>>, gauge: Arc<ActorGauge>) -> Self {
-        let machine = Machine::new(core, shared.env.mesh.node(), shared.env.ids.clone());
-        let (commits, loads) = (FuturesOrdered::new(), FuturesUnordered::new());
-        Self { key, machine, receiver, shared, gauge, commits, loads, fence: None }
+    fn new(
+        key: u64,
+        pipeline: Pipeline<C>,
+        ownership: Ownership,
+        receiver: Receiver<C>,
+        shared: Arc<Shared<C>>,
+        gauge: Arc<ActorGauge>,
+    ) -> Self {
+        let (pending, out, now) = (FuturesUnordered::new(), Vec::new(), Instant::now());
+        let (called, stay_until) = (now, now);
+        Self { key, pipeline, ownership, receiver, shared, gauge, pending, out, called, stay_until }
     }
 
-    async fn run(mut self) -> End {
+    async fn run(mut self, pending: Vec<(Number, Effect)>) -> End {
+        self.out = self.pipeline.start(pending);
+        self.perform(&mut VecDeque::new());
         let end = loop {
-            let wake = self.wake_at();
-            let free = self.fence.is_none();
-            let may_take =
-                free && self.commits.len() < COMMITS_PENDING_MAX && self.loads.len() < LOADS_PENDING_MAX;
-            let ended = tokio::select! {
-                Some(committed) = self.commits.next(), if !self.commits.is_empty() => self.committed(committed),
-                Some((parked, loaded)) = self.loads.next(), if free && !self.loads.is_empty() => {
-                    self.loaded(parked, loaded)
-                }
-                mail = self.receiver.recv(), if may_take => match mail {
-                    Some(Some(call)) => self.take(Parked { call: *call, scans: Vec::new() }),
-                    Some(None) => None,
-                    None => Some(End::Over),
-                },
-                () = tokio::time::sleep_until(wake), if free => self.woken(),
-            };
-            if let Some(end) = ended {
+            let now = self.shared.env.now();
+            if let Some(end) = self.pipeline.ended() {
                 break end;
             }
+            if self.pipeline.deadline(now).is_some_and(|deadline| deadline <= now.mono) {
+                self.feed(Input::Tick);
+                continue;
+            }
+            if let Some(end) = self.wait(now).await {
+                return end;
+            }
             self.gauge.queue.store(self.receiver.len() as u64, Ordering::Relaxed);
-            self.gauge.commits_pending.store(self.commits.len() as u64, Ordering::Relaxed);
+            self.gauge.commits_pending.store(self.pipeline.committing() as u64, Ordering::Relaxed);
         };
-        if !matches!(end, End::Idle | End::Rest) {
-            self.finish(end).await;
-        }
+        self.finish(end).await;
         end
     }
 
-    /// Answers whoever still waits. The actor stays listed until the store has decided about all its batches: a successor
-    /// that loads while one is on its way would never see it.
-    async fn finish(mut self, end: End) {
-        let mut sound = end != End::Failed;
-        while let Some(committed) = self.commits.next().await {
-            sound = sound && committed.result.is_ok();
-            if sound {
-                self.complete(committed.effects, committed.outcome, committed.respond);
-            } else {
-                committed.respond.send(Err(ApiError::overloaded()));
-            }
-        }
-        let error = if end == End::Over { C::not_found() } else { ApiError::overloaded() };
-        while let Some((parked, _)) = self.loads.next().await {
-            parked.call.respond.send(Err(error.clone()));
-        }
-        if end != End::Over {
-            let key = self.key;
-            tracing::error!(service = C::Service::NAME, key, "an actor failed and will be loaded again");
-        }
-        refuse::<C>(self.receiver, self.key, &self.shared.directory, error).await;
-    }
-
-    fn wake_at(&self) -> Instant {
-        let shared = &self.shared;
-        let idle =
-            Instant::now() + if shared.env.work.is_ending() { LINGER } else { shared.directory.patience() };
-        let Some(deadline_ms) = self.machine.core.next_deadline_ms() else { return idle };
-        let wait = deadline_ms.saturating_sub(self.shared.env.clock.now_ms());
-        idle.min(Instant::now() + Duration::from_millis(wait))
-    }
-
-    fn take(&mut self, parked: Parked<C::Service>) -> Option<End> {
-        // Nobody waits for a cast, so it is never too late for one.
-        if parked.call.deadline < Instant::now() && !parked.call.respond.is_cast() {
-            return None;
-        }
-        let now_ms = self.shared.env.clock.now_ms();
-        let started = Instant::now();
-        let machine = &mut self.machine;
-        // A panic ends the actor, so its half-changed state is never seen again.
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            machine.handle(now_ms, &parked.call.caller, &parked.call.op, &parked.scans)
-        }));
-        self.gauge.busy_us.fetch_add(started.elapsed().as_micros() as u64, Ordering::Relaxed);
-        self.gauge.active_ms.store(now_ms, Ordering::Relaxed);
-        match step {
-            Ok(Step::Turn(turn)) => {
-                self.gauge.handled.fetch_add(1, Ordering::Relaxed);
-                self.commit(turn, parked.call.respond)
-            }
-            Ok(Step::Load(load)) => {
-                self.load(parked, load);
-                None
-            }
-            Err(_) => {
-                tracing::error!(
-                    service = C::Service::NAME,
-                    key = self.key,
-                    "an operation broke an invariant"
-                );
-                parked.call.respond.send(Err(ApiError::internal()));
-                Some(End::Broken)
-            }
-        }
-    }
-
-    fn load(&mut self, parked: Parked<C::Service>, load: Load) {
-        let store = self.shared.env.store.clone();
-        if let Load::Row(table, partition, key) = &load {
-            self.machine.rows.loading((*table, *partition, key.clone()));
-        }
-        self.loads.push(Box::pin(async move {
-            let loaded = match load {
-                Load::Row(table, partition, key) => {
-                    let value = store.get(table, partition, key.clone()).await;
-                    Loaded::Row((table, partition, key), value)
-                }
-                Load::Scan(table, partition, range) => {
-                    let rows = store.scan(table, partition, range.clone()).await;
-                    Loaded::Scan(Load::Scan(table, partition, range), rows)
-                }
-            };
-            (parked, loaded)
-        }));
-    }
-
-    fn loaded(&mut self, mut parked: Parked<C::Service>, loaded: Loaded) -> Option<End> {
-        let result = match loaded {
-            Loaded::Row(key, value) => self.machine.rows.loaded(key, value),
-            Loaded::Scan(load, rows) => rows.map(|rows| parked.scans.push((load, rows))),
+    /// Waits for the next thing that happens, and has the pipeline take it. Completions come first, since they are what
+    /// calls wait for.
+    async fn wait(&mut self, now: Now) -> Option<End> {
+        let patience = match self.shared.env.work.is_ending() {
+            true => LINGER,
+            false => self.shared.directory.patience(),
         };
-        if let Err(error) = result {
-            tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a read failed");
-            parked.call.respond.send(Err(ApiError::overloaded()));
-            return None;
+        let idle = (self.called + patience).max(self.stay_until);
+        let wake = self.pipeline.deadline(now).map_or(idle, |deadline| idle.min(deadline));
+        tokio::select! {
+            biased;
+            Some(input) = self.pending.next(), if !self.pending.is_empty() => self.feed(input),
+            mail = self.receiver.recv(), if self.pipeline.may_take() => match mail {
+                Some(Some(call)) => self.take(*call),
+                Some(None) | None => self.check_ownership(),
+            },
+            () = tokio::time::sleep_until(wake) => {
+                // A deadline is seen by the next round.
+                if wake == idle {
+                    return self.idle(now.mono + patience);
+                }
+            }
         }
-        self.take(parked)
-    }
-
-    /// Puts a turn in line. A turn that writes nothing still waits behind the commits before it.
-    fn commit(&mut self, turn: Turn, respond: Responder) -> Option<End> {
-        let Turn { number, batch, effects, outcome, conflict } = turn;
-        if batch.is_empty() && self.commits.is_empty() {
-            self.machine.rows.durable(number);
-            self.complete(effects, outcome, respond);
-            return self.machine.core.is_over().then_some(End::Over);
-        }
-        let conditional = batch.preconditions.iter().any(|p| !matches!(p, Precondition::Epoch { .. }));
-        let mut written = (!batch.is_empty()).then(|| self.shared.env.store.submit(batch));
-        // A refusal at the door (queue full, batch too large) is known now, before anything could follow.
-        let decided = written.as_mut().and_then(|written| written.now_or_never());
-        if matches!(decided, Some(Err(_))) || conditional && decided.is_none() {
-            self.fence = Some(number);
-        }
-        self.commits.push_back(Box::pin(async move {
-            let result = match (decided, written) {
-                (Some(result), _) => result,
-                (None, Some(written)) => written.await,
-                (None, None) => Ok(()),
-            };
-            Committed { number, result, effects, outcome, conflict, respond }
-        }));
         None
     }
 
-    fn committed(&mut self, committed: Committed) -> Option<End> {
-        let Committed { number, result, effects, outcome, conflict, respond } = committed;
-        if let Err(error) = result {
-            let conflicted = matches!(error, Error::Conflict { .. });
-            tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a commit failed");
-            let answer = conflict.filter(|_| conflicted).unwrap_or_else(ApiError::overloaded);
-            respond.send(Err(answer));
-            return Some(End::Failed);
-        }
-        if self.fence == Some(number) {
-            self.fence = None;
-        }
-        self.machine.rows.durable(number);
-        self.complete(effects, outcome, respond);
-        (self.machine.core.is_over() && self.commits.is_empty()).then_some(End::Over)
+    fn take(&mut self, call: Call<C::Service>) {
+        self.called = Instant::now();
+        self.check_ownership();
+        self.gauge.handled.fetch_add(1, Ordering::Relaxed);
+        self.feed(Input::Call(call));
     }
 
-    fn complete(&self, effects: Vec<Effect>, outcome: Result<Outcome, Box<ApiError>>, respond: Responder) {
-        for effect in effects {
-            self.shared.env.mesh.perform(effect);
+    /// Nothing is answered from memory once another node may own the key.
+    fn check_ownership(&mut self) {
+        if !self.shared.env.mesh.holds::<C::Service>(self.key, self.ownership) {
+            tracing::info!(service = C::Service::NAME, key = self.key, "an actor has moved to another node");
+            self.feed(Input::Deposed);
         }
-        match outcome {
-            Ok(Outcome::Answer(answer)) => respond.send(Ok(answer)),
-            Err(error) => respond.send(Err(*error)),
-            Ok(Outcome::Later(read)) => {
-                let store = self.shared.env.store.clone();
-                // This actor's own task is counted, so another may be.
-                let task = self.shared.env.work.begin();
-                spawn("owner-read", async move {
-                    let _task = task;
-                    let reply: Reply = read(store).await;
-                    respond.send(reply);
-                });
+    }
+
+    /// Has the pipeline take an input and whatever follows at once.
+    fn feed(&mut self, input: Input<C::Service>) {
+        let now = self.shared.env.now();
+        let mut decided = VecDeque::from([input]);
+        loop {
+            match decided.pop_front() {
+                Some(input) => self.pipeline.handle(now, input, &mut self.out),
+                None if self.pipeline.proceed(now, &mut self.out) => {}
+                None => break,
+            }
+            self.perform(&mut decided);
+        }
+        self.gauge.busy_us.fetch_add(now.mono.elapsed().as_micros() as u64, Ordering::Relaxed);
+        self.gauge.active_ms.store(now.wall_ms, Ordering::Relaxed);
+    }
+
+    /// Carries out what the pipeline wants done. What the store decides at once goes to `decided`.
+    fn perform(&mut self, decided: &mut VecDeque<Input<C::Service>>) {
+        let mut out = std::mem::take(&mut self.out);
+        let env = &self.shared.env;
+        for output in out.drain(..) {
+            match output {
+                Output::Load(id, load) => self.pending.push(bring(env.store.clone(), id, load)),
+                Output::Submit(number, batch) => submit(env, &self.pending, number, batch, decided),
+                Output::Publish(publication) => env.mesh.publish(publication),
+                Output::Send(sending) => self.pending.push(deliver(env, *sending)),
+                Output::Respond(respond, reply) => respond.send(reply),
+                Output::Read(respond, read) => {
+                    let store = env.store.clone();
+                    // This actor's own task is counted, so another may be.
+                    let task = env.work.begin();
+                    spawn("owner-read", async move {
+                        let _task = task;
+                        respond.send(read(store).await);
+                    });
+                }
             }
         }
+        self.out = out;
     }
 
-    fn woken(&mut self) -> Option<End> {
-        let now_ms = self.shared.env.clock.now_ms();
-        if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now_ms) {
-            let machine = &mut self.machine;
-            let Ok(turn) = catch_unwind(AssertUnwindSafe(|| machine.tick(now_ms))) else {
-                return Some(End::Broken);
-            };
-            return self.commit(turn, Responder::none());
-        }
-        if !self.commits.is_empty() || !self.loads.is_empty() {
+    /// Nothing has come for long: the actor may be put away.
+    fn idle(&mut self, again: Instant) -> Option<End> {
+        let ending = self.shared.env.work.is_ending();
+        self.feed(Input::Settle);
+        if !self.pipeline.is_quiet(ending) {
+            let pause = if ending || self.pipeline.is_committing() { LINGER } else { LOOK_AGAIN };
+            self.stay_until = Instant::now() + pause;
             return None;
         }
-        let core = &self.machine.core;
+        self.stay_until = again;
+        let core = self.pipeline.core();
         let state = if core.is_idle() { None } else { core.freeze() };
         let Some(state) = state else {
             // When the node ends, what only lives in memory ends with it.
-            let may_go = core.is_idle() || self.shared.env.work.is_ending();
+            let may_go = core.is_idle() || ending;
             let gone = may_go && self.shared.directory.leave(self.key, &self.receiver, None);
             return gone.then_some(End::Idle);
         };
         self.gauge.resting.store(true, Ordering::Relaxed);
-        let resting = Resting { state, gauge: self.gauge.clone() };
+        let resting = Resting { state, gauge: self.gauge.clone(), ownership: self.ownership };
         if self.shared.directory.leave(self.key, &self.receiver, Some(resting)) {
             return Some(End::Rest);
         }
         self.gauge.resting.store(false, Ordering::Relaxed);
         None
     }
+
+    /// Waits until the store has decided about all batches: a successor that loads while one is on its way would never see
+    /// it. Then whoever still waits is answered.
+    async fn finish(mut self, end: End) {
+        while self.pipeline.is_committing() {
+            match self.pending.next().await {
+                Some(input) => self.feed(input),
+                None => break,
+            }
+        }
+        if !matches!(end, End::Over | End::Deposed) {
+            tracing::error!(
+                service = C::Service::NAME,
+                key = self.key,
+                "an actor failed and will be loaded again"
+            );
+        }
+        let (owes, refusal) = (self.pipeline.owes(), self.pipeline.refusal());
+        refuse::<C>(self.receiver, self.key, &self.shared.directory, refusal).await;
+        if owes && end != End::Deposed {
+            let (shared, key) = (self.shared, self.key);
+            spawn("owner-wake", async move {
+                tokio::time::sleep(RELOAD_PAUSE).await;
+                shared.wake(key);
+            });
+        }
+    }
+}
+
+type Pushed<S> = Pin<Box<dyn Future<Output = Input<S>> + Send>>;
+
+fn bring<S: Service>(store: StoreRef, id: u64, load: Load) -> Pushed<S> {
+    Box::pin(async move {
+        let loaded = match load {
+            Load::Row(table, partition, key) => Loaded::Row(store.get(table, partition, key).await),
+            Load::Scan(table, partition, range) => Loaded::Scan(store.scan(table, partition, range).await),
+        };
+        Input::Loaded(id, loaded)
+    })
+}
+
+/// Submits a batch. One that is refused at the store's door (queue full, too large) is decided now, before anything could
+/// follow.
+fn submit<S: Service>(
+    env: &Env,
+    pending: &Pending<S>,
+    number: u64,
+    batch: Batch,
+    decided: &mut VecDeque<Input<S>>,
+) {
+    let mut written = env.store.submit(batch);
+    let mut context = std::task::Context::from_waker(std::task::Waker::noop());
+    match written.as_mut().poll(&mut context) {
+        Poll::Ready(result) => decided.push_back(Input::Committed(number, result)),
+        Poll::Pending => pending.push(Box::pin(async move { Input::Committed(number, written.await) })),
+    }
+}
+
+fn deliver<S: Service>(env: &Env, sending: Sending) -> Pushed<S> {
+    let Sending { effect, origin, receiver, attempt } = sending;
+    let number = origin.number;
+    let reply = env.mesh.send(effect, origin);
+    Box::pin(async move { Input::Answered { receiver, number, attempt, reply: reply.await } })
 }

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use consort_model::ApiError;
-use consort_rpc::{Answer, Caller, Effect, NodeId, Service};
+use consort_rpc::{Answer, Caller, NodeId, Service};
 use consort_runtime::Ids;
 use consort_store::{Batch, Row};
 
 use crate::core::{Core, Load, Outcome, Stop};
-use crate::cx::Cx;
+use crate::cx::{After, Cx};
 use crate::rows::Rows;
 
 /// The owner's machine: core, cache, and the count of turns.
@@ -24,7 +24,7 @@ pub(crate) struct Machine<C: Core> {
 pub(crate) struct Turn {
     pub(crate) number: u64,
     pub(crate) batch: Batch,
-    pub(crate) effects: Vec<Effect>,
+    pub(crate) after: Vec<After>,
     pub(crate) outcome: Result<Outcome, Box<ApiError>>,
     pub(crate) conflict: Option<ApiError>,
 }
@@ -53,32 +53,42 @@ impl<C: Core> Machine<C> {
             Err(Stop::Load(load)) => return Step::Load(load),
             Err(Stop::Error(error)) => Err(error),
         };
-        let (mut batch, effects, conflict) = (cx.batch, cx.effects, cx.conflict);
+        let (mut batch, mut after, conflict) = (cx.batch, cx.after, cx.conflict);
         if outcome.is_err() {
-            debug_assert!(batch.is_empty() && effects.is_empty(), "a refused call must not change anything");
-            batch = Batch::new();
+            debug_assert!(batch.is_empty() && after.is_empty(), "a refused call must not change anything");
+            (batch, after) = (Batch::new(), Vec::new());
         }
-        Step::Turn(self.finish(batch, effects, outcome, conflict))
+        Step::Turn(self.finish(batch, after, outcome, conflict))
     }
 
     pub(crate) fn tick(&mut self, now_ms: u64) -> Turn {
         let caller = Caller::system();
         let mut cx = context(&mut self.rows, self.node, &self.ids, now_ms, &caller, &[]);
         self.core.tick(&mut cx);
-        let (batch, effects) = (cx.batch, cx.effects);
-        self.finish(batch, effects, Ok(Outcome::Answer(Answer::Empty)), None)
+        let (batch, after) = (cx.batch, cx.after);
+        self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
+    }
+
+    /// A turn of the kit itself: rows that the core does not know.
+    pub(crate) fn housekeep(&mut self, batch: Batch) -> Turn {
+        self.finish(batch, Vec::new(), Ok(Outcome::Answer(Answer::Empty)), None)
+    }
+
+    /// Draws a snowflake.
+    pub(crate) fn next_id(&self, now_ms: u64) -> u64 {
+        self.ids.next(now_ms)
     }
 
     fn finish(
         &mut self,
         batch: Batch,
-        effects: Vec<Effect>,
+        after: Vec<After>,
         outcome: Result<Outcome, Box<ApiError>>,
         conflict: Option<ApiError>,
     ) -> Turn {
         self.turn += 1;
         self.rows.apply(&batch.writes, self.turn);
-        Turn { number: self.turn, batch, effects, outcome, conflict }
+        Turn { number: self.turn, batch, after, outcome, conflict }
     }
 }
 
@@ -90,5 +100,5 @@ fn context<'a>(
     caller: &'a Caller,
     scans: &'a [(Load, Vec<Row>)],
 ) -> Cx<'a> {
-    Cx { now_ms, caller, node, batch: Batch::new(), effects: Vec::new(), conflict: None, rows, scans, ids }
+    Cx { now_ms, caller, node, batch: Batch::new(), after: Vec::new(), conflict: None, rows, scans, ids }
 }

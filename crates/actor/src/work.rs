@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use consort_model::ApiError;
-use consort_rpc::{Call, Service};
+use consort_rpc::{Call, Owner, Service};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
 
@@ -25,13 +25,17 @@ struct State {
     tasks: AtomicUsize,
     none_left: Notify,
     casts_dropped: AtomicU64,
-    kinds: Mutex<Vec<Weak<dyn Rouse>>>,
+    kinds: Mutex<Vec<Weak<dyn Kind>>>,
 }
 
-/// The actors of one kind, as far as the end of all is concerned.
-pub(crate) trait Rouse: Send + Sync {
-    /// Has each actor that waits for calls see that the node ends.
+/// The actors of one kind.
+pub(crate) trait Kind: Send + Sync {
+    /// The name of their service.
+    fn service(&self) -> &'static str;
+    /// Has each actor that waits for calls look around: the node ends, or keys have moved.
     fn rouse(&self);
+    /// Brings an actor to life, if this node owns it.
+    fn wake(&self, key: u64);
 }
 
 /// A task under way, until it is dropped.
@@ -63,9 +67,8 @@ impl Work {
     #[must_use]
     pub async fn shutdown(&self, deadline: Instant) -> usize {
         self.0.ending.store(true, Ordering::Release);
-        for kind in self.kinds().iter().filter_map(Weak::upgrade) {
-            kind.rouse();
-        }
+        let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
+        kinds.iter().for_each(|kind| kind.rouse());
         let all_done = async {
             loop {
                 let none_left = self.0.none_left.notified();
@@ -86,8 +89,8 @@ impl Work {
         self.0.casts_dropped.load(Ordering::Relaxed)
     }
 
-    /// Tells a kind of actors when they are to end.
-    pub(crate) fn add(&self, kind: Weak<dyn Rouse>) {
+    /// Makes a kind of actors known.
+    pub(crate) fn add(&self, kind: Weak<dyn Kind>) {
         self.kinds().push(kind);
     }
 
@@ -110,7 +113,7 @@ impl Work {
 
     /// Does not take what comes too late.
     pub(crate) fn turn_away<S: Service>(&self, call: Call<S>) {
-        if call.respond.is_cast() {
+        if call.respond.is_cast() && call.origin.is_none() {
             self.0.casts_dropped.fetch_add(1, Ordering::Relaxed);
         }
         call.respond.send(Err(ApiError::overloaded()));
@@ -120,7 +123,13 @@ impl Work {
         self.0.tasks.load(Ordering::Relaxed) & !OVER
     }
 
-    fn kinds(&self) -> MutexGuard<'_, Vec<Weak<dyn Rouse>>> {
+    /// Brings an actor to life, if this node runs its kind and owns it.
+    pub(crate) fn wake(&self, owner: &Owner) {
+        let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
+        kinds.iter().filter(|kind| kind.service() == owner.service).for_each(|kind| kind.wake(owner.key));
+    }
+
+    fn kinds(&self) -> MutexGuard<'_, Vec<Weak<dyn Kind>>> {
         self.0.kinds.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

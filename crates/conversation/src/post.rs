@@ -5,7 +5,7 @@ use consort_model::{
     ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageType, Permissions, Timestamp, User,
     UserId,
 };
-use consort_rpc::{Effect, user};
+use consort_rpc::{Effect, Publication, user};
 
 use crate::events::publish_created;
 use crate::{Host, polls, store};
@@ -87,7 +87,7 @@ fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
     let (guild, channel, id) = (host.guild(), message.channel_id, message.id);
     if message.webhook_id.is_none() {
         let op = user::Op::Posted { channel, message: id };
-        cx.effect(Effect::User { user: message.author.id, op });
+        cx.publish(Publication::User { user: message.author.id, op });
     }
     let mut told: Vec<UserId> = message.mentions.iter().map(|mention| mention.user.id).collect();
     told.extend(host.notified(channel));

@@ -4,17 +4,22 @@ use std::any::Any;
 use std::collections::HashMap;
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock};
+use std::sync::{Arc, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
 use consort_model::ApiError;
+use futures_util::FutureExt as _;
+use futures_util::future::BoxFuture;
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
-use crate::{Caller, Directory, Effect, NodeId, Reply, Transport, guild, private, relay, user};
+use crate::{
+    Caller, Directory, Effect, NodeId, Origin, Ownership, Publication, Reply, Transport, Watcher, guild,
+    private, relay, user,
+};
 
 /// How long a call may take, from the caller's question to the answer, unless it says otherwise.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
@@ -81,8 +86,18 @@ pub struct Call<S: Service> {
     pub op: S::Op,
     /// Where the answer goes.
     pub respond: Responder,
-    /// After this nobody waits any more: the owner may drop the call unhandled, unless it is a cast.
+    /// After this nobody waits any more: the owner may drop the call unhandled, unless it is a cast or an effect.
     pub deadline: Instant,
+    /// Set when the call carries an effect of another owner: then it is applied once, and its answer acknowledges it.
+    pub origin: Option<Origin>,
+}
+
+impl<S: Service> Call<S> {
+    /// Whether it was sent by another actor that does not ask: a cast or an effect. These have room in a mailbox that calls
+    /// have not, and are taken while the node ends.
+    pub fn is_sent(&self) -> bool {
+        self.origin.is_some() || self.respond.is_cast()
+    }
 }
 
 /// Runs the actors of one service on this node. `deliver` never blocks: a full mailbox answers
@@ -108,6 +123,9 @@ pub enum CallError {
     /// The actor or its node went away with the call.
     #[error("the call was lost")]
     Lost,
+    /// The node does not know yet, or no longer, that it owns the key.
+    #[error("the node is not the owner")]
+    NotOwner,
     /// A value could not be decoded: nodes of incompatible versions.
     #[error("undecodable: {0}")]
     Codec(String),
@@ -142,12 +160,17 @@ impl fmt::Debug for Mesh {
 struct Wire<Op> {
     caller: Caller,
     op: Op,
+    /// The version of the map by which the caller chose the node.
+    #[serde(default)]
+    map: u64,
+    #[serde(default)]
+    origin: Option<Origin>,
 }
 
 /// A host whose service is not known to the type system any more.
 trait AnyHost: Send + Sync {
     fn typed(&self) -> &dyn Any;
-    fn deliver_bytes(&self, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError>;
+    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError>;
 }
 
 struct Erased<S: Service>(Arc<dyn Host<S>>);
@@ -157,10 +180,14 @@ impl<S: Service> AnyHost for Erased<S> {
         &self.0
     }
 
-    fn deliver_bytes(&self, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
+    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
         let wire: Wire<S::Op> = rmp_serde::from_slice(body).map_err(|e| CallError::Codec(e.to_string()))?;
+        if wire.map > map && S::PLACEMENT == Placement::Ring {
+            return Err(CallError::NotOwner);
+        }
         let deadline = Instant::now() + CALL_DEADLINE;
-        self.0.deliver(key, Call { caller: wire.caller, op: wire.op, respond, deadline });
+        let Wire { caller, op, origin, .. } = wire;
+        self.0.deliver(key, Call { caller, op, respond, deadline, origin });
         Ok(())
     }
 }
@@ -192,22 +219,46 @@ impl Mesh {
         Client { mesh: self.clone(), service: PhantomData }
     }
 
-    /// Sends the consequence of a change to its owner; the order of effects from one caller to one actor is kept.
-    pub fn perform(self: &Arc<Self>, effect: Effect) {
+    /// Sends the news of a turn; the order of what one caller sends to one actor is kept.
+    pub fn publish(self: &Arc<Self>, publication: Publication) {
         let system = Caller::system();
-        let sent = match effect {
-            Effect::Relay { node, message } => {
+        let sent = match publication {
+            Publication::Relay { node, message } => {
                 self.client::<relay::Relay>().cast(u64::from(node.0), system, message)
             }
-            Effect::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
-            Effect::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
-            Effect::Private { channel, op } => {
-                self.client::<private::Private>().cast(channel.get(), system, op)
-            }
+            Publication::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
+            Publication::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
         };
         if let Err(error) = sent {
-            tracing::warn!(%error, "an effect could not be delivered");
+            tracing::warn!(%error, "a publication could not be delivered");
         }
+    }
+
+    /// Sends an effect to its receiver. Sent by this call, not by the first poll: the order of what one caller sends to one
+    /// actor is kept. The answer says that the effect is applied, or why not.
+    pub fn send(self: &Arc<Self>, effect: Effect, origin: Origin) -> BoxFuture<'static, Reply> {
+        match effect {
+            Effect::User { user, op } => self.client::<user::User>().send(user.get(), op, origin),
+            Effect::Guild { guild, op } => self.client::<guild::Guild>().send(guild.get(), op, origin),
+            Effect::Private { channel, op } => {
+                self.client::<private::Private>().send(channel.get(), op, origin)
+            }
+        }
+    }
+
+    /// Makes this node the owner of a key, if the map says so.
+    pub fn claim<S: Service>(&self, key: u64) -> Option<Ownership> {
+        self.directory.claim(self.node, S::NAME, key)
+    }
+
+    /// Whether this node's ownership of a key still holds.
+    pub fn holds<S: Service>(&self, key: u64, ownership: Ownership) -> bool {
+        self.directory.holds(self.node, S::NAME, key, ownership)
+    }
+
+    /// Tells `watcher` of every change of the map from now on.
+    pub fn watch(&self, watcher: Weak<dyn Watcher>) {
+        self.directory.watch(watcher);
     }
 
     /// Takes a call that came from another node.
@@ -216,7 +267,7 @@ impl Mesh {
     /// When the service does not run here or the call cannot be decoded.
     pub fn receive(&self, service: &str, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
         let host = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
-        host.ok_or(CallError::Lost)?.deliver_bytes(key, body, respond)
+        host.ok_or(CallError::Lost)?.deliver_bytes(self.directory.version(), key, body, respond)
     }
 
     fn owner<S: Service>(&self, key: u64) -> Result<NodeId, CallError> {
@@ -269,25 +320,62 @@ impl<S: Service> Client<S> {
     pub fn cast(&self, key: u64, caller: Caller, op: S::Op) -> Result<(), CallError> {
         let owner = self.mesh.owner::<S>(key)?;
         if owner == self.mesh.node {
-            let deadline = Instant::now() + CALL_DEADLINE;
-            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond: Responder::none(), deadline });
+            let (respond, deadline) = (Responder::none(), Instant::now() + CALL_DEADLINE);
+            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return Ok(());
         }
-        let body = encode(&Wire { caller, op })?;
+        let body = encode(&self.wire(caller, op, None))?;
         self.mesh.transport.cast(owner, S::NAME, key, body)
+    }
+
+    fn wire(&self, caller: Caller, op: S::Op, origin: Option<Origin>) -> Wire<S::Op> {
+        Wire { caller, op, map: self.mesh.directory.version(), origin }
     }
 
     async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
         let owner = self.mesh.owner::<S>(key)?;
         if owner == self.mesh.node {
             let (respond, answer) = Responder::channel();
-            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline });
+            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return answer.await.map_err(|_| CallError::Lost);
         }
-        let body = encode(&Wire { caller, op })?;
-        let answer = self.mesh.transport.call(owner, S::NAME, key, body).await?;
-        rmp_serde::from_slice(&answer).map_err(|e| CallError::Codec(e.to_string()))
+        let body = encode(&self.wire(caller, op, None))?;
+        decode_reply(&self.mesh.transport.call(owner, S::NAME, key, body).await?)
     }
+
+    /// Sends an effect; see [`Mesh::send`].
+    fn send(&self, key: u64, op: S::Op, origin: Origin) -> BoxFuture<'static, Reply> {
+        let deadline = Instant::now() + CALL_DEADLINE;
+        match self.begin(key, op, origin, deadline) {
+            Ok(answer) => Box::pin(async move {
+                tokio::time::timeout_at(deadline, answer).await.unwrap_or(Err(CallError::Deadline))?
+            }),
+            Err(error) => std::future::ready(Err(error.into())).boxed(),
+        }
+    }
+
+    fn begin(
+        &self,
+        key: u64,
+        op: S::Op,
+        origin: Origin,
+        deadline: Instant,
+    ) -> Result<BoxFuture<'static, Result<Reply, CallError>>, CallError> {
+        let (owner, caller) = (self.mesh.owner::<S>(key)?, Caller::system());
+        if owner == self.mesh.node {
+            let (respond, answer) = Responder::channel();
+            let call = Call { caller, op, respond, deadline, origin: Some(origin) };
+            self.mesh.local::<S>()?.deliver(key, call);
+            return Ok(Box::pin(async { answer.await.map_err(|_| CallError::Lost) }));
+        }
+        let body = encode(&self.wire(caller, op, Some(origin)))?;
+        let answer = self.mesh.transport.call(owner, S::NAME, key, body);
+        Ok(Box::pin(async { decode_reply(&answer.await?) }))
+    }
+}
+
+fn decode_reply(answer: &[u8]) -> Result<Reply, CallError> {
+    rmp_serde::from_slice(answer).map_err(|e| CallError::Codec(e.to_string()))
 }
 
 fn encode<T: Serialize>(value: &T) -> Result<Bytes, CallError> {

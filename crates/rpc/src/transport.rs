@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Arc, PoisonError, RwLock, Weak};
 
 use bytes::Bytes;
-use consort_store::BoxFuture;
+use futures_util::future::BoxFuture;
 
 use crate::mesh::{Responder, encode_reply};
 use crate::{CallError, Mesh, MeshRef, NodeId};

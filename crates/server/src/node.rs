@@ -6,14 +6,14 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work};
+use consort_actor::{Env, Owners, Work, run_courier};
 use consort_cdn::Cdn;
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
 use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
-use consort_runtime::{ClockRef, Health, Ids, Registry, System};
-use consort_store::StoreRef;
+use consort_runtime::{ClockRef, Health, Ids, Registry, System, spawn};
+use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
 
@@ -25,6 +25,8 @@ use crate::{Settings, descriptors, web};
 
 /// The number of a node that is alone.
 const ALONE: NodeId = NodeId(0);
+/// The row of `Table::Meta`, in partition 0, that counts the lives of the installation.
+const GENERATION: &str = "generation";
 /// How long clients have to go away when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
 /// From the beginning of the end until the store closes, at most. Clients and requests have their share of it
@@ -81,7 +83,9 @@ impl Node {
     pub async fn start(settings: &Settings) -> Result<Self, String> {
         let ids = Arc::new(Ids::new(ALONE.0));
         let store = open_store(&settings.data, &ids).await?;
-        let directory = Arc::new(Static::new(vec![ALONE]));
+        let generation = next_generation(&store).await;
+        let generation = generation.map_err(|error| format!("{}: {error}", settings.data.display()))?;
+        let directory = Arc::new(Static::alone(ALONE, generation));
         Self::join(settings, Place { node: ALONE, directory, network: InProcess::new(), store, ids }).await
     }
 
@@ -110,7 +114,8 @@ impl Node {
         };
         mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
         mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
-        mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env));
+        mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));
+        spawn("courier", run_courier(env));
 
         let app = App::new(Parts {
             mesh: mesh.clone(),
@@ -167,6 +172,17 @@ impl Node {
         self.store.close().await;
         tracing::info!(casts_dropped = self.work.casts_dropped(), "closed");
     }
+}
+
+/// Counts the lives of an installation. The number is the epoch of all its owners, so it rises with every start, also after a
+/// start that did nothing else.
+async fn next_generation(store: &StoreRef) -> Result<u64, Error> {
+    let last: Option<u64> = store.get_row(Table::Meta, 0, GENERATION).await?;
+    let generation = last.unwrap_or(0) + 1;
+    let mut batch = Batch::new();
+    batch.put_row(Table::Meta, 0, GENERATION, &generation);
+    store.commit(batch).await?;
+    Ok(generation)
 }
 
 /// Opens the embedded store and has `ids` begin above what is in it.

@@ -1,13 +1,14 @@
 //! A node with toys, a gate before its store, and a listener that writes down what it is told. Time stands still: it moves on
 //! when nothing else is to be done.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
 use consort_rpc::{
-    Answer, Call, CallError, Caller, Client, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Responder,
-    Static, user,
+    Answer, Call, CallError, Caller, Client, Host, InProcess, Mesh, MeshRef, NodeId, Number, Owner, Reply,
+    Responder, Static, user,
 };
 use consort_runtime::{Ids, Manual, Registry};
 use serde_json::Value;
@@ -73,7 +74,7 @@ impl Bench {
     /// Puts a call into a toy's mailbox.
     pub fn deliver(&self, key: u64, op: Op, deadline: Instant) -> tokio::sync::oneshot::Receiver<Reply> {
         let (respond, answer) = Responder::channel();
-        self.owners.deliver(key, Call { caller: Caller::system(), op, respond, deadline });
+        self.owners.deliver(key, Call { caller: Caller::system(), op, respond, deadline, origin: None });
         answer
     }
 
@@ -99,11 +100,19 @@ fn plain(reply: Reply) -> Result<Value, (u16, u32)> {
     Ok(answer.body().map_or(Value::Null, |body| serde_json::from_slice(body).expect("JSON")))
 }
 
+/// Takes each effect once, as an owner does.
 #[derive(Default)]
-struct Told(Mutex<Vec<i64>>);
+struct Told(Mutex<Vec<i64>>, Mutex<BTreeMap<Owner, Number>>);
 
 impl Host<user::User> for Told {
     fn deliver(&self, _user: u64, call: Call<user::User>) {
+        if let Some(origin) = &call.origin {
+            let last = self.1.lock().unwrap().insert(origin.sender.clone(), origin.number);
+            if last.is_some_and(|last| last >= origin.number) {
+                self.1.lock().unwrap().insert(origin.sender.clone(), last.unwrap());
+                return call.respond.send(Ok(Answer::Empty));
+            }
+        }
         let told = match call.op {
             user::Op::GuildJoined { guild } => guild.get() as i64,
             user::Op::GuildLeft { guild } => -(guild.get() as i64),

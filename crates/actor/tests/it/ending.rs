@@ -28,7 +28,7 @@ async fn end(bench: &Bench) -> JoinHandle<usize> {
 
 fn cast(bench: &Bench, key: u64, op: Op) {
     let (caller, respond, deadline) = (Caller::system(), Responder::none(), Instant::now());
-    bench.owners.deliver(key, Call { caller, op, respond, deadline });
+    bench.owners.deliver(key, Call { caller, op, respond, deadline, origin: None });
 }
 
 async fn stored(bench: &Bench, key: u64) -> Option<u64> {
@@ -84,6 +84,7 @@ async fn the_end_waits_for_loads_and_for_reads_beside_actors() {
 async fn after_the_deadline_nobody_waits_and_casts_are_counted_instead_of_handled() {
     let bench = Bench::new();
     bench.ask_toy(2, Op::Add(1)).await.unwrap();
+    bench.advance(Duration::from_secs(2)).await;
     bench.gate.hold_writes();
     let add = bench.send(Op::Add(1));
     bench.settle().await;
@@ -110,6 +111,8 @@ async fn actors_without_work_leave_at_once_and_those_that_rest_are_left_alone() 
     bench.ask_toy(3, Op::Busy(true)).await.unwrap();
     bench.ask_toy(4, Op::Add(4)).await.unwrap();
     bench.ask_toy(4, Op::Hold(Some(6))).await.unwrap();
+    // The rows of their effects are deleted.
+    bench.advance(Duration::from_secs(2)).await;
     let (reads, before) = (bench.gate.reads().len(), Instant::now());
     bench.gate.hold_writes();
     assert_eq!(end(&bench).await.await.unwrap(), 0);

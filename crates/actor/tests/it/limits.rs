@@ -12,7 +12,7 @@ use crate::toy::Op;
 
 fn cast(bench: &Bench, op: Op) {
     let (caller, respond, deadline) = (Caller::system(), Responder::none(), Instant::now());
-    bench.owners.deliver(1, Call { caller, op, respond, deadline });
+    bench.owners.deliver(1, Call { caller, op, respond, deadline, origin: None });
 }
 
 #[tokio::test(start_paused = true)]

@@ -2,7 +2,7 @@
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{ApiError, GuildId, UserId};
-use consort_rpc::{Effect, NodeId, Service, user};
+use consort_rpc::{Effect, NodeId, Publication, Service, user};
 use consort_store::{BoxFuture, Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 
@@ -95,9 +95,9 @@ impl Core for Toy {
         ApiError::unknown_guild()
     }
 
-    fn started(&self, _nodes: &[NodeId]) -> Vec<Effect> {
+    fn started(&self, _nodes: &[NodeId]) -> Vec<Publication> {
         let Some(sum) = self.sum else { return Vec::new() };
-        vec![Effect::User { user: LISTENER, op: user::Op::GuildLeft { guild: GuildId::new(sum) } }]
+        vec![Publication::User { user: LISTENER, op: user::Op::GuildLeft { guild: GuildId::new(sum) } }]
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {

@@ -13,7 +13,7 @@ use consort_rpc::guild::gateway::{ChunkNext, ChunkPart, ChunkRequest};
 use consort_rpc::relay::{Op as RelayOp, SessionKey};
 use consort_rpc::user::gateway::{OpenSession, Opened};
 use consort_rpc::{
-    Answer, Audience, Call, Effect, Event, Host, InProcess, Mesh, MeshRef, NodeId, Static, guild, user,
+    Answer, Audience, Call, Event, Host, InProcess, Mesh, MeshRef, NodeId, Publication, Static, guild, user,
 };
 use consort_runtime::{Registry, System};
 use http_body_util::Full;
@@ -180,7 +180,7 @@ impl Guilds {
             Manner::NoMember => RelayOp::Refused { session, guild, unavailable: false },
             Manner::Welcoming => self.welcome(guild, session, user),
         };
-        self.mesh.perform(Effect::Relay { node: session.node, message });
+        self.mesh.publish(Publication::Relay { node: session.node, message });
     }
 
     pub fn welcome(&self, guild: GuildId, session: SessionKey, user: UserId) -> RelayOp {
@@ -271,7 +271,7 @@ impl Rig {
     }
 
     pub fn relay(&self, message: RelayOp) {
-        self.mesh.perform(Effect::Relay { node: NODE, message });
+        self.mesh.publish(Publication::Relay { node: NODE, message });
     }
 
     /// Publishes an event with a number in it to everybody in a guild.

@@ -5,7 +5,7 @@ use consort_actor::Driven;
 use consort_guild::Guild;
 use consort_model::{Overwrite, Patch, Permissions};
 use consort_rpc::guild::{Op, channel as channels, role as roles};
-use consort_rpc::{Caller, ClassId, Effect, View, message, relay};
+use consort_rpc::{Caller, ClassId, Publication, View, message, relay};
 
 use super::world::{NOW_MS, Random, Size, attach, channel, each, load, role, rows, user};
 
@@ -66,9 +66,9 @@ fn owner(guild: &mut Driven<Guild>, op: &Op) {
 /// Who sees somebody type in a channel.
 fn view(guild: &mut Driven<Guild>, n: u64) -> View {
     let op = Op::Message { channel: channel(n), op: message::Op::Typing };
-    let (_, effects) = guild.call(NOW_MS, &Caller::user(user(0), false), &op).expect("types");
-    let view = effects.into_iter().find_map(|effect| match effect {
-        Effect::Relay { message: relay::Op::Publish(event), .. } => Some(event.audience.view.clone()),
+    let (_, leaving) = guild.call(NOW_MS, &Caller::user(user(0), false), &op).expect("types");
+    let view = leaving.publications.into_iter().find_map(|effect| match effect {
+        Publication::Relay { message: relay::Op::Publish(event), .. } => Some(event.audience.view.clone()),
         _ => None,
     });
     view.expect("published")

@@ -8,7 +8,7 @@ use consort_guild::Guild;
 use consort_guild::list::{Group, Key, List};
 use consort_model::{ClientStatus, Presence, Status, UserRef};
 use consort_rpc::guild::{Op, gateway};
-use consort_rpc::{Caller, Effect, relay};
+use consort_rpc::{Caller, Publication, relay};
 use serde_json::json;
 
 use super::world::{
@@ -112,7 +112,7 @@ fn minute(guild: &mut Driven<Guild>, random: &mut Random, sight: &mut Sight) -> 
         now = now.max(next.min(due));
         let at_ms = NOW_MS + (now / 1_000.0) as u64;
         let (effects, took) = if due <= now {
-            timed(|| guild.tick(at_ms))
+            timed(|| guild.tick(at_ms).publications)
         } else {
             let n = random.below(MEMBERS);
             arrived += 1;
@@ -160,9 +160,9 @@ impl Sight {
     }
 
     /// Counts the list updates, and what they bring to the eyes.
-    fn see(&mut self, effects: &[Effect], now: f64) {
+    fn see(&mut self, effects: &[Publication], now: f64) {
         for effect in effects {
-            let Effect::Relay { message: relay::Op::Direct { sessions, event }, .. } = effect else {
+            let Publication::Relay { message: relay::Op::Direct { sessions, event }, .. } = effect else {
                 continue;
             };
             self.told.updates += sessions.len() as u64;
@@ -177,7 +177,7 @@ impl Sight {
 }
 
 /// Has a member come or go.
-pub(super) fn flip(guild: &mut Driven<Guild>, now_ms: u64, n: u64, online: bool) -> Vec<Effect> {
+pub(super) fn flip(guild: &mut Driven<Guild>, now_ms: u64, n: u64, online: bool) -> Vec<Publication> {
     let status = if online { Status::Online } else { Status::Offline };
     let presence = Presence {
         user: UserRef { id: user(n) },
@@ -187,7 +187,7 @@ pub(super) fn flip(guild: &mut Driven<Guild>, now_ms: u64, n: u64, online: bool)
         client_status: ClientStatus { web: online.then_some(status), ..ClientStatus::default() },
     };
     let op = Op::Gateway(gateway::Op::Presence { presence: Box::new(presence) });
-    guild.call(now_ms, &Caller::user(user(n), false), &op).expect("told").1
+    guild.call(now_ms, &Caller::user(user(n), false), &op).expect("told").1.publications
 }
 
 fn look(guild: &mut Driven<Guild>, n: u64, row: u64) {

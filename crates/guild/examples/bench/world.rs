@@ -10,7 +10,7 @@ use consort_model::{
 };
 use consort_rpc::guild::{Op, gateway};
 use consort_rpc::relay::{self, SessionKey};
-use consort_rpc::{Caller, Effect, NodeId};
+use consort_rpc::{Caller, NodeId, Publication};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Range, Store, StoreExt, StoreRef, Table, memory::Memory};
 
@@ -148,9 +148,9 @@ pub fn session(n: u64) -> SessionKey {
 /// Attaches a session of a member; its class and its GUILD_CREATE.
 pub fn attach(guild: &mut Driven<Guild>, n: u64) -> (consort_rpc::ClassId, bytes::Bytes) {
     let op = Op::Gateway(gateway::Op::Attach { session: session(n), large_threshold: 250, presences: true });
-    let (_, effects) = guild.call(NOW_MS, &Caller::user(user(n), false), &op).expect("attached");
-    let attached = effects.into_iter().find_map(|effect| match effect {
-        Effect::Relay { message: relay::Op::Attached { class, guild_create, .. }, .. } => {
+    let (_, leaving) = guild.call(NOW_MS, &Caller::user(user(n), false), &op).expect("attached");
+    let attached = leaving.publications.into_iter().find_map(|effect| match effect {
+        Publication::Relay { message: relay::Op::Attached { class, guild_create, .. }, .. } => {
             Some((class, guild_create))
         }
         _ => None,

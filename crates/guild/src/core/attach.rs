@@ -10,7 +10,7 @@ use bytes::Bytes;
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ChannelId, ChannelType, OverwriteKind, Permissions, ThreadMember, UserId, VoiceState};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{ClassId, Effect, relay, user as account};
+use consort_rpc::{ClassId, Publication, relay, user as account};
 use serde::Serialize;
 use serde_json::Value;
 
@@ -36,7 +36,7 @@ impl Guild {
         let before = self.classes.of(user);
         let Some(class) = self.classify(user) else {
             let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
-            cx.effect(Effect::Relay { node: session.node, message });
+            cx.publish(Publication::Relay { node: session.node, message });
             return Outcome::EMPTY;
         };
         self.nodes.insert(session.node);
@@ -45,14 +45,14 @@ impl Guild {
         }
         let guild_create = self.guild_create((user, class), large_threshold, presences);
         let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
-        cx.effect(Effect::Relay { node: session.node, message });
+        cx.publish(Publication::Relay { node: session.node, message });
         if before.is_some_and(|before| before != class) {
             let guild = self.id;
             self.tell_relays(cx, || relay::Op::Class { guild, user, class });
         }
         // Presences live in memory: after this owner was loaded again it learns them from those who come back.
         if !self.presences.contains(user) {
-            cx.effect(Effect::User { user, op: account::Op::PresenceWanted { guild: self.id } });
+            cx.publish(Publication::User { user, op: account::Op::PresenceWanted { guild: self.id } });
         }
         Outcome::EMPTY
     }

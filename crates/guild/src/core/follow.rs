@@ -5,7 +5,7 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::{self as conversation, Draft};
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, ChannelId, ChannelType, GuildId, Message, MessageFlags,
-    MessageReference, MessageType, Permissions, Webhook, WebhookId,
+    MessageId, MessageReference, MessageType, Permissions, Webhook, WebhookId,
 };
 use consort_rpc::guild::webhook::{IndexRow, Op, Source};
 use consort_rpc::{Effect, guild};
@@ -18,6 +18,8 @@ use super::webhooks::{audited, author};
 
 /// Channels that follow one channel; a publication is an effect for each.
 const FOLLOWERS_MAX: usize = 1_000;
+/// Followers that are sent a message in one step.
+const FOLLOWERS_STEP: usize = 50;
 /// Follows an announcement channel (Webhook, Webhook Types).
 const FOLLOWER: u8 = 2;
 /// Keys in `Table::GuildMisc` of those who follow: the channel and the webhook, the value is the following guild.
@@ -162,11 +164,39 @@ impl Guild {
 
     /// Sends a published message to all who follow its channel.
     pub(crate) fn send_to_followers(&self, cx: &mut Cx<'_>, message: &Message) {
-        for (webhook, guild) in self.followers_of(message.channel_id) {
+        self.send_to_some(cx, message, None);
+    }
+
+    /// Sends a published message to the next followers. A message may be large and followers many, so the rest is a step of
+    /// its own.
+    fn send_to_some(&self, cx: &mut Cx<'_>, message: &Message, after: Option<WebhookId>) {
+        let channel = message.channel_id;
+        let mut rest = self.followers_of(channel).filter(|(webhook, _)| Some(*webhook) > after).peekable();
+        let mut last = after;
+        for (webhook, guild) in rest.by_ref().take(FOLLOWERS_STEP) {
             let message = Box::new(Message { guild_id: Some(self.id), ..message.clone() });
             let op = guild::Op::Webhook(Op::Deliver { webhook, message });
             cx.effect(Effect::Guild { guild, op });
+            last = Some(webhook);
         }
+        if rest.peek().is_some() {
+            let op = guild::Op::Webhook(Op::Spread { channel, message: message.id, after: last });
+            cx.effect(Effect::Guild { guild: self.id, op });
+        }
+    }
+
+    /// Goes on with [`Guild::send_to_followers`]. A message that was deleted meanwhile goes no further.
+    pub(super) fn spread(
+        &self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        message: MessageId,
+        after: Option<WebhookId>,
+    ) -> Result<Outcome, Stop> {
+        from_system(cx)?;
+        let message = conversation::stored(cx, channel, message)?;
+        self.send_to_some(cx, &message, after);
+        Outcome::EMPTY
     }
 
     /// Posts what was published elsewhere.

@@ -32,7 +32,7 @@ use consort_model::{
 };
 use consort_rpc::guild::Op;
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Effect, NodeId, guild, relay};
+use consort_rpc::{NodeId, Publication, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
 use serde::{Serialize, Serializer};
 
@@ -116,12 +116,12 @@ impl Core for Guild {
         ApiError::unknown_guild()
     }
 
-    fn started(&self, nodes: &[NodeId]) -> Vec<Effect> {
+    fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
         if self.phase != Phase::Live {
             return Vec::new();
         }
         let message = relay::Op::GuildRestarted { guild: self.id };
-        nodes.iter().map(|node| Effect::Relay { node: *node, message: message.clone() }).collect()
+        nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -171,7 +171,7 @@ impl Guild {
     fn handle_absent(&self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         if let Op::Gateway(guild::gateway::Op::Attach { session, .. }) = op {
             let message = relay::Op::Refused { session: *session, guild: self.id, unavailable: false };
-            cx.effect(Effect::Relay { node: session.node, message });
+            cx.publish(Publication::Relay { node: session.node, message });
             return Outcome::EMPTY;
         }
         Err(Self::not_found().into())

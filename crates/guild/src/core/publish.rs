@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consort_actor::Cx;
 use consort_model::{Channel, ChannelId, ChannelType, Intents, UserId};
-use consort_rpc::{Audience, ClassId, ClassSet, Effect, Event, NodeId, View, relay};
+use consort_rpc::{Audience, ClassId, ClassSet, Event, NodeId, Publication, View, relay};
 use serde::Serialize;
 
 use super::Guild;
@@ -37,7 +37,7 @@ impl Guild {
         }
         let event = Arc::new(event);
         for node in nodes {
-            cx.effect(Effect::Relay { node: *node, message: relay::Op::Publish(event.clone()) });
+            cx.publish(Publication::Relay { node: *node, message: relay::Op::Publish(event.clone()) });
         }
     }
 
@@ -91,7 +91,7 @@ impl Guild {
     /// Sends every relay with sessions of this guild a message.
     pub(crate) fn tell_relays(&self, cx: &mut Cx<'_>, message: impl Fn() -> relay::Op) {
         for node in &self.nodes {
-            cx.effect(Effect::Relay { node: *node, message: message() });
+            cx.publish(Publication::Relay { node: *node, message: message() });
         }
     }
 

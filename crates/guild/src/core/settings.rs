@@ -12,7 +12,7 @@ use consort_model::{
 };
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
-use consort_rpc::{Answer, Audience, Effect, Event, relay, user};
+use consort_rpc::{Answer, Audience, Event, relay};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Order, Range, StoreExt as _, StoreRef, Table};
 use serde_json::{Value, json};
@@ -169,7 +169,7 @@ impl Guild {
         let first_text = self.channels.values().find(|channel| channel.kind == ChannelType::GuildText);
         self.info.system_channel_id = first_text.map(|channel| channel.id);
         self.put_info(cx);
-        cx.effect(Effect::User { user: owner.id, op: user::Op::GuildJoined { guild: self.id } });
+        self.tell_joined(cx, owner.id);
         Outcome::created(&self.object())
     }
 
@@ -327,7 +327,7 @@ impl Guild {
             vec![cx.caller.user]
         };
         for user in told_now {
-            cx.effect(Effect::User { user, op: user::Op::GuildLeft { guild } });
+            self.tell_left(cx, user);
         }
         self.phase = Phase::Gone;
         Outcome::EMPTY

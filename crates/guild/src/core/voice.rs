@@ -14,7 +14,7 @@ use consort_model::{
 };
 use consort_rpc::guild::voice::{Flags, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Change, Effect, Event, View, Withheld, relay};
+use consort_rpc::{Audience, Change, Event, Publication, View, Withheld, relay};
 use consort_runtime::random_token;
 use serde_json::json;
 
@@ -169,7 +169,7 @@ impl Guild {
         let body = json!({"token": random_token(TOKEN_CHARS), "guild_id": self.id, "endpoint": null});
         let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
         let message = relay::Op::Direct { sessions: vec![session], event: Arc::new(event) };
-        cx.effect(Effect::Relay { node: session.node, message });
+        cx.publish(Publication::Relay { node: session.node, message });
     }
 
     /// Takes a user out of voice and tells of it.

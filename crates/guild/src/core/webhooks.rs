@@ -61,6 +61,7 @@ impl Guild {
             Op::Follow { id, source, target } => self.follow(cx, *id, source, *target),
             Op::Followed { channel, webhook, guild } => self.followed(cx, *channel, *webhook, *guild),
             Op::Unfollowed { channel, webhook } => self.unfollowed(cx, *channel, *webhook),
+            Op::Spread { channel, message, after } => self.spread(cx, *channel, *message, *after),
             Op::Deliver { webhook, message } => self.deliver(cx, *webhook, message),
             Op::Execute(execute) => self.execute_webhook(cx, execute),
             Op::OnMessage { webhook, token, thread, message, act } => {

@@ -68,8 +68,19 @@ async fn open_dm(app: &App, caller: Caller, other: UserId) -> Answered {
     if let Some(channel) = find_dm(app, caller.user, other).await? {
         return app.ask_private(channel, caller, Op::Open).await;
     }
-    let op = Op::Found { group: false, recipients: vec![other] };
-    let reply = app.privates.call(app.next_id(), caller.clone(), op).await;
+    let found = async || {
+        let op = Op::Found { group: false, recipients: vec![other] };
+        app.privates.call(app.next_id(), caller.clone(), op).await
+    };
+    let mut reply = found().await;
+    if reply.as_ref().is_err_and(|error| error.code == ApiError::no_mutual_guild().code) {
+        // Whoever has just heard of a newcomer may ask before the newcomer's own list has the guild. What its owner was told
+        // before it answers is in the list afterwards.
+        let op = user::Op::Account(user::account::Op::Guilds);
+        if app.users.call(other.get(), Caller::system(), op).await.is_ok() {
+            reply = found().await;
+        }
+    }
     if reply.as_ref().is_err_and(|error| error.status == 409)
         && let Some(channel) = find_dm(app, caller.user, other).await?
     {

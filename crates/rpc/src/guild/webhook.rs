@@ -40,6 +40,8 @@ pub enum Op {
     Unfollowed { channel: ChannelId, webhook: WebhookId },
     /// A message of a followed channel was published. From the followed channel's guild.
     Deliver { webhook: WebhookId, message: Box<Message> },
+    /// Delivers a published message to the followers of its channel after a webhook, some at a time. From the system.
+    Spread { channel: ChannelId, message: MessageId, after: Option<WebhookId> },
     /// Posts a message by token; from the system. Answers the message.
     Execute(Box<Execute>),
     /// One of the webhook's own messages, by token; from the system. Answers the message, or nothing for a deletion.

@@ -7,8 +7,8 @@ use consort_model::{ApiError, GuildId, Intents, UserId};
 use consort_rpc::relay::{Relay, SessionKey};
 use consort_rpc::user::{Op, User};
 use consort_rpc::{
-    Answer, Call, CallError, Caller, Directory, Effect, Host, InProcess, Mesh, MeshRef, NodeId, Responder,
-    Static, relay,
+    Answer, Call, CallError, Caller, Directory, Host, InProcess, Mesh, MeshRef, NodeId, Publication,
+    Responder, Static, relay,
 };
 use tokio::time::Instant;
 
@@ -124,13 +124,13 @@ async fn casts_arrive_in_order() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn effects_go_to_the_relay_of_their_node_and_the_owner_of_their_user() {
+async fn publications_go_to_the_relay_of_their_node_and_the_owner_of_their_user() {
     let cluster = Cluster::new();
     let (mesh, _) = &cluster.nodes[0];
     let session = SessionKey { node: NodeId(3), generation: 7, slice: 0, number: 1, user: UserId::new(4) };
     let close = relay::Op::Close { sessions: vec![session], code: 4004 };
-    mesh.perform(Effect::Relay { node: NodeId(3), message: close });
-    mesh.perform(Effect::User { user: UserId::new(4), op: Op::GuildLeft { guild: GuildId::new(1) } });
+    mesh.publish(Publication::Relay { node: NodeId(3), message: close });
+    mesh.publish(Publication::User { user: UserId::new(4), op: Op::GuildLeft { guild: GuildId::new(1) } });
     assert_eq!(
         cluster.seen_by(NodeId(3)).take().first().map(|(key, caller, _)| (*key, caller.system)),
         Some((3, true))
@@ -138,7 +138,7 @@ async fn effects_go_to_the_relay_of_their_node_and_the_owner_of_their_user() {
     let owner = cluster.directory.owner("user", 4).unwrap();
     assert_eq!(cluster.seen_by(owner).take().len(), 1);
     // Nobody there: said in the log, and nothing else happens.
-    mesh.perform(Effect::Relay {
+    mesh.publish(Publication::Relay {
         node: NodeId(77),
         message: relay::Op::UserRestarted { user: 1.into(), since_ms: 5 },
     });

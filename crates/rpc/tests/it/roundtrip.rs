@@ -7,7 +7,8 @@ use std::sync::Arc;
 
 use consort_model::{ApiError, Intents, Patch};
 use consort_rpc::{
-    Answer, Audience, Caller, ClassSet, Effect, Event, Reply, View, guild, message, private, relay, user,
+    Answer, Audience, Caller, ClassSet, Effect, Event, Publication, Reply, View, guild, message, private,
+    relay, user,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -86,6 +87,7 @@ fn channels_of_all_shapes() {
 #[test]
 fn effects() {
     all_cross::<Effect>(&samples::effects());
+    all_cross::<Publication>(&samples::publications());
 }
 
 #[test]

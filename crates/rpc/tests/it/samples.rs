@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_model::{Intents, Message};
-use consort_rpc::{Audience, Change, Effect, Event, View, Withheld, guild, message, private, relay, user};
+use consort_rpc::{
+    Audience, Change, Effect, Event, Publication, View, Withheld, guild, message, private, relay, user,
+};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
@@ -239,7 +241,7 @@ pub fn webhook() -> Vec<guild::webhook::Op> {
         {"Followable": {"channel": "1"}}, {"Followed": {"channel": "1", "webhook": "2", "guild": "3"}},
         {"Follow": {"id": "1", "target": "2", "source": {
             "guild": "3", "guild_name": "g", "guild_icon": null, "channel": "4", "channel_name": "c"}}},
-        {"Unfollowed": {"channel": "1", "webhook": "2"}}, {"Deliver": {"webhook": "1", "message": a_message()}},
+        {"Unfollowed": {"channel": "1", "webhook": "2"}}, {"Spread": {"channel": "1", "message": "2", "after": "3"}}, {"Deliver": {"webhook": "1", "message": a_message()}},
     ]))
 }
 
@@ -440,11 +442,18 @@ pub fn relay() -> Vec<relay::Op> {
 }
 
 pub fn effects() -> Vec<Effect> {
-    let relay = relay().into_iter().map(|message| Effect::Relay { node: consort_rpc::NodeId(3), message });
     let user = user().into_iter().map(|op| Effect::User { user: 1.into(), op });
     let guild = guild().into_iter().map(|op| Effect::Guild { guild: 1.into(), op });
     let private = private().into_iter().map(|op| Effect::Private { channel: 1.into(), op });
-    relay.chain(user).chain(guild).chain(private).collect()
+    user.chain(guild).chain(private).collect()
+}
+
+pub fn publications() -> Vec<Publication> {
+    let relay =
+        relay().into_iter().map(|message| Publication::Relay { node: consort_rpc::NodeId(3), message });
+    let user = user().into_iter().map(|op| Publication::User { user: 1.into(), op });
+    let guild = guild().into_iter().map(|op| Publication::Guild { guild: 1.into(), op });
+    relay.chain(user).chain(guild).collect()
 }
 
 /// Channels of all shapes, as they are carried in events and openings.

@@ -25,7 +25,7 @@ use consort_model::{ApiError, ChannelId, GuildId, Intents, Presence, UserId};
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::settings::ProtoKind;
 use consort_rpc::user::{self, Op};
-use consort_rpc::{Audience, Effect, Event, NodeId};
+use consort_rpc::{Audience, Event, NodeId, Publication};
 use consort_store::{BoxFuture, Error, StoreRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -78,9 +78,9 @@ impl Core for User {
         ApiError::unknown_user()
     }
 
-    fn started(&self, nodes: &[NodeId]) -> Vec<Effect> {
+    fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
         let message = relay::Op::UserRestarted { user: self.id, since_ms: self.since_ms };
-        nodes.iter().map(|node| Effect::Relay { node: *node, message: message.clone() }).collect()
+        nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -180,7 +180,7 @@ impl User {
             by_node.entry(session.node).or_default().push(*session);
         }
         for (node, sessions) in by_node {
-            cx.effect(Effect::Relay { node, message: notice.to(sessions) });
+            cx.publish(Publication::Relay { node, message: notice.to(sessions) });
         }
     }
 

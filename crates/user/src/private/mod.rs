@@ -16,7 +16,7 @@ use consort_model::{
     ApiError, Channel, ChannelId, ChannelType, Intents, MentionedUser, MessageType, Patch, User, UserId,
 };
 use consort_rpc::private::{self, Op};
-use consort_rpc::{Audience, Effect, Event, message, user};
+use consort_rpc::{Audience, Effect, Event, Publication, message, user};
 use consort_store::{BoxFuture, Error, Key, StoreExt as _, StoreRef, Table};
 
 use crate::reads::{guilds_of, relation_of};
@@ -186,7 +186,17 @@ impl PrivateChannel {
 
     fn tell<T: serde::Serialize + ?Sized>(&self, cx: &mut Cx<'_>, user: UserId, name: &'static str, d: &T) {
         let event = Event::new(name, Intents::empty(), Audience::only([user]), d);
-        cx.effect(Effect::User { user, op: user::Op::Deliver(Arc::new(event)) });
+        cx.publish(Publication::User { user, op: user::Op::Deliver(Arc::new(event)) });
+    }
+
+    /// Tells the owner of one of the people. The caller finds it done wherever it looks next.
+    fn tell_owner(&self, cx: &mut Cx<'_>, user: UserId, op: user::Op) {
+        let effect = Effect::User { user, op };
+        if user == cx.caller.user {
+            cx.effect_before_answer(effect);
+        } else {
+            cx.effect(effect);
+        }
     }
 
     /// Tells the owners of these people that the channel is listed for them.
@@ -199,7 +209,7 @@ impl PrivateChannel {
         let Some(row) = &self.row else { return };
         for user in people {
             let op = user::Op::ChannelOpened { channel: Box::new(row.seen_by(*user)), listed };
-            cx.effect(Effect::User { user: *user, op });
+            self.tell_owner(cx, *user, op);
         }
     }
 
@@ -299,7 +309,7 @@ impl PrivateChannel {
             self.store(cx);
             self.tell(cx, user, "CHANNEL_DELETE", shown);
         }
-        cx.effect(Effect::User { user, op: user::Op::ChannelClosed { channel: self.id } });
+        self.tell_owner(cx, user, user::Op::ChannelClosed { channel: self.id });
     }
 
     fn blocked(&mut self, cx: &mut Cx<'_>, by: UserId, blocked: bool) -> Result<Outcome, Stop> {

@@ -3,7 +3,7 @@
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::limits::GROUP_RECIPIENTS_MAX;
 use consort_model::{ApiError, MessageType, UserId};
-use consort_rpc::{Effect, user};
+use consort_rpc::user;
 use consort_store::{Key, Table};
 use serde_json::json;
 
@@ -74,7 +74,7 @@ impl PrivateChannel {
             row.channel.owner_id = heir;
         }
         self.tell(cx, user, "CHANNEL_DELETE", &shown);
-        cx.effect(Effect::User { user, op: user::Op::ChannelLeft { channel: self.id } });
+        self.tell_owner(cx, user, user::Op::ChannelLeft { channel: self.id });
         if heir.is_none() {
             return self.end(cx);
         }

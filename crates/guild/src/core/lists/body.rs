@@ -6,7 +6,7 @@ use bytes::Bytes;
 use consort_actor::Cx;
 use consort_model::{GuildId, Intents};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Effect, Event, relay};
+use consort_rpc::{Audience, Event, Publication, relay};
 use serde::Serialize;
 
 use super::super::Guild;
@@ -93,7 +93,7 @@ impl Guild {
             let mut here = vec![session];
             here.extend(std::iter::from_fn(|| sessions.next_if(|next| next.node == node)));
             let message = relay::Op::Direct { sessions: here, event: event.clone() };
-            cx.effect(Effect::Relay { node, message });
+            cx.publish(Publication::Relay { node, message });
         }
     }
 

@@ -39,6 +39,8 @@ impl Guild {
         let invite = self.live_invite(code, cx.now_ms)?.clone();
         let mut shown = self.show_invite(&invite, false, true);
         if self.members.contains(user.id) {
+            // Should its account not know of the guild, it learns it now.
+            self.tell_joined(cx, user.id);
             shown.new_member = Some(false);
             return Outcome::json(&shown);
         }
@@ -108,13 +110,19 @@ impl Guild {
         self.publish(cx, event.withhold(Withheld::wholly()));
         self.members.insert(&member);
         self.relist(cx, user.id);
-        cx.effect(Effect::User { user: user.id, op: user::Op::GuildJoined { guild: self.id } });
+        self.tell_joined(cx, user.id);
         let quiet = self.info.system_channel_flags & SUPPRESS_JOINS != 0;
         let channel = self.info.system_channel_id.filter(|id| !quiet && self.channels.contains_key(id));
         if let Some(channel) = channel {
             let kind = MessageType::UserJoin;
             consort_conversation::system_message(self, cx, channel, user, kind, "", |_| {});
         }
+    }
+
+    /// Tells an account that it is a member. Whoever let it in finds the guild in its list, so the answer waits for that.
+    pub(crate) fn tell_joined(&self, cx: &mut Cx<'_>, user: UserId) {
+        let op = user::Op::GuildJoined { guild: self.id };
+        cx.effect_before_answer(Effect::User { user, op });
     }
 
     /// Adds a bot, or renews the rights of one that is here. Its integration has the application's id.

@@ -95,7 +95,17 @@ impl Guild {
         let audience = Audience::all().without([user]);
         let event = Event::new("GUILD_MEMBER_REMOVE", Intents::GUILD_MEMBERS, audience, &body);
         self.publish(cx, event.withhold(Withheld::wholly()));
-        cx.effect(Effect::User { user, op: user::Op::GuildLeft { guild } });
+        self.tell_left(cx, user);
+    }
+
+    /// Tells an account that it is no member any more. Who leaves by itself does not find the guild in its list any more.
+    pub(crate) fn tell_left(&self, cx: &mut Cx<'_>, user: UserId) {
+        let left = Effect::User { user, op: user::Op::GuildLeft { guild: self.id } };
+        if user == cx.caller.user {
+            cx.effect_before_answer(left);
+        } else {
+            cx.effect(left);
+        }
     }
 
     /// Notes that a membership ends when the member is offline, unless it is given a role.

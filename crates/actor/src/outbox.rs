@@ -1,0 +1,315 @@
+//! The sender's side of effects: which are pending, for whom, and when they are sent.
+//!
+//! A lane is what one sender has for one receiver, in order. Up to [`WINDOW`] effects of a lane are under way at a time, each
+//! naming the one before it, so that the receiver refuses what comes before its turn. When one is refused or not answered
+//! the lane pauses, and then sends again from its first.
+//!
+//! Each pending effect is a row of [`Table::Outbox`], written with the turn that caused it and deleted, with a later commit
+//! or after [`CLEANUP`], once the receiver has acknowledged it. A successor of the sender, in this process or in the next,
+//! goes on from the rows.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::time::Duration;
+
+use consort_model::ApiError;
+use consort_rpc::{Effect, Number, Origin, Owner, Reply};
+use consort_store::{Batch, Error, Key, Range, StoreExt as _, StoreRef, Table, row};
+use tokio::time::Instant;
+use xxhash_rust::xxh3::xxh3_64_with_seed;
+
+use crate::{EFFECT_LIFE, EFFECTS_PENDING_MAX};
+
+/// Partitions that the effects of all owners are spread over; also of the marks of receivers.
+pub(crate) const SHARDS: u64 = 64;
+/// Effects of one lane under way at a time.
+const WINDOW: usize = 256;
+/// Rows of acknowledged effects that one batch deletes.
+const CLEANED_MAX: usize = 256;
+/// Rows of acknowledged effects are deleted with the next commit, and without one after this.
+const CLEANUP: Duration = Duration::from_secs(1);
+/// Pause of a lane after the first failure; it doubles with each further one.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+/// Longest pause of a lane.
+const PAUSE_MAX: Duration = Duration::from_secs(10);
+/// An effect that has broken its receiver so often is given up.
+const BREAKS_MAX: u32 = 8;
+/// Rows read at a time when a sender comes to life.
+const PAGE_ROWS: usize = 1_000;
+
+/// The partition of an owner's rows.
+pub(crate) fn shard(owner: &Owner) -> u64 {
+    xxh3_64_with_seed(owner.service.as_bytes(), owner.key) % SHARDS
+}
+
+/// What the keys of an owner begin with: the service's name, a zero byte, the key.
+pub(crate) fn prefix(owner: &Owner) -> Vec<u8> {
+    [owner.service.as_bytes(), &[0], &owner.key.to_be_bytes()].concat()
+}
+
+/// The owner at the beginning of a key, and the bytes after it.
+pub(crate) fn owner_of(key: &[u8]) -> Option<(Owner, &[u8])> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    let service = std::str::from_utf8(&key[..end]).ok()?;
+    let (number, rest) = key[end + 1..].split_first_chunk::<8>()?;
+    let owner = Owner { service: service.to_owned().into(), key: u64::from_be_bytes(*number) };
+    Some((owner, rest))
+}
+
+fn number_bytes(number: Number) -> [u8; 16] {
+    let mut bytes = [0; 16];
+    bytes[..8].copy_from_slice(&number.epoch.to_be_bytes());
+    bytes[8..].copy_from_slice(&number.id.to_be_bytes());
+    bytes
+}
+
+/// The number in the 16 bytes that `encode_number` made.
+pub(crate) fn decode_number(bytes: &[u8]) -> Option<Number> {
+    let (epoch, id) = bytes.split_first_chunk::<8>()?;
+    Some(Number { epoch: u64::from_be_bytes(*epoch), id: u64::from_be_bytes(id.try_into().ok()?) })
+}
+
+/// A number as a mark's value.
+pub(crate) fn encode_number(number: Number) -> bytes::Bytes {
+    bytes::Bytes::copy_from_slice(&number_bytes(number))
+}
+
+/// Milliseconds since the Unix epoch at which an effect was caused.
+pub(crate) fn caused_ms(number: Number) -> u64 {
+    consort_model::UserId::new(number.id).timestamp_ms()
+}
+
+/// An effect to be sent now; `attempt` comes back with the answer.
+#[derive(Debug)]
+pub(crate) struct Sending {
+    pub(crate) effect: Effect,
+    pub(crate) origin: Origin,
+    pub(crate) receiver: Owner,
+    pub(crate) attempt: u32,
+}
+
+struct Item {
+    number: Number,
+    effect: Effect,
+}
+
+#[derive(Default)]
+struct Lane {
+    /// What is not acknowledged, in order.
+    queue: VecDeque<Item>,
+    /// How many of them are under way.
+    sent: usize,
+    /// Counts the failures, so that answers to what was sent before one are not taken for a failure of what was sent after.
+    attempt: u32,
+    /// Failures since the last success.
+    failures: u32,
+    /// How often the first one has broken the receiver.
+    breaks: u32,
+    paused_until: Option<Instant>,
+}
+
+/// The pending effects of one owner.
+pub(crate) struct Outbox {
+    me: Owner,
+    lanes: BTreeMap<Owner, Lane>,
+    pending: usize,
+    /// Numbers of acknowledged effects whose rows are still there.
+    acknowledged: Vec<Number>,
+    clean_at: Option<Instant>,
+}
+
+impl Outbox {
+    pub(crate) fn new(me: Owner) -> Self {
+        Self { me, lanes: BTreeMap::new(), pending: 0, acknowledged: Vec::new(), clean_at: None }
+    }
+
+    /// Reads what an owner had pending, oldest first. A row that cannot be read is passed over and stays.
+    ///
+    /// # Errors
+    /// Those of the store.
+    pub(crate) async fn read(store: &StoreRef, owner: &Owner) -> Result<Vec<(Number, Effect)>, Error> {
+        let (start, mut pending) = (prefix(owner), Vec::new());
+        let mut pages = store.pages(Table::Outbox, shard(owner), Range::prefix(&start, PAGE_ROWS));
+        while let Some(rows) = pages.next().await? {
+            for found in rows {
+                let number = decode_number(&found.key.as_bytes()[start.len()..]);
+                match (number, row::decode(&found.value)) {
+                    (Some(number), Ok(effect)) => pending.push((number, effect)),
+                    _ => tracing::error!(%owner, key = ?found.key, "a pending effect cannot be read"),
+                }
+            }
+        }
+        Ok(pending)
+    }
+
+    /// Writes the row of an effect.
+    pub(crate) fn write(&self, batch: &mut Batch, number: Number, effect: &Effect) {
+        batch.put(Table::Outbox, shard(&self.me), self.key(number), row::encode(effect));
+    }
+
+    fn key(&self, number: Number) -> Key {
+        let mut key = prefix(&self.me);
+        key.extend_from_slice(&number_bytes(number));
+        Key::bytes(&key)
+    }
+
+    /// Takes an effect whose row is durable, and sends it unless its lane pauses or is full.
+    pub(crate) fn add(&mut self, number: Number, effect: Effect, out: &mut Vec<Sending>) {
+        let receiver = effect.receiver();
+        self.pending += 1;
+        self.lanes.entry(receiver.clone()).or_default().queue.push_back(Item { number, effect });
+        self.fill(&receiver, out);
+    }
+
+    fn fill(&mut self, receiver: &Owner, out: &mut Vec<Sending>) {
+        let Some(lane) = self.lanes.get_mut(receiver).filter(|lane| lane.paused_until.is_none()) else {
+            return;
+        };
+        while lane.sent < lane.queue.len().min(WINDOW) {
+            let item = &lane.queue[lane.sent];
+            let after = lane.sent.checked_sub(1).map(|before| lane.queue[before].number);
+            let origin = Origin { sender: self.me.clone(), number: item.number, after };
+            let (effect, receiver) = (item.effect.clone(), receiver.clone());
+            out.push(Sending { effect, origin, receiver, attempt: lane.attempt });
+            lane.sent += 1;
+        }
+    }
+
+    /// Takes the answer to an effect; gives the numbers that are done with.
+    pub(crate) fn answered(
+        &mut self,
+        now: Instant,
+        (receiver, number, attempt): (&Owner, Number, u32),
+        reply: &Reply,
+        out: &mut Vec<Sending>,
+    ) -> Vec<Number> {
+        let Some(lane) = self.lanes.get_mut(receiver) else { return Vec::new() };
+        let failure = reply.as_ref().err().filter(|error| error.status >= 500);
+        if let Some(error) = failure {
+            return self.failed(now, (receiver, number, attempt), error);
+        }
+        if let Err(error) = reply {
+            tracing::debug!(sender = %self.me, %receiver, status = error.status, code = error.code, "an effect was refused");
+        }
+        let done: Vec<_> = std::iter::from_fn(|| lane.queue.pop_front_if(|item| item.number <= number))
+            .map(|i| i.number)
+            .collect();
+        lane.sent = lane.sent.saturating_sub(done.len());
+        (lane.failures, lane.breaks) = (0, 0);
+        if lane.queue.is_empty() {
+            self.lanes.remove(receiver);
+        } else {
+            self.fill(receiver, out);
+        }
+        self.finished(now, &done);
+        done
+    }
+
+    fn finished(&mut self, now: Instant, done: &[Number]) {
+        self.pending -= done.len();
+        self.acknowledged.extend(done);
+        if !done.is_empty() {
+            self.clean_at.get_or_insert(now + CLEANUP);
+        }
+    }
+
+    fn failed(
+        &mut self,
+        now: Instant,
+        (receiver, number, attempt): (&Owner, Number, u32),
+        error: &ApiError,
+    ) -> Vec<Number> {
+        let Some(lane) = self.lanes.get_mut(receiver).filter(|lane| lane.attempt == attempt) else {
+            return Vec::new();
+        };
+        let pause = PAUSE_MIN.saturating_mul(1 << lane.failures.min(10)).min(PAUSE_MAX);
+        lane.paused_until = Some(now + pause);
+        lane.attempt = lane.attempt.wrapping_add(1);
+        lane.failures = lane.failures.saturating_add(1);
+        lane.sent = 0;
+        if error.status != 500 || lane.queue.front().is_none_or(|item| item.number != number) {
+            return Vec::new();
+        }
+        lane.breaks += 1;
+        if lane.breaks < BREAKS_MAX {
+            return Vec::new();
+        }
+        tracing::error!(sender = %self.me, %receiver, "an effect is given up: it has broken its receiver too often");
+        self.give_up_first(now, receiver)
+    }
+
+    fn give_up_first(&mut self, now: Instant, receiver: &Owner) -> Vec<Number> {
+        let Some(lane) = self.lanes.get_mut(receiver) else { return Vec::new() };
+        lane.breaks = 0;
+        let done: Vec<_> = lane.queue.pop_front().map(|item| item.number).into_iter().collect();
+        if lane.queue.is_empty() {
+            self.lanes.remove(receiver);
+        }
+        self.finished(now, &done);
+        done
+    }
+
+    /// Sends again what has paused long enough. Gives what is given up, since nobody has taken it for [`EFFECT_LIFE`]:
+    /// marks of receivers are kept a little longer than that, and no longer.
+    pub(crate) fn resume(&mut self, now: Instant, now_ms: u64, out: &mut Vec<Sending>) -> Vec<Number> {
+        let due = |lane: &Lane| lane.paused_until.is_some_and(|until| until <= now);
+        let due: Vec<Owner> =
+            self.lanes.iter().filter(|(_, lane)| due(lane)).map(|(receiver, _)| receiver.clone()).collect();
+        let mut given_up = Vec::new();
+        for receiver in due {
+            let too_old = |lane: &Lane| {
+                let first = lane.queue.front();
+                first.is_some_and(|item| caused_ms(item.number) + EFFECT_LIFE.as_millis() as u64 <= now_ms)
+            };
+            while self.lanes.get(&receiver).is_some_and(too_old) {
+                tracing::error!(sender = %self.me, %receiver, "an effect is given up: nobody has taken it for very long");
+                given_up.extend(self.give_up_first(now, &receiver));
+            }
+            if let Some(lane) = self.lanes.get_mut(&receiver) {
+                lane.paused_until = None;
+            }
+            self.fill(&receiver, out);
+        }
+        given_up
+    }
+
+    /// Deletes rows of acknowledged effects with this batch.
+    pub(crate) fn clean(&mut self, batch: &mut Batch) {
+        let count = self.acknowledged.len().min(CLEANED_MAX);
+        for number in self.acknowledged.drain(..count).collect::<Vec<_>>() {
+            batch.delete(Table::Outbox, shard(&self.me), self.key(number));
+        }
+        if self.acknowledged.is_empty() {
+            self.clean_at = None;
+        }
+    }
+
+    /// Whether rows of acknowledged effects are to be deleted now, although nothing else is written.
+    pub(crate) fn cleaning_due(&self, now: Instant) -> bool {
+        self.clean_at.is_some_and(|at| at <= now)
+    }
+
+    /// Whether there are rows of acknowledged effects.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.acknowledged.is_empty()
+    }
+
+    /// Effects that are not acknowledged.
+    pub(crate) fn pending(&self) -> usize {
+        self.pending
+    }
+
+    /// Whether the owner should take no further call until some effects are acknowledged.
+    pub(crate) fn is_full(&self) -> bool {
+        self.pending >= EFFECTS_PENDING_MAX
+    }
+
+    /// Whether an answer to something sent may come.
+    pub(crate) fn is_sending(&self) -> bool {
+        self.lanes.values().any(|lane| lane.sent > 0)
+    }
+
+    /// When there is something to do here.
+    pub(crate) fn deadline(&self) -> Option<Instant> {
+        self.lanes.values().filter_map(|lane| lane.paused_until).chain(self.clean_at).min()
+    }
+}

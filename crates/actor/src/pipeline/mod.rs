@@ -1,0 +1,638 @@
+//! The pipeline of one actor, without tasks, clocks or sockets: calls, loads, commits, effects and ticks go in, what is to be
+//! read, written, sent and answered comes out. The shell ([`crate::owners`]) carries that out and nothing else, so a test can
+//! step through every order of things.
+//!
+//! * Turns are handled at once and stand in **line** until the store has decided about their batches. From the front of the
+//!   line on, what is durable leaves: effects, publications, the answer.
+//! * After a batch that its preconditions may stop, or that was refused, the **fence** is up: nothing is handled until it is
+//!   decided, since the store would apply later batches that build on it.
+//! * When a commit fails, or the ownership is lost, the actor **ends**: memory and store may differ. Whatever is durable is
+//!   still answered as done.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::time::Duration;
+
+use bytes::Bytes;
+use consort_model::ApiError;
+use consort_rpc::{Call, Effect, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service};
+use consort_store::{Batch, Error, Precondition, Row};
+use tokio::time::Instant;
+
+use crate::core::{Core, Later, Load, Outcome};
+use crate::cx::After;
+use crate::inbox::{Inbox, Verdict};
+use crate::outbox::{Outbox, Sending};
+use crate::rows::RowKey;
+use crate::turn::{Machine, Step, Turn};
+use crate::{COMMITS_PENDING_MAX, EFFECT_AWAITED, LOADS_PENDING_MAX};
+
+/// What time it is.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Now {
+    /// On the calendar, Unix milliseconds: what cores go by.
+    pub(crate) wall_ms: u64,
+    /// Since some moment, never stepping back: what deadlines, pauses and retries go by.
+    pub(crate) mono: Instant,
+}
+
+/// What a load brought.
+#[derive(Debug)]
+pub(crate) enum Loaded {
+    Row(Result<Option<Bytes>, Error>),
+    Scan(Result<Vec<Row>, Error>),
+}
+
+/// What goes in.
+pub(crate) enum Input<S: Service> {
+    /// A call from the mailbox; only while [`Pipeline::may_take`].
+    Call(Call<S>),
+    /// What [`Output::Load`] asked for.
+    Loaded(u64, Loaded),
+    /// The store has decided about a batch.
+    Committed(u64, Result<(), Error>),
+    /// The answer to an effect that was sent.
+    Answered { receiver: Owner, number: Number, attempt: u32, reply: Reply },
+    /// Something may be due.
+    Tick,
+    /// Another node may own the key: nothing more may be written, nor read from memory.
+    Deposed,
+    /// The actor is to be put away: what can be left clean is.
+    Settle,
+}
+
+/// What comes out, to be carried out in order.
+pub(crate) enum Output {
+    /// Read this.
+    Load(u64, Load),
+    /// Submit this. When the store decides at once, that is the next input.
+    Submit(u64, Batch),
+    /// Send this once.
+    Publish(Publication),
+    /// Send this and say what the answer was.
+    Send(Box<Sending>),
+    /// Answer.
+    Respond(Responder, Reply),
+    /// Read beside the actor and answer.
+    Read(Responder, Later),
+}
+
+/// Why an actor ends.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum End {
+    /// Nobody has called for long.
+    Idle,
+    /// As [`End::Idle`], and what it holds in memory alone is kept in few bytes.
+    Rest,
+    /// What it is about is gone for good, and nothing is pending.
+    Over,
+    /// A commit failed: memory is ahead of the store.
+    Failed,
+    /// A handler broke an invariant: its state cannot be trusted, the commits before it can.
+    Broken,
+    /// Another node may own the key.
+    Deposed,
+}
+
+/// A call that waits for rows.
+struct Parked<S: Service> {
+    call: Call<S>,
+    scans: Vec<(Load, Vec<Row>)>,
+}
+
+/// What waits for a load.
+enum Waiting<S: Service> {
+    Handler(Parked<S>, Load),
+    Mark(Call<S>, Owner),
+}
+
+/// What is to be handled before the mailbox is looked at.
+enum Next<S: Service> {
+    /// An effect that has waited for another of its sender.
+    Call(Call<S>),
+    /// What a load brought.
+    Loaded(u64, Loaded),
+}
+
+/// What leaves once its turn is durable.
+enum Leaving {
+    Effect(Number, Effect),
+    Publication(Publication),
+}
+
+/// A turn in line.
+struct InLine {
+    number: u64,
+    /// Whether it has a batch.
+    written: bool,
+    /// The store's word about its batch. One without a batch waits for those before it only.
+    decided: Option<Result<(), Error>>,
+    leaving: Vec<Leaving>,
+    outcome: Result<Outcome, Box<ApiError>>,
+    conflict: Option<ApiError>,
+    respond: Responder,
+    /// Effects that the answer waits for.
+    awaited: Vec<Number>,
+}
+
+/// An answer that waits until effects are applied.
+struct Held {
+    awaited: Vec<Number>,
+    until: Instant,
+    respond: Responder,
+    outcome: Outcome,
+}
+
+/// See the module.
+pub(crate) struct Pipeline<C: Core> {
+    machine: Machine<C>,
+    key: u64,
+    ownership: Ownership,
+    line: VecDeque<InLine>,
+    fence: Option<u64>,
+    parked: BTreeMap<u64, Waiting<C::Service>>,
+    loads: u64,
+    /// What is to be handled next, one at a time: each may put up the fence.
+    next: VecDeque<Next<C::Service>>,
+    inbox: Inbox<C::Service>,
+    outbox: Outbox,
+    held: Vec<Held>,
+    end: Option<End>,
+    /// Whether what stands in line may still be believed.
+    sound: bool,
+    out: Vec<Output>,
+}
+
+impl<C: Core> Pipeline<C> {
+    /// An actor that has just come to life, with the effects it had pending. They are sent by [`Pipeline::start`].
+    pub(crate) fn new(machine: Machine<C>, key: u64, ownership: Ownership) -> Self {
+        let me = Owner::of::<C::Service>(key);
+        Self {
+            machine,
+            key,
+            ownership,
+            line: VecDeque::new(),
+            fence: None,
+            parked: BTreeMap::new(),
+            loads: 0,
+            next: VecDeque::new(),
+            inbox: Inbox::new(me.clone()),
+            outbox: Outbox::new(me),
+            held: Vec::new(),
+            end: None,
+            sound: true,
+            out: Vec::new(),
+        }
+    }
+
+    /// Sends what a predecessor has left.
+    pub(crate) fn start(&mut self, pending: Vec<(Number, Effect)>) -> Vec<Output> {
+        pending.into_iter().for_each(|(number, effect)| self.send(number, effect));
+        std::mem::take(&mut self.out)
+    }
+
+    /// Handles one thing that waits inside; to be called until it says that there is none. `out` gets what is to be done.
+    pub(crate) fn proceed(&mut self, now: Now, out: &mut Vec<Output>) -> bool {
+        if self.fence.is_some() {
+            return false;
+        }
+        let Some(next) = self.next.pop_front() else { return false };
+        match next {
+            Next::Call(call) => self.call(now, call),
+            Next::Loaded(id, loaded) => self.loaded(now, id, loaded),
+        }
+        self.look_for_end(now);
+        out.append(&mut self.out);
+        true
+    }
+
+    /// Whether the next call may be taken from the mailbox.
+    pub(crate) fn may_take(&self) -> bool {
+        self.end.is_none()
+            && self.fence.is_none()
+            && self.next.is_empty()
+            && !self.inbox.is_reading()
+            && !self.outbox.is_full()
+            && self.line.len() < COMMITS_PENDING_MAX
+            && self.parked.len() + self.inbox.waiting() < LOADS_PENDING_MAX
+    }
+
+    /// Takes one input; `out` gets what is to be done, in order. [`Pipeline::proceed`] follows.
+    pub(crate) fn handle(&mut self, now: Now, input: Input<C::Service>, out: &mut Vec<Output>) {
+        match input {
+            Input::Call(call) => self.call(now, call),
+            Input::Loaded(id, loaded) => self.next.push_back(Next::Loaded(id, loaded)),
+            Input::Committed(number, result) => self.committed(now, number, result),
+            Input::Answered { receiver, number, attempt, reply } => {
+                let mut sending = Vec::new();
+                let done = self.outbox.answered(now.mono, (&receiver, number, attempt), &reply, &mut sending);
+                self.release(&done);
+                self.sent(sending);
+            }
+            Input::Tick => self.tick(now),
+            Input::Deposed => self.finish(End::Deposed),
+            Input::Settle => self.clean(now),
+        }
+        self.look_for_end(now);
+        out.append(&mut self.out);
+    }
+
+    /// When [`Input::Tick`] has something to do. `None` while the fence is up: then the store speaks first.
+    pub(crate) fn deadline(&self, now: Now) -> Option<Instant> {
+        let core =
+            self.machine.core.next_deadline_ms().filter(|_| self.fence.is_none() && self.end.is_none());
+        let core = core.map(|at| now.mono + Duration::from_millis(at.saturating_sub(now.wall_ms)));
+        let held = self.held.iter().map(|held| held.until);
+        held.chain(core).chain(self.outbox.deadline()).min()
+    }
+
+    /// Why the actor has ended, once it has.
+    pub(crate) fn ended(&self) -> Option<End> {
+        self.end
+    }
+
+    /// Whether the store has still to decide about a batch. A successor must not be loaded before.
+    pub(crate) fn is_committing(&self) -> bool {
+        !self.line.is_empty()
+    }
+
+    /// Commits on their way.
+    pub(crate) fn committing(&self) -> usize {
+        self.line.len()
+    }
+
+    /// Whether nothing is under way, so that the actor may be put away. Effects that nobody takes are rows, and a node that
+    /// ends does not wait for them.
+    pub(crate) fn is_quiet(&self, ending: bool) -> bool {
+        let effects = if ending { self.outbox.is_sending() } else { self.outbox.pending() > 0 };
+        self.line.is_empty()
+            && self.parked.is_empty()
+            && self.next.is_empty()
+            && self.held.is_empty()
+            && self.outbox.is_clean()
+            && !effects
+    }
+
+    /// Whether effects are pending: a successor must come to life to send them.
+    pub(crate) fn owes(&self) -> bool {
+        self.outbox.pending() > 0
+            || self
+                .line
+                .iter()
+                .any(|turn| turn.leaving.iter().any(|leaving| matches!(leaving, Leaving::Effect(..))))
+    }
+
+    /// The core.
+    pub(crate) fn core(&self) -> &C {
+        &self.machine.core
+    }
+
+    fn call(&mut self, now: Now, call: Call<C::Service>) {
+        if self.end.is_some() {
+            return self.refuse(call);
+        }
+        // Nobody waits for what another owner sends, so it is never too late for that.
+        if call.deadline < now.mono && !call.is_sent() {
+            return;
+        }
+        match call.origin.clone() {
+            Some(origin) => self.effect(now, origin, call),
+            None => self.run(now, Parked { call, scans: Vec::new() }),
+        }
+    }
+
+    /// Takes an effect of another owner.
+    fn effect(&mut self, now: Now, origin: Origin, call: Call<C::Service>) {
+        let Some(call) = self.inbox.admit(&origin.sender, call) else { return };
+        match self.inbox.judge(&origin) {
+            None => {
+                self.inbox.begin(&origin.sender);
+                self.inbox.reads();
+                let (table, partition, key) = self.inbox.row(&origin.sender);
+                self.park(Load::Row(table, partition, key), |_| Waiting::Mark(call, origin.sender));
+            }
+            Some(Verdict::Done) => {
+                let turn = self.machine.housekeep(Batch::new());
+                self.commit(now, turn, call.respond);
+            }
+            Some(Verdict::Early) => self.respond(call.respond, Err(ApiError::overloaded())),
+            Some(Verdict::Apply) => {
+                self.inbox.begin(&origin.sender);
+                self.run(now, Parked { call, scans: Vec::new() });
+            }
+        }
+    }
+
+    fn park(&mut self, load: Load, waiting: impl FnOnce(Load) -> Waiting<C::Service>) {
+        self.loads += 1;
+        self.parked.insert(self.loads, waiting(load.clone()));
+        self.out.push(Output::Load(self.loads, load));
+    }
+
+    fn loaded(&mut self, now: Now, id: u64, loaded: Loaded) {
+        match (self.parked.remove(&id), loaded) {
+            (Some(Waiting::Mark(call, sender)), Loaded::Row(mark)) => {
+                self.inbox.read(&sender, mark.as_ref().ok().map(|mark| mark.as_deref()));
+                let waited = self.inbox.end(&sender);
+                if mark.is_err() {
+                    self.respond(call.respond, Err(ApiError::overloaded()));
+                } else {
+                    self.next.push_back(Next::Call(call));
+                }
+                self.next.extend(waited.into_iter().map(Next::Call));
+            }
+            (Some(Waiting::Handler(parked, load)), loaded) => self.resume(now, parked, load, loaded),
+            // What was asked for by somebody who was refused meanwhile.
+            _ => {}
+        }
+    }
+
+    fn resume(&mut self, now: Now, mut parked: Parked<C::Service>, load: Load, loaded: Loaded) {
+        let result = match (load, loaded) {
+            (Load::Row(table, partition, key), Loaded::Row(value)) => {
+                self.machine.rows.loaded((table, partition, key), value)
+            }
+            (load, Loaded::Scan(rows)) => rows.map(|rows| parked.scans.push((load, rows))),
+            (Load::Scan(..), Loaded::Row(_)) => Err(Error::Invalid("a row was brought for a range")),
+        };
+        if let Err(error) = result {
+            tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a read failed");
+            self.respond(parked.call.respond, Err(ApiError::overloaded()));
+            return self.free(parked.call.origin.as_ref());
+        }
+        if parked.call.deadline < now.mono && !parked.call.is_sent() {
+            return;
+        }
+        self.run(now, parked);
+    }
+
+    /// An effect is no longer under way: those of the same sender that wait for it go on.
+    fn free(&mut self, origin: Option<&Origin>) {
+        let Some(origin) = origin else { return };
+        self.next.extend(self.inbox.end(&origin.sender).into_iter().map(Next::Call));
+    }
+
+    /// Runs the handler of a call, as far as the rows at hand carry it.
+    fn run(&mut self, now: Now, parked: Parked<C::Service>) {
+        let (machine, call) = (&mut self.machine, &parked.call);
+        // A panic ends the actor, so its half-changed state is never seen again.
+        let step = catch_unwind(AssertUnwindSafe(|| {
+            machine.handle(now.wall_ms, &call.caller, &call.op, &parked.scans)
+        }));
+        match step {
+            Ok(Step::Turn(mut turn)) => {
+                let Call { respond, origin, .. } = parked.call;
+                if let Some(origin) = &origin {
+                    // What is over keeps no rows, so no mark either: what it does is to clear away what is left.
+                    let changes = !turn.batch.is_empty() || !turn.after.is_empty();
+                    let changes = changes && !self.machine.core.is_over();
+                    self.inbox.applied(origin, changes.then_some(&mut turn.batch));
+                }
+                self.commit(now, turn, respond);
+                self.free(origin.as_ref());
+            }
+            Ok(Step::Load(load)) => {
+                if let Load::Row(table, partition, key) = &load {
+                    self.machine.rows.loading((*table, *partition, key.clone()) as RowKey);
+                }
+                self.park(load, |load| Waiting::Handler(parked, load));
+            }
+            Err(_) => {
+                tracing::error!(
+                    service = C::Service::NAME,
+                    key = self.key,
+                    "an operation broke an invariant"
+                );
+                self.respond(parked.call.respond, Err(ApiError::internal()));
+                self.finish(End::Broken);
+            }
+        }
+    }
+
+    /// Puts a turn in line, with the rows of its effects, and submits its batch. A turn that writes nothing still waits
+    /// behind the commits before it.
+    fn commit(&mut self, now: Now, turn: Turn, respond: Responder) {
+        let Turn { number, mut batch, after, outcome, conflict } = turn;
+        let (leaving, awaited) = self.effects(now, after, &mut batch);
+        if !batch.is_empty() {
+            self.outbox.clean(&mut batch);
+        }
+        let written = !batch.is_empty();
+        let decided = (!written).then_some(Ok(()));
+        if written {
+            // A refusal by a precondition undoes this turn, so nothing may build on it. A stale epoch ends the actor anyway.
+            if !batch.preconditions.is_empty() {
+                self.fence = Some(number);
+            }
+            if self.ownership.fenced {
+                batch.preconditions.push(Precondition::Epoch {
+                    service: C::Service::NAME,
+                    owner: self.key,
+                    epoch: self.ownership.epoch,
+                });
+            }
+            self.out.push(Output::Submit(number, batch));
+        }
+        self.line.push_back(InLine {
+            number,
+            written,
+            decided,
+            leaving,
+            outcome,
+            conflict,
+            respond,
+            awaited,
+        });
+        self.advance(now);
+    }
+
+    /// Numbers the effects of a turn and writes their rows.
+    fn effects(&self, now: Now, after: Vec<After>, batch: &mut Batch) -> (Vec<Leaving>, Vec<Number>) {
+        let mut waits = Vec::new();
+        let leaving = after.into_iter().map(|after| match after {
+            After::Publication(publication) => Leaving::Publication(publication),
+            After::Effect { effect, awaited } => {
+                let id = self.machine.next_id(now.wall_ms);
+                let number = Number { epoch: self.ownership.epoch, id };
+                self.outbox.write(batch, number, &effect);
+                if awaited {
+                    waits.push(number);
+                }
+                Leaving::Effect(number, effect)
+            }
+        });
+        (leaving.collect(), waits)
+    }
+
+    fn committed(&mut self, now: Now, number: u64, result: Result<(), Error>) {
+        let Some(turn) = self.line.iter_mut().find(|turn| turn.number == number) else { return };
+        if result.is_err() {
+            // Known now: nothing may follow, although those before it are not decided yet.
+            self.fence = Some(number);
+        }
+        turn.decided = Some(result);
+        self.advance(now);
+    }
+
+    /// Lets leave what is durable, from the front of the line on.
+    fn advance(&mut self, now: Now) {
+        while let Some(mut turn) = self.line.pop_front_if(|turn| turn.decided.is_some()) {
+            match turn.decided.take() {
+                Some(Ok(())) if self.sound => {
+                    if self.fence == Some(turn.number) {
+                        self.fence = None;
+                    }
+                    self.machine.rows.durable(turn.number);
+                    self.leave(now, turn);
+                }
+                Some(Err(error)) if self.sound => self.failed(turn, &error),
+                _ => self.respond(turn.respond, Err(ApiError::overloaded())),
+            }
+        }
+        if self.line.is_empty() {
+            self.inbox.trim();
+        }
+    }
+
+    fn failed(&mut self, turn: InLine, error: &Error) {
+        tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a commit failed");
+        let conflicted = matches!(error, Error::Conflict { .. });
+        let answer = turn.conflict.filter(|_| conflicted).unwrap_or_else(ApiError::overloaded);
+        self.respond(turn.respond, Err(answer));
+        self.sound = false;
+        self.finish(if matches!(error, Error::StaleEpoch { .. }) { End::Deposed } else { End::Failed });
+    }
+
+    fn leave(&mut self, now: Now, turn: InLine) {
+        for leaving in turn.leaving {
+            match leaving {
+                Leaving::Effect(number, effect) => self.send(number, effect),
+                Leaving::Publication(publication) => self.out.push(Output::Publish(publication)),
+            }
+        }
+        match turn.outcome {
+            Ok(outcome) if turn.awaited.is_empty() || self.end.is_some() => {
+                self.answer(turn.respond, outcome)
+            }
+            Ok(outcome) => {
+                let until = now.mono + EFFECT_AWAITED;
+                self.held.push(Held { awaited: turn.awaited, until, respond: turn.respond, outcome });
+            }
+            Err(error) => self.respond(turn.respond, Err(*error)),
+        }
+    }
+
+    fn send(&mut self, number: Number, effect: Effect) {
+        let mut sending = Vec::new();
+        self.outbox.add(number, effect, &mut sending);
+        self.sent(sending);
+    }
+
+    fn sent(&mut self, sending: Vec<Sending>) {
+        self.out.extend(sending.into_iter().map(|sending| Output::Send(Box::new(sending))));
+    }
+
+    /// These effects are done with: answers that waited for them are given.
+    fn release(&mut self, done: &[Number]) {
+        self.held.iter_mut().for_each(|held| held.awaited.retain(|number| !done.contains(number)));
+        self.release_if(|held| held.awaited.is_empty());
+    }
+
+    fn release_if(&mut self, may_go: impl Fn(&Held) -> bool) {
+        for held in self.held.extract_if(.., |held| may_go(held)).collect::<Vec<_>>() {
+            self.answer(held.respond, held.outcome);
+        }
+    }
+
+    fn answer(&mut self, respond: Responder, outcome: Outcome) {
+        match outcome {
+            Outcome::Answer(answer) => self.respond(respond, Ok(answer)),
+            Outcome::Later(read) => self.out.push(Output::Read(respond, read)),
+        }
+    }
+
+    fn respond(&mut self, respond: Responder, reply: Reply) {
+        self.out.push(Output::Respond(respond, reply));
+    }
+
+    fn tick(&mut self, now: Now) {
+        let mut sending = Vec::new();
+        let given_up = self.outbox.resume(now.mono, now.wall_ms, &mut sending);
+        self.sent(sending);
+        self.release(&given_up);
+        self.release_if(|held| held.until <= now.mono);
+        if self.fence.is_some() || self.end.is_some() {
+            return;
+        }
+        if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now.wall_ms) {
+            let machine = &mut self.machine;
+            match catch_unwind(AssertUnwindSafe(|| machine.tick(now.wall_ms))) {
+                Ok(turn) => self.commit(now, turn, Responder::none()),
+                Err(_) => return self.finish(End::Broken),
+            }
+        }
+        if self.outbox.cleaning_due(now.mono) {
+            self.clean(now);
+        }
+    }
+
+    /// Deletes the rows of acknowledged effects.
+    fn clean(&mut self, now: Now) {
+        if self.outbox.is_clean() || self.fence.is_some() || self.end.is_some() {
+            return;
+        }
+        let mut batch = Batch::new();
+        self.outbox.clean(&mut batch);
+        let turn = self.machine.housekeep(batch);
+        self.commit(now, turn, Responder::none());
+    }
+
+    /// An actor whose subject is gone ends once it owes nothing.
+    fn look_for_end(&mut self, now: Now) {
+        let busy = !self.line.is_empty() || !self.parked.is_empty() || !self.next.is_empty();
+        if self.end.is_some() || busy || !self.machine.core.is_over() || self.outbox.pending() > 0 {
+            return;
+        }
+        if self.outbox.is_clean() {
+            self.finish(End::Over);
+        } else {
+            self.clean(now);
+        }
+    }
+
+    /// Refuses all that waits. What stands in line leaves or fails when the store has decided about it.
+    fn finish(&mut self, end: End) {
+        if self.end.is_some() {
+            return;
+        }
+        self.end = Some(end);
+        if end == End::Deposed {
+            // What was read from memory may be out of date; what is written and not refused is durable all the same.
+            let turns = self.line.iter_mut().filter(|turn| !turn.written);
+            turns.for_each(|turn| turn.outcome = Err(Box::new(ApiError::overloaded())));
+        }
+        self.release_if(|_| true);
+        let parked = std::mem::take(&mut self.parked).into_values().map(|waiting| match waiting {
+            Waiting::Handler(parked, _) => parked.call,
+            Waiting::Mark(call, _) => call,
+        });
+        let next = std::mem::take(&mut self.next).into_iter().filter_map(|next| match next {
+            Next::Call(call) => Some(call),
+            Next::Loaded(..) => None,
+        });
+        let waiting: Vec<_> = parked.chain(self.inbox.take_all()).chain(next).collect();
+        waiting.into_iter().for_each(|call| self.refuse(call));
+    }
+
+    fn refuse(&mut self, call: Call<C::Service>) {
+        self.respond(call.respond, Err(self.refusal()));
+    }
+
+    /// What calls are answered that come too late.
+    pub(crate) fn refusal(&self) -> ApiError {
+        if self.end == Some(End::Over) { C::not_found() } else { ApiError::overloaded() }
+    }
+}
+
+#[cfg(test)]
+mod tests;
