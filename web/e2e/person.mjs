@@ -76,6 +76,29 @@ export async function invite(page, guild) {
   return url;
 }
 
+/** Asks the API as the person of a page. */
+export async function api(page, method, path, body) {
+  const answer = await page.evaluate(
+    async ([method, path, body]) => {
+      for (;;) {
+        const headers = { Authorization: JSON.parse(localStorage.getItem('consort:token')), ...(body ? { 'Content-Type': 'application/json' } : {}) };
+        const r = await fetch(`/api/v10${path}`, { method, headers, body: body && JSON.stringify(body) });
+        const json = r.status === 204 ? null : await r.json();
+        if (r.status !== 429) return { status: r.status, json };
+        await new Promise((resolve) => setTimeout(resolve, json.retry_after * 1000));
+      }
+    },
+    [method, path, body],
+  );
+  if (answer.status >= 300) throw new Error(`${method} ${path}: ${answer.status} ${JSON.stringify(answer.json)}`);
+  return answer.json;
+}
+
+/** The ids in the address of a page: guild (or `@me`), channel. */
+export const placeOf = (page) => new URL(page.url()).pathname.split('/').slice(2);
+
+export const openChannel = (page, name) => channels(page).getByRole('link', { name: new RegExp(`^${name}`) }).first().click();
+
 /** Makes a PNG of one colour without a library. */
 export async function picture(page, width, height, color) {
   const base64 = await page.evaluate(

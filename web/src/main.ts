@@ -1,8 +1,10 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
 import { prefs } from './lib/prefs.svelte';
+import { session } from './lib/session.svelte';
 import './styles/tokens.css';
 import './styles/base.css';
 
 prefs.apply();
+session.start();
 mount(App, { target: document.getElementById('app')! });

@@ -1,5 +1,5 @@
 import { beforeEach, describe, expect, it } from 'vitest';
-import { rank, tokenAt } from '../src/lib/composer/autocomplete';
+import { rank, suggest, tokenAt } from '../src/lib/composer/autocomplete';
 import { fromWire, toWire } from '../src/lib/composer/outgoing';
 import { Store } from '../src/lib/store/store.svelte';
 import { makeNonce, compareIds, idAt, idTimestamp } from '../src/lib/snowflake';
@@ -30,6 +30,18 @@ describe('completion', () => {
     expect(rank('anna', 'an')).toBeGreaterThan(rank('Joan', 'an'));
     expect(rank('Mary Ann', 'an')).toBeGreaterThan(rank('Joan', 'an'));
     expect(rank('bob', 'an')).toBe(0);
+  });
+});
+
+describe('what an @ offers', () => {
+  it('begins with people, however many roles there are', async () => {
+    const roles = Array.from({ length: 9 }, (_, i) => ({ id: String(50 + i), name: `role ${i}`, color: 0, hoist: false, position: i, permissions: '0', mentionable: true }));
+    store.guilds.set('1', { ...store.guilds.get('1')!, roles });
+    for (let i = 0; i < 9; i++) store.addMember('1', { user: { id: String(500 + i), username: `zoe${i}` }, roles: [] });
+    const list = await suggest(store, channel, { kind: 'user', query: '', start: 0 });
+    expect(list).toHaveLength(8);
+    expect(list.slice(0, 5).every((s) => s.userId)).toBe(true);
+    expect(list.at(-1)!.userId).toBeUndefined();
   });
 });
 

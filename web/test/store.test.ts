@@ -220,6 +220,29 @@ describe('messages', () => {
   });
 });
 
+describe('polls', () => {
+  it('count a vote once, whether the click or the event comes first', () => {
+    const log = store.log('10');
+    log.reset([], false, false);
+    reduce(store, 'MESSAGE_CREATE', message({ poll: { question: { text: '?' }, answers: [{ answer_id: 1, poll_media: { text: 'yes' } }] } }));
+    const event = (user_id: string) => ({ channel_id: '10', message_id: '700', answer_id: 1, user_id });
+    const counts = () => log.find('700')!.poll!.results!.answer_counts;
+    reduce(store, 'MESSAGE_POLL_VOTE_ADD', event(ME.id));
+    reduce(store, 'MESSAGE_POLL_VOTE_ADD', event(ME.id));
+    reduce(store, 'MESSAGE_POLL_VOTE_ADD', event(ADA.id));
+    expect(counts()).toEqual([{ id: 1, count: 2, me_voted: true }]);
+    reduce(store, 'MESSAGE_POLL_VOTE_REMOVE', event(ME.id));
+    expect(counts()).toEqual([{ id: 1, count: 1, me_voted: false }]);
+  });
+});
+
+it('makes nothing unread by what only one person sees', () => {
+  store.log('10').reset([], false, false);
+  reduce(store, 'MESSAGE_CREATE', message({ id: '900', flags: 64, mentions: [ME] }));
+  expect(store.log('10').items.map((m) => m.id)).toEqual(['900']);
+  expect([store.lastMessage.get('10'), mentionCount(store, '10')]).toEqual(['500', 0]);
+});
+
 describe('guilds', () => {
   it('keeps a guild that is only unreachable, and drops one that was left', () => {
     reduce(store, 'GUILD_DELETE', { id: '1', unavailable: true });

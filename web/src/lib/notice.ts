@@ -4,7 +4,8 @@ import { toPlain } from './markdown/parse';
 import { mentionsMe, normalizeMessage } from './store/reducers/message';
 import { channelName, displayName } from './store/selectors';
 import { store } from './store/store.svelte';
-import type { Id } from './types';
+import { plural } from './time';
+import type { Component, Id, Message } from './types';
 import { ui } from './ui.svelte';
 
 export function plainOf(content: string, guildId?: Id): string {
@@ -15,6 +16,26 @@ export function plainOf(content: string, guildId?: Id): string {
   });
 }
 
+/** What a message says in a line; what it holds, when it says nothing. */
+export function previewOf(message: Partial<Message>, guildId?: Id): string {
+  const words = plainOf(message.content ?? '', guildId).trim();
+  if (words) return words;
+  if (message.poll) return `Poll: ${message.poll.question.text ?? ''}`;
+  const texts = displayTexts(message.components ?? []);
+  if (texts.length) return plainOf(texts.join(' '), guildId);
+  const embed = message.embeds?.[0];
+  if (embed) return embed.title ?? plainOf(embed.description ?? '', guildId) ?? 'An embed';
+  if (message.attachments?.length) return plural(message.attachments.length, 'file');
+  if (message.sticker_items?.length) return `Sticker: ${message.sticker_items[0]!.name}`;
+  if (message.message_snapshots?.length) return previewOf(message.message_snapshots[0]!.message, guildId);
+  return message.components?.length ? 'Buttons' : 'A message';
+}
+
+/** The texts among components, wherever they nest. */
+export function displayTexts(components: Component[]): string[] {
+  return components.flatMap((c) => [...(c.content ? [c.content] : []), ...displayTexts(c.components ?? [])]);
+}
+
 function announceMessage(d: Record<string, any>): void {
   const message = normalizeMessage(d);
   if (message.author?.id === store.me?.id) return;
@@ -23,7 +44,7 @@ function announceMessage(d: Record<string, any>): void {
   if (!open && !mentionsMe(store, message)) return;
   const guildId = message.guild_id ?? channel?.guild_id;
   const name = displayName(store, message.author.id, guildId, message.author);
-  const text = plainOf(message.content, guildId) || (message.attachments.length ? 'sent a file' : 'sent something');
+  const text = previewOf(message, guildId);
   ui.announce(open ? `${name}: ${text}` : `${name} in ${channel ? channelName(store, channel) : 'a channel'}: ${text}`);
 }
 

@@ -36,6 +36,7 @@ export const Permission = {
   SEND_MESSAGES_IN_THREADS: 1n << 38n,
   MODERATE_MEMBERS: 1n << 40n,
   CREATE_GUILD_EXPRESSIONS: 1n << 43n,
+  SEND_POLLS: 1n << 49n,
   PIN_MESSAGES: 1n << 51n,
 } as const;
 
@@ -90,6 +91,7 @@ export const PERMISSION_INFO: PermissionInfo[] = [
   info('Messages', 'USE_EXTERNAL_EMOJIS', 'Use emoji from elsewhere', 'Use custom emoji of other communities.', true),
   info('Messages', 'MENTION_EVERYONE', 'Mention everyone', 'Notify everyone, and any role.', true),
   info('Messages', 'MANAGE_MESSAGES', 'Manage messages', 'Delete the messages of others.', true),
+  info('Messages', 'SEND_POLLS', 'Start polls', 'Ask the others to vote.', true),
   info('Messages', 'PIN_MESSAGES', 'Pin messages', 'Pin and unpin messages.', true),
   info('Messages', 'MANAGE_THREADS', 'Manage threads', 'Rename, archive and delete threads.', true),
   info('Messages', 'READ_MESSAGE_HISTORY', 'Read history', 'Read what was written before.', true),

@@ -47,16 +47,24 @@ class Router {
   visits = $state(0);
 
   constructor() {
-    addEventListener('popstate', () => this.#read());
+    addEventListener('popstate', () => {
+      // What lay over the page was closed: the place is the same.
+      if (location.pathname + location.search !== this.#at) this.#read();
+    });
   }
 
+  #at = location.pathname + location.search;
+
   #read(): void {
+    this.#at = location.pathname + location.search;
     this.route = parseRoute(location.pathname, location.search);
     this.visits += 1;
   }
 
   go(path: string, replace = false): void {
-    if (path !== location.pathname + location.search) history[replace ? 'replaceState' : 'pushState'](null, '', path);
+    // An entry that only stands for something open over the page gives way to the next place.
+    const instead = replace || history.state?.over === true;
+    if (path !== location.pathname + location.search) history[instead ? 'replaceState' : 'pushState'](null, '', path);
     this.#read();
   }
 

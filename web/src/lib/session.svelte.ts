@@ -4,10 +4,13 @@ import { clearDrafts, saveDrafts } from './drafts';
 import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/core';
 import { Gateway } from './gateway/shell';
+import { onInteraction } from './interactions';
 import { Looking } from './looking';
 import { readStorage, writeStorage } from './prefs.svelte';
 import { router } from './router.svelte';
 import { onDispatch } from './notice';
+import { flushAcks } from './reading';
+import { clearOutbox, flush, isUploading, restore } from './sending';
 import { reduce } from './store/reducers';
 import { expireTyping } from './store/reducers/channel';
 import { store } from './store/store.svelte';
@@ -32,15 +35,24 @@ class Session {
   status = $state<Status>(readStorage<Status>(STATUS_KEY) ?? 'online');
   /** What the gateway is told of what is on screen. */
   readonly looking = new Looking((subscriptions) => this.#gateway?.send(Op.guildSubscriptions, { subscriptions }));
+  /** Whether files wait to be sent; set by what holds them. */
+  holdsFiles: () => boolean = () => false;
   #gateway: Gateway | null = null;
   #restoredTimer: ReturnType<typeof setTimeout> | undefined;
   #startTimer: ReturnType<typeof setTimeout> | undefined;
   #wasOnline = false;
 
-  constructor() {
+  /** Begins to listen to the page and the network; once, when the page starts. */
+  start(): void {
     setToken(this.token);
     setUnauthorizedHandler(() => this.#end('Your session has ended. Please log in again.'));
-    addEventListener('pagehide', saveDrafts);
+    addEventListener('pagehide', () => {
+      saveDrafts();
+      flushAcks();
+    });
+    addEventListener('online', () => void flush(true));
+    // The browser asks by itself before files that are on their way are given up.
+    addEventListener('beforeunload', (e) => (isUploading() || this.holdsFiles()) && e.preventDefault());
     // Logging out in one tab logs out the others.
     addEventListener('storage', (e) => {
       if (e.key === TOKEN_KEY && !e.newValue && this.token) this.#end(null);
@@ -108,6 +120,7 @@ class Session {
     await auth.logout().catch(() => {});
     this.#end(null);
     clearDrafts();
+    clearOutbox();
   }
 
   setStatus(status: Status): void {
@@ -134,8 +147,12 @@ class Session {
 
   #dispatch(t: string, d: unknown): void {
     reduce(store, t, d);
-    if (t === 'READY') this.looking.begin();
+    if (t === 'READY') {
+      this.looking.begin();
+      void restore();
+    }
     onDispatch(t, d);
+    onInteraction(t, d);
   }
 
   #onStatus(status: LinkStatus, resumed?: boolean): void {
@@ -150,6 +167,7 @@ class Session {
       this.#restoredTimer = setTimeout(() => (this.restored = null), RESUMED_SHOWN_MS);
     }
     this.#wasOnline = true;
+    if (resumed) void flush(true);
   }
 
   #end(reason: string | null): void {

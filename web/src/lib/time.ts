@@ -57,6 +57,9 @@ export function formatStyled(unix: number, style: string): string {
   }
 }
 
+/** `1 message`, `2 messages`. */
+export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
+
 export function formatBytes(size: number): string {
   if (size < 1024) return `${size} B`;
   const units = ['KB', 'MB', 'GB'];

@@ -56,7 +56,16 @@ export const ChannelType = {
   privateThread: 12,
   stage: 13,
   forum: 15,
+  media: 16,
 } as const;
+
+export interface ForumTag {
+  id: Id;
+  name: string;
+  moderated?: boolean;
+  emoji_id?: Id | null;
+  emoji_name?: string | null;
+}
 
 export interface ThreadMetadata {
   archived: boolean;
@@ -85,6 +94,15 @@ export interface Channel {
   member_count?: number;
   /** Present on a thread the own user has joined. */
   member?: unknown;
+  flags?: number;
+  /** Tags of a forum, and of a post in it. */
+  available_tags?: ForumTag[];
+  applied_tags?: Id[];
+  default_reaction_emoji?: { emoji_id?: Id | null; emoji_name?: string | null } | null;
+  default_sort_order?: number | null;
+  default_forum_layout?: number;
+  default_auto_archive_duration?: number;
+  last_pin_timestamp?: string | null;
 }
 
 export interface Emoji {
@@ -137,6 +155,96 @@ export interface Reaction {
   me: boolean;
 }
 
+export interface PollMedia {
+  text?: string;
+  emoji?: Emoji;
+}
+
+export interface Poll {
+  question: PollMedia;
+  answers: { answer_id: number; poll_media: PollMedia }[];
+  expiry?: string | null;
+  allow_multiselect?: boolean;
+  results?: { is_finalized: boolean; answer_counts: { id: number; count: number; me_voted: boolean }[] };
+}
+
+/** A component of a message or a form; each type has some of the fields (Discord developer docs, "Component Reference"). */
+export interface Component {
+  type: number;
+  id?: number;
+  components?: Component[];
+  component?: Component;
+  accessory?: Component;
+  custom_id?: string;
+  style?: number;
+  label?: string;
+  description?: string;
+  emoji?: Emoji;
+  url?: string;
+  disabled?: boolean;
+  placeholder?: string;
+  min_values?: number;
+  max_values?: number;
+  min_length?: number;
+  max_length?: number;
+  required?: boolean;
+  value?: string;
+  options?: { label: string; value: string; description?: string; emoji?: Emoji; default?: boolean }[];
+  default_values?: { id: Id; type: 'user' | 'role' | 'channel' }[];
+  channel_types?: number[];
+  content?: string;
+  media?: MediaItem;
+  items?: { media: MediaItem; description?: string | null; spoiler?: boolean }[];
+  file?: MediaItem;
+  name?: string;
+  size?: number;
+  spoiler?: boolean;
+  divider?: boolean;
+  spacing?: number;
+  accent_color?: number | null;
+  default?: boolean;
+}
+
+export interface MediaItem {
+  url: string;
+  proxy_url?: string;
+  width?: number | null;
+  height?: number | null;
+  content_type?: string;
+}
+
+export const ComponentType = {
+  row: 1,
+  button: 2,
+  stringSelect: 3,
+  textInput: 4,
+  userSelect: 5,
+  roleSelect: 6,
+  mentionableSelect: 7,
+  channelSelect: 8,
+  section: 9,
+  text: 10,
+  thumbnail: 11,
+  gallery: 12,
+  file: 13,
+  separator: 14,
+  container: 17,
+  label: 18,
+  fileUpload: 19,
+  radios: 21,
+  checkboxes: 22,
+  checkbox: 23,
+} as const;
+
+export interface InteractionMetadata {
+  id: Id;
+  type: number;
+  user: User;
+  name?: string;
+  command_type?: number;
+  interacted_message_id?: Id;
+}
+
 export interface Message {
   id: Id;
   channel_id: Id;
@@ -160,7 +268,11 @@ export interface Message {
   message_reference?: { message_id?: Id; channel_id?: Id; guild_id?: Id; type?: number };
   referenced_message?: Message | null;
   message_snapshots?: { message: Partial<Message> }[];
-  sticker_items?: { id: Id; name: string }[];
+  sticker_items?: { id: Id; name: string; format_type?: number }[];
+  poll?: Poll;
+  components?: Component[];
+  application_id?: Id;
+  interaction_metadata?: InteractionMetadata;
   thread?: Channel;
   /** Set only on a message this client has not yet had accepted. */
   local?: LocalState;
@@ -168,8 +280,13 @@ export interface Message {
 
 /** What became of a message that is still only here. */
 export interface LocalState {
-  status: 'sending' | 'failed';
+  /** `waiting` goes out by itself when the server can be reached; `failed` was refused. */
+  status: 'sending' | 'waiting' | 'failed';
   error?: string;
+  /** It cannot be sent again: its files are gone. */
+  lost?: boolean;
+  /** It stands for an answer that an application has not given yet, not for something written here. */
+  answer?: 'asked' | 'thinking';
   /** 0 to 1 while files are being uploaded. */
   progress?: number;
   previews?: { name: string; size: number; url?: string; width?: number; height?: number }[];
@@ -247,4 +364,10 @@ export interface Invite {
   created_at?: string;
 }
 
-export const MessageType = { default: 0, pinned: 6, joined: 7, threadCreated: 18, reply: 19, command: 20, threadStarter: 21, contextMenu: 23 } as const;
+export const MessageType = { default: 0, pinned: 6, joined: 7, threadCreated: 18, reply: 19, command: 20, threadStarter: 21, contextMenu: 23, pollResult: 46 } as const;
+
+/** Flags of a message that this client acts on (Discord developer docs, "Message Flags"). */
+export const MessageFlag = { crossposted: 1 << 0, isCrosspost: 1 << 1, suppressEmbeds: 1 << 2, ephemeral: 1 << 6, silent: 1 << 12, componentsV2: 1 << 15 } as const;
+
+/** Whether only the own user sees a message, which is in no history. */
+export const isEphemeral = (message: { flags?: number }): boolean => ((message.flags ?? 0) & MessageFlag.ephemeral) !== 0;

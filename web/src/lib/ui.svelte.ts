@@ -1,4 +1,6 @@
 /** What is open on top of the page: dialogs, panels, toasts. One of each kind at a time. */
+import type { ModalForm } from './interactions';
+import type { MenuItem } from '../components/ui/MenuList.svelte';
 import type { Id, Message, User } from './types';
 
 export type Dialog =
@@ -13,6 +15,10 @@ export type Dialog =
   | { kind: 'thread'; channelId: Id; message: Message | null }
   | { kind: 'lightbox'; url: string; alt: string; width?: number | null; height?: number | null; original: string }
   | { kind: 'switcher' }
+  | { kind: 'modal-form'; form: ModalForm }
+  | { kind: 'leave-site'; href: string; claimed: string }
+  | { kind: 'create-poll'; channelId: Id }
+  | { kind: 'voters'; channelId: Id; messageId: Id; answerId: number; label: string }
   | { kind: 'reactors'; channelId: Id; messageId: Id; emoji: string; label: string };
 
 export interface Toast {
@@ -29,6 +35,15 @@ export interface ProfileTarget {
   from: Element | null;
 }
 
+export interface ContextMenu {
+  label: string;
+  /** Made when the menu opens, and again when what they show changes. */
+  items: () => (MenuItem | null)[];
+  x: number;
+  y: number;
+  from: Element | null;
+}
+
 const TOASTS_MAX = 4;
 const TOAST_MS = 5000;
 
@@ -37,6 +52,7 @@ class Ui {
   dialogs = $state.raw<Dialog[]>([]);
   toasts = $state.raw<Toast[]>([]);
   profile = $state.raw<ProfileTarget | null>(null);
+  menu = $state.raw<ContextMenu | null>(null);
   panel = $state<'pins' | 'threads' | null>(null);
   /** Narrow screens show the lists over the messages. */
   drawer = $state<'nav' | 'members' | null>(null);
@@ -66,6 +82,17 @@ class Ui {
   showProfile(event: MouseEvent | KeyboardEvent, userId: Id, guildId?: Id, fallback?: User): void {
     const from = event.currentTarget as Element;
     this.profile = { userId, guildId, fallback, anchor: from.getBoundingClientRect(), from };
+  }
+
+  /** Opens a menu where the pointer is, or, when it was asked for by a key, at the element. */
+  showMenu(event: MouseEvent, label: string, items: () => (MenuItem | null)[]): void {
+    if (!items().some(Boolean)) return;
+    event.preventDefault();
+    event.stopPropagation();
+    const from = event.currentTarget as Element;
+    const box = from.getBoundingClientRect();
+    const keyed = event.clientX === 0 && event.clientY === 0;
+    this.menu = { label, items, x: keyed ? box.left + 40 : event.clientX, y: keyed ? box.top + 20 : event.clientY, from };
   }
 
   announce(text: string): void {

@@ -7,6 +7,8 @@ export function channelIcon(channel: Channel, guildId?: string): IconName {
   if (isThread(channel)) return 'thread';
   if (channel.type === ChannelType.category) return 'list';
   if (channel.type === ChannelType.voice || channel.type === ChannelType.stage) return 'speaker';
+  if (channel.type === ChannelType.forum) return 'forum';
+  if (channel.type === ChannelType.media) return 'image';
   if (channel.type === ChannelType.announcement) return 'megaphone';
   const everyone = channel.permission_overwrites?.find((o) => o.id === guildId);
   return everyone && has(bits(everyone.deny), Permission.VIEW_CHANNEL) ? 'lock' : 'hash';

@@ -14,9 +14,24 @@ export class ChatState {
   picker = $state.raw<PickerRequest | null>(null);
   /** Goes to a message, loading it when needed; set by the message list. */
   jumpTo: (id: Id) => void = () => {};
+  /** Goes to the newest message; set by the message list. */
+  toPresent: () => void = () => {};
   focusComposer: () => void = () => {};
+  /** Puts text where the caret of the message box is; set by the composer. */
+  insertText: (text: string) => void = () => {};
   /** Everything up to here was read before the channel was opened. */
   readUpTo = $state<Id | null>(null);
+  /** The person wants the channel to stay unread, although its end is in sight. */
+  keepUnread = $state(false);
+
+  /** Folded rows of blocked people that were opened. */
+  unfolded = $state.raw<ReadonlySet<string>>(new Set());
+
+  toggleFold(key: string): void {
+    const next = new Set(this.unfolded);
+    if (!next.delete(key)) next.add(key);
+    this.unfolded = next;
+  }
 
   startReply(message: Message): void {
     this.reply = { message, mention: true };

@@ -1,12 +1,15 @@
 /** Files waiting to be sent with the next message. */
-import { FILE_BYTES_MAX, FILES_MAX, REQUEST_BYTES_MAX } from '../../lib/actions';
+import { FILE_BYTES_MAX, FILES_MAX, REQUEST_BYTES_MAX, type Attached } from '../../lib/sending';
 import { formatBytes } from '../../lib/time';
-import type { LocalState } from '../../lib/types';
+import type { Id, LocalState } from '../../lib/types';
 import { ui } from '../../lib/ui.svelte';
 
 export interface TrayFile {
   key: number;
   file: File;
+  /** Alternative text. */
+  description: string;
+  spoiler: boolean;
   url?: string;
   width?: number;
   height?: number;
@@ -28,7 +31,7 @@ export class FileTray {
   }
 
   #push(file: File): void {
-    const item: TrayFile = { key: nextKey++, file };
+    const item: TrayFile = { key: nextKey++, file, description: '', spoiler: false };
     this.items = [...this.items, item];
     if (!/^image\/(png|jpeg|gif|webp|avif)$/.test(file.type)) return;
     const url = URL.createObjectURL(file);
@@ -45,14 +48,25 @@ export class FileTray {
   }
 
   /** Hands the files over to a message; their previews stay valid until it is sent. */
-  take(): { files: File[]; previews: LocalState['previews'] } {
+  take(): { files: Attached[]; previews: LocalState['previews'] } {
     const items = this.items;
     this.items = [];
-    return { files: items.map((i) => i.file), previews: items.map(({ file, url, width, height }) => ({ name: file.name, size: file.size, url, width, height })) };
+    return { files: items.map(({ file, description, spoiler }) => ({ file, description: description.trim(), spoiler })), previews: items.map(({ file, url, width, height }) => ({ name: file.name, size: file.size, url, width, height })) };
   }
 
-  clear(): void {
-    for (const item of this.items) if (item.url) URL.revokeObjectURL(item.url);
-    this.items = [];
+  change(key: number, change: Partial<Pick<TrayFile, 'description' | 'spoiler'>>): void {
+    this.items = this.items.map((i) => (i.key === key ? { ...i, ...change } : i));
   }
 }
+
+const trays = new Map<Id, FileTray>();
+
+/** The tray of a channel: what waits in it is there when the channel is come back to. */
+export function trayOf(channelId: Id): FileTray {
+  let tray = trays.get(channelId);
+  if (!tray) trays.set(channelId, (tray = new FileTray()));
+  return tray;
+}
+
+/** Whether files wait anywhere, which would not survive the page. */
+export const anyTray = (): boolean => [...trays.values()].some((tray) => tray.items.length > 0);

@@ -36,13 +36,41 @@ const ACTIONS: Record<number, string> = {
   80: 'added the integration',
   81: 'changed the integration',
   82: 'removed the integration',
+  83: 'opened the stage of',
+  84: 'changed the stage of',
+  85: 'closed the stage of',
+  90: 'added the sticker',
+  91: 'changed the sticker',
+  92: 'deleted the sticker',
+  100: 'made the event',
+  101: 'changed the event',
+  102: 'deleted the event',
   110: 'created the thread',
   111: 'changed the thread',
   112: 'deleted the thread',
+  121: 'changed who may use the commands of',
+  130: 'added the sound',
+  131: 'changed the sound',
+  132: 'deleted the sound',
+  140: 'made the rule',
+  141: 'changed the rule',
+  142: 'deleted the rule',
+  143: 'blocked a message of',
+  144: 'flagged a message of',
+  145: 'timed out',
+  163: 'changed the questions of the onboarding',
+  164: 'changed the questions of the onboarding',
+  165: 'changed the questions of the onboarding',
+  166: 'made the onboarding',
+  167: 'changed the onboarding',
+  190: 'changed the home page',
+  191: 'changed the home page',
+  192: 'set the voice status of',
+  193: 'cleared the voice status of',
 };
 
 export function actionWords(type: number): string {
-  return ACTIONS[type] ?? `did something (${type}) to`;
+  return ACTIONS[type] ?? 'did something else with';
 }
 
 function show(value: unknown): string {

@@ -94,8 +94,12 @@ export const channels = {
   setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) => put(`/channels/${id}/permissions/${overwrite}`, body),
   removeOverwrite: (id: Id, overwrite: Id) => del(`/channels/${id}/permissions/${overwrite}`),
   messages: (id: Id, query: { before?: Id; after?: Id; around?: Id; limit: number }) => get<Message[]>(`/channels/${id}/messages`, query),
-  send: (id: Id, body: Record<string, unknown>, files: File[], onProgress: (fraction: number) => void) =>
-    request<Message>('POST', `/channels/${id}/messages`, files.length ? { body, files, onProgress } : { body }),
+  message: (id: Id, message: Id) => get<Message>(`/channels/${id}/messages/${message}`),
+  crosspost: (id: Id, message: Id) => post<Message>(`/channels/${id}/messages/${message}/crosspost`),
+  follow: (id: Id, into: Id) => post(`/channels/${id}/followers`, { webhook_channel_id: into }),
+  bulkDelete: (id: Id, messages: Id[]) => post(`/channels/${id}/messages/bulk-delete`, { messages }),
+  send: (id: Id, body: Record<string, unknown>, files: File[] = [], onProgress?: (fraction: number) => void, signal?: AbortSignal) =>
+    request<Message>('POST', `/channels/${id}/messages`, files.length ? { body, files, onProgress, signal } : { body, signal }),
   edit: (id: Id, message: Id, content: string) => patch<Message>(`/channels/${id}/messages/${message}`, { content }),
   deleteMessage: (id: Id, message: Id) => del(`/channels/${id}/messages/${message}`),
   react: (id: Id, message: Id, emoji: string) => put(`/channels/${id}/messages/${message}/reactions/${emoji}/@me`),
@@ -106,11 +110,62 @@ export const channels = {
   unpin: (id: Id, message: Id) => del(`/channels/${id}/messages/pins/${message}`),
   typing: (id: Id) => post(`/channels/${id}/typing`),
   ack: (id: Id, message: Id) => post(`/channels/${id}/messages/${message}/ack`, { token: null }, { keepalive: true }),
+  ackManually: (id: Id, message: Id, mentions: number) => post(`/channels/${id}/messages/${message}/ack`, { manual: true, mention_count: mentions }),
+  ackBulk: (read: { channel_id: Id; message_id: Id; read_state_type: number }[]) => post('/read-states/ack-bulk', { read_states: read }),
   startThread: (id: Id, message: Id, name: string) => post<Channel>(`/channels/${id}/messages/${message}/threads`, { name, auto_archive_duration: 4320 }),
   createThread: (id: Id, name: string) => post<Channel>(`/channels/${id}/threads`, { name, type: 11, auto_archive_duration: 4320 }),
+  createPost: (id: Id, body: Record<string, unknown>, files: File[], onProgress: (fraction: number) => void) =>
+    post<Channel>(`/channels/${id}/threads`, body, files.length ? { files, onProgress } : {}),
+  searchThreads: (id: Id, query: RequestOptions['query']) => get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/search`, query),
   archivedThreads: (id: Id) => get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/archived/public`, { limit: 50 }),
   joinThread: (id: Id) => put(`/channels/${id}/thread-members/@me`),
   leaveThread: (id: Id) => del(`/channels/${id}/thread-members/@me`),
+};
+
+export interface CommandOption {
+  type: number;
+  name: string;
+  name_localizations?: Record<string, string> | null;
+  description: string;
+  description_localizations?: Record<string, string> | null;
+  required?: boolean;
+  choices?: { name: string; value: string | number; name_localizations?: Record<string, string> | null }[];
+  options?: CommandOption[];
+  channel_types?: number[];
+  min_value?: number;
+  max_value?: number;
+  min_length?: number;
+  max_length?: number;
+  autocomplete?: boolean;
+}
+
+export interface Command {
+  id: Id;
+  /** 1 typed with a slash, 2 on a person, 3 on a message. */
+  type: number;
+  application_id: Id;
+  name: string;
+  name_localizations?: Record<string, string> | null;
+  description: string;
+  description_localizations?: Record<string, string> | null;
+  options?: CommandOption[];
+  version?: string;
+}
+
+export interface CommandIndex {
+  applications: Application[];
+  application_commands: Command[];
+}
+
+export const interactions = {
+  start: (body: Record<string, unknown>, files: File[] = []) => request('POST', '/interactions', { body, files }),
+  index: (channel: Id) => get<CommandIndex>(`/channels/${channel}/application-command-index`),
+};
+
+export const polls = {
+  vote: (channel: Id, message: Id, answers: number[]) => put(`/channels/${channel}/polls/${message}/answers/@me`, { answer_ids: answers.map(String) }),
+  voters: (channel: Id, message: Id, answer: number) => get<{ users: User[] }>(`/channels/${channel}/polls/${message}/answers/${answer}`, { limit: 100 }),
+  end: (channel: Id, message: Id) => post<Message>(`/channels/${channel}/polls/${message}/expire`),
 };
 
 export interface Application {
@@ -120,11 +175,13 @@ export interface Application {
   description?: string;
   bot?: User;
   bot_public?: boolean;
+  flags?: number;
 }
 
 export const applications = {
   list: () => get<Application[]>('/applications'),
   create: (name: string) => post<Application>('/applications', { name }),
+  modify: (id: Id, body: Record<string, unknown>) => patch<Application>(`/applications/${id}`, body),
   remove: (id: Id) => post(`/applications/${id}/delete`, {}),
   createBot: (id: Id) => post<{ token?: string }>(`/applications/${id}/bot`, {}),
   resetBotToken: (id: Id) => post<{ token: string }>(`/applications/${id}/bot/reset`, {}),

@@ -52,8 +52,17 @@ export function rank(name: string, query: string): number {
 function best(list: (Suggestion & { score: number })[]): Suggestion[] {
   return list
     .filter((s) => s.score > 0)
-    .sort((a, b) => b.score - a.score || (a.label < b.label ? -1 : 1))
+    .sort((a, b) => b.score - a.score || (a.label.toLowerCase() < b.label.toLowerCase() ? -1 : 1))
     .slice(0, SUGGESTIONS_MAX);
+}
+
+/** Places kept for roles and for everyone, when there are more people than places. */
+const OTHERS_MIN = 3;
+
+/** People first; a few places are left for the rest. */
+function mix(people: Suggestion[], others: Suggestion[]): Suggestion[] {
+  const kept = Math.max(SUGGESTIONS_MAX - others.length, SUGGESTIONS_MAX - OTHERS_MIN);
+  return [...people.slice(0, kept), ...others].slice(0, SUGGESTIONS_MAX);
 }
 
 function users(store: Store, channel: Channel, query: string): Suggestion[] {
@@ -70,7 +79,7 @@ function users(store: Store, channel: Channel, query: string): Suggestion[] {
     .filter((r) => r.id !== guild?.id && (r.mentionable || mayAll))
     .map((r) => ({ key: r.id, label: `@${r.name}`, detail: 'role', insert: `@${r.name}`, wire: `<@&${r.id}>`, color: r.color ? `#${r.color.toString(16).padStart(6, '0')}` : null, score: rank(r.name, query) }));
   const all = mayAll ? ['everyone', 'here'].map((w) => ({ key: w, label: `@${w}`, detail: w === 'here' ? 'everyone online' : 'everyone in this channel', insert: `@${w}`, score: rank(w, query) })) : [];
-  return best([...people, ...roles, ...all]);
+  return mix(best(people), best([...roles, ...all]));
 }
 
 function channels(store: Store, channel: Channel, query: string): Suggestion[] {

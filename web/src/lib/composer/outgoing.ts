@@ -3,6 +3,9 @@ import { fromShortcode } from '../emoji';
 import type { Store } from '../store/store.svelte';
 import type { Channel } from '../types';
 
+/** Characters of a message (Discord developer docs, "Create Message"). */
+export const CONTENT_MAX = 2000;
+
 /** Code must go out as it was written. */
 const CODE = /(```[\s\S]*?```|`[^`\n]+`)/;
 

@@ -54,7 +54,12 @@ export function isPrivate(channel: Channel): boolean {
 
 /** Whether messages can be read in a channel of this type. */
 export function isTextual(channel: Channel): boolean {
-  return channel.type !== ChannelType.category && channel.type !== ChannelType.forum;
+  return channel.type !== ChannelType.category && !isForum(channel);
+}
+
+/** Whether a channel holds posts, each a thread, and no messages of its own. */
+export function isForum(channel: Channel): boolean {
+  return channel.type === ChannelType.forum || channel.type === ChannelType.media;
 }
 
 export function channelName(store: Store, channel: Channel): string {

@@ -2,7 +2,7 @@ import type { Channel, Id } from '../../types';
 import type { Store } from '../store.svelte';
 import type { Payload, Reducer } from './index';
 
-const FIELDS = ['type', 'name', 'topic', 'position', 'parent_id', 'nsfw', 'owner_id', 'icon', 'rate_limit_per_user', 'permission_overwrites', 'thread_metadata', 'message_count', 'member_count', 'member'] as const;
+const FIELDS = ['type', 'name', 'topic', 'position', 'parent_id', 'nsfw', 'owner_id', 'icon', 'rate_limit_per_user', 'permission_overwrites', 'thread_metadata', 'message_count', 'member_count', 'member', 'flags', 'available_tags', 'applied_tags', 'default_reaction_emoji', 'default_sort_order', 'default_forum_layout', 'default_auto_archive_duration'] as const;
 
 export function putChannel(store: Store, raw: Payload, guildId: Id | undefined = raw.guild_id): void {
   const known = store.channels.get(raw.id);

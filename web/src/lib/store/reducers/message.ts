@@ -1,5 +1,5 @@
 import { isAfter } from '../../snowflake';
-import { ChannelType, type Emoji, type Id, type Message, type Reaction } from '../../types';
+import { ChannelType, isEphemeral, type Emoji, type Id, type Message, type Poll, type Reaction } from '../../types';
 import type { Store } from '../store.svelte';
 import { stopTyping } from './channel';
 import type { Payload, Reducer } from './index';
@@ -69,6 +69,22 @@ function react(by: 1 | -1): Reducer {
   };
 }
 
+/** The answers' counts after a vote more or less. The own vote was counted when it was given. */
+export function withVote(poll: Poll, answerId: number, by: 1 | -1, mine: boolean): Poll {
+  const results = poll.results ?? { is_finalized: false, answer_counts: [] };
+  const known = results.answer_counts.find((a) => a.id === answerId) ?? { id: answerId, count: 0, me_voted: false };
+  if (mine && known.me_voted === by > 0) return poll;
+  const next = { ...known, count: Math.max(0, known.count + by), me_voted: mine ? by > 0 : known.me_voted };
+  return { ...poll, results: { ...results, answer_counts: [...results.answer_counts.filter((a) => a.id !== answerId), next] } };
+}
+
+function vote(by: 1 | -1): Reducer {
+  return (store, d) => {
+    const mine = d.user_id === store.me?.id;
+    store.knownLog(d.channel_id)?.update(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
+  };
+}
+
 export function noteNewest(store: Store, channelId: Id, messageId: Id): void {
   if (isAfter(messageId, store.lastMessage.get(channelId))) store.lastMessage.set(channelId, messageId);
 }
@@ -77,6 +93,11 @@ export const messageReducers: Record<string, Reducer> = {
   MESSAGE_CREATE(store, d) {
     const message = normalizeMessage(d);
     learnFrom(store, message);
+    // What one person alone sees is in no history: nothing is unread by it.
+    if (isEphemeral(message)) {
+      store.knownLog(message.channel_id)?.add(message);
+      return;
+    }
     stopTyping(store, message.channel_id, message.author.id);
     noteNewest(store, message.channel_id, message.id);
     countUnread(store, message);
@@ -102,6 +123,8 @@ export const messageReducers: Record<string, Reducer> = {
   MESSAGE_REACTION_REMOVE_EMOJI(store, d) {
     store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: m.reactions?.filter((r) => !sameEmoji(r.emoji, d.emoji)) }));
   },
+  MESSAGE_POLL_VOTE_ADD: vote(1),
+  MESSAGE_POLL_VOTE_REMOVE: vote(-1),
   MESSAGE_ACK(store, d) {
     const known = store.readStates.get(d.channel_id);
     const manual = d.manual === true;
