@@ -14,7 +14,6 @@ use consort_runtime::{ClockRef, Registry};
 use mio::Poll;
 use socket2::{Domain, Socket, Type};
 
-use crate::Seat;
 use crate::auth::Authenticator;
 use crate::config::{BACKLOG, Config};
 use crate::courier::{self, Couriers, Receiver, raise_descriptor_limit};
@@ -140,19 +139,13 @@ impl Gateway {
     }
 
     /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
-    pub(crate) fn hand_in(
-        &self,
-        socket: TcpStream,
-        opening: Opening,
-        early: Vec<u8>,
-        seat: Option<Box<dyn Seat>>,
-    ) {
+    pub(crate) fn hand_in(&self, socket: TcpStream, opening: Opening, early: Vec<u8>) {
         let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
         let socket = match self.couriers.carry(slice, socket) {
             Ok(socket) => socket,
             Err(error) => return tracing::warn!(%error, slice, "an upgraded socket is dropped"),
         };
-        if self.inboxes[slice].push(Input::Connection { socket, opening, early, seat }).is_err() {
+        if self.inboxes[slice].push(Input::Connection { socket, opening, early }).is_err() {
             tracing::warn!(slice, "an upgraded socket is dropped: the inbox is full");
         }
     }

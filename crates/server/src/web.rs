@@ -2,7 +2,7 @@
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::Request;
+use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
     CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
@@ -19,32 +19,50 @@ struct Dist;
 const INDEX: &str = "index.html";
 /// Files under it have the hash of their content in their name.
 const ASSETS: &str = "assets/";
-/// The client runs its own scripts only. It may talk to a gateway of another name, and shows pictures from elsewhere.
-const POLICY: &str = "default-src 'self'; connect-src 'self' ws: wss: http: https:; img-src * data: blob:; \
-                      media-src * data: blob:; style-src 'self' 'unsafe-inline'; font-src 'self' data:; \
-                      frame-src https:; object-src 'none'; base-uri 'self'; frame-ancestors 'none'";
+/// What a page of the client may not ask the browser for. Voice needs microphone, camera and screen.
+const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(self), display-capture=(self), geolocation=(), \
+                           gyroscope=(), hid=(), magnetometer=(), microphone=(self), midi=(), payment=(), serial=(), usb=()";
 
-/// Serves the client's files, and its page for every other path without an extension.
-pub fn router() -> Router {
-    Router::new().fallback(serve)
+/// The client runs its own scripts only, and asks nobody but this server for pictures and files: whoever embeds a picture of
+/// their own host learns nothing of who reads it. `gateway` is the gateway's address, if it has a name of its own.
+fn policy(gateway: Option<&str>) -> HeaderValue {
+    let connect = gateway.and_then(origin).map(|origin| format!(" {origin}")).unwrap_or_default();
+    let policy = format!(
+        "default-src 'self'; connect-src 'self'{connect}; img-src 'self' blob: data:; media-src 'self' blob:; \
+         style-src 'self' 'unsafe-inline'; font-src 'self' data:; frame-src 'none'; object-src 'none'; \
+         base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+    );
+    HeaderValue::from_str(&policy).unwrap_or(HeaderValue::from_static("default-src 'self'"))
 }
 
-async fn serve(request: Request) -> Response {
+/// Scheme, host and port of an address.
+fn origin(url: &str) -> Option<String> {
+    let uri: http::Uri = url.parse().ok()?;
+    Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
+}
+
+/// Serves the client's files, and its page for every other path without an extension. `gateway` is the address that clients
+/// are given of the gateway, if it is set.
+pub fn router(gateway: Option<&str>) -> Router {
+    Router::new().fallback(serve).with_state(policy(gateway))
+}
+
+async fn serve(State(policy): State<HeaderValue>, request: Request) -> Response {
     if !matches!(*request.method(), Method::GET | Method::HEAD) {
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
     if let Some(file) = Dist::get(path) {
-        return answer(path, file, request.headers());
+        return answer(path, file, request.headers(), policy);
     }
     let names_a_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     match Dist::get(INDEX) {
-        Some(page) if !names_a_file => answer(INDEX, page, request.headers()),
+        Some(page) if !names_a_file => answer(INDEX, page, request.headers(), policy),
         _ => (StatusCode::NOT_FOUND, "not found\n").into_response(),
     }
 }
 
-fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
+fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, policy: HeaderValue) -> Response {
     let digest: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let is_known = asked.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
@@ -58,7 +76,9 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap) -> Response {
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    headers.insert(CONTENT_SECURITY_POLICY, HeaderValue::from_static(POLICY));
+    headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
+    headers.insert("permissions-policy", HeaderValue::from_static(PERMISSIONS));
+    headers.insert(CONTENT_SECURITY_POLICY, policy);
     response
 }
 
@@ -88,7 +108,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     async fn get(path: &str) -> Response {
-        router().oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        router(None).oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
     }
 
     #[tokio::test]
@@ -100,14 +120,30 @@ mod tests {
             assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
         }
         assert_eq!(get("/assets/nothing.js").await.status(), 404);
-        let post = router().oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
+        let post = router(None).oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(post.status(), 405);
+    }
+
+    #[tokio::test]
+    async fn a_page_reaches_this_server_and_its_gateway_and_nobody_else() {
+        let policy = get("/").await.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned();
+        for part in
+            ["img-src 'self' blob: data:;", "connect-src 'self';", "form-action 'self'", "frame-src 'none'"]
+        {
+            assert!(policy.contains(part), "{policy}");
+        }
+        assert!(!policy.contains('*') && !policy.contains("http"), "{policy}");
+        let page = Request::get("/").body(Body::empty()).unwrap();
+        let named = router(Some("wss://gateway.example:444/x")).oneshot(page).await.unwrap();
+        let policy = named.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
+        assert!(policy.contains("connect-src 'self' wss://gateway.example:444;"), "{policy}");
+        assert_eq!(named.headers()["cross-origin-opener-policy"], "same-origin");
     }
 
     #[tokio::test]
     async fn a_page_that_is_known_is_not_sent_again() {
         let tag = get("/").await.headers()[ETAG].clone();
         let request = Request::get("/").header(IF_NONE_MATCH, tag).body(Body::empty()).unwrap();
-        assert_eq!(router().oneshot(request).await.unwrap().status(), 304);
+        assert_eq!(router(None).oneshot(request).await.unwrap().status(), 304);
     }
 }

@@ -4,19 +4,13 @@
 //! What may race (two answers) is decided by preconditions. Interactions reach applications over the gateway only.
 //!
 //! [`start`] makes one, [`respond`] takes the first answer, [`followup`] what comes after it. Messages only the person may
-//! see are in [`ephemeral`]. What a person sends is held against what the application declared before it is passed on:
-//! [`options`] of commands, [`select`] of messages, [`modal`] forms; [`resolved`] looks up what ids stand for.
+//! see are in [`ephemeral`].
 
 pub mod context;
 pub mod data;
 pub mod ephemeral;
 pub mod followup;
-pub mod modal;
-pub mod named;
-pub mod options;
-pub mod resolved;
 pub mod respond;
-pub mod select;
 pub mod start;
 
 use std::sync::Arc;
@@ -34,7 +28,6 @@ use consort_store::{Batch, Bound, Error, Key, Table, row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use self::modal::Modal;
 use crate::{App, Failure};
 
 /// Kinds of interactions.
@@ -101,8 +94,7 @@ pub struct Interaction {
     /// The message whose component was used.
     pub source: Option<MessageId>,
     /// The form that was shown.
-    #[serde(default)]
-    pub form: Option<Modal>,
+    pub modal: Option<String>,
     /// How far it is.
     pub state: State,
     /// Whether the deferred message is for the person alone.
