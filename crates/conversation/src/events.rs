@@ -3,11 +3,12 @@
 use std::collections::BTreeSet;
 
 use consort_actor::Cx;
-use consort_model::{ChannelId, GuildId, Intents, Message, MessageId, UserId};
+use consort_model::{ChannelId, GuildId, Intents, Message, MessageId, MessageSnapshot, UserId};
 use consort_rpc::{Answer, Change, Event, View, Withheld};
 use serde::Serialize;
 
 use crate::Host;
+use crate::history::Viewer;
 
 /// The intent a session needs for messages.
 pub fn intents_of(guild: Option<GuildId>) -> Intents {
@@ -91,6 +92,28 @@ fn withhold<'a, H: Host>(
     event.withhold(Withheld { users: users.into_iter().collect(), classes, change })
 }
 
+/// Takes from an answer what needs the MESSAGE_CONTENT intent, when its viewer does not have it: all that is not in a private
+/// channel, its own or mentions it (Gateway, "Message Content Intent"). The message that is answered and those that are
+/// forwarded are looked at by themselves.
+pub(crate) fn conceal(viewer: Viewer, message: &mut Message) {
+    if viewer.guild.is_none() || !viewer.lacks.contains(Intents::MESSAGE_CONTENT) {
+        return;
+    }
+    let may_read = |message: &Message| entitled(message).any(|user| user == viewer.user);
+    if let Some(Some(answered)) = &mut message.referenced_message
+        && !may_read(answered)
+    {
+        redact(answered);
+    }
+    if may_read(message) {
+        message.message_snapshots.iter_mut().for_each(redact_snapshot);
+        return;
+    }
+    let answered = message.referenced_message.take();
+    redact(message);
+    message.referenced_message = answered;
+}
+
 /// Empties what needs the MESSAGE_CONTENT intent. Gives false when there was nothing of it.
 fn redact(message: &mut Message) -> bool {
     let mut redacted = !message.content.is_empty()
@@ -107,14 +130,18 @@ fn redact(message: &mut Message) -> bool {
         redacted |= redact(referenced);
     }
     for snapshot in &mut message.message_snapshots {
-        let content = &mut snapshot.message;
         redacted = true;
-        content.content.clear();
-        content.embeds.clear();
-        content.attachments.clear();
-        content.components.clear();
+        redact_snapshot(snapshot);
     }
     redacted
+}
+
+fn redact_snapshot(snapshot: &mut MessageSnapshot) {
+    let content = &mut snapshot.message;
+    content.content.clear();
+    content.embeds.clear();
+    content.attachments.clear();
+    content.components.clear();
 }
 
 #[derive(Serialize)]

@@ -7,14 +7,15 @@ use std::ops::Bound;
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::account::UserRow;
 use consort_model::{
-    ApiError, Channel, ChannelId, GuildId, Message, MessageFlags, MessageId, MessageType, Permissions, User,
-    UserId,
+    ApiError, Channel, ChannelId, GuildId, Intents, Message, MessageFlags, MessageId, MessageType,
+    Permissions, User, UserId,
 };
 use consort_rpc::Answer;
 use consort_rpc::message::Page;
 use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
 
 use crate::access::require;
+use crate::events::conceal;
 use crate::{Host, polls, reactions, stored};
 
 /// A read that failed is 503: it may succeed when tried again.
@@ -29,11 +30,13 @@ pub(crate) struct Viewer {
     pub(crate) user: UserId,
     pub(crate) guild: Option<GuildId>,
     pub(crate) now_ms: u64,
+    /// The privileged intents that it does not have.
+    pub(crate) lacks: Intents,
 }
 
 impl Viewer {
     pub(crate) fn of<H: Host>(host: &H, cx: &Cx<'_>) -> Self {
-        Self { user: cx.caller.user, guild: host.guild(), now_ms: cx.now_ms }
+        Self { user: cx.caller.user, guild: host.guild(), now_ms: cx.now_ms, lacks: cx.caller.lacks }
     }
 }
 
@@ -107,7 +110,7 @@ async fn read_page(
 }
 
 /// Adds what is not stored with messages: the viewer's own reactions and votes, the messages they answer, their threads,
-/// and the names authors have now.
+/// and the names authors have now. Takes away what the viewer may not read.
 ///
 /// # Errors
 /// 503 when the store fails.
@@ -125,6 +128,7 @@ pub(crate) async fn complete(
     if let Some(guild) = viewer.guild {
         add_threads(store, guild, messages).await.map_err(failed)?;
     }
+    messages.iter_mut().for_each(|message| conceal(viewer, message));
     Ok(())
 }
 

@@ -54,7 +54,11 @@ pub use events::intents_of;
 /// The documented refusals, or rows to be loaded.
 pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &Op) -> Result<Outcome, Stop> {
     match op {
-        Op::Create(create) => Outcome::json(&create::create(host, cx, channel, create)?),
+        Op::Create(create) => {
+            let mut message = create::create(host, cx, channel, create)?;
+            events::conceal(history::Viewer::of(host, cx), &mut message);
+            Outcome::json(&message)
+        }
         Op::Edit { message, edit } => edit::edit(host, cx, channel, *message, edit),
         Op::Unfurled { message, embeds } => edit::unfurled(host, cx, channel, *message, embeds),
         Op::Delete { message } => delete::delete(host, cx, channel, *message),

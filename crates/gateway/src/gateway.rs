@@ -14,6 +14,7 @@ use consort_runtime::{ClockRef, Registry};
 use mio::Poll;
 use socket2::{Domain, Socket, Type};
 
+use crate::Seat;
 use crate::auth::Authenticator;
 use crate::config::{BACKLOG, Config};
 use crate::courier::{self, Couriers, Receiver, raise_descriptor_limit};
@@ -139,13 +140,19 @@ impl Gateway {
     }
 
     /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
-    pub(crate) fn hand_in(&self, socket: TcpStream, opening: Opening, early: Vec<u8>) {
+    pub(crate) fn hand_in(
+        &self,
+        socket: TcpStream,
+        opening: Opening,
+        early: Vec<u8>,
+        seat: Option<Box<dyn Seat>>,
+    ) {
         let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
         let socket = match self.couriers.carry(slice, socket) {
             Ok(socket) => socket,
             Err(error) => return tracing::warn!(%error, slice, "an upgraded socket is dropped"),
         };
-        if self.inboxes[slice].push(Input::Connection { socket, opening, early }).is_err() {
+        if self.inboxes[slice].push(Input::Connection { socket, opening, early, seat }).is_err() {
             tracing::warn!(slice, "an upgraded socket is dropped: the inbox is full");
         }
     }

@@ -5,7 +5,7 @@ use std::collections::HashMap;
 use std::sync::atomic::{AtomicU32, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use consort_model::{ApplicationId, GuildId, Intents, UserId};
+use consort_model::{ApplicationFlags, ApplicationId, GuildId, Intents, UserId};
 use consort_rpc::guild::{self, gateway::ChunkRequest};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::{self, gateway::Opened};
@@ -32,14 +32,9 @@ const INTENT_BITS: u64 = u32::MAX as u64;
 /// The version from which on MESSAGE_CONTENT must be asked for ("Change Log" of the vendor, 14 February 2022: "Starting in
 /// v10, you must specify the message content intent"). Before it the application's flag is enough.
 const CONTENT_INTENT_SINCE: u8 = 10;
-/// The flags of an application that may read content ("Application Flags").
-const CONTENT_FLAGS: u64 = 1 << 18 | 1 << 19;
-/// Bits of an application's flags that switch a privileged intent on; either of two will do ("Application Flags").
-const PRIVILEGED: [(Intents, u64); 3] = [
-    (Intents::GUILD_PRESENCES, 1 << 12 | 1 << 13),
-    (Intents::GUILD_MEMBERS, 1 << 14 | 1 << 15),
-    (Intents::MESSAGE_CONTENT, CONTENT_FLAGS),
-];
+/// The flags of an application that may read content.
+const CONTENT_FLAGS: u64 =
+    ApplicationFlags::GATEWAY_MESSAGE_CONTENT | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
 
 /// A place among those at work or waiting; given back when dropped, however the task ends.
 struct Place(Arc<Lane>, fn(&Lane) -> &AtomicUsize);
@@ -299,10 +294,7 @@ fn check(
         return Err(CloseCode::InvalidIntents);
     }
     let mut intents = Intents::from_bits_truncate(bits);
-    let allowed = |(intent, flags): &(Intents, u64)| {
-        !intents.contains(*intent) || principal.application_flags & flags != 0
-    };
-    if !PRIVILEGED.iter().all(allowed) {
+    if intents.intersects(ApplicationFlags::lacking(principal.application_flags)) {
         return Err(CloseCode::DisallowedIntents);
     }
     if version < CONTENT_INTENT_SINCE && principal.application_flags & CONTENT_FLAGS != 0 {

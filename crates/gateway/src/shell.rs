@@ -232,11 +232,11 @@ impl Shell {
 
     fn input(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Connection { socket, opening, early } => {
+            Input::Connection { socket, opening, early, seat } => {
                 let Some(socket) = self.receive(socket) else { return };
                 let _ = socket.set_nodelay(true);
                 let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
-                let slot = self.core.accept(now, opening);
+                let slot = self.core.accept_seated(now, opening, seat);
                 self.register(now, slot, Socket::from_std(socket), early);
             }
             Input::Adopt { socket, conn, resume, rest } => {

@@ -9,10 +9,11 @@ use hyper::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKE
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
-use crate::Gateway;
 use crate::slice::Opening;
+use crate::{Gateway, Seat};
 
 /// Whether a request wants to become a WebSocket.
 pub fn is_upgrade(headers: &HeaderMap) -> bool {
@@ -20,10 +21,18 @@ pub fn is_upgrade(headers: &HeaderMap) -> bool {
     value.is_some_and(|value| value.split(',').any(|token| token.trim().eq_ignore_ascii_case("websocket")))
 }
 
-/// Answers an upgrade request; any path will do. The connection must be one of hyper's HTTP/1 server on
-/// `TokioIo<TcpStream>`, served with upgrades: the socket is taken out of it and goes to a slice, with what the client
-/// has sent already.
-pub async fn upgrade<B, R: From<Bytes>>(gateway: Arc<Gateway>, mut request: Request<B>) -> Response<R> {
+/// Answers an upgrade request; any path will do. The connection must be one of hyper's HTTP/1 server on `TokioIo<S>`, served
+/// with upgrades: the socket is taken out of it and goes to a slice, with what the client has sent already. `seat` is asked
+/// for when the upgrade comes about.
+pub async fn upgrade<S, B, R>(
+    gateway: Arc<Gateway>,
+    mut request: Request<B>,
+    seat: impl FnOnce() -> Option<Box<dyn Seat>>,
+) -> Response<R>
+where
+    S: Into<TcpStream> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    R: From<Bytes>,
+{
     let header = |name: &str| request.headers().get(name).map(|value| value.as_bytes());
     let accept = match handshake::validate(request.method().as_str(), header) {
         Ok(accept) => accept,
@@ -37,7 +46,7 @@ pub async fn upgrade<B, R: From<Bytes>>(gateway: Arc<Gateway>, mut request: Requ
         resume_url: resume_url(gateway.config.public_url.as_deref(), header),
     };
     let upgrading = hyper::upgrade::on(&mut request);
-    consort_runtime::spawn("upgrade", take_socket(gateway, upgrading, opening));
+    consort_runtime::spawn("upgrade", take_socket::<S>(gateway, upgrading, opening, seat()));
     let mut response = Response::new(R::from(Bytes::new()));
     *response.status_mut() = StatusCode::SWITCHING_PROTOCOLS;
     let headers = response.headers_mut();
@@ -49,16 +58,23 @@ pub async fn upgrade<B, R: From<Bytes>>(gateway: Arc<Gateway>, mut request: Requ
     response
 }
 
-async fn take_socket(gateway: Arc<Gateway>, upgrading: OnUpgrade, opening: Opening) {
+async fn take_socket<S>(
+    gateway: Arc<Gateway>,
+    upgrading: OnUpgrade,
+    opening: Opening,
+    seat: Option<Box<dyn Seat>>,
+) where
+    S: Into<TcpStream> + AsyncRead + AsyncWrite + Unpin + Send + 'static,
+{
     let upgraded = match upgrading.await {
         Ok(upgraded) => upgraded,
         Err(error) => return tracing::debug!(%error, "an upgrade did not come about"),
     };
-    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<TcpStream>>() else {
-        return tracing::error!("an upgraded connection is no plain TCP socket");
+    let Ok(Parts { io, read_buf, .. }) = upgraded.downcast::<TokioIo<S>>() else {
+        return tracing::error!("an upgraded connection is not of the socket it should be");
     };
-    match io.into_inner().into_std() {
-        Ok(socket) => gateway.hand_in(socket, opening, read_buf.to_vec()),
+    match io.into_inner().into().into_std() {
+        Ok(socket) => gateway.hand_in(socket, opening, read_buf.to_vec(), seat),
         Err(error) => tracing::warn!(%error, "an upgraded socket could not be taken"),
     }
 }

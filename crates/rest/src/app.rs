@@ -12,6 +12,7 @@ use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
 use consort_store::StoreRef;
 
 use crate::accounts::password::Passwords;
+use crate::apps::Privileges;
 use crate::limit::Limiter;
 use crate::place::{Place, Places};
 use crate::token::Tokens;
@@ -102,6 +103,8 @@ pub struct App {
     pub limiter: Limiter,
     /// Who calls.
     pub tokens: Tokens,
+    /// What applications may not read.
+    pub privileges: Privileges,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Where channels are.
@@ -136,6 +139,7 @@ impl App {
             privates: mesh.client(),
             limiter: Limiter::new(),
             tokens: Tokens::new(store.clone(), clock.clone()),
+            privileges: Privileges::default(),
             passwords: Passwords::default(),
             places: Places::default(),
             body_bytes: Shares::new(BODY_BYTES_MAX, BODY_BYTES_FLOOR),

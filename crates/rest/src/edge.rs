@@ -10,7 +10,7 @@ use axum::Router;
 use axum::extract::Request;
 use axum::middleware::from_fn_with_state;
 use axum::response::{IntoResponse as _, Response};
-use consort_model::ApiError;
+use consort_model::{ApiError, Intents};
 use consort_runtime::{Holder, Sender, Share, network};
 use futures_util::FutureExt as _;
 use http::header::{
@@ -24,7 +24,7 @@ use tower::ServiceExt as _;
 
 use crate::extract::Identity;
 use crate::normalise::{self, Normal};
-use crate::token::TokenRow;
+use crate::token::{Kind, TokenRow};
 use crate::{App, Failure, extract, limit, routes};
 
 /// From the head of a request to its answer.
@@ -33,8 +33,8 @@ const DEADLINE: Duration = Duration::from_secs(15);
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
 /// Where the CDN is.
 const CDN: &str = "/cdn";
-/// Whether the server serves.
-const HEALTH: &str = "/healthz";
+/// Where the server says whether it is well.
+pub const HEALTH: &str = "/healthz";
 
 /// Everything the edge serves. `web` answers what is neither API, CDN nor health: the web client.
 pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
@@ -171,7 +171,11 @@ async fn admit(app: &Arc<App>, request: &mut Request) -> Result<Option<Share>, F
     let holders = holders(token.as_ref().map(|token| token.user.get()), ip);
     sit_down(app, &mut place, &holders)?;
     parts.extensions.insert(Sender { bytes: app.body_bytes.clone(), holders });
-    parts.extensions.insert(Identity { token, ip });
+    let lacks = match token.as_deref().map(|token| &token.kind) {
+        Some(Kind::Bot { application }) => app.lacking_intents(*application).await?,
+        _ => Intents::empty(),
+    };
+    parts.extensions.insert(Identity { token, lacks, ip });
     *request = Request::from_parts(parts, body);
     Ok(Some(place))
 }

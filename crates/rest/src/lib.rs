@@ -27,7 +27,7 @@ pub mod token;
 mod webhook_services;
 
 pub use app::{App, Config, Parts};
-pub use edge::router;
+pub use edge::{HEALTH, router};
 pub use extract::{
     AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Upload, UploadedFile,
     UserAuth,

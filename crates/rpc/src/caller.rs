@@ -1,6 +1,6 @@
 //! On whose behalf an operation is asked for.
 
-use consort_model::{ApplicationId, UserId};
+use consort_model::{ApplicationId, Intents, UserId};
 use serde::{Deserialize, Serialize};
 
 /// The authenticated origin of a call. Edges fill it in; owners check permissions against it.
@@ -16,16 +16,20 @@ pub struct Caller {
     pub reason: Option<String>,
     /// Whether the call comes from another owner and needs no permission.
     pub system: bool,
+    /// The privileged intents that the caller's application does not have: owners leave out of answers, or refuse, what those
+    /// guard (Gateway, "HTTP Restrictions").
+    #[serde(default = "Intents::empty")]
+    pub lacks: Intents,
 }
 
 impl Caller {
     /// A person or a bot, without a reason.
     pub fn user(user: UserId, bot: bool) -> Self {
-        Self { user, bot, application: None, reason: None, system: false }
+        Self { user, bot, application: None, reason: None, system: false, lacks: Intents::empty() }
     }
 
     /// Another owner of this system.
     pub fn system() -> Self {
-        Self { user: UserId::new(0), bot: false, application: None, reason: None, system: true }
+        Self { system: true, ..Self::user(UserId::new(0), false) }
     }
 }

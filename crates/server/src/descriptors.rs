@@ -15,3 +15,9 @@ pub fn raise_limit() {
         tracing::warn!("the limit of open files could not be raised");
     }
 }
+
+/// Files that the process may have open; very many when the system does not say.
+pub(crate) fn limit() -> usize {
+    let limit = rustix::process::getrlimit(rustix::process::Resource::Nofile).current;
+    limit.and_then(|limit| usize::try_from(limit).ok()).unwrap_or(usize::MAX)
+}

@@ -17,11 +17,11 @@ use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
 
-use crate::http::Listener;
+use crate::http::{Limits, Listener};
 use crate::identity::Tokens;
 use crate::settings::GatewayIo;
 use crate::watch::{self, Room, Watch};
-use crate::{Settings, web};
+use crate::{Settings, descriptors, web};
 
 /// The number of a node that is alone.
 const ALONE: NodeId = NodeId(0);
@@ -32,6 +32,9 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// From the beginning of the end until the store closes, at most. Clients and requests have their share of it
 /// ([`DRAIN`], [`GRACE`](crate::http::GRACE)), the owners the rest.
 const END_MAX: Duration = Duration::from_secs(14);
+
+/// Files of the store and of what is uploaded and fetched, at once, roughly.
+const FILES_OPEN_MAX: usize = 1024;
 
 /// A server that runs every role in this process.
 pub struct Node {
@@ -135,12 +138,9 @@ impl Node {
             },
         );
         let gateway = gateway.map_err(|error| format!("the gateway does not start: {error}"))?;
-        let edge = consort_rest::router(
-            app.clone(),
-            Some(web::router(gateway_config(settings).public_url.as_deref())),
-        );
-        let listener =
-            Listener::start(settings.listen, settings.connections_max, edge, gateway.clone()).await;
+        let page = web::router(gateway_config(settings).public_url.as_deref());
+        let edge = consort_rest::router(app.clone(), Some(page));
+        let listener = Listener::start(settings.listen, seat_limits(settings), edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
         let background = [
             Watch { clock, ids, health, data: settings.data.clone(), room }.start(),
@@ -218,9 +218,31 @@ fn edge_config(settings: &Settings) -> Config {
     }
 }
 
+/// Seats for connections: as many as are set, but not more than half of what the system lets the process open.
+fn seat_limits(settings: &Settings) -> Limits {
+    let seats = settings.connections_max.min(descriptors::limit() / 2).max(1);
+    // Behind proxies many people have one address, and the proxies limit them.
+    let many = if settings.trusted_proxies > 0 { usize::MAX } else { (seats / 16).max(1) };
+    Limits {
+        seats,
+        per_network: settings.connections_per_address.unwrap_or(many),
+        limits_local: settings.connections_per_address.is_some(),
+    }
+}
+
 fn gateway_config(settings: &Settings) -> consort_gateway::Config {
     let from_public = || Some(settings.public_url.as_ref()?.replacen("http", "ws", 1));
+    let defaults = consort_gateway::Config::default();
+    // What strangers do not have of the descriptors, but for those of files. Slices that accept themselves have their own.
+    let limits = seat_limits(settings);
+    let taken = limits.seats + limits.standing() + FILES_OPEN_MAX.min(descriptors::limit() / 8);
+    let left = descriptors::limit().saturating_sub(taken);
+    let connections_max = match settings.gateway_listen {
+        Some(_) => defaults.connections_max,
+        None => defaults.connections_max.min(left),
+    };
     consort_gateway::Config {
+        connections_max,
         slices: settings.slices,
         listen: settings.gateway_listen,
         own_descriptors: settings.gateway_listen.is_some(),
@@ -230,6 +252,6 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
             GatewayIo::Epoll => Io::Epoll,
             GatewayIo::Uring => Io::Uring,
         },
-        ..consort_gateway::Config::default()
+        ..defaults
     }
 }

@@ -76,6 +76,7 @@ struct File {
     invalid_requests_max: Option<u32>,
     requests_max: Option<usize>,
     connections_max: Option<usize>,
+    connections_per_address: Option<usize>,
     slices: Option<usize>,
     gateway_listen: Option<SocketAddr>,
     gateway_io: Option<GatewayIo>,
@@ -104,8 +105,11 @@ pub struct Settings {
     pub invalid_requests_max: u32,
     /// Requests handled at once.
     pub requests_max: usize,
-    /// HTTP connections at once; more wait to be accepted. Upgraded ones do not count.
+    /// HTTP connections at once, and WebSockets that have not identified. When there are more, those that keep the server
+    /// waiting are closed.
     pub connections_max: usize,
+    /// Of these, for one address. `None` is a sixteenth, and no limit for this machine.
+    pub connections_per_address: Option<usize>,
     /// Threads that own gateway sockets; 0 is one a core.
     pub slices: usize,
     /// Where those threads accept connections themselves, each with a descriptor table of its own.
@@ -129,6 +133,7 @@ impl Settings {
             invalid_requests_max: 10_000,
             requests_max: 4096,
             connections_max: 16_384,
+            connections_per_address: None,
             slices: 0,
             gateway_listen: None,
             gateway_io: GatewayIo::default(),
@@ -167,6 +172,7 @@ impl Settings {
             invalid_requests_max: file.invalid_requests_max.unwrap_or(defaults.invalid_requests_max),
             requests_max: file.requests_max.unwrap_or(defaults.requests_max),
             connections_max: file.connections_max.unwrap_or(defaults.connections_max).max(1),
+            connections_per_address: file.connections_per_address,
             slices: args.slices.or(file.slices).unwrap_or(0),
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
             gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),

@@ -9,7 +9,11 @@ use consort_wire::ws::{self, handshake::Head};
 
 use super::timers::Due;
 use super::{Effect, Slice};
+use crate::Seat;
 use crate::config::OWN_BYTES_MAX;
+
+/// How often it is asked whether a connection may go on waiting for its IDENTIFY.
+const SEAT_INTERVAL: Duration = Duration::from_millis(500);
 
 /// Tells the connections of a slot apart.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -82,6 +86,9 @@ pub(crate) struct Conn {
     pub(super) resume_url: Box<str>,
     /// What has come of the request for the upgrade.
     pub(super) head: Vec<u8>,
+    /// Its place among those who have not identified, and when it was last looked at.
+    pub(super) seat: Option<Box<dyn Seat>>,
+    seat_at: Instant,
 }
 
 impl Conn {
@@ -111,8 +118,12 @@ impl Conn {
             Phase::Identifying => self.opened_at + 2 * config.identify_timeout,
             Phase::Live(_) | Phase::Closing { .. } => heartbeat,
         };
+        let seat = match self.phase {
+            Phase::Unidentified if self.seat.is_some() => self.seat_at + SEAT_INTERVAL,
+            _ => heartbeat,
+        };
         let stall = self.stalled_since.map_or(heartbeat, |since| since + config.stall_timeout);
-        heartbeat.min(identify).min(stall)
+        heartbeat.min(identify).min(stall).min(seat)
     }
 }
 
@@ -121,6 +132,19 @@ impl Slice {
     pub(crate) fn accept(&mut self, now: Instant, opening: Opening) -> usize {
         let slot = self.insert_conn(now);
         self.open(now, slot, opening);
+        slot
+    }
+
+    /// As [`Slice::accept`], with its place among those who have not identified.
+    pub(crate) fn accept_seated(
+        &mut self,
+        now: Instant,
+        opening: Opening,
+        seat: Option<Box<dyn Seat>>,
+    ) -> usize {
+        let slot = self.accept(now, opening);
+        self.conns[slot].seat = seat;
+        self.schedule_conn(slot);
         slot
     }
 
@@ -195,6 +219,8 @@ impl Slice {
             presences: 0,
             resume_url: Box::default(),
             head: Vec::new(),
+            seat: None,
+            seat_at: now,
         }
     }
 
@@ -383,7 +409,13 @@ impl Slice {
             return;
         }
         conn.due = None;
-        if conn.deadline(&config) <= now {
+        conn.seat_at = now;
+        let must_leave =
+            conn.phase == Phase::Unidentified && conn.seat.as_ref().is_some_and(|seat| !seat.may_wait());
+        if must_leave {
+            // Others need its place now: there is no time for a close frame and its answer.
+            self.lost(now, slot);
+        } else if conn.deadline(&config) <= now {
             self.conn_is_late(now, slot);
         }
         if !self.conns[slot].gone {

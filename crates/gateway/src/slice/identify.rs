@@ -130,6 +130,7 @@ impl Slice {
             members: None,
         });
         self.conns[conn_slot].phase = Phase::Live(slot);
+        self.conns[conn_slot].seat = None;
         self.conns[conn_slot].stream.forget_past();
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);

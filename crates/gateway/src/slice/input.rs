@@ -10,6 +10,7 @@ use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
 use super::{ClientInfo, Conn, ConnId, MemberChunk, Opening, Slice};
+use crate::Seat;
 use crate::courier::Carried;
 use crate::inbox::Concerns;
 
@@ -22,7 +23,7 @@ pub(crate) enum Input {
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
     /// A connection whose upgrade is done, with what the client has said already.
-    Connection { socket: Carried, opening: Opening, early: Vec<u8> },
+    Connection { socket: Carried, opening: Opening, early: Vec<u8>, seat: Option<Box<dyn Seat>> },
     /// A connection that resumes a session of this slice, handed over by another one.
     Adopt { socket: Carried, conn: Box<Conn>, resume: Resume, rest: Vec<u8> },
     /// An IDENTIFY is refused.

@@ -72,6 +72,7 @@ impl Slice {
         self.figures.resumed += 1;
         let conn = &mut self.conns[slot];
         conn.phase = Phase::Live(session);
+        conn.seat = None;
         conn.offset = 0;
         conn.stream.forget_past();
         conn.resume_url = Box::default();

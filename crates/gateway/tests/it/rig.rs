@@ -341,7 +341,8 @@ async fn serve(listener: tokio::net::TcpListener, gateway: Arc<Gateway>) {
         let service = hyper::service::service_fn(move |request| {
             let gateway = gateway.clone();
             async move {
-                let response: hyper::Response<Full<Bytes>> = consort_gateway::upgrade(gateway, request).await;
+                let response: hyper::Response<Full<Bytes>> =
+                    consort_gateway::upgrade::<tokio::net::TcpStream, _, _>(gateway, request, || None).await;
                 Ok::<_, std::convert::Infallible>(response)
             }
         });

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::User;
-use crate::{ApplicationId, IntegrationId, Timestamp};
+use crate::{ApplicationId, IntegrationId, Intents, Timestamp};
 
 /// Bits of an application's `flags` (Application, Application Flags).
 pub struct ApplicationFlags;
@@ -22,6 +22,23 @@ impl ApplicationFlags {
     pub const GATEWAY_MESSAGE_CONTENT: u64 = 1 << 18;
     /// The same, in few guilds.
     pub const GATEWAY_MESSAGE_CONTENT_LIMITED: u64 = 1 << 19;
+    /// What a new application has: all privileged intents. Nobody reviews applications here, so its owner need not ask.
+    pub const NEW: u64 = Self::GATEWAY_PRESENCE_LIMITED
+        | Self::GATEWAY_GUILD_MEMBERS_LIMITED
+        | Self::GATEWAY_MESSAGE_CONTENT_LIMITED;
+
+    /// The privileged intents, and the flags of which either switches them on.
+    pub const PRIVILEGED: [(Intents, u64); 3] = [
+        (Intents::GUILD_PRESENCES, Self::GATEWAY_PRESENCE | Self::GATEWAY_PRESENCE_LIMITED),
+        (Intents::GUILD_MEMBERS, Self::GATEWAY_GUILD_MEMBERS | Self::GATEWAY_GUILD_MEMBERS_LIMITED),
+        (Intents::MESSAGE_CONTENT, Self::GATEWAY_MESSAGE_CONTENT | Self::GATEWAY_MESSAGE_CONTENT_LIMITED),
+    ];
+
+    /// The privileged intents that an application with these flags does not have.
+    pub fn lacking(flags: u64) -> Intents {
+        let off = Self::PRIVILEGED.iter().filter(|(_, bits)| flags & bits == 0);
+        off.fold(Intents::empty(), |lacking, (intent, _)| lacking | *intent)
+    }
 }
 
 /// An application as its owner sees it (`Table::Applications`, partition: the id, key: empty).
@@ -171,8 +188,8 @@ impl Application {
             kind: None,
             bot: None,
             verify_key,
-            flags: 0,
-            flags_new: "0".into(),
+            flags: ApplicationFlags::NEW,
+            flags_new: ApplicationFlags::NEW.to_string(),
             redirect_uris: Vec::new(),
             interactions_endpoint_url: None,
             role_connections_verification_url: None,

@@ -6,9 +6,12 @@ pub mod edit;
 pub mod emojis;
 pub mod view;
 
+use std::collections::HashMap;
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use bytes::Bytes;
 use consort_model::object::account::UserRow;
-use consort_model::{ApiError, Application, ApplicationId, AuthSessionId, UserId};
+use consort_model::{ApiError, Application, ApplicationFlags, ApplicationId, AuthSessionId, Intents, UserId};
 use consort_runtime::random_hex;
 use consort_store::{Batch, Error, Key, Range, StoreExt as _, Table, row};
 use serde::{Deserialize, Serialize};
@@ -28,6 +31,37 @@ struct SecretRow {
     hash: String,
 }
 
+/// Applications whose intents are remembered; beyond it all are forgotten.
+const PRIVILEGES_MAX: usize = 10_000;
+/// How long they are believed: a change made on another node is seen here after it.
+const PRIVILEGES_MS: u64 = 15_000;
+
+/// The privileged intents that applications do not have, and until when that is believed.
+#[derive(Debug, Default)]
+pub struct Privileges(Mutex<HashMap<ApplicationId, (Intents, u64)>>);
+
+impl Privileges {
+    fn get(&self, id: ApplicationId, now_ms: u64) -> Option<Intents> {
+        self.lock().get(&id).filter(|(_, until_ms)| *until_ms > now_ms).map(|(lacking, _)| *lacking)
+    }
+
+    fn put(&self, id: ApplicationId, lacking: Intents, now_ms: u64) {
+        let mut known = self.lock();
+        if known.len() >= PRIVILEGES_MAX {
+            known.clear();
+        }
+        known.insert(id, (lacking, now_ms + PRIVILEGES_MS));
+    }
+
+    fn forget(&self, id: ApplicationId) {
+        self.lock().remove(&id);
+    }
+
+    fn lock(&self) -> MutexGuard<'_, HashMap<ApplicationId, (Intents, u64)>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl App {
     /// Reads an application.
     ///
@@ -35,6 +69,24 @@ impl App {
     /// 404/10002 when there is none, 503 when the store fails.
     pub async fn application(&self, id: ApplicationId) -> Result<Application, Failure> {
         Ok(self.application_row(id).await?.1)
+    }
+
+    /// The privileged intents that an application does not have; of one that is gone, all. Remembered for a while.
+    ///
+    /// # Errors
+    /// 503 when the store fails.
+    pub async fn lacking_intents(&self, id: ApplicationId) -> Result<Intents, Failure> {
+        let now_ms = self.now_ms();
+        if let Some(lacking) = self.privileges.get(id, now_ms) {
+            return Ok(lacking);
+        }
+        let lacking = match self.application(id).await {
+            Ok(application) => ApplicationFlags::lacking(application.flags),
+            Err(failure) if failure.0.status == 404 => ApplicationFlags::lacking(0),
+            Err(failure) => return Err(failure),
+        };
+        self.privileges.put(id, lacking, now_ms);
+        Ok(lacking)
     }
 
     /// An application with its bot and its owner as they are now.
@@ -123,7 +175,10 @@ impl App {
             batch.require_equals(Table::Applications, id.get(), Key::empty(), before);
             batch.put_row(Table::Applications, id.get(), Key::empty(), &application);
             match self.store.commit(batch).await {
-                Ok(()) => return Ok(application),
+                Ok(()) => {
+                    self.privileges.forget(id);
+                    return Ok(application);
+                }
                 Err(Error::Conflict { .. }) => {}
                 Err(error) => return Err(error.into()),
             }

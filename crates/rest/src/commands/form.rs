@@ -219,11 +219,16 @@ fn default_permissions(f: &Form<'_>) -> Option<Permissions> {
     (f.bool("default_permission") == Some(false)).then(Permissions::empty)
 }
 
-fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
+/// Reads a list of numbers up to `max`, each once. JDA sends them as texts.
+pub(crate) fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
     let list = f.list(field, usize::from(max) + 1)?;
     let mut numbers = Vec::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
-        match value.as_u64().and_then(|number| u8::try_from(number).ok()).filter(|number| *number <= max) {
+        let number = match value {
+            Value::String(text) => text.parse().ok(),
+            value => value.as_u64().and_then(|number| u8::try_from(number).ok()),
+        };
+        match number.filter(|number| *number <= max) {
             Some(number) if !numbers.contains(&number) => numbers.push(number),
             Some(_) => {}
             None => f.error(
@@ -264,6 +269,12 @@ fn options(f: &Form<'_>, depth: usize) -> Option<Vec<CommandOption>> {
         return Some(Vec::new());
     }
     let options = f.array("options", OPTIONS_MAX, |f| read_option(f, depth))?;
+    let nests = options.iter().filter(|option| option.kind <= option::SUB_COMMAND_GROUP).count();
+    if nests > 0 && nests < options.len() {
+        let message =
+            "Sub-command and sub-command group option types are mutually exclusive to all other types";
+        f.error("options", "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID", message);
+    }
     for (index, later) in options.iter().enumerate() {
         if options[..index].iter().any(|earlier| earlier.name == later.name) {
             let message = "Option name already exists";
@@ -336,6 +347,7 @@ fn number(f: &Form<'_>, field: &str, kind: u8) -> Option<Number> {
         return None;
     }
     match f.raw(field) {
+        _ if kind == option::INTEGER => Some(Number::from(value as i64)),
         Some(Value::Number(number)) => Some(number.clone()),
         _ => Number::from_f64(value),
     }
@@ -419,6 +431,27 @@ mod tests {
         let errors = refused(&command(late));
         assert_eq!(errors.get("options.1").len(), 1);
         assert_eq!(errors.get("options.2.name").len(), 1);
+    }
+
+    #[test]
+    fn numbers_may_come_as_texts() {
+        // As JDA sends them.
+        let draft = Draft::read(&json!({
+            "name": "c", "description": "d", "contexts": ["0", "1"], "integration_types": ["0"],
+            "options": [{"type": "4", "name": "n", "description": "d", "min_value": "1"}],
+        }))
+        .unwrap();
+        assert_eq!((draft.contexts, draft.integration_types), (Some(vec![0, 1]), vec![0]));
+        assert_eq!(draft.options[0].min_value, Some(1.into()));
+        let wrong = refused(&json!({"name": "c", "description": "d", "contexts": ["x", "7"]}));
+        assert_eq!((wrong.get("contexts.0").len(), wrong.get("contexts.1").len()), (1, 1));
+    }
+
+    #[test]
+    fn subcommands_and_values_do_not_mix() {
+        let mixed = json!([{"type": 1, "name": "s", "description": "d"}, {"type": 3, "name": "t", "description": "d"}]);
+        let errors = refused(&json!({"name": "c", "description": "d", "options": mixed}));
+        assert_eq!(errors.get("options")[0].code, "APPLICATION_COMMAND_OPTIONS_TYPE_INVALID");
     }
 
     #[test]

@@ -28,11 +28,19 @@ pub mod option {
     pub const STRING: u8 = 3;
     /// A whole number.
     pub const INTEGER: u8 = 4;
+    /// Yes or no.
+    pub const BOOLEAN: u8 = 5;
+    /// A person or a bot.
+    pub const USER: u8 = 6;
     /// A channel.
     pub const CHANNEL: u8 = 7;
+    /// A role.
+    pub const ROLE: u8 = 8;
+    /// A user or a role.
+    pub const MENTIONABLE: u8 = 9;
     /// A number.
     pub const NUMBER: u8 = 10;
-    /// The last of the types.
+    /// A file.
     pub const ATTACHMENT: u8 = 11;
 }
 

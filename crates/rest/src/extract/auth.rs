@@ -4,7 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
-use consort_model::{ApiError, ApplicationId, UserId};
+use consort_model::{ApiError, ApplicationId, Intents, UserId};
 use consort_rpc::Caller;
 use http::Method;
 use http::request::Parts;
@@ -22,6 +22,8 @@ const REASON_CHARS_MAX: usize = 512;
 pub struct Identity {
     /// The token of the `Authorization` header, if it is valid.
     pub token: Option<Arc<TokenRow>>,
+    /// The privileged intents that a bot's application does not have.
+    pub lacks: Intents,
     /// The client's address.
     pub ip: IpAddr,
 }
@@ -33,6 +35,8 @@ pub struct Auth {
     pub token: Arc<TokenRow>,
     /// The decoded `X-Audit-Log-Reason`.
     pub reason: Option<String>,
+    /// The privileged intents that a bot's application does not have.
+    pub lacks: Intents,
 }
 
 impl Auth {
@@ -59,15 +63,22 @@ impl Auth {
             application: self.token.application(),
             reason: self.reason.clone(),
             system: false,
+            lacks: self.lacks,
         }
     }
 
+    /// Refuses a bot whose application does not have a privileged intent (Gateway, "HTTP Restrictions").
+    ///
+    /// # Errors
+    /// 403/50001.
+    pub fn require_intent(&self, intent: Intents) -> Result<(), Failure> {
+        if self.lacks.contains(intent) { Err(Failure(ApiError::missing_access())) } else { Ok(()) }
+    }
+
     fn read(parts: &Parts) -> Result<Option<Self>, Failure> {
-        let Some(token) = parts.extensions.get::<Identity>().and_then(|identity| identity.token.clone())
-        else {
-            return Ok(None);
-        };
-        Ok(Some(Self { token, reason: reason(parts)? }))
+        let Some(identity) = parts.extensions.get::<Identity>() else { return Ok(None) };
+        let Some(token) = identity.token.clone() else { return Ok(None) };
+        Ok(Some(Self { token, reason: reason(parts)?, lacks: identity.lacks }))
     }
 }
 

@@ -60,6 +60,26 @@ pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
     })
 }
 
+/// A channel or thread of a guild.
+///
+/// # Errors
+/// As the guild refuses.
+pub(super) async fn channel_of(
+    app: &App,
+    caller: Caller,
+    guild: GuildId,
+    channel: ChannelId,
+) -> Result<Channel, Failure> {
+    let op = guild::Op::Channel(guild::channel::Op::Get { channel });
+    let mut reply = app.guilds.call(guild.get(), caller.clone(), op).await;
+    // Threads are asked for by an operation of their own.
+    if reply.as_ref().is_err_and(|error| error.code == ApiError::unknown_channel().code) {
+        let op = guild::Op::Thread { channel, op: guild::thread::Op::Get };
+        reply = app.guilds.call(guild.get(), caller, op).await;
+    }
+    read(&reply?)
+}
+
 impl Context {
     /// Asks the owners.
     ///
@@ -105,7 +125,7 @@ impl Context {
         let see = |channel| guild::Op::Channel(guild::channel::Op::Get { channel });
         let guild = guild::Op::Settings(guild::settings::Op::Get { with_counts: false });
         let guild: Guild = read(&ask(auth.caller(), guild).await?)?;
-        let channel: Channel = read(&ask(auth.caller(), see(channel)).await?)?;
+        let channel = channel_of(app, auth.caller(), id, channel).await?;
         let member: Member = read(&ask(auth.caller(), own()).await?)?;
         let bot_member = ask(bot, own()).await.map_err(|_| ApiError::unknown_application())?;
         let bot_member: Member = read(&bot_member)?;

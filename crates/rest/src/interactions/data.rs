@@ -1,74 +1,33 @@
-//! The `data` of an interaction: what the client sent, checked, and the things its ids stand for.
+//! The `data` of an interaction: what the client sent, held against what the application declared, sent or showed, and the
+//! things its ids stand for.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
-use consort_model::{ApiError, CommandId, Member, Message, MessageId, Permissions, UserId};
-use consort_rpc::{Caller, guild, message};
+use consort_model::request::message::CreateMessage;
+use consort_model::{ApiError, Attachment, CommandId, Message, MessageId, Permissions};
+use consort_rpc::{Caller, message};
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, InGuild, read};
+use super::modal::Modal;
+use super::named::{Findings, What, id_of};
+use super::options::{self, Purpose};
+use super::resolved::resolve;
+use super::select;
 use crate::commands::Scope;
 use crate::commands::model::{Command, kind};
 use crate::commands::permissions::Overwrite;
-use crate::{App, Auth, Failure};
+use crate::files::{keep_files, take_files};
+use crate::{App, Auth, Failure, Origin, UploadedFile};
 
-/// Ids that one interaction may name.
-const RESOLVED_MAX: usize = 75;
-/// Options of one level.
-const OPTIONS_MAX: usize = 25;
-
-fn id_of(value: &Value) -> Option<u64> {
-    value.as_str().and_then(|text| text.parse().ok()).or_else(|| value.as_u64())
-}
-
-/// Ids in options by type: 6 user, 7 channel, 8 role, 9 user or role.
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Wanted {
-    users: BTreeSet<u64>,
-    roles: BTreeSet<u64>,
-    channels: BTreeSet<u64>,
-}
-
-impl Wanted {
-    fn add(&mut self, kind: u64, value: &Value) {
-        let Some(id) =
-            id_of(value).filter(|_| self.users.len() + self.roles.len() + self.channels.len() < RESOLVED_MAX)
-        else {
-            return;
-        };
-        match kind {
-            6 => drop(self.users.insert(id)),
-            7 => drop(self.channels.insert(id)),
-            8 => drop(self.roles.insert(id)),
-            9 => {
-                self.users.insert(id);
-                self.roles.insert(id);
-            }
-            _ => {}
-        }
-    }
-}
-
-/// Checks the form of options, at most three levels deep, and gathers ids.
-fn check_options(options: &Value, path: &str, depth: usize, wanted: &mut Wanted) -> Result<(), ApiError> {
-    let wrong = || ApiError::invalid_field(path, "BASE_TYPE_BAD_TYPE", "The options are malformed.");
-    let Some(list) = options.as_array().filter(|list| list.len() <= OPTIONS_MAX && depth < 3) else {
-        return Err(wrong());
-    };
-    for option in list {
-        let kind = option["type"].as_u64().filter(|kind| (1..=11).contains(kind)).ok_or_else(wrong)?;
-        if !option["name"].is_string() {
-            return Err(wrong());
-        }
-        if kind <= 2 {
-            if let Some(below) = option.get("options") {
-                check_options(below, path, depth + 1, wanted)?;
-            }
-        } else {
-            wanted.add(kind, &option["value"]);
-        }
-    }
-    Ok(())
+/// What the client sent of an interaction.
+pub struct Sent<'a> {
+    /// The `data` of the request.
+    pub data: &'a Value,
+    /// The files beside it.
+    pub files: Vec<UploadedFile>,
+    /// How the server was called.
+    pub origin: &'a Origin,
 }
 
 /// Whether somebody may use a command: the guild's overwrites first, then the command's own default ("Application Command
@@ -95,57 +54,204 @@ fn may_use(context: &Context, command: &Command, overwrites: &[Overwrite]) -> bo
     })
 }
 
-/// The data of a command that is used or typed.
-///
-/// # Errors
-/// 404/10063 when there is no such command, 403/50013 when the person may not use it.
-pub async fn of_command(
-    app: &App,
-    auth: &Auth,
-    context: &Context,
-    sent: &Value,
-) -> Result<(Value, Command), Failure> {
-    let id = id_of(&sent["id"]).map(CommandId::new).ok_or_else(ApiError::unknown_command)?;
-    let command = find(app, context, id).await?;
-    let overwrites = match context.guild_id() {
-        Some(guild) => app.permissions_of_command(context.application.id, guild, id).await.ok(),
-        None => None,
-    };
-    let overwrites = overwrites.map(|row| row.permissions).unwrap_or_default();
-    if !context.permissions.contains(Permissions::USE_APPLICATION_COMMANDS)
-        || !may_use(context, &command, &overwrites)
-    {
-        return Err(Failure(ApiError::missing_permissions()));
+/// Whether a command is there for such a place: 0 guilds, 1 direct messages with its bot ("Interaction Contexts").
+fn is_available(context: &Context, command: &Command) -> bool {
+    let here = if context.guild.is_some() { 0 } else { 1 };
+    match &command.contexts {
+        Some(contexts) => contexts.contains(&here),
+        None => here == 0 || command.dm_permission.unwrap_or(command.guild_id.is_none()),
     }
-    let mut data = json!({"id": command.id, "name": command.name, "type": command.kind});
-    if let Some(guild) = command.guild_id {
-        data["guild_id"] = json!(guild);
-    }
-    let mut wanted = Wanted::default();
-    if let Some(options) = sent.get("options").filter(|options| !options.is_null()) {
-        check_options(options, "data.options", 0, &mut wanted)?;
-        data["options"] = options.clone();
-    }
-    let mut resolved = Map::new();
-    if command.kind != kind::CHAT {
-        let required =
-            || ApiError::invalid_field("data.target_id", "BASE_TYPE_REQUIRED", "This field is required");
-        let target = id_of(&sent["target_id"]).ok_or_else(required)?;
-        data["target_id"] = json!(target.to_string());
-        if command.kind == kind::USER {
-            wanted.users.insert(target);
-        } else {
-            let op = message::Op::Get { message: MessageId::new(target) };
-            let found = app.call_message(context.channel.id, auth.caller(), op).await??;
-            let found: Message = read(&found)?;
-            resolved.insert("messages".to_owned(), json!({target.to_string(): found}));
+}
+
+/// Who asks whom where, for the data of one interaction.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The edge.
+    pub app: &'a App,
+    /// Who asks.
+    pub auth: &'a Auth,
+    /// Where.
+    pub context: &'a Context,
+}
+
+/// Data under construction.
+#[derive(Default)]
+struct Draft {
+    data: Value,
+    /// What was looked up before the rest.
+    resolved: Map<String, Value>,
+    found: Findings,
+}
+
+impl Asking<'_> {
+    /// The data of a command that is used or typed.
+    ///
+    /// # Errors
+    /// 404/10063 when there is no such command there, 403/50013 when the person may not use it, 400/50035 by field for what
+    /// does not fit the command.
+    pub async fn command(self, sent: Sent<'_>, purpose: Purpose) -> Result<(Value, Command), Failure> {
+        let Self { app, context, .. } = self;
+        let id = id_of(&sent.data["id"]).map(CommandId::new).ok_or_else(ApiError::unknown_command)?;
+        let command = find(app, context, id).await?;
+        if !is_available(context, &command) {
+            return Err(Failure(ApiError::unknown_command()));
         }
+        let overwrites = match context.guild_id() {
+            Some(guild) => app.permissions_of_command(context.application.id, guild, id).await.ok(),
+            None => None,
+        };
+        let overwrites = overwrites.map(|row| row.permissions).unwrap_or_default();
+        if !context.permissions.contains(Permissions::USE_APPLICATION_COMMANDS)
+            || !may_use(context, &command, &overwrites)
+        {
+            return Err(Failure(ApiError::missing_permissions()));
+        }
+        let data = json!({"id": command.id, "name": command.name, "type": command.kind});
+        let mut draft = Draft { data, ..Draft::default() };
+        if let Some(guild) = command.guild_id {
+            draft.data["guild_id"] = json!(guild);
+        }
+        if command.kind == kind::CHAT {
+            let options = sent.data.get("options");
+            let fitted = options::fit(options, &command.options, purpose, &mut draft.found);
+            if !fitted.is_empty() {
+                draft.data["options"] = Value::Array(fitted);
+            }
+        } else if purpose == Purpose::Complete {
+            draft.found.wrong("type", "BASE_TYPE_CHOICES", "The command has no options to complete.");
+        } else {
+            self.target(&command, sent.data, &mut draft).await?;
+        }
+        Ok((self.finish(sent, draft, purpose == Purpose::Use).await?, command))
     }
-    resolve(app, auth, context, &wanted, &mut resolved).await;
-    if !resolved.is_empty() {
-        data["resolved"] = Value::Object(resolved);
+
+    /// What a command of a menu was used on.
+    async fn target(self, command: &Command, sent: &Value, draft: &mut Draft) -> Result<(), Failure> {
+        let Some(target) = id_of(&sent["target_id"]) else {
+            draft.found.missing("data.target_id");
+            return Ok(());
+        };
+        draft.data["target_id"] = json!(target.to_string());
+        if command.kind == kind::USER {
+            draft.found.name("data.target_id", What::User, &sent["target_id"]);
+            return Ok(());
+        }
+        let op = message::Op::Get { message: MessageId::new(target) };
+        let found = self.app.call_message(self.context.channel.id, self.auth.caller(), op).await??;
+        let found: Message = read(&found)?;
+        draft.resolved.insert("messages".to_owned(), json!({target.to_string(): found}));
+        Ok(())
     }
-    Ok((data, command))
+
+    /// The data of a component that is used.
+    ///
+    /// # Errors
+    /// 400/50035 when the message has no such component, it cannot be used, or the values do not fit it.
+    pub async fn component(self, message: &Value, sent: Sent<'_>) -> Result<Value, Failure> {
+        let wrong = || {
+            let message = "Component validation failed";
+            ApiError::invalid_field("data.custom_id", "COMPONENT_VALIDATION_FAILED", message)
+        };
+        let custom_id = sent.data["custom_id"].as_str().ok_or_else(wrong)?;
+        let component = find_component(&message["components"], custom_id).ok_or_else(wrong)?;
+        if component["disabled"] == true {
+            return Err(Failure(wrong()));
+        }
+        let mut found = Findings::default();
+        let data = select::used(component, sent.data, &mut found);
+        let draft = Draft { data, found, ..Draft::default() };
+        self.finish(sent, draft, true).await
+    }
+
+    /// The data of a form that is sent.
+    ///
+    /// # Errors
+    /// 400/50035 by field for what does not fit the form that was shown.
+    pub async fn form(self, modal: &Modal, sent: Sent<'_>) -> Result<Value, Failure> {
+        let mut found = Findings::default();
+        let components = modal.submit(&sent.data["components"], &mut found);
+        let data = json!({"custom_id": modal.custom_id, "components": components});
+        let draft = Draft { data, found, ..Draft::default() };
+        self.finish(sent, draft, true).await
+    }
+
+    /// Looks up what the data names. Of what is only typed, what cannot be found is left out.
+    async fn finish(self, sent: Sent<'_>, draft: Draft, strict: bool) -> Result<Value, Failure> {
+        let Draft { mut data, mut resolved, mut found } = draft;
+        if found.errors.is_empty() {
+            resolve(self, &mut found, strict, &mut resolved).await?;
+        }
+        if !found.errors.is_empty() {
+            return Err(found.errors.into());
+        }
+        let files = self.files(sent, &found).await?;
+        if !files.is_empty() {
+            place_files(&mut data, &files);
+            let files: Map<_, _> = files.values().map(|file| (file.id.to_string(), json!(file))).collect();
+            resolved.insert("attachments".to_owned(), Value::Object(files));
+        }
+        if !resolved.is_empty() {
+            data["resolved"] = Value::Object(resolved);
+        }
+        Ok(data)
+    }
+
+    /// Stores the files that the data names; by the numbers it names them by.
+    async fn files(self, sent: Sent<'_>, found: &Findings) -> Result<BTreeMap<String, Attachment>, Failure> {
+        let named = || found.named.iter().filter(|named| named.what == What::File);
+        if named().next().is_none() {
+            return Ok(BTreeMap::new());
+        }
+        let below = |error: ApiError| {
+            let mut errors = consort_model::FormErrors::new();
+            errors.merge_under("data", error.errors.unwrap_or_default());
+            errors
+        };
+        let said = json!({"attachments": sent.data["attachments"]});
+        let said = CreateMessage::parse(&said).map_err(below)?.attachments.unwrap_or_default();
+        let mut errors = consort_model::FormErrors::new();
+        for missing in named().filter(|named| !said.iter().any(|said| said.id == named.id)) {
+            errors.push(&missing.path, "ATTACHMENT_NOT_FOUND", "The attachment has no file.");
+        }
+        if !errors.is_empty() {
+            return Err(errors.into());
+        }
+        let said: Vec<_> = said.into_iter().filter(|said| named().any(|named| named.id == said.id)).collect();
+        let files: Vec<_> =
+            sent.files.into_iter().filter(|file| said.iter().any(|said| said.id == file.index)).collect();
+        let taken = take_files(files, &said).map_err(below)?;
+        let kept = keep_files(self.app, sent.origin, self.context.channel.id, taken).await?;
+        let ephemeral = |file| Attachment { ephemeral: true, ..file };
+        Ok(said.iter().map(|said| said.id.to_string()).zip(kept.into_iter().map(ephemeral)).collect())
+    }
+}
+
+/// Puts the ids of stored files where the data names them by number: options of type 11, inputs of type 19.
+fn place_files(data: &mut Value, files: &BTreeMap<String, Attachment>) {
+    let place = |value: &mut Value| {
+        if let Some(file) = value.as_str().and_then(|number| files.get(number)) {
+            *value = json!(file.id);
+        }
+    };
+    match data {
+        Value::Array(list) => list.iter_mut().for_each(|below| place_files(below, files)),
+        Value::Object(fields) => {
+            match fields.get("type").and_then(Value::as_u64) {
+                Some(11) => fields.get_mut("value").into_iter().for_each(place),
+                Some(19) => {
+                    let values = fields.get_mut("values").and_then(Value::as_array_mut);
+                    values.into_iter().flatten().for_each(place);
+                }
+                _ => {}
+            }
+            for name in ["options", "components", "component"] {
+                if let Some(below) = fields.get_mut(name) {
+                    place_files(below, files);
+                }
+            }
+        }
+        _ => {}
+    }
 }
 
 async fn find(app: &App, context: &Context, id: CommandId) -> Result<Command, Failure> {
@@ -156,66 +262,6 @@ async fn find(app: &App, context: &Context, id: CommandId) -> Result<Command, Fa
         return Ok(command);
     }
     app.command(Scope { application, guild: None }, id).await
-}
-
-/// Looks up what the person can see of the ids; what it cannot see is left out.
-async fn resolve(
-    app: &App,
-    auth: &Auth,
-    context: &Context,
-    wanted: &Wanted,
-    resolved: &mut Map<String, Value>,
-) {
-    let (mut users, mut members, mut roles, mut channels) = (Map::new(), Map::new(), Map::new(), Map::new());
-    for id in &wanted.users {
-        let Ok(account) = app.account(UserId::new(*id)).await else { continue };
-        users.insert(id.to_string(), json!(account.current.user));
-        let Some(guild) = context.guild_id() else { continue };
-        let op = guild::Op::Member(guild::member::Op::Get { user: UserId::new(*id) });
-        if let Ok(answer) = app.guilds.call(guild.get(), auth.caller(), op).await
-            && let Ok(member) = read::<Member>(&answer)
-        {
-            members.insert(id.to_string(), partial_member(context, UserId::new(*id), &member));
-        }
-    }
-    if let Some(InGuild { guild, .. }) = &context.guild {
-        for role in guild.roles.iter().filter(|role| wanted.roles.contains(&role.id.get())) {
-            roles.insert(role.id.to_string(), json!(role));
-        }
-        for id in &wanted.channels {
-            let op =
-                guild::Op::Channel(guild::channel::Op::Get { channel: consort_model::ChannelId::new(*id) });
-            if let Ok(answer) = app.guilds.call(guild.id.get(), auth.caller(), op).await
-                && let Ok(mut channel) = read::<Value>(&answer)
-            {
-                channel["permissions"] = json!(context.permissions);
-                channels.insert(id.to_string(), channel);
-            }
-        }
-    }
-    for (name, map) in [("users", users), ("members", members), ("roles", roles), ("channels", channels)] {
-        if !map.is_empty() {
-            resolved.insert(name.to_owned(), Value::Object(map));
-        }
-    }
-}
-
-/// A member without what stands beside it, with its guild-wide rights.
-fn partial_member(context: &Context, user: UserId, member: &Member) -> Value {
-    let mut shown = json!(member);
-    if let Some(fields) = shown.as_object_mut() {
-        for beside in ["user", "deaf", "mute"] {
-            fields.shift_remove(beside);
-        }
-    }
-    if let Some(InGuild { guild, .. }) = &context.guild {
-        let of = |id| guild.roles.iter().find(|r| r.id == id).map_or(Permissions::empty(), |r| r.permissions);
-        let roles = member.roles.iter().map(|role| of(*role));
-        let base =
-            consort_model::permissions::compute_base(guild.owner_id == user, of(guild.id.cast()), roles);
-        shown["permissions"] = json!(base);
-    }
-    shown
 }
 
 /// The component of a message with a custom id, wherever it nests.
@@ -233,55 +279,6 @@ fn find_component<'a>(components: &'a Value, custom_id: &str) -> Option<&'a Valu
         }
         _ => None,
     }
-}
-
-/// The data of a component that is used.
-///
-/// # Errors
-/// 400/50035 when the message has no such component, or it cannot be used.
-pub async fn of_component(
-    app: &App,
-    auth: &Auth,
-    context: &Context,
-    message: &Value,
-    sent: &Value,
-) -> Result<Value, Failure> {
-    let wrong =
-        || ApiError::invalid_field("data", "COMPONENT_VALIDATION_FAILED", "Component validation failed");
-    let custom_id = sent["custom_id"].as_str().ok_or_else(wrong)?;
-    let component = find_component(&message["components"], custom_id).ok_or_else(wrong)?;
-    if component["disabled"] == true {
-        return Err(Failure(wrong()));
-    }
-    let kind = component["type"].as_u64().ok_or_else(wrong)?;
-    let mut data = json!({"custom_id": custom_id, "component_type": kind, "id": component["id"]});
-    let mut resolved = Map::new();
-    if kind != 2 {
-        let values = sent.get("values").cloned().unwrap_or_else(|| json!([]));
-        let list = values.as_array().filter(|list| list.len() <= OPTIONS_MAX).ok_or_else(wrong)?;
-        let offered = component["options"].as_array();
-        let mut wanted = Wanted::default();
-        for value in list {
-            let is_offered = |offered: &Vec<Value>| offered.iter().any(|option| option["value"] == *value);
-            if kind == 3 && !offered.is_some_and(is_offered) {
-                return Err(Failure(wrong()));
-            }
-            // 5 user, 6 role, 7 mentionable, 8 channel; options call them 6, 8, 9, 7.
-            match kind {
-                5 => wanted.add(6, value),
-                6 => wanted.add(8, value),
-                7 => wanted.add(9, value),
-                8 => wanted.add(7, value),
-                _ => {}
-            }
-        }
-        resolve(app, auth, context, &wanted, &mut resolved).await;
-        data["values"] = values;
-    }
-    if !resolved.is_empty() {
-        data["resolved"] = Value::Object(resolved);
-    }
-    Ok(data)
 }
 
 /// The message whose component is used, as the person sees it.
@@ -309,23 +306,6 @@ pub fn bot(application: consort_model::ApplicationId) -> Caller {
 #[cfg(test)]
 mod tests {
     use super::*;
-
-    #[test]
-    fn options_are_checked_and_their_ids_gathered_by_type() {
-        let mut wanted = Wanted::default();
-        let options = json!([{"type": 1, "name": "s", "options": [
-            {"type": 6, "name": "u", "value": "5"}, {"type": 9, "name": "m", "value": "6"},
-            {"type": 3, "name": "t", "value": "7"},
-        ]}]);
-        check_options(&options, "o", 0, &mut wanted).unwrap();
-        assert_eq!(wanted.users, BTreeSet::from([5, 6]));
-        assert_eq!(wanted.roles, BTreeSet::from([6]));
-        for wrong in
-            [json!({}), json!([{"name": "x"}]), json!([{"type": 99, "name": "x"}]), json!([{"type": 3}])]
-        {
-            assert!(check_options(&wrong, "o", 0, &mut wanted).is_err(), "{wrong}");
-        }
-    }
 
     #[test]
     fn components_are_found_wherever_they_nest() {

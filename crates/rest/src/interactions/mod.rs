@@ -4,13 +4,19 @@
 //! What may race (two answers) is decided by preconditions. Interactions reach applications over the gateway only.
 //!
 //! [`start`] makes one, [`respond`] takes the first answer, [`followup`] what comes after it. Messages only the person may
-//! see are in [`ephemeral`].
+//! see are in [`ephemeral`]. What a person sends is held against what the application declared before it is passed on:
+//! [`options`] of commands, [`select`] of messages, [`modal`] forms; [`resolved`] looks up what ids stand for.
 
 pub mod context;
 pub mod data;
 pub mod ephemeral;
 pub mod followup;
+pub mod modal;
+pub mod named;
+pub mod options;
+pub mod resolved;
 pub mod respond;
+pub mod select;
 pub mod start;
 
 use std::sync::Arc;
@@ -28,6 +34,7 @@ use consort_store::{Batch, Bound, Error, Key, Table, row};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
+use self::modal::Modal;
 use crate::{App, Failure};
 
 /// Kinds of interactions.
@@ -94,7 +101,8 @@ pub struct Interaction {
     /// The message whose component was used.
     pub source: Option<MessageId>,
     /// The form that was shown.
-    pub modal: Option<String>,
+    #[serde(default)]
+    pub form: Option<Modal>,
     /// How far it is.
     pub state: State,
     /// Whether the deferred message is for the person alone.

@@ -1,12 +1,13 @@
 //! The first answer to an interaction (the callback).
 
 use consort_model::request::message::{CreateMessage, EditMessage, FLAG_EPHEMERAL};
-use consort_model::{ApiError, MessageId, MessageType, WebhookId};
+use consort_model::{ApiError, Form, MessageId, MessageType, WebhookId};
 use consort_rpc::Caller;
 use consort_rpc::message::{Op, Speaker};
 use serde_json::{Value, json};
 
 use super::context::read;
+use super::modal::Modal;
 use super::{ANSWER_GRACE_MS, ANSWER_MS, Held, Interaction, State, ephemeral, kind};
 use crate::routes::messages::prepare;
 use crate::{App, Failure, Origin, Upload};
@@ -24,14 +25,16 @@ mod answer {
 
 /// Choices of an autocompletion.
 const CHOICES_MAX: usize = 25;
+/// Characters of a choice's value.
+const CHOICE_CHARS_MAX: usize = 100;
 
 /// Whether a kind of answer fits a kind of interaction.
 fn fits(row: &Interaction, answer: u64) -> bool {
     match answer {
         answer::MESSAGE | answer::DEFERRED_MESSAGE => row.kind != kind::AUTOCOMPLETE,
-        answer::DEFERRED_UPDATE | answer::UPDATE => {
-            row.source.is_some() && matches!(row.kind, kind::COMPONENT | kind::MODAL)
-        }
+        // A form that no message led to is closed by it (observed with poise).
+        answer::DEFERRED_UPDATE => matches!(row.kind, kind::COMPONENT | kind::MODAL),
+        answer::UPDATE => row.source.is_some() && matches!(row.kind, kind::COMPONENT | kind::MODAL),
         answer::CHOICES => row.kind == kind::AUTOCOMPLETE,
         answer::MODAL => matches!(row.kind, kind::COMMAND | kind::COMPONENT),
         _ => false,
@@ -50,21 +53,51 @@ pub struct Response {
 impl Response {
     /// The body for `with_response=true` ("Interaction Callback Response Object").
     pub fn view(&self, row: &Interaction) -> Value {
-        let id = self.message.as_ref().map(|message| message["id"].clone());
         let mut view = json!({
             "interaction": {
                 "id": row.id,
                 "type": row.kind,
-                "response_message_id": id,
                 "response_message_loading": row.state == State::Deferred,
                 "response_message_ephemeral": row.ephemeral,
             },
         });
+        // Without a message the key is left out: hikari reads a null as an id.
         if let Some(message) = &self.message {
+            view["interaction"]["response_message_id"] = message["id"].clone();
             view["resource"] = json!({"type": self.kind, "message": message});
         }
         view
     }
+}
+
+/// Reads the choices of an autocompletion; known fields only ("Autocomplete").
+fn read_choices(data: &Value) -> Result<Vec<Value>, ApiError> {
+    let body = json!({"data": data});
+    Form::root(&body)?.check(|f| {
+        f.required(
+            "data",
+            f.object("data", |f| {
+                let choices = f.array("choices", CHOICES_MAX, |f| {
+                    let name = f.required("name", f.str("name", 1..=100));
+                    let value = f.required("value", f.value("value"));
+                    let fits = match &value {
+                        Some(Value::String(text)) => text.chars().count() <= CHOICE_CHARS_MAX,
+                        Some(value) => value.is_number(),
+                        None => false,
+                    };
+                    if value.is_some() && !fits {
+                        f.error(
+                            "value",
+                            "BASE_TYPE_BAD_TYPE",
+                            "Must be a number or a text of 1 to 100 characters.",
+                        );
+                    }
+                    Some(json!({"name": name?, "value": value.filter(|_| fits)?}))
+                });
+                f.required("choices", choices)
+            }),
+        )
+    })
 }
 
 impl App {
@@ -84,7 +117,8 @@ impl App {
         if self.now_ms() > held.row.id.timestamp_ms() + ANSWER_MS + ANSWER_GRACE_MS {
             return Err(Failure(ApiError::unknown_interaction()));
         }
-        let answer = upload.payload["type"].as_u64().unwrap_or_default();
+        let answer = Form::root(&upload.payload)?
+            .check(|f| f.required("type", f.int("type", 0..=u64::from(u8::MAX))))?;
         if !fits(&held.row, answer) && answer != answer::PONG {
             let message = "Invalid interaction callback type for this interaction.";
             return Err(Failure(ApiError::invalid_field(
@@ -124,8 +158,9 @@ impl App {
         match answer {
             answer::MESSAGE => self.answer_message(row, origin, upload).await.map(Some),
             answer::DEFERRED_MESSAGE => {
-                let flags = upload.payload["flags"].as_u64().unwrap_or_default();
-                row.ephemeral = flags & FLAG_EPHEMERAL != 0;
+                let flags =
+                    Form::root(&upload.payload)?.check(|f| Some(f.int("flags", 0..=u64::from(u32::MAX))))?;
+                row.ephemeral = flags.unwrap_or_default() & FLAG_EPHEMERAL != 0;
                 row.state = State::Deferred;
                 Ok(None)
             }
@@ -199,26 +234,7 @@ impl App {
 
     /// Suggests values to the person that types.
     fn offer(&self, row: &Interaction, data: &Value) -> Result<(), Failure> {
-        let choices =
-            data["choices"].as_array().filter(|list| list.len() <= CHOICES_MAX).ok_or_else(|| {
-                ApiError::invalid_field(
-                    "data.choices",
-                    "BASE_TYPE_BAD_LENGTH",
-                    "Must be between 0 and 25 in length.",
-                )
-            })?;
-        for (index, choice) in choices.iter().enumerate() {
-            let named = choice["name"].as_str().is_some_and(|name| (1..=100).contains(&name.chars().count()));
-            let valued = choice["value"].is_string() || choice["value"].is_number();
-            if !named || !valued {
-                let path = format!("data.choices.{index}");
-                return Err(Failure(ApiError::invalid_field(
-                    &path,
-                    "BASE_TYPE_REQUIRED",
-                    "This field is required",
-                )));
-            }
-        }
+        let choices = read_choices(data)?;
         let offered = json!({"choices": choices, "nonce": row.nonce});
         self.tell(row.user, None, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", &offered);
         Ok(())
@@ -226,33 +242,18 @@ impl App {
 
     /// Shows a form to the person.
     fn show_modal(&self, row: &mut Interaction, data: &Value) -> Result<(), Failure> {
-        let text = |name: &str, max: usize| {
-            let text = data[name].as_str().filter(|text| (1..=max).contains(&text.chars().count()));
-            text.ok_or_else(|| {
-                let message = format!("Must be between 1 and {max} in length.");
-                ApiError::invalid_field(&format!("data.{name}"), "BASE_TYPE_BAD_LENGTH", message)
-            })
-        };
-        let (custom_id, title) = (text("custom_id", 100)?, text("title", 45)?);
-        let components = data["components"].as_array().filter(|list| (1..=5).contains(&list.len()));
-        let components = components.ok_or_else(|| {
-            ApiError::invalid_field(
-                "data.components",
-                "BASE_TYPE_BAD_LENGTH",
-                "Must be between 1 and 5 in length.",
-            )
-        })?;
-        row.modal = Some(custom_id.to_owned());
+        let modal = Modal::read(data)?;
         let shown = json!({
             "id": row.id,
             "channel_id": row.channel,
-            "title": title,
-            "custom_id": custom_id,
-            "components": components,
+            "title": modal.title,
+            "custom_id": modal.custom_id,
+            "components": modal.components,
             "application": {"id": row.application},
             "nonce": row.nonce,
         });
         self.tell(row.user, None, "INTERACTION_MODAL_CREATE", &shown);
+        row.form = Some(modal);
         Ok(())
     }
 

@@ -9,9 +9,12 @@ use consort_model::{
 use serde_json::{Value, json};
 
 use super::context::Context;
+use super::data::{Asking, Sent};
+use super::named::id_of;
+use super::options::Purpose;
 use super::{ANSWER_MS, Interaction, State, data, kind, mint, token_hash};
 use crate::commands::model::{Command, kind as command_kind};
-use crate::{App, Auth, Failure};
+use crate::{App, Auth, Failure, Origin, UploadedFile};
 
 /// A request to interact.
 #[derive(Debug, Clone, PartialEq)]
@@ -69,9 +72,17 @@ impl App {
     ///
     /// # Errors
     /// 400/50035 for what does not fit, 403/50001 and 50013, 404 for what there is not.
-    pub async fn interact(self: &Arc<Self>, auth: &Auth, request: Request) -> Result<(), Failure> {
+    pub async fn interact(
+        self: &Arc<Self>,
+        auth: &Auth,
+        origin: &Origin,
+        request: Request,
+        files: Vec<UploadedFile>,
+    ) -> Result<(), Failure> {
         let context = Context::load(self, auth, request.application, request.channel).await?;
-        let particular = self.particular(auth, &context, &request).await?;
+        let sent = Sent { data: &request.data, files, origin };
+        let particular =
+            self.particular(Asking { app: self, auth, context: &context }, &request, sent).await?;
         let id = InteractionId::new(self.next_id());
         let token = mint(id);
         let row = remember(&context, &request, &particular, id, &token);
@@ -94,48 +105,46 @@ impl App {
 
     async fn particular(
         &self,
-        auth: &Auth,
-        context: &Context,
+        asking: Asking<'_>,
         request: &Request,
+        sent: Sent<'_>,
     ) -> Result<Particular, Failure> {
         let nothing = Particular { data: Value::Null, command: None, message: None, triggering: None };
         Ok(match request.kind {
             kind::COMMAND | kind::AUTOCOMPLETE => {
-                let (data, command) = data::of_command(self, auth, context, &request.data).await?;
+                let purpose = if request.kind == kind::COMMAND { Purpose::Use } else { Purpose::Complete };
+                let (data, command) = asking.command(sent, purpose).await?;
                 Particular { data, command: Some(command), ..nothing }
             }
             kind::COMPONENT => {
                 let message = request.message.ok_or_else(ApiError::unknown_message)?;
-                let message = data::source(self, auth, context, message).await?;
-                let data = data::of_component(self, auth, context, &message, &request.data).await?;
+                let message = data::source(self, asking.auth, asking.context, message).await?;
+                let data = asking.component(&message, sent).await?;
                 Particular { data, message: Some(message), ..nothing }
             }
-            _ => self.form(auth, context, request).await?,
+            _ => self.form(asking, sent).await?,
         })
     }
 
     /// A form that is sent: it must have been shown to this person.
-    async fn form(&self, auth: &Auth, context: &Context, request: &Request) -> Result<Particular, Failure> {
-        let shown = request.data["id"]
-            .as_str()
-            .and_then(|id| id.parse().ok())
-            .ok_or_else(ApiError::unknown_interaction)?;
+    async fn form(&self, asking: Asking<'_>, sent: Sent<'_>) -> Result<Particular, Failure> {
+        let Asking { auth, context, .. } = asking;
+        let shown =
+            id_of(&sent.data["id"]).map(InteractionId::new).ok_or_else(ApiError::unknown_interaction)?;
         let triggering = self.interaction_by_id(shown).await?.row;
-        let custom_id = request.data["custom_id"].as_str();
-        let is_shown = triggering.user == auth.user_id()
+        let is_here = triggering.user == auth.user_id()
             && triggering.application == context.application.id
-            && triggering.channel == context.channel.id
-            && triggering.modal.is_some()
-            && triggering.modal.as_deref() == custom_id;
-        let components = request.data["components"].as_array().filter(|list| list.len() <= 5);
-        let (true, Some(components)) = (is_shown, components) else {
+            && triggering.channel == context.channel.id;
+        let custom_id = sent.data["custom_id"].as_str();
+        let modal = triggering.form.as_ref().filter(|form| Some(form.custom_id.as_str()) == custom_id);
+        let Some(modal) = modal.filter(|_| is_here) else {
             return Err(Failure(ApiError::unknown_interaction()));
         };
+        let data = asking.form(modal, sent).await?;
         let message = match triggering.source {
             Some(source) => data::source(self, auth, context, source).await.ok(),
             None => None,
         };
-        let data = json!({"custom_id": custom_id, "components": components});
         Ok(Particular { data, command: None, message, triggering: Some(triggering) })
     }
 
@@ -201,7 +210,7 @@ fn remember(
         message_kind,
         may_mention_all: context.app_permissions.contains(Permissions::MENTION_EVERYONE),
         source,
-        modal: None,
+        form: None,
         state: State::Pending,
         ephemeral: false,
         original: None,

@@ -33,9 +33,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/users/@me/application-command-index", get(own_index))
 }
 
-async fn start(State(app): State<Arc<App>>, auth: UserAuth, upload: Upload) -> Answered {
+async fn start(State(app): State<Arc<App>>, auth: UserAuth, origin: Origin, upload: Upload) -> Answered {
     let request = Request::read(&upload.payload)?;
-    app.interact(&auth, request).await?;
+    app.interact(&auth, &origin, request, upload.files).await?;
     Ok(empty())
 }
 

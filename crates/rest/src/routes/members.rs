@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::{get, patch, put};
 use consort_cdn::Kind as ImageKind;
 use consort_model::validate::Named;
-use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, UserId, limits};
+use consort_model::{ApiError, Form, GuildId, Image, Intents, Patch, RoleId, UserId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
 
@@ -37,6 +37,7 @@ async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>,
         let limit = f.int("limit", limits::PAGE_MEMBERS).unwrap_or(limits::PAGE_MEMBERS_DEFAULT);
         Some((limit, f.id("after").unwrap_or(UserId::new(0))))
     })?;
+    auth.require_intent(Intents::GUILD_MEMBERS)?;
     app.ask_guild(guild, auth.caller(), member(Op::List { limit, after })).await
 }
 

@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::{get, post, put};
 use consort_model::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, PAGE_REACTIONS, PAGE_REACTIONS_DEFAULT};
 use consort_model::request::message::{ComponentSender, CreateMessage, EditMessage, Reference, bulk_delete};
-use consort_model::{ApiError, ChannelId, Form, Message, MessageId, Patch};
+use consort_model::{ApiError, ChannelId, Form, Intents, Message, MessageId, Patch};
 use consort_rpc::message::{Create, Edit, Op, Page};
 use consort_rpc::{Answer, Caller};
 
@@ -119,6 +119,8 @@ async fn read_forwarded(app: &App, caller: Caller, reference: &Reference) -> Res
         crate::Place::Guild(guild) => Some(guild),
         crate::Place::Private => None,
     };
+    // The server reads it: a bot that may not read the text may forward it all the same.
+    let caller = Caller { lacks: Intents::empty(), ..caller };
     let reply = app.call_message(channel, caller, Op::Get { message: reference.message }).await?;
     let answer = reply.map_err(|error| match error.status {
         403 => ApiError::cannot_forward(),

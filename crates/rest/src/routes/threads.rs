@@ -11,7 +11,7 @@ use consort_model::limits::{
 };
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
-use consort_model::{ChannelId, Form, GuildId, MessageId, Timestamp, UserId};
+use consort_model::{ChannelId, Form, GuildId, Intents, MessageId, Timestamp, UserId};
 use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::{Caller, guild};
 use serde_json::Value;
@@ -139,6 +139,7 @@ async fn members(
         let limit = form.int("limit", PAGE_THREAD_MEMBERS).unwrap_or(PAGE_THREAD_MEMBERS_DEFAULT) as u16;
         Some(Op::Members { with_member: form.flag("with_member"), after: form.id("after"), limit })
     })?;
+    auth.require_intent(Intents::GUILD_MEMBERS)?;
     ask(&app, &auth, thread, op).await
 }
 

@@ -3,6 +3,7 @@
 use std::sync::{Arc, Mutex};
 
 use axum::body::Body;
+use consort_model::Intents;
 use consort_rpc::{Answer as Reply, Call, Caller, Host, guild};
 use http::{Method, Request};
 use http_body_util::BodyExt as _;
@@ -74,6 +75,27 @@ async fn an_application_is_changed_by_its_owner_and_seen_in_part_by_others() {
     assert_eq!(world.post(&format!("{path}/delete"), &ada, json!({})).await.status, 204);
     assert_eq!(world.get(&path, &ada).await.code(), 10002);
     assert_eq!(world.get("/api/v10/applications", &ada).await.body, json!([]));
+}
+
+#[tokio::test]
+async fn a_new_application_has_the_privileged_intents_and_without_them_lists_of_people_are_refused() {
+    let world = world();
+    let guilds = Arc::new(Guilds::default());
+    world.mesh.host::<guild::Guild>(guilds.clone());
+    let (_, ada) = world.person("ada").await;
+    let id = application(&world, &ada).await;
+    let bot = bot(&world, &ada, &id).await;
+    let path = format!("/api/v10/applications/{id}");
+    assert_eq!(world.get(&path, &ada).await.body["flags"], (1u64 << 13) | (1 << 15) | (1 << 19));
+    assert_eq!(world.get("/api/v10/guilds/77/members", &bot).await.status, 204);
+    let off = world.call(Method::PATCH, &path, Some(&ada), Some(json!({"flags": 1u64 << 13}))).await;
+    assert_eq!(off.body["flags"], 1u64 << 13);
+    assert_eq!(world.get("/api/v10/guilds/77/members", &bot).await.code(), 50001);
+    assert_eq!(world.get("/api/v10/guilds/77/members/5", &bot).await.status, 204);
+    assert_eq!(world.get("/api/v10/guilds/77/members", &ada).await.status, 204);
+    let asked = guilds.0.lock().unwrap();
+    assert_eq!(asked[1].1.lacks, Intents::GUILD_MEMBERS | Intents::MESSAGE_CONTENT);
+    assert!(asked[0].1.lacks.is_empty() && asked[2].1.lacks.is_empty());
 }
 
 #[tokio::test]

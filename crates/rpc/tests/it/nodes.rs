@@ -3,7 +3,7 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consort_model::{ApiError, GuildId, UserId};
+use consort_model::{ApiError, GuildId, Intents, UserId};
 use consort_rpc::relay::{Relay, SessionKey};
 use consort_rpc::user::{Op, User};
 use consort_rpc::{
@@ -77,6 +77,7 @@ fn caller() -> Caller {
     Caller {
         reason: Some("because".into()),
         application: Some(5.into()),
+        lacks: Intents::MESSAGE_CONTENT,
         ..Caller::user(UserId::new(9), true)
     }
 }

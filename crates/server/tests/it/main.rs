@@ -1,6 +1,7 @@
 //! A whole server on a free port, spoken to as clients do.
 
 mod accounts;
+mod edge;
 mod input;
 mod interactions;
 mod messages;

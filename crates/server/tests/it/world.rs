@@ -21,8 +21,15 @@ impl World {
 
     /// A server without rate limits.
     pub async fn unlimited() -> Self {
+        Self::with(|settings| settings.rate_limits = false).await
+    }
+
+    /// A server with other settings than usual.
+    pub async fn with(change: impl FnOnce(&mut Settings)) -> Self {
         let directory = tempfile::tempdir().unwrap();
-        let node = Node::start(&Settings { rate_limits: false, ..settings(&directory) }).await.unwrap();
+        let mut settings = settings(&directory);
+        change(&mut settings);
+        let node = Node::start(&settings).await.unwrap();
         Self { node, directory }
     }
 

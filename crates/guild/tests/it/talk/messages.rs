@@ -1,7 +1,7 @@
 //! Posting, editing, deleting and reading messages.
 
-use consort_model::request::message::EditMessage;
-use consort_model::{MessageFlags, MessageId, Permissions, UserId, snowflake};
+use consort_model::request::message::{CreateMessage, EditMessage};
+use consort_model::{Intents, MessageFlags, MessageId, Permissions, UserId, snowflake};
 use consort_rpc::Caller;
 use consort_rpc::guild;
 use consort_rpc::message::{Create, Edit, Op, Page};
@@ -56,6 +56,46 @@ async fn sessions_without_message_content_get_nothing_of_it_but_those_mentioned(
     assert_eq!(redacted["mentions"][0]["id"], "3");
     assert_eq!(*create.event.unredacted_for, [ANN, BEN]);
     assert!(world.users_told().contains(&"3: mentioned".to_owned()));
+}
+
+#[tokio::test]
+async fn answers_to_a_bot_without_message_content_hold_nothing_of_it_but_its_own_and_what_mentions_it() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let bot = Caller { lacks: Intents::MESSAGE_CONTENT, ..Caller::user(BEN, true) };
+    let ask = |op: Op| world.ask_as(bot.clone(), guild::Op::Message { channel: general, op });
+    let body = |reply: consort_rpc::Reply| -> Value {
+        serde_json::from_slice(reply.unwrap().body().unwrap()).unwrap()
+    };
+    let secret =
+        world.post(ANN, general, json!({"content": "secret", "embeds": [{"title": "t"}]})).await.unwrap();
+    world.post(ANN, general, json!({"content": "hello <@3>"})).await.unwrap();
+    let reply = json!({"content": "mine", "message_reference": {"message_id": secret.id}});
+    let create = Create { body: CreateMessage::parse(&reply).unwrap(), ..Create::default() };
+    let own = body(ask(Op::Create(Box::new(create))).await);
+    assert_eq!((&own["content"], &own["referenced_message"]["content"]), (&json!("mine"), &json!("")));
+    assert_eq!(own["referenced_message"]["embeds"], json!([]));
+
+    let list = body(ask(Op::List { page: Page::Newest, limit: 50 }).await);
+    let contents: Vec<_> = list.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
+    assert_eq!(contents, ["mine", "hello <@3>", ""]);
+    assert_eq!(list[0]["referenced_message"]["content"], "");
+    assert_eq!(list[2]["embeds"], json!([]));
+    assert_eq!(body(ask(Op::Get { message: secret.id }).await)["content"], "");
+    world.message(OWNER, general, Op::Pin { message: secret.id }).await.unwrap();
+    let pins = body(ask(Op::Pins { before: None, limit: 50, bare: true }).await);
+    assert_eq!(pins[0]["content"], "");
+    let edited = Op::Edit {
+        message: own["id"].as_str().unwrap().parse().unwrap(),
+        edit: Box::new(Edit {
+            body: EditMessage::parse(&json!({"content": "new"})).unwrap(),
+            ..Edit::default()
+        }),
+    };
+    let edited = body(ask(edited).await);
+    assert_eq!((&edited["content"], &edited["referenced_message"]["content"]), (&json!("new"), &json!("")));
+    let person = world.message(ANN, general, Op::Get { message: secret.id }).await.unwrap();
+    assert_eq!(person["content"], "secret");
 }
 
 #[tokio::test]

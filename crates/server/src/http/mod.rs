@@ -1,0 +1,290 @@
+//! The accept loop: HTTP/1 connections, of which upgrade requests go to the gateway and all others to the edge.
+//!
+//! * [`seats`]: who may be connected, and who leaves when others come.
+//! * [`socket`]: tells a seat whose turn it is; closes so that the last answer arrives.
+//! * [`body`]: reads what nobody wanted of a request, so that every refusal reaches its client.
+
+mod body;
+mod seats;
+mod socket;
+
+use std::convert::Infallible;
+use std::io;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use axum::Router;
+use axum::body::Body;
+use axum::response::{IntoResponse as _, Response};
+use consort_gateway::Gateway;
+use consort_model::ApiError;
+use consort_rest::{Failure, Peer};
+use http::request::Parts;
+use hyper::Request;
+use hyper::body::Incoming;
+use hyper::header::{AUTHORIZATION, CONNECTION, EXPECT, HeaderValue};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use tokio::net::{TcpListener, TcpSocket, TcpStream};
+use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
+use tower::ServiceExt as _;
+
+use self::body::{Answer, Lender};
+use self::seats::{Place, Seat, Seats};
+use self::socket::Socket;
+
+pub(crate) use self::seats::Limits;
+
+/// How long a client may take to send the head of a request, and how long an idle connection is kept.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(60);
+/// Bytes of the head of a request.
+const HEAD_BYTES_MAX: usize = 64 << 10;
+/// How long open requests may go on when the server ends.
+pub(crate) const GRACE: Duration = Duration::from_secs(10);
+/// Connections that may wait to be accepted; what the kernel allows at most, if less. When all clients of a node come back
+/// at once, those who find no place try again after a second, then after two more, and so on.
+const BACKLOG: u32 = 65_535;
+/// How often it is looked who takes nothing of what is sent.
+const SWEEP: Duration = Duration::from_secs(1);
+/// How long to wait after the system had no descriptor or memory for a connection.
+const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
+
+/// What every connection needs.
+struct Shared {
+    edge: Router,
+    gateway: Arc<Gateway>,
+    stopping: watch::Receiver<bool>,
+}
+
+/// A listening socket and the connections that came through it.
+#[derive(Debug)]
+pub struct Listener {
+    address: SocketAddr,
+    stop: watch::Sender<bool>,
+    seats: Arc<Seats>,
+}
+
+impl Listener {
+    /// Listens and serves.
+    ///
+    /// # Errors
+    /// When the address cannot be taken.
+    pub(crate) async fn start(
+        listen: SocketAddr,
+        limits: Limits,
+        edge: Router,
+        gateway: Arc<Gateway>,
+    ) -> io::Result<Self> {
+        let listener = bind(listen)?;
+        let address = listener.local_addr()?;
+        let seats = Seats::new(limits);
+        let (stop, stopping) = watch::channel(false);
+        let shared = Arc::new(Shared { edge, gateway, stopping });
+        consort_runtime::spawn("sweep", sweep(seats.clone(), shared.stopping.clone()));
+        consort_runtime::spawn("accept", accept(listener, seats.clone(), shared));
+        Ok(Self { address, stop, seats })
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Takes no new connection, lets requests under way end, but not longer than [`GRACE`].
+    pub async fn shutdown(&self) {
+        // The accept loop may have ended already.
+        self.stop.send_replace(true);
+        if tokio::time::timeout(GRACE, self.seats.all_gone()).await.is_err() {
+            tracing::warn!("requests were cut off");
+        }
+    }
+}
+
+fn bind(listen: SocketAddr) -> io::Result<TcpListener> {
+    let socket = if listen.is_ipv4() { TcpSocket::new_v4() } else { TcpSocket::new_v6() }?;
+    socket.set_reuseaddr(true)?;
+    socket.bind(listen)?;
+    socket.listen(BACKLOG)
+}
+
+async fn accept(listener: TcpListener, seats: Arc<Seats>, shared: Arc<Shared>) {
+    let mut stopping = shared.stopping.clone();
+    loop {
+        let accepted = async {
+            seats.has_room().await;
+            listener.accept().await
+        };
+        let accepted = tokio::select! {
+            accepted = accepted => accepted,
+            () = asked_to_stop(&mut stopping) => return,
+        };
+        match accepted {
+            Ok((socket, peer)) => match seats.admit(peer.ip()) {
+                Some(place) => {
+                    consort_runtime::spawn("connection", connection(socket, peer, place, shared.clone()));
+                }
+                None => tracing::debug!(%peer, "there is no room for a connection"),
+            },
+            Err(error) => {
+                tracing::warn!(%error, "a connection could not be accepted");
+                seats.ask_some();
+                tokio::time::sleep(ACCEPT_PAUSE).await;
+            }
+        }
+    }
+}
+
+/// Cuts those off who do not read what they asked for.
+async fn sweep(seats: Arc<Seats>, mut stopping: watch::Receiver<bool>) {
+    let mut ticks = tokio::time::interval(SWEEP);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        tokio::select! {
+            _ = ticks.tick() => seats.cut_stalled(),
+            () = asked_to_stop(&mut stopping) => return,
+        }
+    }
+}
+
+/// Waits until the server ends, or nobody is there any more who could say so.
+async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
+    let _asked = stopping.wait_for(|stop| *stop).await;
+}
+
+/// What the requests of a connection share.
+struct Visit {
+    seat: Arc<Seat>,
+    /// The place; the gateway takes it over with the socket.
+    place: Mutex<Option<Place>>,
+    /// Whether a request was answered that had not come whole.
+    is_unread: AtomicBool,
+}
+
+async fn connection(socket: TcpStream, peer: SocketAddr, place: Place, shared: Arc<Shared>) {
+    if let Err(error) = socket.set_nodelay(true) {
+        return tracing::debug!(%error, "a connection was gone at once");
+    }
+    let seat = place.seat().clone();
+    let visit =
+        Arc::new(Visit { seat: seat.clone(), place: Mutex::new(Some(place)), is_unread: false.into() });
+    let stopping = shared.stopping.clone();
+    let service = {
+        let visit = visit.clone();
+        service_fn(move |request| answer(shared.clone(), visit.clone(), peer, request))
+    };
+    let mut serving = http1::Builder::new()
+        .timer(TokioTimer::new())
+        .header_read_timeout(HEAD_TIMEOUT)
+        .max_buf_size(HEAD_BYTES_MAX)
+        .serve_connection(TokioIo::new(Socket::new(socket, seat.clone())), service)
+        .with_upgrades();
+    let end = until_end(&mut serving, &seat, stopping).await;
+    // There is no socket any more when it went to the gateway.
+    let Some(parts) = serving.into_parts() else { return };
+    let socket = parts.io.into_inner();
+    match end {
+        End::Left { listens: true } => socket.reset(),
+        End::Left { listens: false } => {}
+        End::Served(Ok(())) if visit.is_unread.load(Ordering::Relaxed) => socket.close().await,
+        End::Served(Ok(())) => {}
+        End::Served(Err(error)) => {
+            tracing::debug!(%error, "a connection ended");
+            if error.is_parse() {
+                socket.close().await;
+            }
+        }
+    }
+}
+
+/// How a connection came to its end.
+enum End {
+    /// By itself.
+    Served(hyper::Result<()>),
+    /// Others need its seat, and it waited for its client; `listens` when that takes nothing.
+    Left { listens: bool },
+}
+
+/// Serves a connection to its end. One that is asked to leave, or to stop, may finish what it is at.
+async fn until_end<S, B>(
+    serving: &mut http1::UpgradeableConnection<TokioIo<Socket>, S>,
+    seat: &Seat,
+    mut stopping: watch::Receiver<bool>,
+) -> End
+where
+    S: hyper::service::HttpService<Incoming, ResBody = B>,
+    S::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    B: hyper::body::Body + 'static,
+    B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
+    http1::UpgradeableConnection<TokioIo<Socket>, S>: Future<Output = hyper::Result<()>> + Unpin,
+{
+    let mut is_last = false;
+    loop {
+        tokio::select! {
+            ended = &mut *serving => return End::Served(ended),
+            () = asked_to_stop(&mut stopping), if !is_last => {}
+            () = seat.asked_to_leave(), if !is_last => {
+                if let Some(listens) = seat.waits() {
+                    return End::Left { listens };
+                }
+            }
+        }
+        is_last = true;
+        std::pin::Pin::new(&mut *serving).graceful_shutdown();
+    }
+}
+
+/// Answers a request. Whatever the answer is, it can reach the client: what is left of the body is read if it is little, and
+/// otherwise the connection is closed with care.
+async fn answer(
+    shared: Arc<Shared>,
+    visit: Arc<Visit>,
+    peer: SocketAddr,
+    request: Request<Incoming>,
+) -> Result<Response, Infallible> {
+    let seat = &visit.seat;
+    seat.asked();
+    let (parts, body) = request.into_parts();
+    let waits = parts.headers.contains_key(EXPECT);
+    let is_authorized = parts.headers.contains_key(AUTHORIZATION);
+    let lender = Lender::default();
+    let body = lender.lend(body, seat.clone());
+    let mut response = if seat.stands() && !may_stand(&parts) {
+        Failure(ApiError::overloaded()).into_response()
+    } else {
+        respond(&shared, &visit, peer, Request::from_parts(parts, body)).await
+    };
+    if is_authorized && response.status() != http::StatusCode::UNAUTHORIZED {
+        seat.authenticated();
+    }
+    let is_drained = lender.drain(waits).await;
+    if !is_drained || seat.stands() {
+        visit.is_unread.store(true, Ordering::Relaxed);
+        response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
+    }
+    Ok(response.map(|body| Body::new(Answer::new(body, visit.seat.clone()))))
+}
+
+/// Whether a request is answered for which there is no seat.
+fn may_stand(parts: &Parts) -> bool {
+    parts.uri.path() == consort_rest::HEALTH || parts.headers.contains_key(AUTHORIZATION)
+}
+
+async fn respond(shared: &Shared, visit: &Visit, peer: SocketAddr, mut request: Request<Body>) -> Response {
+    if consort_gateway::is_upgrade(request.headers()) {
+        let seat = || {
+            visit.seat.upgraded();
+            let place = visit.place.lock().unwrap_or_else(PoisonError::into_inner).take();
+            place.map(|place| Box::new(place) as Box<dyn consort_gateway::Seat>)
+        };
+        return consort_gateway::upgrade::<Socket, _, _>(shared.gateway.clone(), request, seat).await;
+    }
+    request.extensions_mut().insert(Peer(peer));
+    match shared.edge.clone().oneshot(request).await {
+        Ok(response) => response,
+        Err(never) => match never {},
+    }
+}

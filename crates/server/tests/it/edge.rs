@@ -1,0 +1,287 @@
+//! The listener against clients that are late, silent, slow or many, on plain sockets.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::time::Duration;
+
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use socket2::{Domain, Socket, Type};
+use tokio_tungstenite::tungstenite::Message;
+
+use crate::world::{World, next};
+
+/// A client's socket. What it waits for comes, or the test has failed.
+struct Raw(TcpStream);
+
+impl Raw {
+    fn connect(address: SocketAddr) -> Self {
+        Self::from(TcpStream::connect(address).unwrap())
+    }
+
+    /// Connects from another address of this machine.
+    fn connect_from(ip: [u8; 4], address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::from(TcpStream::from(socket))
+    }
+
+    /// A client that takes little before it must read.
+    fn connect_narrow(address: SocketAddr) -> Self {
+        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
+        socket.set_recv_buffer_size(4096).unwrap();
+        socket.connect(&address.into()).unwrap();
+        Self::from(TcpStream::from(socket))
+    }
+
+    fn from(socket: TcpStream) -> Self {
+        socket.set_nodelay(true).unwrap();
+        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
+        socket.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
+        Self(socket)
+    }
+
+    fn send(&mut self, text: &str) {
+        self.0.write_all(text.as_bytes()).unwrap();
+    }
+
+    /// The next answer: status, head in lower case, body.
+    fn answer(&mut self) -> (u16, String, String) {
+        let mut head = Vec::new();
+        while !head.ends_with(b"\r\n\r\n") {
+            let mut byte = [0];
+            self.0.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {head:?}"));
+            head.push(byte[0]);
+        }
+        let head = String::from_utf8(head).unwrap().to_lowercase();
+        let status = head[9..12].parse().unwrap();
+        let length = head
+            .split("content-length: ")
+            .nth(1)
+            .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
+        let mut body = vec![0; length];
+        self.0.read_exact(&mut body).unwrap();
+        (status, head, String::from_utf8(body).unwrap())
+    }
+
+    /// Whether the server closes in order, without a reset.
+    fn ends(&mut self) -> bool {
+        matches!(self.0.read(&mut [0]), Ok(0))
+    }
+}
+
+/// Asks for something by a connection of its own.
+fn get(address: SocketAddr, path: &str, token: &str) -> u16 {
+    let mut raw = Raw::connect(address);
+    raw.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\n\r\n"));
+    raw.answer().0
+}
+
+/// Runs what waits on sockets beside the server.
+async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
+    tokio::task::spawn_blocking(work).await.unwrap()
+}
+
+/// Requests that are refused before anybody looks at their bodies, and their statuses.
+fn refused(token: &str) -> Vec<(&'static str, &'static str, String, u16)> {
+    let token = || token.to_owned();
+    vec![
+        ("POST", "/api/v10/channels/1/messages", String::new(), 401),
+        ("POST", "/api/v10/channels/x/messages", token(), 400),
+        ("POST", "/api/v10/nowhere", token(), 404),
+        ("PUT", "/api/v10/auth/login", token(), 405),
+        ("DELETE", "/api/v10/channels/1/messages/2", token(), 404),
+        ("PUT", "/api/v10/channels/1/messages/2/reactions/a/@me", token(), 404),
+        ("POST", "/api/v10/channels/1/typing", token(), 404),
+        ("GET", "/api/v10/users/@me", token(), 200),
+        ("OPTIONS", "/api/v10/users/@me", String::new(), 204),
+        ("POST", "/", String::new(), 405),
+        ("PUT", "/cdn/upload/1/a.txt", String::new(), 403),
+    ]
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refusal_reaches_a_client_that_sends_a_large_body_after_it() {
+    let world = World::start().await;
+    let token = world.person("ada").await;
+    let address = world.node.address();
+    blocking(move || {
+        for (method, path, token, status) in refused(&token) {
+            let mut raw = Raw::connect(address);
+            raw.send(&format!(
+                "{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\ncontent-length: 300000\r\n\r\n"
+            ));
+            let (got, head, _) = raw.answer();
+            assert_eq!(got, status, "{method} {path}");
+            assert!(head.contains("connection: close"), "{method} {path}: {head}");
+            // Only now comes the body, as from a client that sends all before it reads.
+            raw.send(&"x".repeat(300_000));
+            raw.0.shutdown(Shutdown::Write).unwrap();
+            assert!(raw.ends(), "{method} {path} ends with a reset");
+        }
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_refusal_with_a_small_body_the_connection_goes_on() {
+    let world = World::unlimited().await;
+    let token = world.person("ada").await;
+    let address = world.node.address();
+    blocking(move || {
+        let mut raw = Raw::connect(address);
+        for (method, path, token, status) in refused(&token) {
+            raw.send(&format!(
+                "{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\ncontent-length: 3000\r\n\r\n"
+            ));
+            raw.send(&"x".repeat(3000));
+            assert_eq!(raw.answer().0, status, "{method} {path}");
+            raw.send(&format!(
+                "{method} {path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\ntransfer-encoding: chunked\r\n\r\n"
+            ));
+            raw.send("5\r\nhello\r\n0\r\n\r\n");
+            assert_eq!(raw.answer().0, status, "{method} {path}");
+        }
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_client_whose_body_never_comes_is_answered_and_a_client_that_waits_is_told_at_once() {
+    let world = World::start().await;
+    let address = world.node.address();
+    blocking(move || {
+        let mut raw = Raw::connect(address);
+        raw.send("POST /api/v10/nowhere HTTP/1.1\r\nhost: a\r\ncontent-length: 10\r\n\r\n");
+        let (status, head, _) = raw.answer();
+        assert!(status == 404 && head.contains("connection: close"), "{head}");
+        let mut raw = Raw::connect(address);
+        raw.send(
+            "POST /api/v10/nowhere HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 10\r\n\r\n",
+        );
+        assert_eq!(raw.answer().0, 404, "not 100: nobody wants the body");
+        let mut raw = Raw::connect(address);
+        raw.send(&format!("GET / HTTP/1.1\r\nhost: a\r\nx: {}\r\n\r\n", "x".repeat(200 << 10)));
+        assert_eq!(raw.answer().0, 431);
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hundreds_of_silent_sockets_keep_nobody_out() {
+    let world = World::with(|settings| settings.connections_max = 40).await;
+    let token = world.person("ada").await;
+    let address = world.node.address();
+    blocking(move || {
+        let silent: Vec<_> = (0..200).map(|_| Raw::connect(address)).collect();
+        assert_eq!(get(address, "/healthz", ""), 200);
+        let halves = [
+            "G",
+            "GET / HTTP/1.1\r\nx: ",
+            "POST /api/v10/auth/login HTTP/1.1\r\nhost: a\r\ncontent-length: 9\r\n\r\n",
+        ];
+        let slow: Vec<_> = (0..200)
+            .map(|n| {
+                let mut raw = Raw::connect(address);
+                raw.send(halves[n % halves.len()]);
+                raw
+            })
+            .collect();
+        assert_eq!(get(address, "/healthz", ""), 200);
+        assert_eq!(get(address, "/api/v10/users/@me", &token), 200);
+        drop((silent, slow));
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sockets_without_an_identify_keep_nobody_out_and_sessions_stay() {
+    let world = World::with(|settings| settings.connections_max = 40).await;
+    let token = world.person("ada").await;
+    let mut session = world.socket().await;
+    next(&mut session).await.unwrap();
+    let properties = json!({"os": "", "browser": "", "device": ""});
+    let identify = json!({"op": 2, "d": {"token": token, "intents": 0, "properties": properties}});
+    session.send(Message::text(identify.to_string())).await.unwrap();
+    assert_eq!(next(&mut session).await.unwrap()["t"], "READY");
+    let address = world.node.address();
+    blocking(move || {
+        let upgrade = "GET /?v=10 HTTP/1.1\r\nhost: a\r\nconnection: upgrade\r\nupgrade: websocket\r\n\
+                       sec-websocket-version: 13\r\nsec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n\r\n";
+        let sockets: Vec<_> = (0..150)
+            .map(|_| {
+                let mut raw = Raw::connect(address);
+                raw.send(upgrade);
+                raw
+            })
+            .collect();
+        assert_eq!(get(address, "/healthz", ""), 200);
+        assert_eq!(get(address, "/api/v10/users/@me", &token), 200);
+        drop(sockets);
+    })
+    .await;
+    session.send(Message::text(json!({"op": 1, "d": Value::Null}).to_string())).await.unwrap();
+    loop {
+        if next(&mut session).await.unwrap()["op"] == 11 {
+            break;
+        }
+    }
+    drop(session);
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn clients_that_do_not_read_give_up_their_seats() {
+    let world = World::with(|settings| settings.connections_max = 8).await;
+    let address = world.node.address();
+    blocking(move || {
+        // Many requests at once, whose answers nobody reads: more than the system keeps for a socket.
+        let requests = "GET /cdn/embed/avatars/0.png HTTP/1.1\r\nhost: a\r\n\r\n".repeat(1000);
+        let stuck: Vec<_> = (0..8)
+            .map(|_| {
+                let mut raw = Raw::connect_narrow(address);
+                raw.0.set_write_timeout(Some(Duration::from_millis(100))).unwrap();
+                // Until the server takes no more, since it cannot get rid of its answers.
+                while raw.0.write_all(requests.as_bytes()).is_ok() {}
+                raw
+            })
+            .collect();
+        for _ in 0..20 {
+            assert_eq!(get(address, "/healthz", ""), 200);
+        }
+        drop(stuck);
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_has_its_share_of_connections() {
+    let world = World::with(|settings| settings.connections_per_address = Some(5)).await;
+    let address = world.node.address();
+    blocking(move || {
+        let mut kept: Vec<_> = (0..5).map(|_| Raw::connect(address)).collect();
+        for raw in &mut kept {
+            raw.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
+            assert_eq!(raw.answer().0, 200);
+        }
+        let mut more = Raw::connect(address);
+        more.send("GET /embed HTTP/1.1\r\nhost: a\r\n\r\n");
+        let (status, head, body) = more.answer();
+        assert_eq!(status, 503, "{body}");
+        assert!(head.contains("retry-after") && head.contains("connection: close"), "{head}");
+        let mut other = Raw::connect_from([127, 0, 0, 2], address);
+        other.send("GET /embed HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_ne!(other.answer().0, 503);
+        // Those who are in stay.
+        kept[0].send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
+        assert_eq!(kept[0].answer().0, 200);
+    })
+    .await;
+    world.node.shutdown().await;
+}
