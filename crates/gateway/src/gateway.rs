@@ -114,7 +114,11 @@ impl Gateway {
             threads.push(started.thread);
         }
         let Starter { config, inboxes, gauges, interest, lane, couriers, .. } = starter;
-        env.mesh.host::<Relay>(Arc::new(Router { inboxes: inboxes.clone(), interest: interest.clone() }));
+        env.mesh.host::<Relay>(Arc::new(Router {
+            inboxes: inboxes.clone(),
+            interest: interest.clone(),
+            mesh: Arc::downgrade(&env.mesh),
+        }));
         Ok(Arc::new(Self {
             config,
             inboxes,

@@ -1,9 +1,11 @@
-//! Which slices have sessions of a guild, and when the last one has left the node.
+//! Which slices have sessions of a guild, how far the node is in what the guild says, and when the last session has left.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, UserId};
+use consort_rpc::relay::{Epoch, Numbered, Op};
 
 use crate::config::SLICES_MAX;
 
@@ -14,10 +16,48 @@ const SHARDS: usize = 32;
 #[derive(Debug)]
 pub(crate) struct Interest {
     slices: usize,
-    shards: [Mutex<HashMap<GuildId, Box<[u32]>>>; SHARDS],
+    shards: [Mutex<HashMap<GuildId, Here>>; SHARDS],
     /// The slices where a user has sessions, or is about to.
     users: [Mutex<HashMap<UserId, Slices>>; SHARDS],
 }
+
+/// What a node has of a guild.
+#[derive(Debug)]
+struct Here {
+    /// Sessions, by slice.
+    counts: Box<[u32]>,
+    /// How far the node is in what the guild says; `None` until a session is attached.
+    heard: Option<Heard>,
+}
+
+#[derive(Debug, Clone, Copy)]
+struct Heard {
+    epoch: Epoch,
+    n: u64,
+    /// When it was asked for what was missed behind `n`.
+    asked: Option<Instant>,
+}
+
+/// What becomes of a word of a guild.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Arrival {
+    /// It is next: to these slices.
+    Next(Slices),
+    /// It was heard before, or comes from an owner that is no more, or nobody is here.
+    Old,
+    /// Something is missing before it: everything after `after` is to be asked for, this word included.
+    Missed {
+        /// The number of the last word that was heard.
+        after: u64,
+    },
+    /// As `Missed`, and that was asked for just now.
+    Awaited,
+    /// It comes from a new owner that was not announced: these slices attach again.
+    NewOwner(Slices),
+}
+
+/// After so long what was missed is asked for again.
+const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A set of slices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -29,6 +69,13 @@ impl Slices {
     }
 }
 
+impl Here {
+    fn slices(&self) -> Slices {
+        let bits = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
+        Slices(bits.fold(0, |set, (slice, _)| set | 1 << slice))
+    }
+}
+
 impl Interest {
     pub(crate) fn new(slices: usize) -> Self {
         let users = std::array::from_fn(|_| Mutex::default());
@@ -37,15 +84,15 @@ impl Interest {
 
     pub(crate) fn add(&self, guild: GuildId, slice: u16) {
         let mut shard = self.shard(guild);
-        let counts = shard.entry(guild).or_insert_with(|| vec![0; self.slices].into());
-        counts[usize::from(slice)] += 1;
+        let new = || Here { counts: vec![0; self.slices].into(), heard: None };
+        shard.entry(guild).or_insert_with(new).counts[usize::from(slice)] += 1;
     }
 
     /// Counts a session out. `true` when it was the node's last: the guild is to be told, by way of
     /// [`Interest::if_nobody`].
     pub(crate) fn remove(&self, guild: GuildId, slice: u16) -> bool {
         let mut shard = self.shard(guild);
-        let Some(counts) = shard.get_mut(&guild) else { return false };
+        let Some(Here { counts, .. }) = shard.get_mut(&guild) else { return false };
         counts[usize::from(slice)] = counts[usize::from(slice)].saturating_sub(1);
         let last = counts.iter().all(|count| *count == 0);
         if last {
@@ -65,10 +112,54 @@ impl Interest {
 
     /// The slices with sessions of a guild.
     pub(crate) fn slices(&self, guild: GuildId) -> Slices {
-        let shard = self.shard(guild);
-        let counts = shard.get(&guild).map_or(&[][..], |counts| counts);
-        let bits = counts.iter().enumerate().filter(|(_, count)| **count > 0);
-        Slices(bits.fold(0, |set, (slice, _)| set | 1 << slice))
+        self.shard(guild).get(&guild).map_or(Slices::default(), Here::slices)
+    }
+
+    /// The guild's owner is new: whatever it says first is right.
+    pub(crate) fn forget_heard(&self, guild: GuildId) {
+        if let Some(here) = self.shard(guild).get_mut(&guild) {
+            here.heard = None;
+        }
+    }
+
+    /// A word of a guild arrives.
+    pub(crate) fn arrive(&self, word: &Numbered) -> Arrival {
+        let mut shard = self.shard(word.guild);
+        let Some(here) = shard.get_mut(&word.guild) else { return Arrival::Old };
+        let slices = here.slices();
+        let attaches = matches!(word.op, Op::Attached { .. });
+        let first = Heard { epoch: word.epoch, n: word.n, asked: None };
+        let Some(heard) = &mut here.heard else {
+            // Until a session is attached nobody misses anything.
+            here.heard = attaches.then_some(first);
+            return Arrival::Next(slices);
+        };
+        match word.epoch.cmp(&heard.epoch) {
+            std::cmp::Ordering::Less => return Arrival::Old,
+            std::cmp::Ordering::Greater => {
+                here.heard = None;
+                return Arrival::NewOwner(slices);
+            }
+            std::cmp::Ordering::Equal => {}
+        }
+        // The word before it, or the one it follows.
+        let needs = if word.follows { word.n } else { word.n.saturating_sub(1) };
+        match needs.cmp(&heard.n) {
+            std::cmp::Ordering::Equal => {
+                *heard = first;
+                Arrival::Next(slices)
+            }
+            // What is only said aside harms nobody late; an attachment would have a gap behind it, and is asked again.
+            std::cmp::Ordering::Less if word.follows && !attaches => Arrival::Next(slices),
+            std::cmp::Ordering::Less => Arrival::Old,
+            std::cmp::Ordering::Greater if heard.asked.is_some_and(|at| at.elapsed() < ASK_AGAIN) => {
+                Arrival::Awaited
+            }
+            std::cmp::Ordering::Greater => {
+                heard.asked = Some(Instant::now());
+                Arrival::Missed { after: heard.n }
+            }
+        }
     }
 
     /// Guilds with sessions on this node.
@@ -101,7 +192,7 @@ impl Interest {
         self.users[place(user.get())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn shard(&self, guild: GuildId) -> MutexGuard<'_, HashMap<GuildId, Box<[u32]>>> {
+    fn shard(&self, guild: GuildId) -> MutexGuard<'_, HashMap<GuildId, Here>> {
         self.shards[place(guild.get())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
@@ -133,6 +224,62 @@ mod tests {
         assert!(!interest.remove(guild, 2));
         interest.if_nobody(guild, || told += 1);
         assert_eq!((told, interest.guilds()), (1, 0));
+    }
+
+    fn word(epoch: u64, n: u64, follows: bool, op: Op) -> Numbered {
+        Numbered { guild: GuildId::new(5), epoch: Epoch(epoch), n, follows, op }
+    }
+
+    fn said(epoch: u64, n: u64) -> Numbered {
+        word(epoch, n, false, Op::Drop { guild: GuildId::new(5) })
+    }
+
+    fn attached(epoch: u64, n: u64) -> Numbered {
+        let session = consort_rpc::relay::SessionKey {
+            node: consort_rpc::NodeId(1),
+            generation: 7,
+            slice: 0,
+            number: 1,
+            user: UserId::new(1),
+        };
+        let guild_create = bytes::Bytes::new();
+        word(epoch, n, true, Op::Attached { session, guild: GuildId::new(5), class: 0, guild_create })
+    }
+
+    #[test]
+    fn each_word_is_taken_once_and_a_missing_one_is_asked_for() {
+        let interest = Interest::new(1);
+        let guild = GuildId::new(5);
+        assert_eq!(interest.arrive(&said(1, 3)), Arrival::Old, "nobody is here");
+        interest.add(guild, 0);
+        let next = Arrival::Next(Slices(1));
+        assert_eq!([said(1, 3), attached(1, 7), said(1, 8)].map(|word| interest.arrive(&word)), [next; 3]);
+        assert_eq!(interest.arrive(&said(1, 8)), Arrival::Old, "twice");
+        let typing = |n| word(1, n, true, Op::GuildRestarted { guild });
+        assert_eq!(interest.arrive(&typing(8)), next);
+        // 9 is lost.
+        assert_eq!(interest.arrive(&said(1, 10)), Arrival::Missed { after: 8 });
+        assert_eq!(interest.arrive(&said(1, 11)), Arrival::Awaited);
+        assert_eq!(interest.arrive(&attached(1, 11)), Arrival::Awaited);
+        assert_eq!([9, 10, 11].map(|n| interest.arrive(&said(1, n))), [next; 3]);
+        // One that is seen to be missing by what is only said aside.
+        assert_eq!(interest.arrive(&typing(12)), Arrival::Missed { after: 11 });
+        assert_eq!(interest.arrive(&attached(1, 10)), Arrival::Old);
+    }
+
+    #[test]
+    fn a_former_owner_is_not_heard_and_a_new_one_has_everybody_attach_again() {
+        let interest = Interest::new(1);
+        let guild = GuildId::new(5);
+        interest.add(guild, 0);
+        let next = Arrival::Next(Slices(1));
+        assert_eq!(interest.arrive(&attached(5, 7)), next);
+        assert_eq!(interest.arrive(&said(4, 8)), Arrival::Old);
+        assert_eq!(interest.arrive(&said(6, 1)), Arrival::NewOwner(Slices(1)));
+        assert_eq!([said(6, 2), attached(6, 2), said(6, 3)].map(|word| interest.arrive(&word)), [next; 3]);
+        assert_eq!(interest.arrive(&said(5, 8)), Arrival::Old);
+        interest.forget_heard(guild);
+        assert_eq!(interest.arrive(&attached(9, 40)), next);
     }
 
     #[test]

@@ -1,13 +1,15 @@
 //! The relay of the node: hands what owners say to the slices, in order and without waiting.
 
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 
-use consort_rpc::relay::{Op, Relay, SessionKey};
-use consort_rpc::{Answer, Call, Host};
+use consort_model::GuildId;
+use consort_rpc::guild::{self, Guild, gateway};
+use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
+use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh};
 use consort_session::Dispatch;
 
 use crate::inbox::InboxRef;
-use crate::interest::{Interest, Slices};
+use crate::interest::{Arrival, Interest, Slices};
 use crate::slice::Input;
 
 /// Routes operations to inboxes. What one owner says one after the other reaches each slice in that order, since each
@@ -15,6 +17,8 @@ use crate::slice::Input;
 pub(crate) struct Router {
     pub(crate) inboxes: Vec<InboxRef>,
     pub(crate) interest: Arc<Interest>,
+    /// Weak, since the mesh holds its hosts.
+    pub(crate) mesh: Weak<Mesh>,
 }
 
 impl Router {
@@ -40,16 +44,50 @@ impl Router {
         groups.into_iter().enumerate().filter(|(_, group)| !group.is_empty())
     }
 
+    /// Takes a numbered word, once and in order, or asks for what is missing before it.
+    fn hear(&self, word: Numbered) {
+        let Numbered { guild, epoch, .. } = word;
+        match self.interest.arrive(&word) {
+            Arrival::Next(slices) => match word.op {
+                Op::Publish(event) => self.publish(slices, event),
+                op @ (Op::Attached { .. } | Op::Refused { .. }) => self.route(op),
+                op => self.to(slices, &op),
+            },
+            Arrival::Old | Arrival::Awaited => {
+                tracing::debug!(%guild, ?epoch, n = word.n, "a word of a guild is not taken");
+            }
+            Arrival::Missed { after } => {
+                tracing::warn!(%guild, ?epoch, n = word.n, after, "words of a guild are missing and asked for");
+                self.ask(guild, epoch, after);
+            }
+            Arrival::NewOwner(slices) => self.to(slices, &Op::GuildRestarted { guild }),
+        }
+    }
+
+    fn ask(&self, guild: GuildId, epoch: Epoch, after: u64) {
+        let Some(mesh) = self.mesh.upgrade() else { return };
+        let op = gateway::Op::Replay { node: mesh.node(), epoch, after };
+        let asked = mesh.client::<Guild>().cast(guild.get(), Caller::system(), guild::Op::Gateway(op));
+        if let Err(error) = asked {
+            // The next word asks again.
+            tracing::warn!(%error, %guild, "a guild's owner cannot be asked for what is missing");
+        }
+    }
+
+    fn publish(&self, slices: Slices, event: Arc<Event>) {
+        let dispatch = Arc::new(Dispatch::published(event));
+        slices.iter().for_each(|slice| self.put(slice, Input::Publish(dispatch.clone())));
+    }
+
     fn route(&self, op: Op) {
         match op {
+            Op::Numbered(word) => self.hear(*word),
             Op::Publish(event) => {
                 let Some(guild) = event.guild else {
                     tracing::error!(event = %event.name, "published without a guild");
                     return;
                 };
-                let slices = self.interest.slices(guild);
-                let dispatch = Arc::new(Dispatch::published(event));
-                slices.iter().for_each(|slice| self.put(slice, Input::Publish(dispatch.clone())));
+                self.publish(self.interest.slices(guild), event);
             }
             Op::Direct { sessions, event } => {
                 let dispatch = Arc::new(Dispatch::direct(event));
@@ -60,10 +98,11 @@ impl Router {
             Op::Attached { session, .. } | Op::Refused { session, .. } => {
                 self.put(usize::from(session.slice), Input::Relay(op));
             }
-            Op::Class { guild, .. }
-            | Op::Detach { guild, .. }
-            | Op::Drop { guild }
-            | Op::GuildRestarted { guild } => {
+            Op::Class { guild, .. } | Op::Detach { guild, .. } | Op::Drop { guild } => {
+                self.to(self.interest.slices(guild), &op)
+            }
+            Op::GuildRestarted { guild } => {
+                self.interest.forget_heard(guild);
                 self.to(self.interest.slices(guild), &op);
             }
             Op::UserRestarted { user, .. } => self.to(self.interest.slices_of_user(user), &op),

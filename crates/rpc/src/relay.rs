@@ -4,6 +4,7 @@
 //! together without a gap or a double.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use consort_model::{GuildId, UserId};
@@ -40,9 +41,47 @@ pub struct SessionKey {
     pub user: UserId,
 }
 
+/// Which life of an owner a word comes from: a later one is higher, also when the clock was put back in between.
+///
+/// Drawn when the owner is loaded. It orders the lives of an owner within a process; once the directory gives out epochs of
+/// ownership, those take its place, and it orders them across nodes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
+pub struct Epoch(pub u64);
+
+impl Epoch {
+    /// An epoch above all that this process has drawn; `now_ms` is where it begins to count.
+    pub fn next(now_ms: u64) -> Self {
+        static LAST: AtomicU64 = AtomicU64::new(0);
+        let above = |last: u64| Some(now_ms.max(last + 1));
+        let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, above);
+        Self(last.map_or(now_ms, |last| now_ms.max(last + 1)))
+    }
+}
+
+/// A word of a guild to the relays of its nodes, with its number among the guild's words.
+///
+/// Numbers grow by one. What takes none of its own says which one it follows: a volatile event, or the answer to a session
+/// that attaches. So a relay sees what it has missed, has got twice, or has got from an owner that is no more.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub struct Numbered {
+    /// Whose word it is.
+    pub guild: GuildId,
+    /// The life of the owner.
+    pub epoch: Epoch,
+    /// Its number, or the one it follows.
+    pub n: u64,
+    /// Whether it takes no number of its own.
+    pub follows: bool,
+    /// The word.
+    pub op: Op,
+}
+
 /// What a relay is told.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Op {
+    /// One of the words below, with its number: all that a guild says to every node ([`Op::Publish`], [`Op::Class`],
+    /// [`Op::Detach`], [`Op::Drop`]), and its answers to sessions that attach.
+    Numbered(Box<Numbered>),
     /// A guild's event ([`Event::guild`] is set): to every attached session of its audience.
     Publish(Arc<Event>),
     /// An event to these sessions of this node, whatever they are attached to. Intents are still applied.

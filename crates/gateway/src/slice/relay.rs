@@ -161,6 +161,8 @@ impl Slice {
     /// Handles what is no event.
     pub(super) fn relay(&mut self, now: Instant, op: Op) {
         match op {
+            // The node's relay has looked at the number.
+            Op::Numbered(word) => self.relay(now, word.op),
             Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::published(event))),
             Op::Direct { sessions, event } => {
                 self.direct(&sessions, &Arc::new(Dispatch::direct(event)));

@@ -2,11 +2,11 @@ use std::sync::Arc;
 
 use consort_model::{Intents, UserId};
 use consort_rpc::guild;
-use consort_rpc::relay::Op;
+use consort_rpc::relay::{Epoch, Numbered, Op};
 use consort_rpc::{Audience, ClassSet, View, user};
 use serde_json::{Value, json};
 
-use crate::rig::{Manner, Rig, event, guild as guild_id};
+use crate::rig::{Manner, NODE, Rig, Told, event, guild as guild_id};
 
 fn users(ids: &[u64]) -> Vec<UserId> {
     ids.iter().copied().map(UserId::new).collect()
@@ -268,4 +268,35 @@ async fn private_events_need_their_intent() {
     // The tests' bots have GUILD_MESSAGES and not DIRECT_MESSAGES.
     assert_eq!(with.dispatch().await.1, 2);
     assert_eq!(with.dispatch().await.1, 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
+    let rig = Rig::start().await;
+    let g = guild_id(1);
+    let (mut client, _) = rig.bot_in(2, &[g]).await;
+    let session = rig.opened(2).await.session;
+    let say = |epoch, n, follows, op| {
+        rig.relay(Op::Numbered(Box::new(Numbered { guild: g, epoch: Epoch(epoch), n, follows, op })));
+    };
+    let event = |n: u64| Op::Publish(event(g, Audience::all(), &json!({"n": n})).into());
+    say(1, 7, true, rig.guilds.welcome(g, session, 2.into()));
+    for n in [8, 8, 10, 11, 8] {
+        say(1, n, false, event(n));
+    }
+    let asked = |told: &Told<guild::Op>| match told.op {
+        guild::Op::Gateway(guild::gateway::Op::Replay { node: NODE, epoch: Epoch(1), after }) => Some(after),
+        _ => None,
+    };
+    assert_eq!(rig.guilds.log.wait(asked).await, 8);
+    for n in [9, 10, 11] {
+        say(1, n, false, event(n));
+    }
+    say(0, 12, false, event(12));
+    for n in 8..=11 {
+        assert_eq!(client.dispatch().await.1["n"], n);
+    }
+    // An owner that nobody has heard of: the sessions attach again.
+    say(2, 1, false, event(13));
+    assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
 }

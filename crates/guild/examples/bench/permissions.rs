@@ -67,8 +67,11 @@ fn owner(guild: &mut Driven<Guild>, op: &Op) {
 fn view(guild: &mut Driven<Guild>, n: u64) -> View {
     let op = Op::Message { channel: channel(n), op: message::Op::Typing };
     let (_, leaving) = guild.call(NOW_MS, &Caller::user(user(0), false), &op).expect("types");
-    let view = leaving.publications.into_iter().find_map(|effect| match effect {
-        Publication::Relay { message: relay::Op::Publish(event), .. } => Some(event.audience.view.clone()),
+    let view = leaving.publications.into_iter().find_map(|publication| match publication {
+        Publication::Relay { message: relay::Op::Numbered(word), .. } => match &word.op {
+            relay::Op::Publish(event) => Some(event.audience.view.clone()),
+            _ => None,
+        },
         _ => None,
     });
     view.expect("published")

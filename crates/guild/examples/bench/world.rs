@@ -149,10 +149,11 @@ pub fn session(n: u64) -> SessionKey {
 pub fn attach(guild: &mut Driven<Guild>, n: u64) -> (consort_rpc::ClassId, bytes::Bytes) {
     let op = Op::Gateway(gateway::Op::Attach { session: session(n), large_threshold: 250, presences: true });
     let (_, leaving) = guild.call(NOW_MS, &Caller::user(user(n), false), &op).expect("attached");
-    let attached = leaving.publications.into_iter().find_map(|effect| match effect {
-        Publication::Relay { message: relay::Op::Attached { class, guild_create, .. }, .. } => {
-            Some((class, guild_create))
-        }
+    let attached = leaving.publications.into_iter().find_map(|publication| match publication {
+        Publication::Relay { message: relay::Op::Numbered(word), .. } => match word.op {
+            relay::Op::Attached { class, guild_create, .. } => Some((class, guild_create)),
+            _ => None,
+        },
         _ => None,
     });
     attached.expect("attached")

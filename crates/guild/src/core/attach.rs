@@ -45,7 +45,7 @@ impl Guild {
         }
         let guild_create = self.guild_create((user, class), large_threshold, presences);
         let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
-        cx.publish(Publication::Relay { node: session.node, message });
+        self.say_aside(cx, [&session.node], &message);
         if before.is_some_and(|before| before != class) {
             let guild = self.id;
             self.tell_relays(cx, || relay::Op::Class { guild, user, class });

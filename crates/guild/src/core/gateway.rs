@@ -32,6 +32,8 @@ impl Guild {
                 self.presence_nodes.remove(node);
                 Outcome::EMPTY
             }
+            Op::Replay { node, epoch, after } if cx.caller.system => self.replay(cx, *node, *epoch, *after),
+            Op::Replay { .. } => Err(consort_model::ApiError::missing_access().into()),
             Op::Presence { presence } => self.set_presence(cx, presence),
             Op::Chunk(request) => self.chunk(cx, request),
             Op::UserChanged { user } => self.user_changed(cx, user),

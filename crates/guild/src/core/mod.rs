@@ -14,6 +14,7 @@ mod lists;
 mod load;
 mod members;
 mod messages;
+mod numbers;
 mod publish;
 mod roles;
 mod settings;
@@ -80,6 +81,8 @@ pub struct Guild {
     pub(crate) temporary: BTreeSet<UserId>,
     /// The day (since 1970) members were last seen online, for pruning.
     pub(crate) last_seen: HashMap<UserId, u32>,
+    /// Of what is said to relays.
+    pub(crate) numbers: numbers::Numbers,
     /// Nodes with attached sessions.
     pub(crate) nodes: BTreeSet<NodeId>,
     /// Those of them where a bot has asked for presences.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consort_actor::Cx;
 use consort_model::{Channel, ChannelId, ChannelType, Intents, UserId};
-use consort_rpc::{Audience, ClassId, ClassSet, Event, NodeId, Publication, View, relay};
+use consort_rpc::{Audience, ClassId, ClassSet, Event, NodeId, View, relay};
 use serde::Serialize;
 
 use super::Guild;
@@ -29,15 +29,18 @@ impl Guild {
         self.publish_to(cx, &self.nodes, event);
     }
 
-    /// Sends an event to some of the nodes with sessions of this guild.
+    /// As [`Guild::publish`]; a volatile event goes to these nodes only.
     pub(crate) fn publish_to(&self, cx: &mut Cx<'_>, nodes: &BTreeSet<NodeId>, mut event: Event) {
         event.guild = Some(self.id);
         if !self.withholds() {
             event.withheld = None;
         }
-        let event = Arc::new(event);
-        for node in nodes {
-            cx.publish(Publication::Relay { node: *node, message: relay::Op::Publish(event.clone()) });
+        let is_volatile = event.volatile;
+        let word = relay::Op::Publish(Arc::new(event));
+        if is_volatile {
+            self.say_aside(cx, nodes, &word);
+        } else {
+            self.say(cx, &word);
         }
     }
 
@@ -90,9 +93,7 @@ impl Guild {
 
     /// Sends every relay with sessions of this guild a message.
     pub(crate) fn tell_relays(&self, cx: &mut Cx<'_>, message: impl Fn() -> relay::Op) {
-        for node in &self.nodes {
-            cx.publish(Publication::Relay { node: *node, message: message() });
-        }
+        self.say(cx, &message());
     }
 
     /// Tells those who gained or lost sight of channels, after a change of roles or overwrites: `before` is

@@ -72,6 +72,7 @@ impl Guild {
             presences: Default::default(),
             temporary: Default::default(),
             last_seen: Default::default(),
+            numbers: super::numbers::Numbers::new(0),
             nodes: Default::default(),
             presence_nodes: Default::default(),
             classes: Default::default(),

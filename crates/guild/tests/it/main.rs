@@ -13,6 +13,7 @@ mod expressions;
 mod invites;
 mod lists;
 mod members;
+mod numbers;
 mod random;
 mod rights;
 mod roles;

@@ -469,7 +469,7 @@ impl FakeSession {
 
 /// The relay of the one node: does at once what a relay does for the sessions of one guild.
 #[derive(Default)]
-struct Relay(Mutex<BTreeMap<u64, FakeSession>>);
+struct Relay(Mutex<BTreeMap<u64, FakeSession>>, Mutex<Option<(relay::Epoch, u64)>>);
 
 impl Relay {
     fn sessions(&self) -> MutexGuard<'_, BTreeMap<u64, FakeSession>> {
@@ -483,9 +483,22 @@ impl Relay {
             .for_each(|session| session.tell(event));
     }
 
+    /// What a guild says has numbers without a gap, in each of its lives.
+    fn numbered(&self, word: &relay::Numbered) {
+        let heard = self.1.lock().unwrap().replace((word.epoch, word.n));
+        if let Some((_, n)) = heard.filter(|(epoch, _)| *epoch == word.epoch) {
+            assert_eq!(word.n, n + u64::from(!word.follows), "{:?}", word.op);
+        }
+    }
+
     fn take(&self, op: relay::Op) {
         let mut sessions = self.sessions();
         match op {
+            relay::Op::Numbered(word) => {
+                drop(sessions);
+                self.numbered(&word);
+                self.take(word.op);
+            }
             relay::Op::Publish(event) => {
                 assert_eq!(event.guild, Some(GUILD), "{} is published without its guild", event.name);
                 sessions.values_mut().filter(|s| s.wants(&event)).for_each(|s| s.tell(&event));

@@ -276,7 +276,7 @@ pub fn voice() -> Vec<guild::voice::Op> {
 pub fn gateway() -> Vec<guild::gateway::Op> {
     let subscribe = json!({"channels": {"1": [[0, 99], [100, 199]]}, "typing": true, "members": []});
     read(json!([
-        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true}}, {"Detached": {"node": 7}},
+        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true}}, {"Detached": {"node": 7}}, {"Replay": {"node": 7, "epoch": 5, "after": u64::MAX}},
         {"Presence": {"presence": a_presence()}},
         {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
         {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
@@ -433,6 +433,13 @@ pub fn relay() -> Vec<relay::Op> {
         {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1"}},
         {"UserRestarted": {"user": "1", "since_ms": 5}}, {"Close": {"sessions": [a_session()], "code": 4004}},
     ]));
+    all.push(Op::Numbered(Box::new(relay::Numbered {
+        guild: 1.into(),
+        epoch: relay::Epoch(u64::MAX),
+        n: 7,
+        follows: false,
+        op: Op::Publish(Arc::new(event())),
+    })));
     all.push(Op::Publish(Arc::new(event())));
     all.extend(
         changes().into_iter().map(|change| Op::Publish(Arc::new(event().withhold(Withheld::but(change))))),

@@ -115,7 +115,7 @@ impl World {
         let op = gateway::Op::Attach { session, large_threshold: 250, presences: true };
         self.ask(user, guild::Op::Gateway(op)).await.unwrap();
         let told = self.relay.0.lock().unwrap();
-        let last = told.iter().rev().find_map(|(_, op)| match op {
+        let last = told.iter().rev().find_map(|(_, op)| match word(op) {
             relay::Op::Attached { guild_create, .. } => Some(guild_create.clone()),
             _ => None,
         });
@@ -182,7 +182,7 @@ impl World {
     /// The events published since, audit log entries apart.
     pub fn events(&self) -> Vec<Seen> {
         let told = self.relay.0.lock().unwrap();
-        let events = told.iter().filter_map(|(_, op)| match op {
+        let events = told.iter().filter_map(|(_, op)| match word(op) {
             relay::Op::Publish(event) => Some(event.clone()),
             _ => None,
         });
@@ -226,5 +226,13 @@ impl Seen {
     /// Whether it is for the classes that see a channel rather than for everyone or for nobody.
     pub fn is_for_classes(&self) -> bool {
         matches!(&self.event.audience.view, View::Classes(classes) if !classes.is_empty())
+    }
+}
+
+/// What a relay is told, without its number.
+fn word(op: &relay::Op) -> &relay::Op {
+    match op {
+        relay::Op::Numbered(word) => &word.op,
+        op => op,
     }
 }
