@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
+use consort_files::Links;
 use consort_model::{ApiError, UserId};
 use consort_rpc::{Caller, Effect, NodeId, Publication, user};
 use consort_runtime::Ids;
@@ -28,6 +29,8 @@ pub struct Cx<'a> {
     pub caller: &'a Caller,
     /// This node.
     pub node: NodeId,
+    /// What makes the addresses of files.
+    pub links: &'a Links,
     /// What will be written; the methods of `Cx` are the usual way in.
     pub batch: Batch,
     pub(crate) after: Vec<After>,

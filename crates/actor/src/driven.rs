@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::{Caller, Effect, NodeId, Publication, Service};
 use consort_runtime::Ids;
@@ -39,7 +40,7 @@ pub struct Driven<C: Core>(Machine<C>);
 impl<C: Core> Driven<C> {
     /// Takes a core.
     pub fn new(core: C, node: NodeId, ids: Arc<Ids>) -> Self {
-        Self(Machine::new(core, node, ids))
+        Self(Machine::new(core, node, ids, Links::sample()))
     }
 
     /// The core.

@@ -9,6 +9,7 @@ use std::sync::{Arc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
+use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::{Call, Effect, Host, MeshRef, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Registry, spawn};
@@ -40,6 +41,8 @@ pub struct Env {
     pub mesh: MeshRef,
     /// Snowflakes of this node.
     pub ids: Arc<Ids>,
+    /// What makes the addresses of files.
+    pub links: Links,
     /// The list of actors.
     pub registry: Registry,
     /// What they have under way.
@@ -187,7 +190,7 @@ fn start<C: Core>(
         let _running = shared.directory.count_running();
         match load::<C>(&shared, key, state).await {
             Ok(Some((core, pending))) => {
-                let machine = Machine::new(core, env.mesh.node(), env.ids.clone());
+                let machine = Machine::new(core, env.mesh.node(), env.ids.clone(), env.links.clone());
                 let pipeline = Pipeline::new(machine, key, ownership);
                 let actor =
                     Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());

@@ -2,6 +2,7 @@
 
 use std::sync::Arc;
 
+use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::{Answer, Caller, NodeId, Service};
 use consort_runtime::Ids;
@@ -17,6 +18,7 @@ pub(crate) struct Machine<C: Core> {
     pub(crate) rows: Rows,
     node: NodeId,
     ids: Arc<Ids>,
+    links: Links,
     turn: u64,
 }
 
@@ -36,8 +38,8 @@ pub(crate) enum Step {
 }
 
 impl<C: Core> Machine<C> {
-    pub(crate) fn new(core: C, node: NodeId, ids: Arc<Ids>) -> Self {
-        Self { core, rows: Rows::default(), node, ids, turn: 0 }
+    pub(crate) fn new(core: C, node: NodeId, ids: Arc<Ids>, links: Links) -> Self {
+        Self { core, rows: Rows::default(), node, ids, links, turn: 0 }
     }
 
     pub(crate) fn handle(
@@ -47,7 +49,7 @@ impl<C: Core> Machine<C> {
         op: &<C::Service as Service>::Op,
         scans: &[(Load, Vec<Row>)],
     ) -> Step {
-        let mut cx = context(&mut self.rows, self.node, &self.ids, now_ms, caller, scans);
+        let mut cx = context(&mut self.rows, self.node, (&self.ids, &self.links), now_ms, caller, scans);
         let outcome = match self.core.handle(&mut cx, op) {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Load(load)) => return Step::Load(load),
@@ -63,7 +65,7 @@ impl<C: Core> Machine<C> {
 
     pub(crate) fn tick(&mut self, now_ms: u64) -> Turn {
         let caller = Caller::system();
-        let mut cx = context(&mut self.rows, self.node, &self.ids, now_ms, &caller, &[]);
+        let mut cx = context(&mut self.rows, self.node, (&self.ids, &self.links), now_ms, &caller, &[]);
         self.core.tick(&mut cx);
         let (batch, after) = (cx.batch, cx.after);
         self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
@@ -95,10 +97,21 @@ impl<C: Core> Machine<C> {
 fn context<'a>(
     rows: &'a mut Rows,
     node: NodeId,
-    ids: &'a Ids,
+    (ids, links): (&'a Ids, &'a Links),
     now_ms: u64,
     caller: &'a Caller,
     scans: &'a [(Load, Vec<Row>)],
 ) -> Cx<'a> {
-    Cx { now_ms, caller, node, batch: Batch::new(), after: Vec::new(), conflict: None, rows, scans, ids }
+    Cx {
+        now_ms,
+        caller,
+        node,
+        links,
+        batch: Batch::new(),
+        after: Vec::new(),
+        conflict: None,
+        rows,
+        scans,
+        ids,
+    }
 }

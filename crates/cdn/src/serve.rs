@@ -1,15 +1,13 @@
 //! The HTTP side.
 
-use std::io::SeekFrom;
 use std::sync::Arc;
-use std::time::Duration;
 
 use axum::Router;
-use axum::body::Body;
+use axum::body::{Body, HttpBody as _};
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::response::{IntoResponse as _, Response};
 use axum::routing::{get, put};
-use bytes::{Bytes, BytesMut};
+use consort_files::{AttachmentPath, Kind, name, orphans};
 use consort_model::ApiError;
 use futures_util::stream;
 use http::header::{
@@ -17,27 +15,27 @@ use http::header::{
     CONTENT_RANGE, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, RANGE, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, StatusCode};
-use http_body_util::{BodyExt as _, LengthLimitError, Limited};
-use tokio::fs::File;
-use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _};
 
-use crate::image::{Kind, is_image_hash};
+use crate::blobs::{BlobReader, head};
+use crate::image::is_image_hash;
 use crate::range::{self, Part};
-use crate::sign::Signature;
-use crate::{Cdn, attachment, default_avatar, media};
+use crate::upload::{Slot, Uploader};
+use crate::{Cdn, default_avatar, failed, media};
 
 /// Bytes read from the disk at a time.
-const CHUNK_BYTES: usize = 64 << 10;
-/// How long a client may take for an upload.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(120);
+const CHUNK_BYTES: usize = 256 << 10;
+/// Bytes that tell what a blob is.
+const HEAD_BYTES: usize = 64;
 /// Blobs never change.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Files of messages are for who has their address, as long as it works; caches between must not outlive a deletion.
+const FOR_ONE_READER: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
 /// Everything below the CDN's path.
 pub fn router(cdn: Arc<Cdn>) -> Router {
     Router::new()
         .route("/attachments/{channel}/{attachment}/{filename}", get(get_attachment))
-        .route("/upload/{key}/{filename}", put(put_upload))
+        .route("/upload/{channel}/{user}/{key}/{filename}", put(put_upload))
         .route("/embed/avatars/{file}", get(get_default_avatar))
         .route("/guilds/{guild}/users/{user}/{kind}/{file}", get(get_member_image))
         .route("/{kind}/{owner}/{file}", get(get_image))
@@ -66,13 +64,13 @@ async fn get_attachment(
     RawQuery(query): RawQuery,
     headers: HeaderMap,
 ) -> Response {
-    let path = attachment::path(channel, attachment, &filename);
-    let signature = Signature::read(query.as_deref().unwrap_or_default());
+    let path = AttachmentPath { channel, attachment, filename: &filename };
     // Only cleaned names are ever signed, so a signed path is a path of ours.
-    if !cdn.signer.verify(&path, &signature, cdn.now_s()) {
+    if !cdn.links().verify(&path, query.as_deref().unwrap_or_default(), cdn.now_ms()) {
         return not_found();
     }
-    serve(&cdn, path.trim_start_matches('/'), &filename, &attachment.to_string(), &headers).await
+    let what = What { name: &filename, tag: &attachment.to_string(), caching: FOR_ONE_READER };
+    serve(&cdn, &path.blob(), what, &headers).await
 }
 
 async fn get_image(
@@ -82,7 +80,7 @@ async fn get_image(
 ) -> Response {
     let hash = stem(&file);
     let Some(kind) = Kind::of_segment(&kind).filter(|_| is_image_hash(hash)) else { return not_found() };
-    serve(&cdn, &format!("{}/{hash}", kind.directory(owner)), "", hash, &headers).await
+    serve(&cdn, &name::image(kind, owner, hash), What::image(hash), &headers).await
 }
 
 async fn get_member_image(
@@ -99,7 +97,7 @@ async fn get_member_image(
     if !is_image_hash(hash) {
         return not_found();
     }
-    serve(&cdn, &format!("{}/{hash}", kind.directory(user)), "", hash, &headers).await
+    serve(&cdn, &name::image(kind, user, hash), What::image(hash), &headers).await
 }
 
 async fn get_by_id(
@@ -111,7 +109,8 @@ async fn get_by_id(
     let (Ok(id), true) = (stem(&file).parse::<u64>(), is_known) else { return not_found() };
     // A Lottie sticker has nothing in its bytes that tells what it is.
     let name = if kind == "stickers" { "sticker.json" } else { "" };
-    serve(&cdn, &format!("{kind}/{id}"), name, &id.to_string(), &headers).await
+    let tag = id.to_string();
+    serve(&cdn, &format!("{kind}/{id}"), What { name, ..What::image(&tag) }, &headers).await
 }
 
 async fn get_default_avatar(Path(file): Path<String>) -> Response {
@@ -120,17 +119,48 @@ async fn get_default_avatar(Path(file): Path<String>) -> Response {
     ([(CONTENT_TYPE, HeaderValue::from_static("image/png")), (CACHE_CONTROL, FOREVER)], png).into_response()
 }
 
+/// What is said of a blob.
+struct What<'a> {
+    /// Its name, for what its bytes do not tell.
+    name: &'a str,
+    /// What it is called by caches.
+    tag: &'a str,
+    caching: HeaderValue,
+}
+
+impl<'a> What<'a> {
+    fn image(tag: &'a str) -> Self {
+        Self { name: "", tag, caching: FOREVER }
+    }
+}
+
 /// Serves a blob: whole, in part, or not at all if the client has it.
-async fn serve(cdn: &Cdn, blob: &str, name: &str, tag: &str, asked: &HeaderMap) -> Response {
-    let Ok(mut file) = File::open(cdn.blobs.path(blob)).await else { return not_found() };
-    let Ok(metadata) = file.metadata().await else { return not_found() };
-    let size = metadata.len();
-    let mut head = [0; 64];
-    let Ok(read) = file.read(&mut head).await else { return refuse(&ApiError::internal()) };
-    let media_type = media::media_type(name, &head[..read]).unwrap_or("application/octet-stream");
+async fn serve(cdn: &Cdn, blob: &str, what: What<'_>, asked: &HeaderMap) -> Response {
+    match open(cdn, blob).await {
+        Ok(Some((reader, head))) => show(reader, &head, what, asked),
+        Ok(None) => not_found(),
+        Err(error) => refuse(&error),
+    }
+}
+
+/// Opens a blob that belongs to something still, and reads its head.
+async fn open(cdn: &Cdn, blob: &str) -> Result<Option<(Box<dyn BlobReader>, Vec<u8>)>, ApiError> {
+    // What it belonged to is gone, though nobody may have had the time to remove it.
+    if orphans::is_released(&*cdn.store.0, blob).await.map_err(|error| failed(&error))? {
+        return Ok(None);
+    }
+    let Some(mut reader) = cdn.blobs.open(blob).await? else { return Ok(None) };
+    let head = head(&mut *reader, HEAD_BYTES).await?;
+    Ok(Some((reader, head)))
+}
+
+fn show(reader: Box<dyn BlobReader>, head: &[u8], what: What<'_>, asked: &HeaderMap) -> Response {
+    let What { name, tag, caching } = what;
+    let size = reader.size();
+    let media_type = media::media_type(name, head).unwrap_or("application/octet-stream");
     let etag = HeaderValue::from_str(&format!("\"{tag}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     if asked.get(IF_NONE_MATCH).is_some_and(|known| *known == etag) {
-        return (StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, FOREVER)]).into_response();
+        return (StatusCode::NOT_MODIFIED, [(ETAG, etag), (CACHE_CONTROL, caching)]).into_response();
     }
     let range = asked.get(RANGE).and_then(|range| range.to_str().ok());
     let (status, from, length) = match range::parse(range, size) {
@@ -142,17 +172,14 @@ async fn serve(cdn: &Cdn, blob: &str, name: &str, tag: &str, asked: &HeaderMap) 
             return (StatusCode::RANGE_NOT_SATISFIABLE, [(CONTENT_RANGE, range)]).into_response();
         }
     };
-    if file.seek(SeekFrom::Start(from)).await.is_err() {
-        return refuse(&ApiError::internal());
-    }
-    let mut response = Response::new(stream_file(file, length));
+    let mut response = Response::new(stream_blob(reader, from, length));
     *response.status_mut() = status;
     let headers = response.headers_mut();
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type));
     headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
     headers.insert(ACCEPT_RANGES, HeaderValue::from_static("bytes"));
     headers.insert(ETAG, etag);
-    headers.insert(CACHE_CONTROL, FOREVER);
+    headers.insert(CACHE_CONTROL, caching);
     headers.insert(ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
     // What people upload must never run as a page of this server.
@@ -168,46 +195,38 @@ async fn serve(cdn: &Cdn, blob: &str, name: &str, tag: &str, asked: &HeaderMap) 
     response
 }
 
-/// The next `length` bytes of a file, a chunk at a time.
-fn stream_file(file: File, length: u64) -> Body {
-    Body::from_stream(stream::try_unfold((file, length), |(mut file, left)| async move {
+/// `length` bytes of a blob from a position, a chunk at a time.
+fn stream_blob(reader: Box<dyn BlobReader>, from: u64, length: u64) -> Body {
+    Body::from_stream(stream::try_unfold((reader, from, length), |(mut reader, from, left)| async move {
         if left == 0 {
             return Ok::<_, std::io::Error>(None);
         }
-        let want = left.min(CHUNK_BYTES as u64);
-        let mut chunk = BytesMut::with_capacity(want as usize);
-        let read = (&mut file).take(want).read_buf(&mut chunk).await?;
-        if read == 0 {
+        let want = usize::try_from(left).unwrap_or(usize::MAX).min(CHUNK_BYTES);
+        let chunk = reader.read(from, want).await.map_err(std::io::Error::other)?;
+        if chunk.is_empty() {
             return Err(std::io::ErrorKind::UnexpectedEof.into());
         }
-        Ok(Some((chunk.freeze(), (file, left - read as u64))))
+        let read = chunk.len() as u64;
+        Ok(Some((chunk, (reader, from + read, left - read))))
     }))
 }
 
 async fn put_upload(
     State(cdn): State<Arc<Cdn>>,
-    Path((key, filename)): Path<(String, String)>,
+    Path((channel, user, key, filename)): Path<(u64, u64, String, String)>,
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response {
-    let Some(limit) = cdn.slot_limit(&key, &filename, query.as_deref().unwrap_or_default()) else {
+    let slot = Slot { channel, user, key: &key, filename: &filename };
+    let Some(limit) = cdn.slot_limit(slot, query.as_deref().unwrap_or_default()) else {
         return refuse(&ApiError::forbidden());
     };
-    match receive(request.into_body(), limit).await {
-        Ok(bytes) => match cdn.fill_slot(&key, bytes).await {
-            Ok(()) => StatusCode::OK.into_response(),
-            Err(error) => refuse(&error),
-        },
-        Err(error) => refuse(&error),
+    if request.body().size_hint().lower() > limit {
+        return refuse(&ApiError::too_large());
     }
-}
-
-async fn receive(body: Body, limit: u64) -> Result<Bytes, ApiError> {
-    let limited = Limited::new(body, usize::try_from(limit).unwrap_or(usize::MAX));
-    match tokio::time::timeout(UPLOAD_DEADLINE, limited.collect()).await {
-        Err(_) => Err(ApiError::new(408, 0, "408: Request Timeout")),
-        Ok(Ok(collected)) => Ok(collected.to_bytes()),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => Err(ApiError::too_large()),
-        Ok(Err(_)) => Err(ApiError::bad_request()),
+    let from = request.extensions().get::<Uploader>().map(|uploader| uploader.0);
+    match cdn.fill_slot(slot, from, limit, request.into_body()).await {
+        Ok(()) => StatusCode::OK.into_response(),
+        Err(error) => refuse(&error),
     }
 }

@@ -1,9 +1,10 @@
 //! Create Message: rights, slowmode, replies, forwards, mentions; then the message is posted.
 
 use consort_actor::{Cx, Stop};
+use consort_files::require_files;
 use consort_model::request::message::{
     CreateMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, FLAG_SUPPRESS_NOTIFICATIONS, FLAG_VOICE_MESSAGE,
-    Reference, link_attachments, require_linked,
+    Reference,
 };
 use consort_model::{
     ApiError, ChannelId, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Permissions,
@@ -92,8 +93,8 @@ pub fn compose<H: Host>(
     message.embeds.clone_from(&body.embeds);
     message.components.clone_from(&body.components);
     message.attachments.clone_from(&create.attachments);
-    link_attachments(&mut message.embeds, &mut message.components, &mut message.attachments);
-    require_linked(&message.components)?;
+    cx.links.take_back(&mut message.embeds, &mut message.components, &message.attachments);
+    require_files(&message.components, &message.attachments)?;
     message.sticker_items = stickers;
     message.mentions = mentioned.users;
     message.mention_roles = mentioned.roles;
@@ -148,7 +149,9 @@ fn earlier<H: Host>(
     let Some(id) = host.talk().posted_with(cx.now_ms, channel, author, &nonce) else { return Ok(None) };
     // It may have been deleted since: the client learns so, and posts nothing by mistake (404/10008).
     let message = stored(cx, channel, id)?;
-    Ok(Some(Message { nonce: body.nonce.clone(), ..message }))
+    let mut shown = Message { nonce: body.nonce.clone(), ..message };
+    cx.links.show(cx.now_ms, &mut shown);
+    Ok(Some(shown))
 }
 
 fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage) {

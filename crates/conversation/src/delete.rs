@@ -16,6 +16,8 @@ const PURGE_STEP_ROWS: usize = 500;
 fn erase(cx: &mut Cx<'_>, message: &Message) {
     let (channel, id) = (message.channel_id.get(), message.id.get());
     cx.delete(Table::Messages, channel, id);
+    let now_ms = cx.now_ms;
+    consort_files::release_files(&mut cx.batch, message, None, now_ms);
     if !message.reactions.is_empty() {
         cx.batch.delete_partition(Table::Reactions, id);
     }

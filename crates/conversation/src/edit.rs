@@ -1,10 +1,10 @@
 //! Changing a posted message.
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::require_files;
 use consort_model::request::component::require_message_v1;
 use consort_model::request::message::{
-    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, link_attachments,
-    require_linked,
+    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS,
 };
 use consort_model::{
     ApiError, Attachment, ChannelId, ChannelType, Embed, Message, MessageFlags, MessageId, MessageType,
@@ -47,7 +47,7 @@ pub(crate) fn edit<H: Host>(
     }
     let before = message.clone();
     set_flags(&mut message, &edit.body, own);
-    change(&mut message, edit)?;
+    change(cx, &mut message, edit)?;
     if !edit.body.content.is_absent()
         || !edit.body.components.is_absent()
         || !edit.body.allowed_mentions.is_absent()
@@ -61,6 +61,9 @@ pub(crate) fn edit<H: Host>(
         message.edited_timestamp = Some(Timestamp::from_ms(cx.now_ms));
     }
     store(cx, &message);
+    let now_ms = cx.now_ms;
+    consort_files::claim_files(&mut cx.batch, &message);
+    consort_files::release_files(&mut cx.batch, &before, Some(&message), now_ms);
     update(host, cx, &before, &message);
     answer(Viewer::of(host, cx), message)
 }
@@ -81,7 +84,7 @@ fn set_flags(message: &mut Message, body: &EditMessage, own: bool) {
     }
 }
 
-fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
+fn change(cx: &Cx<'_>, message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     let body = &edit.body;
     body.content.clone().apply_or(&mut message.content, String::new());
     body.embeds.clone().apply_or(&mut message.embeds, Vec::new());
@@ -89,8 +92,10 @@ fn change(message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     let kept = keep(&message.attachments, &body.attachments)?;
     message.attachments = kept;
     message.attachments.extend(edit.attachments.iter().cloned());
-    link_attachments(&mut message.embeds, &mut message.components, &mut message.attachments);
-    require_linked(&message.components)?;
+    cx.links.take_back(&mut message.embeds, &mut message.components, &message.attachments);
+    if body.components.is_present() {
+        require_files(&message.components, &message.attachments)?;
+    }
     if message.attachments.len() > consort_model::limits::ATTACHMENTS_MAX {
         return Err(ApiError::max_attachments().into());
     }
@@ -128,9 +133,7 @@ fn keep(attachments: &[Attachment], wanted: &Patch<Vec<AttachmentRequest>>) -> R
     let find = |request: &AttachmentRequest| {
         let found = attachments.iter().find(|attachment| attachment.id.get() == request.id)?;
         let mut kept = found.clone();
-        if request.description.is_some() {
-            kept.description.clone_from(&request.description);
-        }
+        request.apply(&mut kept);
         Some(kept)
     };
     Ok(wanted.iter().filter_map(find).collect())

@@ -20,7 +20,7 @@ pub fn intents_of(guild: Option<GuildId>) -> Intents {
 
 /// Sends MESSAGE_CREATE. The message is as answered to REST; `guild_id` and members are added.
 pub(crate) fn publish_created<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
-    let event = showing(host, "MESSAGE_CREATE", message);
+    let event = showing(host, cx, "MESSAGE_CREATE", message);
     let change = Change::Message { channel: message.channel_id, id: message.id };
     let event = withhold(host, event, [message], Some(change));
     host.publish(cx, event);
@@ -34,15 +34,16 @@ pub(crate) fn publish_updated<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &
 /// Sends MESSAGE_UPDATE of a message that may mention others than `before`: those hear of it too, so that nobody is left with
 /// a mention that was taken back.
 pub(crate) fn publish_edited<H: Host>(host: &mut H, cx: &mut Cx<'_>, before: &Message, message: &Message) {
-    let event = showing(host, "MESSAGE_UPDATE", message);
+    let event = showing(host, cx, "MESSAGE_UPDATE", message);
     let event = withhold(host, event, [before, message], None);
     host.publish(cx, event);
 }
 
 /// An event that shows a message, with what only events show of it.
-fn showing<H: Host>(host: &mut H, name: &'static str, message: &Message) -> Event {
+fn showing<H: Host>(host: &mut H, cx: &Cx<'_>, name: &'static str, message: &Message) -> Event {
     let guild = host.guild();
     let mut body = message.clone();
+    cx.links.show(cx.now_ms, &mut body);
     body.guild_id = guild;
     if guild.is_some() {
         if body.webhook_id.is_none() {
@@ -95,7 +96,7 @@ fn withhold<'a, H: Host>(
 /// Takes from an answer what needs the MESSAGE_CONTENT intent, when its viewer does not have it: all that is not in a private
 /// channel, its own or mentions it (Gateway, "Message Content Intent"). The message that is answered and those that are
 /// forwarded are looked at by themselves.
-pub(crate) fn conceal(viewer: Viewer, message: &mut Message) {
+pub(crate) fn conceal(viewer: &Viewer, message: &mut Message) {
     if viewer.guild.is_none() || !viewer.lacks.contains(Intents::MESSAGE_CONTENT) {
         return;
     }

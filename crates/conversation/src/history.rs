@@ -5,6 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::Links;
 use consort_model::account::UserRow;
 use consort_model::{
     ApiError, Channel, ChannelId, GuildId, Intents, Message, MessageFlags, MessageId, MessageType,
@@ -25,18 +26,25 @@ pub(crate) fn failed(error: Error) -> ApiError {
 }
 
 /// Who looks at what, for the parts of a message that depend on it.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Viewer {
     pub(crate) user: UserId,
     pub(crate) guild: Option<GuildId>,
     pub(crate) now_ms: u64,
     /// The privileged intents that it does not have.
     pub(crate) lacks: Intents,
+    pub(crate) links: Links,
 }
 
 impl Viewer {
     pub(crate) fn of<H: Host>(host: &H, cx: &Cx<'_>) -> Self {
-        Self { user: cx.caller.user, guild: host.guild(), now_ms: cx.now_ms, lacks: cx.caller.lacks }
+        Self {
+            user: cx.caller.user,
+            guild: host.guild(),
+            now_ms: cx.now_ms,
+            lacks: cx.caller.lacks,
+            links: cx.links.clone(),
+        }
     }
 }
 
@@ -56,7 +64,7 @@ pub(crate) fn get<H: Host>(
 pub(crate) fn answer(viewer: Viewer, message: Message) -> Result<Outcome, Stop> {
     Outcome::later(move |store| async move {
         let mut messages = [message];
-        complete(&store, viewer, &mut messages).await?;
+        complete(&store, &viewer, &mut messages).await?;
         Ok(Answer::json(&messages[0]))
     })
 }
@@ -77,7 +85,7 @@ pub(crate) fn list<H: Host>(
     let (viewer, limit) = (Viewer::of(host, cx), usize::from(limit));
     Outcome::later(move |store| async move {
         let mut messages = read_page(&store, channel, page, limit).await.map_err(failed)?;
-        complete(&store, viewer, &mut messages).await?;
+        complete(&store, &viewer, &mut messages).await?;
         Ok(Answer::json(&messages))
     })
 }
@@ -110,13 +118,13 @@ async fn read_page(
 }
 
 /// Adds what is not stored with messages: the viewer's own reactions and votes, the messages they answer, their threads,
-/// and the names authors have now. Takes away what the viewer may not read.
+/// the names authors have now, and the addresses of files. Takes away what the viewer may not read.
 ///
 /// # Errors
 /// 503 when the store fails.
 pub(crate) async fn complete(
     store: &StoreRef,
-    viewer: Viewer,
+    viewer: &Viewer,
     messages: &mut [Message],
 ) -> Result<(), ApiError> {
     for message in messages.iter_mut() {
@@ -128,7 +136,10 @@ pub(crate) async fn complete(
     if let Some(guild) = viewer.guild {
         add_threads(store, guild, messages).await.map_err(failed)?;
     }
-    messages.iter_mut().for_each(|message| conceal(viewer, message));
+    for message in messages {
+        viewer.links.show(viewer.now_ms, message);
+        conceal(viewer, message);
+    }
     Ok(())
 }
 

@@ -56,7 +56,7 @@ pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &O
     match op {
         Op::Create(create) => {
             let mut message = create::create(host, cx, channel, create)?;
-            events::conceal(history::Viewer::of(host, cx), &mut message);
+            events::conceal(&history::Viewer::of(host, cx), &mut message);
             Outcome::json(&message)
         }
         Op::Edit { message, edit } => edit::edit(host, cx, channel, *message, edit),

@@ -141,7 +141,7 @@ pub(crate) fn list<H: Host>(
             store.get_rows(Table::Messages, channel.get(), keys).await.map_err(failed)?;
         let (times, mut messages): (Vec<Timestamp>, Vec<Message>) =
             pins.into_iter().zip(rows).filter_map(|((_, at), row)| Some((at, row?))).unzip();
-        complete(&store, viewer, &mut messages).await?;
+        complete(&store, &viewer, &mut messages).await?;
         if bare {
             return Ok(Answer::json(&messages));
         }

@@ -334,7 +334,7 @@ pub(crate) fn expire<H: Host>(
 /// Marks what the viewer has voted for, and that the poll is over when its time is.
 pub(crate) async fn mark_own(
     store: &StoreRef,
-    viewer: Viewer,
+    viewer: &Viewer,
     message: &mut Message,
 ) -> Result<(), ApiError> {
     let Some(mut poll) = Poll::of(message) else { return Ok(()) };

@@ -61,7 +61,7 @@ pub fn blank(cx: &Cx<'_>, channel: ChannelId, author: User, kind: MessageType) -
     }
 }
 
-/// Posts a message. All rights have been checked, everything has been read.
+/// Posts a message and gives it back as it is shown. All rights have been checked, everything has been read.
 pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     let Draft { mut message, silent } = draft;
     host.before_post(cx, message.channel_id, message.author.id);
@@ -72,6 +72,7 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     }
     let (nonce, referenced) = (message.nonce.take(), message.referenced_message.take());
     store(cx, &message);
+    consort_files::claim_files(&mut cx.batch, &message);
     (message.nonce, message.referenced_message) = (nonce, referenced);
     polls::watch(host, cx, &message);
     publish_created(host, cx, &message);
@@ -79,6 +80,7 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     if !silent {
         tell_users(host, cx, &message);
     }
+    cx.links.show(cx.now_ms, &mut message);
     message
 }
 

@@ -1,5 +1,6 @@
 //! What goes with a row that is erased.
 
+use consort_files::{name, orphans};
 use consort_model::{Channel, GuildId, Message};
 use consort_rpc::{Caller, Client, user};
 use consort_store::erasure::CHANNEL_TABLES;
@@ -30,6 +31,8 @@ pub(crate) fn of_row(batch: &mut Batch, table: Table, row: &Row) {
             let Ok(thread) = row::decode::<Channel>(&row.value) else { return };
             let id = thread.id.get();
             batch.delete(Table::ChannelIndex, id, Key::empty());
+            // Due at once, whenever that is.
+            orphans::release(batch, &name::attachments_of(id), 0);
             for table in CHANNEL_TABLES {
                 batch.erase_later(*table, id);
             }

@@ -21,7 +21,7 @@ use crate::{Answered, Failure, answer};
 /// Settings of the edge.
 #[derive(Debug, Clone)]
 pub struct Config {
-    /// Base of the URLs that are given out, such as `https://chat.example`; by default `http://` and the request's Host.
+    /// Base of the URLs that are given out, such as `https://chat.example`; see the README for what it is by default.
     pub public_url: Option<String>,
     /// Base of gateway URLs, such as `wss://gateway.example`; by default that of `public_url` or the request's Host.
     pub gateway_url: Option<String>,

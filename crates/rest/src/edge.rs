@@ -170,6 +170,7 @@ async fn admit(app: &Arc<App>, request: &mut Request) -> Result<Option<Share>, F
     let token = identify(app, &parts).await?;
     let holders = holders(token.as_ref().map(|token| token.user.get()), ip);
     sit_down(app, &mut place, &holders)?;
+    parts.extensions.insert(consort_cdn::Uploader(network(ip)));
     parts.extensions.insert(Sender { bytes: app.body_bytes.clone(), holders });
     let lacks = match token.as_deref().map(|token| &token.kind) {
         Some(Kind::Bot { application }) => app.lacking_intents(*application).await?,

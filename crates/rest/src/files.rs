@@ -1,14 +1,17 @@
-//! How the files of a message come to be stored.
+//! How the files of a request come to be stored: noted first, then written, then taken by the owner with what shows them,
+//! or given up.
 
+use consort_cdn::{Kind, Links, StoredAttachment};
+use consort_files::{AttachmentPath, name};
 use consort_model::limits::ATTACHMENTS_MAX;
 use consort_model::request::message::AttachmentRequest;
-use consort_model::{ApiError, Attachment, AttachmentId, ChannelId, FormErrors};
+use consort_model::{
+    ApiError, Attachment, AttachmentId, ChannelId, Component, Embed, FormErrors, Image, Message, Patch,
+    UserId,
+};
+use consort_rpc::Reply;
 
-use crate::{App, Failure, Origin, UploadedFile};
-
-/// Bit of an attachment's `flags`: hidden until clicked (community documentation, "Attachment Flags").
-const SPOILER: u64 = 1 << 3;
-const SPOILER_PREFIX: &str = "SPOILER_";
+use crate::{App, Failure, UploadedFile};
 
 /// A file to be stored, with what the request says of it.
 #[derive(Debug)]
@@ -68,48 +71,211 @@ pub(crate) fn take_files(
     if taken.len() > ATTACHMENTS_MAX { Err(ApiError::max_attachments()) } else { Ok(taken) }
 }
 
-/// Stores files of a message to come.
-///
-/// # Errors
-/// 400/50146 for an upload that is gone, 413/40005 for one that is too large, 5xx when the disk fails.
-pub(crate) async fn keep_files(
-    app: &App,
-    origin: &Origin,
-    channel: ChannelId,
-    files: Vec<NewFile>,
-) -> Result<Vec<Attachment>, Failure> {
-    let mut attachments = Vec::with_capacity(files.len());
-    for NewFile { source, name, said } in files {
-        let id = AttachmentId::new(app.next_id());
-        let spoiler = said.is_spoiler || name.starts_with(SPOILER_PREFIX);
-        let name = match name.starts_with(SPOILER_PREFIX) {
-            false if spoiler => format!("{SPOILER_PREFIX}{name}"),
-            _ => name,
-        };
-        let stored = match source {
-            Source::Here(bytes) => app.cdn.put_attachment(&origin.base, channel, id, &name, bytes).await?,
-            Source::Uploaded(uploaded) => {
-                app.cdn.claim_upload(&origin.base, &uploaded, channel, id, &name).await?
-            }
-        };
-        attachments.push(Attachment {
-            id: stored.id,
-            filename: stored.filename,
-            size: stored.size,
-            url: stored.url,
-            proxy_url: stored.proxy_url,
-            title: said.title.or(stored.title),
-            description: said.description,
-            content_type: stored.content_type,
-            width: stored.width,
-            height: stored.height,
-            ephemeral: false,
-            duration_secs: said.duration_secs,
-            waveform: said.waveform,
-            flags: spoiler.then_some(SPOILER),
-        });
+/// What a request has stored, until its owner has answered.
+#[derive(Debug, Default)]
+#[must_use = "what is refused is to be given up"]
+pub(crate) struct Kept {
+    /// Blobs that the owner takes.
+    blobs: Vec<String>,
+    /// Uploads that are of no use when it has.
+    uploads: Vec<String>,
+}
+
+impl Kept {
+    /// Gives up what is not needed after the owner's answer. After one that may mean anything (5xx) nothing is: what nobody
+    /// has taken is swept.
+    pub(crate) async fn settle(self, app: &App, reply: &Reply) {
+        match reply {
+            Ok(_) => app.cdn.give_up(&self.uploads).await,
+            Err(error) if error.status < 500 => app.cdn.give_up(&self.blobs).await,
+            Err(_) => {}
+        }
     }
-    Ok(attachments)
+
+    /// Stores an image of a patch; its hash takes its place.
+    ///
+    /// # Errors
+    /// As [`consort_cdn::Cdn::put_image`].
+    pub(crate) async fn put_image(
+        &mut self,
+        app: &App,
+        kind: Kind,
+        owner: u64,
+        image: Patch<Image>,
+    ) -> Result<Patch<String>, Failure> {
+        Ok(match image {
+            Patch::Absent => Patch::Absent,
+            Patch::Null => Patch::Null,
+            Patch::Value(image) => {
+                let stored = app.cdn.put_image(kind, owner, image).await;
+                if stored.is_err() {
+                    // Those before it are of no use without it.
+                    app.cdn.give_up(&std::mem::take(&mut self.blobs)).await;
+                }
+                let hash = stored?;
+                self.blobs.push(name::image(kind, owner, &hash));
+                Patch::Value(hash)
+            }
+        })
+    }
+
+    /// Notes a blob that was stored, for its owner to take.
+    pub(crate) fn add(&mut self, blob: String) {
+        self.blobs.push(blob);
+    }
+
+    /// Stores files of a message to come in `channel` by `user`.
+    ///
+    /// # Errors
+    /// 400/50146 for an upload that is gone or another's, 507 without room, 503 when the disk fails.
+    pub(crate) async fn put_files(
+        &mut self,
+        app: &App,
+        (channel, user): (ChannelId, UserId),
+        files: Vec<NewFile>,
+    ) -> Result<Vec<Attachment>, Failure> {
+        let files: Vec<_> = files.into_iter().map(|file| (AttachmentId::new(app.next_id()), file)).collect();
+        if files.is_empty() {
+            return Ok(Vec::new());
+        }
+        let blobs: Vec<_> = files.iter().map(|(id, _)| name::attachment(channel.get(), id.get())).collect();
+        app.cdn.reserve_attachments(&blobs).await?;
+        self.blobs.extend(blobs);
+        let mut attachments = Vec::with_capacity(files.len());
+        for (id, NewFile { source, name, said }) in files {
+            let stored = match source {
+                Source::Here(bytes) => app.cdn.put_attachment(channel, id, &name, bytes).await,
+                Source::Uploaded(uploaded) => self.claim(app, (channel, user, id), &uploaded, &name).await,
+            };
+            match stored {
+                Ok(stored) => attachments.push(attachment(stored, said)),
+                Err(error) => {
+                    app.cdn.give_up(&self.blobs).await;
+                    return Err(Failure(error));
+                }
+            }
+        }
+        Ok(attachments)
+    }
+
+    async fn claim(
+        &mut self,
+        app: &App,
+        (channel, user, id): (ChannelId, UserId, AttachmentId),
+        uploaded: &str,
+        name: &str,
+    ) -> Result<StoredAttachment, ApiError> {
+        let blob = app.cdn.uploaded_blob(uploaded, channel, user)?;
+        let stored = app.cdn.claim_upload(&blob, channel, id, name).await?;
+        self.uploads.push(blob);
+        Ok(stored)
+    }
+
+    /// Gives a message that is to be forwarded to `channel` files of its own, so that they stay when those of the first are
+    /// gone. The message is as it was shown to who forwards it.
+    ///
+    /// # Errors
+    /// 507 without room, 503 when the disk fails.
+    pub(crate) async fn copy_files(
+        &mut self,
+        app: &App,
+        channel: ChannelId,
+        message: &mut Message,
+    ) -> Result<(), Failure> {
+        let links = app.cdn.links();
+        let mut wanted = Copies { channel, pairs: Vec::new() };
+        wanted.take(app, links, &mut message.embeds, &mut message.components, &mut message.attachments);
+        for snapshot in &mut message.message_snapshots {
+            let inner = &mut snapshot.message;
+            wanted.take(app, links, &mut inner.embeds, &mut inner.components, &mut inner.attachments);
+        }
+        if wanted.pairs.is_empty() {
+            return Ok(());
+        }
+        let blob = |path: &str| AttachmentPath::parse(path).map(|path| path.blob());
+        let blobs: Vec<_> = wanted.pairs.iter().filter_map(|(_, to)| blob(to)).collect();
+        app.cdn.reserve_attachments(&blobs).await?;
+        self.blobs.extend(blobs);
+        for (from, to) in &wanted.pairs {
+            let (Some(from), Some(to)) = (AttachmentPath::parse(from), AttachmentPath::parse(to)) else {
+                continue;
+            };
+            // A file that has gone meanwhile is shown as one that is gone.
+            let _there = app.cdn.copy_attachment(&from, &to).await?;
+        }
+        Ok(())
+    }
+}
+
+/// Files to be copied, as paths.
+struct Copies {
+    channel: ChannelId,
+    pairs: Vec<(String, String)>,
+}
+
+impl Copies {
+    fn take(
+        &mut self,
+        app: &App,
+        links: &Links,
+        embeds: &mut [Embed],
+        components: &mut [Component],
+        attachments: &mut [Attachment],
+    ) {
+        links.take_back(&mut [], components, attachments);
+        links.take_back(embeds, &mut [], &[]);
+        for attachment in attachments {
+            let Some(from) = links.own(&attachment.url) else { continue };
+            let to = self.copy(app, &from);
+            let path = to.to_string();
+            attachment.id = AttachmentId::new(to.attachment);
+            attachment.proxy_url.clear();
+            self.pairs.push((from.to_string(), path.clone()));
+            attachment.url = path;
+        }
+        let addresses = embeds.iter_mut().flat_map(|embed| {
+            let media = [&mut embed.image, &mut embed.thumbnail, &mut embed.video].into_iter().flatten();
+            let icons = [
+                embed.footer.as_mut().map(|footer| &mut footer.icon_url),
+                embed.author.as_mut().map(|author| &mut author.icon_url),
+            ];
+            media.map(|media| &mut media.url).chain(icons.into_iter().flatten())
+        });
+        for url in addresses {
+            let Some(from) = url.as_deref().and_then(AttachmentPath::parse) else { continue };
+            let to = self.copy(app, &from).to_string();
+            self.pairs.push((from.to_string(), to.clone()));
+            *url = Some(to);
+        }
+    }
+
+    fn copy<'a>(&self, app: &App, from: &AttachmentPath<'a>) -> AttachmentPath<'a> {
+        AttachmentPath { channel: self.channel.get(), attachment: app.next_id(), filename: from.filename }
+    }
+}
+
+/// The attachment of a stored file, with what the request says of it.
+fn attachment(stored: StoredAttachment, said: AttachmentRequest) -> Attachment {
+    use consort_model::request::message::SPOILER_PREFIX;
+    let hidden = said.is_spoiler == Some(true) || stored.filename.starts_with(SPOILER_PREFIX);
+    let mut attachment = Attachment {
+        id: stored.id,
+        filename: stored.filename,
+        size: stored.size,
+        url: stored.path,
+        proxy_url: String::new(),
+        title: said.title.clone().or(stored.title),
+        description: None,
+        content_type: stored.content_type,
+        width: stored.width,
+        height: stored.height,
+        ephemeral: false,
+        duration_secs: said.duration_secs,
+        waveform: said.waveform.clone(),
+        flags: None,
+    };
+    AttachmentRequest { is_spoiler: hidden.then_some(true), ..said }.apply(&mut attachment);
+    attachment
 }
 
 #[cfg(test)]

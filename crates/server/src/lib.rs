@@ -5,6 +5,7 @@
 
 pub mod cli;
 mod descriptors;
+mod files;
 mod http;
 mod identity;
 pub mod node;

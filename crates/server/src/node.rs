@@ -7,7 +7,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work, run_courier};
-use consort_cdn::Cdn;
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
@@ -17,6 +16,7 @@ use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
 
+use crate::files::Files;
 use crate::http::{Limits, Listener};
 use crate::identity::Tokens;
 use crate::settings::GatewayIo;
@@ -44,7 +44,7 @@ pub struct Node {
     store: StoreRef,
     app: Arc<App>,
     /// What runs beside until the node ends.
-    background: [tokio::task::JoinHandle<Option<()>>; 2],
+    background: [tokio::task::JoinHandle<Option<()>>; 3],
     // The transport knows meshes weakly; this is what keeps the node's own alive.
     _mesh: MeshRef,
 }
@@ -98,8 +98,8 @@ impl Node {
         let clock: ClockRef = Arc::new(System);
         let registry = Registry::default();
         let (health, room) = (Health::default(), Room::new(true.into()));
-        let cdn = Cdn::open(settings.data.join("blobs"), clock.clone())
-            .map_err(|error| format!("{}: {error}", settings.data.display()))?;
+        let files = Files::open(settings, &store, clock.clone()).await?;
+        let cdn = files.cdn.clone();
 
         let mesh = Mesh::new(node, directory, Arc::new(network.clone()));
         network.join(&mesh);
@@ -109,6 +109,7 @@ impl Node {
             store: store.clone(),
             mesh: mesh.clone(),
             ids: ids.clone(),
+            links: cdn.links().clone(),
             registry: registry.clone(),
             work: work.clone(),
         };
@@ -120,7 +121,7 @@ impl Node {
         let app = App::new(Parts {
             mesh: mesh.clone(),
             store: store.clone(),
-            cdn,
+            cdn: cdn.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             registry: registry.clone(),
@@ -142,9 +143,11 @@ impl Node {
         let edge = consort_rest::router(app.clone(), Some(page));
         let listener = Listener::start(settings.listen, seat_limits(settings), edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
+        files.listening(listener.address());
         let background = [
             Watch { clock, ids, health, data: settings.data.clone(), room }.start(),
             Eraser::new(store.clone(), &mesh).start(),
+            consort_runtime::spawn("sweep", cdn.sweep_forever()),
         ];
         Ok(Self { listener, gateway, work, store, app, background, _mesh: mesh })
     }

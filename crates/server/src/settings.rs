@@ -25,7 +25,7 @@ pub struct ServeArgs {
     /// Settings in TOML; the command line goes before them
     #[arg(long, env = "CONSORT_CONFIG")]
     pub config: Option<PathBuf>,
-    /// Base of the URLs given out, such as https://chat.example [default: what the client used]
+    /// Base of the URLs given out, such as https://chat.example [default: what the first person to register used]
     #[arg(long, env = "CONSORT_PUBLIC_URL")]
     pub public_url: Option<String>,
     /// Threads that own gateway sockets [default: one a core]
@@ -89,7 +89,7 @@ pub struct Settings {
     pub listen: SocketAddr,
     /// Directory of all data.
     pub data: PathBuf,
-    /// Base of the URLs given out; `None` takes what the client used.
+    /// Base of the URLs given out; `None` takes what the first person to register called the server, or where it listens.
     pub public_url: Option<String>,
     /// Base of gateway URLs; `None` takes that of `public_url`, or what the client used.
     pub gateway_url: Option<String>,

@@ -116,6 +116,8 @@ pub enum Table {
     Outbox,
     /// How far owners have taken what other owners send them: by shard of the receiver, then receiver and sender.
     Marks,
+    /// Blobs that belong to nothing, yet or any more, by name; see the crate of files.
+    Orphans,
 }
 
 impl Table {
@@ -171,6 +173,7 @@ impl Table {
         Table::Erasures,
         Table::Outbox,
         Table::Marks,
+        Table::Orphans,
     ];
 
     /// The table's name in a database: lower case letters and `_`, never changed once released.
@@ -226,6 +229,7 @@ impl Table {
             Table::Erasures => "erasures",
             Table::Outbox => "outbox",
             Table::Marks => "marks",
+            Table::Orphans => "orphans",
         }
     }
 
@@ -249,7 +253,7 @@ mod tests {
         for (position, table) in Table::ALL.iter().enumerate() {
             assert_eq!(*table as usize, position);
         }
-        assert_eq!(Table::ALL.len(), Table::Marks as usize + 1);
+        assert_eq!(Table::ALL.len(), Table::Orphans as usize + 1);
     }
 
     #[test]

@@ -40,6 +40,7 @@ impl Bench {
             clock: clock.clone(),
             store: gate.clone(),
             mesh: mesh.clone(),
+            links: consort_files::Links::sample(),
             ids: Arc::new(Ids::new(1)),
             registry: registry.clone(),
             work: work.clone(),

@@ -173,6 +173,7 @@ async fn the_end_waits_for_what_one_kind_casts_to_another() {
         clock: bench.clock.clone(),
         store: bench.gate.clone(),
         mesh: bench.mesh.clone(),
+        links: consort_files::Links::sample(),
         ids: Arc::new(Ids::new(1)),
         registry: bench.registry.clone(),
         work: bench.work.clone(),

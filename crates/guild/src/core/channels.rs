@@ -366,6 +366,7 @@ impl Guild {
         for table in CHANNEL_TABLES {
             cx.batch.erase_later(*table, id.get());
         }
+        self.release_channel_files(cx, id);
         let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();
         for child in children {
             self.replace_channel(cx, Channel { parent_id: None, ..child });

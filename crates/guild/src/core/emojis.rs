@@ -1,6 +1,7 @@
 //! Emojis and stickers of a guild. Their images are stored by the edge.
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::{name, orphans};
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Emoji, EmojiId, Intents, Patch, Permissions, RoleId, Sticker,
     StickerId, UserId, limits,
@@ -94,7 +95,7 @@ impl Guild {
         &mut self,
         cx: &mut Cx<'_>,
         id: EmojiId,
-        name: &str,
+        called: &str,
         animated: bool,
         roles: &[RoleId],
     ) -> Result<Outcome, Stop> {
@@ -107,7 +108,7 @@ impl Guild {
         self.require_roles(roles)?;
         let emoji = Emoji {
             id,
-            name: name.to_owned(),
+            name: called.to_owned(),
             roles: roles.to_vec(),
             user: self.account(cx.caller.user),
             require_colons: true,
@@ -115,6 +116,7 @@ impl Guild {
             animated,
             available: true,
         };
+        orphans::claim(&mut cx.batch, &name::emoji(id.get()));
         self.put_emoji(cx, emoji.clone());
         let changes = AuditLogChange::between(&Value::Null, &value(&emoji), AUDITED);
         self.audit(cx, AuditLogEvent::EmojiCreate, Note::of(id, changes));
@@ -149,6 +151,8 @@ impl Guild {
         self.may_manage_expression(cx, old.user.as_ref().map(|user| user.id))?;
         self.emojis.remove(&id);
         cx.delete(Table::Emojis, self.id.get(), id.get());
+        let now_ms = cx.now_ms;
+        orphans::release(&mut cx.batch, &name::emoji(id.get()), now_ms);
         self.publish_emojis(cx);
         let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
         self.audit(cx, AuditLogEvent::EmojiDelete, Note::of(id, changes));
@@ -171,7 +175,7 @@ impl Guild {
         &mut self,
         cx: &mut Cx<'_>,
         id: StickerId,
-        name: &str,
+        called: &str,
         description: Option<String>,
         tags: &str,
         format_type: u8,
@@ -182,7 +186,7 @@ impl Guild {
         }
         let sticker = Sticker {
             id,
-            name: name.to_owned(),
+            name: called.to_owned(),
             description,
             tags: tags.to_owned(),
             kind: GUILD_STICKER,
@@ -192,6 +196,7 @@ impl Guild {
             user: self.account(cx.caller.user),
         };
         cx.put(Table::GuildMisc, id.get(), Key::text(INDEX_KEY), &IndexRow { guild: self.id });
+        orphans::claim(&mut cx.batch, &name::sticker(id.get()));
         self.put_sticker(cx, sticker.clone());
         let changes = AuditLogChange::between(&Value::Null, &value(&sticker), AUDITED_STICKER);
         self.audit(cx, AuditLogEvent::StickerCreate, Note::of(id, changes));
@@ -227,6 +232,8 @@ impl Guild {
         self.may_manage_expression(cx, old.user.as_ref().map(|user| user.id))?;
         self.stickers.remove(&id);
         cx.delete(Table::Stickers, self.id.get(), id.get());
+        let now_ms = cx.now_ms;
+        orphans::release(&mut cx.batch, &name::sticker(id.get()), now_ms);
         cx.delete(Table::GuildMisc, id.get(), Key::text(INDEX_KEY));
         self.publish_stickers(cx);
         let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED_STICKER);

@@ -7,6 +7,7 @@ mod ban;
 mod channels;
 mod chunk;
 mod emojis;
+mod files;
 mod follow;
 mod gateway;
 mod invites;

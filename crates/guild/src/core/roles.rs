@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::Kind;
 use consort_model::permissions::MemberRank;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId,
@@ -96,6 +97,7 @@ impl Guild {
         }
         let mut role = Role::new(RoleId::new(cx.next_id()), "new role", permissions.unwrap_or(default), 1);
         apply(&mut role, fields);
+        self.replace_image(cx, (Kind::RoleIcon, role.id.get()), None, role.icon.as_deref());
         // A new role stands just above @everyone; the others move up.
         let mut moved = Vec::new();
         for other in self.roles.values_mut().filter(|other| other.position >= 1) {
@@ -145,6 +147,7 @@ impl Guild {
         let before = self.seen();
         self.roles.insert(id, role.clone());
         cx.put(Table::Roles, self.id.get(), id.get(), &role);
+        self.replace_image(cx, (Kind::RoleIcon, id.get()), old.icon.as_deref(), role.icon.as_deref());
         self.publish_role(cx, "GUILD_ROLE_UPDATE", &role);
         if role.permissions != old.permissions {
             self.announce_views(cx, &before);
@@ -176,6 +179,7 @@ impl Guild {
         let before = self.seen();
         self.roles.remove(&id);
         cx.delete(Table::Roles, self.id.get(), id.get());
+        self.replace_image(cx, (Kind::RoleIcon, id.get()), old.icon.as_deref(), None);
         // Their rows keep the role, so that the batch does not grow with the number of members; loading passes over it.
         let attached = self.classes.users();
         let mut holders: Vec<UserId> =

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::Kind;
 use consort_model::account::UserRow;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, Channel, ChannelId, ChannelType, Guild as Object,
@@ -156,6 +157,7 @@ impl Guild {
         }
         self.phase = Phase::Live;
         *self.info = Object::new(self.id, name, owner.id);
+        self.replace_image(cx, (Kind::Icon, self.id.get()), None, icon.as_deref());
         self.info.icon = icon;
         let everyone = Role::everyone(self.id);
         cx.put(Table::Roles, self.id.get(), everyone.id.get(), &everyone);
@@ -245,6 +247,7 @@ impl Guild {
             return Outcome::json(&self.object());
         }
         self.put_info(cx);
+        self.replace_guild_images(cx, &old, &self.info);
         self.publish_guild_update(cx);
         if old.owner_id != self.info.owner_id {
             self.announce_views(cx, &before);
@@ -302,13 +305,16 @@ impl Guild {
             for table in CHANNEL_TABLES {
                 cx.batch.erase_later(*table, channel.get());
             }
+            self.release_channel_files(cx, *channel);
         }
         for thread in self.threads.keys() {
             cx.delete(Table::ChannelIndex, thread.get(), Key::empty());
             for table in CHANNEL_TABLES {
                 cx.batch.erase_later(*table, thread.get());
             }
+            self.release_channel_files(cx, *thread);
         }
+        self.release_guild_files(cx);
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);
         // Without its own row there is no guild; the rest may be large and goes a slice at a time.

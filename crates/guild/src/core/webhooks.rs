@@ -198,12 +198,14 @@ impl Guild {
 
     pub(super) fn put_webhook(&mut self, cx: &mut Cx<'_>, webhook: Webhook) {
         cx.put(Table::Webhooks, self.id.get(), webhook.id.get(), &webhook);
+        self.replace_webhook_avatar(cx, self.webhooks.get(&webhook.id), Some(&webhook));
         self.webhooks.insert(webhook.id, webhook);
     }
 
     fn forget_webhook(&mut self, cx: &mut Cx<'_>, id: WebhookId) {
         if let Some(webhook) = self.webhooks.remove(&id) {
             self.stop_following(cx, &webhook);
+            self.replace_webhook_avatar(cx, Some(&webhook), None);
         }
         cx.delete(Table::Webhooks, self.id.get(), id.get());
         cx.delete(Table::WebhookIndex, id.get(), Key::empty());

@@ -389,6 +389,7 @@ impl Node {
             clock: clock.clone(),
             store: Arc::new(store.clone()),
             mesh: mesh.clone(),
+            links: consort_files::Links::sample(),
             ids: ids.clone(),
             registry: Registry::default(),
             work: Work::default(),

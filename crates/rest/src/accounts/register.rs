@@ -1,5 +1,6 @@
 //! Registration of people, and the rows of a new account.
 
+use consort_cdn::SettledBase;
 use consort_model::object::account::{
     AccountIndexRow, CredentialsRow, UserRow, index_partition, username_key,
 };
@@ -97,7 +98,8 @@ impl NewAccount {
 }
 
 impl App {
-    /// Registers a person and logs it in; returns the account and its token.
+    /// Registers a person and logs it in; returns the account and its token. What the first person calls the server (`base`)
+    /// is what the addresses of files begin with, if nothing else is configured.
     ///
     /// # Errors
     /// 400/50035 when the name or the address is taken, 403 when registration is closed.
@@ -105,6 +107,7 @@ impl App {
         &self,
         form: Registration,
         client: ClientInfo,
+        base: &str,
     ) -> Result<(UserId, String), Failure> {
         let first = self.store.get(Table::Meta, 0, Key::text(ADMIN_KEY)).await?.is_none();
         if !first && !self.config.registration {
@@ -112,7 +115,7 @@ impl App {
             return Err(Failure(ApiError::with_message(403, 0, message)));
         }
         let password = self.passwords.hash(form.password.clone()).await?;
-        match self.write_account(&form, &password, first, &client).await {
+        match self.write_account(&form, &password, first.then_some(base), &client).await {
             Ok(done) => Ok(done),
             Err(Error::Conflict { index }) => {
                 // Somebody else became the administrator meanwhile: then this is an ordinary account.
@@ -120,7 +123,7 @@ impl App {
                 if !is_admin_race {
                     return Err(Failure(taken(index).into()));
                 }
-                self.write_account(&form, &password, false, &client).await.map_err(|error| match error {
+                self.write_account(&form, &password, None, &client).await.map_err(|error| match error {
                     Error::Conflict { index } => Failure(taken(index).into()),
                     error => error.into(),
                 })
@@ -133,10 +136,10 @@ impl App {
         &self,
         form: &Registration,
         password: &str,
-        admin: bool,
+        founder: Option<&str>,
         client: &ClientInfo,
     ) -> Result<(UserId, String), Error> {
-        let id = UserId::new(self.next_id());
+        let (id, admin) = (UserId::new(self.next_id()), founder.is_some());
         let mut user = User { global_name: form.global_name.clone(), ..User::person(id, &*form.username) };
         if admin {
             user.flags = UserFlags::STAFF;
@@ -155,10 +158,29 @@ impl App {
             batch.require_absent(Table::Meta, 0, Key::text(ADMIN_KEY));
             batch.put_row(Table::Meta, 0, Key::text(ADMIN_KEY), &id);
         }
+        let base = founder.filter(|base| {
+            self.config.public_url.is_none() && !is_same_place(base, &self.cdn.links().base())
+        });
+        if let Some(base) = base {
+            SettledBase(base).settle(&mut batch);
+        }
         let token = self.add_login(&mut batch, id, client.clone());
         self.store.commit(batch).await?;
+        if let Some(base) = base {
+            self.cdn.links().set_base(base);
+        }
         Ok((id, token))
     }
+}
+
+/// Whether two bases are this machine at one port, whatever it is called: then the address it listens on is the better one,
+/// which is known at each start.
+fn is_same_place(one: &str, other: &str) -> bool {
+    let local_port = |base: &str| {
+        let (name, port) = base.strip_prefix("http://")?.rsplit_once(':')?;
+        ["localhost", "127.0.0.1", "[::1]"].contains(&name).then(|| port.to_owned())
+    };
+    one == other || local_port(one).is_some_and(|port| Some(port) == local_port(other))
 }
 
 /// An account as it sees itself, with nothing set.

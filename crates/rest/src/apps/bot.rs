@@ -1,5 +1,6 @@
 //! The bot of an application: an account whose id is the application's.
 
+use consort_files::{Kind, name, orphans};
 use consort_model::object::account::UserRow;
 use consort_model::{ApiError, Application, ApplicationId, GuildId, User, UserId};
 use consort_rpc::{Caller, guild, user};
@@ -80,6 +81,12 @@ impl App {
             self.users.call(bot.get(), Caller::system(), disable).await?;
         }
         let mut batch = Batch::new();
+        let now_ms = self.now_ms();
+        for emoji in self.application_emojis(id).await? {
+            orphans::release(&mut batch, &name::emoji(emoji.id.get()), now_ms);
+        }
+        let icon = application.icon.as_deref();
+        orphans::replace_image(&mut batch, now_ms, (Kind::AppIcon, id.get()), icon, None);
         batch.delete_partition(Table::Applications, id.get());
         batch.delete(Table::UserApplications, application.owner.id.get(), id.get());
         self.store.commit(batch).await?;

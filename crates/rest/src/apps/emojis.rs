@@ -1,5 +1,6 @@
 //! Emojis of an application, for its bot to use anywhere.
 
+use consort_files::{name as blob, orphans};
 use consort_model::{ApiError, ApplicationId, Emoji, EmojiId, Image, User};
 use consort_store::{Batch, Key, Range, StoreExt as _, Table};
 
@@ -82,6 +83,7 @@ impl App {
     async fn keep_emoji(&self, application: ApplicationId, emoji: &Emoji) -> Result<(), Failure> {
         let mut batch = Batch::new();
         batch.require_present(Table::Applications, application.get(), Key::empty());
+        orphans::claim(&mut batch, &blob::emoji(emoji.id.get()));
         batch.put_row(Table::Applications, application.get(), key(emoji.id), emoji);
         Ok(self.store.commit(batch).await?)
     }
@@ -98,7 +100,7 @@ impl App {
         self.application_emoji(application, id).await?;
         let mut batch = Batch::new();
         batch.delete(Table::Applications, application.get(), key(id));
-        self.store.commit(batch).await?;
-        Ok(self.cdn.remove_emoji(id.get()).await?)
+        orphans::release(&mut batch, &blob::emoji(id.get()), self.now_ms());
+        Ok(self.store.commit(batch).await?)
     }
 }

@@ -10,6 +10,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use bytes::Bytes;
+use consort_files::{Kind as ImageKind, orphans};
 use consort_model::object::account::UserRow;
 use consort_model::{ApiError, Application, ApplicationFlags, ApplicationId, AuthSessionId, Intents, UserId};
 use consort_runtime::random_hex;
@@ -170,8 +171,11 @@ impl App {
     ) -> Result<Application, Failure> {
         for _ in 0..5 {
             let (before, mut application) = self.application_row(id).await?;
+            let icon = application.icon.clone();
             change(&mut application)?;
             let mut batch = Batch::new();
+            let (of, new) = ((ImageKind::AppIcon, id.get()), application.icon.as_deref());
+            orphans::replace_image(&mut batch, self.now_ms(), of, icon.as_deref(), new);
             batch.require_equals(Table::Applications, id.get(), Key::empty(), before);
             batch.put_row(Table::Applications, id.get(), Key::empty(), &application);
             match self.store.commit(batch).await {

@@ -17,8 +17,8 @@ use super::select;
 use crate::commands::Scope;
 use crate::commands::model::{Command, kind};
 use crate::commands::permissions::Overwrite;
-use crate::files::{keep_files, take_files};
-use crate::{App, Auth, Failure, Origin, UploadedFile};
+use crate::files::{Kept, take_files};
+use crate::{App, Auth, Failure, UploadedFile};
 
 /// What the client sent of an interaction.
 pub struct Sent<'a> {
@@ -26,8 +26,6 @@ pub struct Sent<'a> {
     pub data: &'a Value,
     /// The files beside it.
     pub files: Vec<UploadedFile>,
-    /// How the server was called.
-    pub origin: &'a Origin,
 }
 
 /// Whether somebody may use a command: the guild's overwrites first, then the command's own default ("Application Command
@@ -220,9 +218,15 @@ impl Asking<'_> {
         let files: Vec<_> =
             sent.files.into_iter().filter(|file| said.iter().any(|said| said.id == file.index)).collect();
         let taken = take_files(files, &said).map_err(below)?;
-        let kept = keep_files(self.app, sent.origin, self.context.channel.id, taken).await?;
-        let ephemeral = |file| Attachment { ephemeral: true, ..file };
-        Ok(said.iter().map(|said| said.id.to_string()).zip(kept.into_iter().map(ephemeral)).collect())
+        // Nobody takes them: they are swept when the interaction is over.
+        let mut kept = Kept::default();
+        let of = (self.context.channel.id, self.context.user.id);
+        let files = kept.put_files(self.app, of, taken).await?;
+        let shown = files.into_iter().map(|mut file| {
+            self.app.cdn.links().show_attachment(self.app.now_ms(), &mut file);
+            Attachment { ephemeral: true, ..file }
+        });
+        Ok(said.iter().map(|said| said.id.to_string()).zip(shown).collect())
     }
 }
 

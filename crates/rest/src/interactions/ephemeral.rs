@@ -1,8 +1,9 @@
 //! Messages that only one person sees: they are never in a channel, and forgotten with their interaction.
 
 use consort_model::request::message::{CreateMessage, EditMessage, FLAG_EPHEMERAL};
-use consort_model::{ApiError, Attachment, MessageId, Patch, User, UserId};
+use consort_model::{ApiError, Attachment, Component, Embed, MessageFlags, MessageId, Patch, User, UserId};
 use consort_store::{Batch, Key, StoreExt as _, Table};
+use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
@@ -14,11 +15,11 @@ use crate::{App, Failure};
 pub(super) struct Ephemeral {
     /// Who sees it.
     pub(super) user: UserId,
-    /// The message as it is shown.
+    /// The message, without addresses.
     pub(super) message: Value,
 }
 
-/// A message as it is shown to one person.
+/// A message for one person, without addresses.
 pub(super) fn compose(
     row: &Interaction,
     author: &User,
@@ -74,7 +75,27 @@ fn apply(message: &mut Value, edit: &EditMessage, now: consort_model::Timestamp)
 }
 
 impl App {
-    /// A message that only `user` sees, if there is one of that id.
+    /// Puts in the addresses of files.
+    ///
+    /// # Errors
+    /// 500 when what was stored cannot be read.
+    pub(super) fn with_addresses(&self, mut message: Value) -> Result<Value, Failure> {
+        fn part<T: DeserializeOwned>(message: &mut Value, name: &str) -> Result<T, Failure> {
+            serde_json::from_value(message[name].take()).map_err(|_| Failure(ApiError::internal()))
+        }
+        let flags = MessageFlags::from_bits_retain(message["flags"].as_u64().unwrap_or_default());
+        let mut embeds = part::<Vec<Embed>>(&mut message, "embeds")?;
+        let mut components = part::<Vec<Component>>(&mut message, "components")?;
+        let mut attachments = part::<Vec<Attachment>>(&mut message, "attachments")?;
+        let links = self.cdn.links();
+        links.show_parts(self.now_ms(), flags, &mut embeds, &mut components, &mut attachments);
+        message["embeds"] = json!(embeds);
+        message["components"] = json!(components);
+        message["attachments"] = json!(attachments);
+        Ok(message)
+    }
+
+    /// A message that only `user` sees, without addresses, if there is one of that id.
     ///
     /// # Errors
     /// 503 when the store fails.
@@ -97,8 +118,9 @@ impl App {
         let kept = Ephemeral { user: row.user, message: message.clone() };
         batch.put_row(Table::Commands, EPHEMERALS, id.get(), &kept);
         self.store.commit(batch).await?;
-        self.tell(row.user, None, event, &message);
-        Ok(message)
+        let shown = self.with_addresses(message)?;
+        self.tell(row.user, None, event, &shown);
+        Ok(shown)
     }
 
     /// Changes a message only the interaction's person sees.

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::context::read;
 use super::{Held, State, of_token};
-use crate::{Answered, App, Failure, Origin, Upload, empty, json as answer_json};
+use crate::{Answered, App, Failure, Upload, empty, json as answer_json};
 
 /// Which message is meant.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -37,10 +37,10 @@ impl App {
     ///
     /// # Errors
     /// As those of posting, and 401/50027 when the token's time is over.
-    pub async fn follow_up(&self, token: &str, origin: &Origin, upload: Upload) -> Answered {
+    pub async fn follow_up(&self, token: &str, upload: Upload) -> Answered {
         let mut held = self.answered(token).await?;
         let message = if held.row.state == State::Deferred {
-            self.complete(&mut held, origin, upload).await?
+            self.complete(&mut held, upload).await?
         } else {
             let body = CreateMessage::parse(&upload.payload)?;
             let ephemeral = body.flags & FLAG_EPHEMERAL != 0;
@@ -48,17 +48,17 @@ impl App {
             if let Some(original) = row.original {
                 row.metadata["original_response_message_id"] = json!(original);
             }
-            self.post_for(&row, origin, body, upload, ephemeral).await?
+            self.post_for(&row, body, upload, ephemeral).await?
         };
         Ok(answer_json(&message))
     }
 
     /// Posts the message that was promised. Whether others see it was said with the promise.
-    async fn complete(&self, held: &mut Held, origin: &Origin, upload: Upload) -> Result<Value, Failure> {
+    async fn complete(&self, held: &mut Held, upload: Upload) -> Result<Value, Failure> {
         held.row.state = State::Answered;
         self.keep_interaction(held).await?;
         let body = CreateMessage::parse(&upload.payload)?;
-        let posted = self.post_for(&held.row, origin, body, upload, held.row.ephemeral).await;
+        let posted = self.post_for(&held.row, body, upload, held.row.ephemeral).await;
         match &posted {
             Ok(message) => held.row.original = message["id"].as_str().and_then(|id| id.parse().ok()),
             Err(_) => held.row.state = State::Deferred,
@@ -82,7 +82,7 @@ impl App {
         let held = self.answered(token).await?;
         let id = Self::id_of(&held, which)?;
         if let Some(message) = self.ephemeral(id, held.row.user).await? {
-            return Ok(answer_json(&message));
+            return Ok(answer_json(&self.with_addresses(message)?));
         }
         let message: Value = read(&self.own_message(&held.row, id).await?)?;
         Ok(answer_json(&message))
@@ -92,19 +92,13 @@ impl App {
     ///
     /// # Errors
     /// As those of editing.
-    pub async fn change_answer(
-        &self,
-        token: &str,
-        which: Which,
-        origin: &Origin,
-        upload: Upload,
-    ) -> Answered {
+    pub async fn change_answer(&self, token: &str, which: Which, upload: Upload) -> Answered {
         let mut held = self.answered(token).await?;
         if held.row.state == State::Deferred && which == Which::Original {
-            return Ok(answer_json(&self.complete(&mut held, origin, upload).await?));
+            return Ok(answer_json(&self.complete(&mut held, upload).await?));
         }
         let id = Self::id_of(&held, which)?;
-        Ok(answer_json(&self.edit_answer(&held.row, id, origin, upload).await?))
+        Ok(answer_json(&self.edit_answer(&held.row, id, upload).await?))
     }
 
     /// Deletes a message of an interaction.

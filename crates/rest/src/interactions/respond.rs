@@ -10,7 +10,7 @@ use super::context::read;
 use super::modal::Modal;
 use super::{ANSWER_GRACE_MS, ANSWER_MS, Held, Interaction, State, ephemeral, kind};
 use crate::routes::messages::prepare;
-use crate::{App, Failure, Origin, Upload};
+use crate::{App, Failure, Upload};
 
 /// Kinds of answers ("Interaction Callback Type").
 mod answer {
@@ -108,7 +108,6 @@ impl App {
     pub(crate) async fn respond(
         &self,
         mut held: Held,
-        origin: &Origin,
         mut upload: Upload,
     ) -> Result<(Interaction, Response), Failure> {
         if held.row.state != State::Pending {
@@ -132,7 +131,7 @@ impl App {
         // Claimed before anything is done, so that of two answers one does nothing.
         held.row.state = State::Answered;
         self.keep_interaction(&mut held).await?;
-        match self.perform(&mut held.row, answer, origin, upload).await {
+        match self.perform(&mut held.row, answer, upload).await {
             Ok(message) => {
                 self.keep_interaction(&mut held).await?;
                 if held.row.kind != kind::AUTOCOMPLETE {
@@ -152,11 +151,10 @@ impl App {
         &self,
         row: &mut Interaction,
         answer: u64,
-        origin: &Origin,
         upload: Upload,
     ) -> Result<Option<Value>, Failure> {
         match answer {
-            answer::MESSAGE => self.answer_message(row, origin, upload).await.map(Some),
+            answer::MESSAGE => self.answer_message(row, upload).await.map(Some),
             answer::DEFERRED_MESSAGE => {
                 let flags =
                     Form::root(&upload.payload)?.check(|f| Some(f.int("flags", 0..=u64::from(u32::MAX))))?;
@@ -171,7 +169,7 @@ impl App {
             answer::UPDATE => {
                 row.original = row.source;
                 let source = row.source.ok_or_else(ApiError::unknown_message)?;
-                self.edit_answer(row, source, origin, upload).await.map(Some)
+                self.edit_answer(row, source, upload).await.map(Some)
             }
             answer::CHOICES => self.offer(row, &upload.payload).map(|()| None),
             answer::MODAL => self.show_modal(row, &upload.payload).map(|()| None),
@@ -183,12 +181,11 @@ impl App {
     pub(super) async fn answer_message(
         &self,
         row: &mut Interaction,
-        origin: &Origin,
         upload: Upload,
     ) -> Result<Value, Failure> {
         let body = CreateMessage::parse(&upload.payload)?;
         row.ephemeral = body.flags & FLAG_EPHEMERAL != 0;
-        let message = self.post_for(row, origin, body, upload, row.ephemeral).await?;
+        let message = self.post_for(row, body, upload, row.ephemeral).await?;
         row.original = message["id"].as_str().and_then(|id| id.parse().ok());
         Ok(message)
     }
@@ -197,7 +194,6 @@ impl App {
     pub(super) async fn post_for(
         &self,
         row: &Interaction,
-        origin: &Origin,
         mut body: CreateMessage,
         upload: Upload,
         ephemeral: bool,
@@ -207,8 +203,10 @@ impl App {
         body.message_reference = None;
         body.nonce = None;
         let author = self.account(row.application.cast()).await?.current.user;
-        let mut create = prepare(self, Caller::system(), origin, row.channel, body, upload).await?;
+        let (mut create, kept) = prepare(self, Caller::system(), row.channel, body, upload).await?;
         if ephemeral {
+            // Nobody takes the files: they are swept when the interaction is over.
+            drop(kept);
             if create.body.content.is_empty()
                 && create.body.embeds.is_empty()
                 && create.body.components.is_empty()
@@ -228,8 +226,9 @@ impl App {
             interaction: Some((row.metadata.clone(), row.old.clone().unwrap_or(Value::Null))),
             may_mention_all: row.may_mention_all,
         }));
-        let posted = self.call_message(row.channel, Caller::system(), Op::Create(Box::new(create))).await??;
-        read(&posted)
+        let posted = self.call_message(row.channel, Caller::system(), Op::Create(Box::new(create))).await?;
+        kept.settle(self, &posted).await;
+        read(&posted?)
     }
 
     /// Suggests values to the person that types.
@@ -262,7 +261,6 @@ impl App {
         &self,
         row: &Interaction,
         id: MessageId,
-        origin: &Origin,
         upload: Upload,
     ) -> Result<Value, Failure> {
         let body = EditMessage::parse(&upload.payload)?;
@@ -270,9 +268,8 @@ impl App {
             return self.edit_ephemeral(row, message, &body).await;
         }
         let message: Value = read(&self.own_message(row, id).await?)?;
-        let mut edit =
-            crate::routes::messages::prepare_edit(self, Caller::system(), origin, row.channel, body, upload)
-                .await?;
+        let (mut edit, kept) =
+            crate::routes::messages::prepare_edit(self, Caller::system(), row.channel, body, upload).await?;
         // What it posted with its own account it edits with it; what it posted as an answer is a webhook's.
         let caller = match message["webhook_id"].as_str() {
             Some(_) => {
@@ -282,7 +279,9 @@ impl App {
             None => super::data::bot(row.application),
         };
         let op = Op::Edit { message: id, edit: Box::new(edit) };
-        read(&self.call_message(row.channel, caller, op).await??)
+        let edited = self.call_message(row.channel, caller, op).await?;
+        kept.settle(self, &edited).await;
+        read(&edited?)
     }
 
     /// A message of the application in the interaction's channel.

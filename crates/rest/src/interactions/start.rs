@@ -14,7 +14,7 @@ use super::named::id_of;
 use super::options::Purpose;
 use super::{ANSWER_MS, Interaction, State, data, kind, mint, token_hash};
 use crate::commands::model::{Command, kind as command_kind};
-use crate::{App, Auth, Failure, Origin, UploadedFile};
+use crate::{App, Auth, Failure, UploadedFile};
 
 /// A request to interact.
 #[derive(Debug, Clone, PartialEq)]
@@ -75,12 +75,11 @@ impl App {
     pub async fn interact(
         self: &Arc<Self>,
         auth: &Auth,
-        origin: &Origin,
         request: Request,
         files: Vec<UploadedFile>,
     ) -> Result<(), Failure> {
         let context = Context::load(self, auth, request.application, request.channel).await?;
-        let sent = Sent { data: &request.data, files, origin };
+        let sent = Sent { data: &request.data, files };
         let particular =
             self.particular(Asking { app: self, auth, context: &context }, &request, sent).await?;
         let id = InteractionId::new(self.next_id());

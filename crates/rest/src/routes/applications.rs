@@ -93,6 +93,7 @@ async fn update(
 async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
     let edit = Edit::read(body)?;
     let icon = match &edit.icon {
+        // Only who may change the application comes here, so nobody refuses it.
         Patch::Value(image) => Some(app.cdn.put_image(Kind::AppIcon, id.get(), image.clone()).await?),
         _ => None,
     };

@@ -11,7 +11,7 @@ use serde_json::json;
 
 use crate::accounts::register::Registration;
 use crate::accounts::sessions::client_info;
-use crate::{Answered, App, Failure, JsonBody, UserAuth, created, empty, json};
+use crate::{Answered, App, Failure, JsonBody, Origin, UserAuth, created, empty, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -27,9 +27,14 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/auth/verify/resend", post(resend))
 }
 
-async fn register(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(body): JsonBody) -> Answered {
+async fn register(
+    State(app): State<Arc<App>>,
+    headers: HeaderMap,
+    origin: Origin,
+    JsonBody(body): JsonBody,
+) -> Answered {
     let form = Registration::read(&body, app.now())?;
-    let (user, token) = app.register(form, client_info(&headers)).await?;
+    let (user, token) = app.register(form, client_info(&headers), &origin.base).await?;
     Ok(created(&json!({"token": token, "user_id": user})))
 }
 

@@ -11,6 +11,7 @@ use consort_rpc::guild;
 use consort_rpc::guild::emoji::Op;
 
 use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::files::Kept;
 use crate::{Answered, App, answer};
 
 /// The area's routes.
@@ -45,11 +46,11 @@ async fn create(
     })?;
     let id = EmojiId::new(app.next_id());
     let animated = app.cdn.put_emoji(id.get(), image).await?;
+    let mut kept = Kept::default();
+    kept.add(consort_files::name::emoji(id.get()));
     let op = Op::Create { id, name, animated, roles };
     let reply = app.guilds.call(guild.get(), auth.caller(), guild::Op::Emoji(op)).await;
-    if reply.as_ref().is_err_and(|error| error.status < 500) {
-        app.cdn.remove_emoji(id.get()).await?;
-    }
+    kept.settle(&app, &reply).await;
     Ok(answer(reply))
 }
 
@@ -66,7 +67,7 @@ async fn update(
     app.ask_guild(guild, auth.caller(), guild::Op::Emoji(op)).await
 }
 
-/// The image stays: messages that were written with the emoji still show it, as upstream.
+/// The image goes with it: messages that were written with the emoji show its name.
 async fn remove(
     State(app): State<Arc<App>>,
     auth: Auth,

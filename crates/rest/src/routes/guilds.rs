@@ -15,7 +15,8 @@ use consort_store::{Key, StoreExt as _, Table};
 use serde_json::{Value, json};
 
 use crate::extract::{Auth, Ids, JsonBody, LargeJson, MaybeAuth, Query, UserAuth};
-use crate::{Answered, App, Failure};
+use crate::files::Kept;
+use crate::{Answered, App, Failure, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -63,12 +64,14 @@ async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body
         return Err(ApiError::max_guilds().into());
     }
     let id = GuildId::new(app.next_id());
-    let icon = match icon {
-        Some(image) => Some(app.cdn.put_image(Kind::Icon, id.get(), image).await?),
-        None => None,
-    };
     let owner = Box::new(account(&app, auth.user_id()).await?);
-    app.ask_guild(id, auth.caller(), settings(Op::Create { owner, name, icon, channels })).await
+    let icon = icon.map_or(Patch::Absent, Patch::Value);
+    let mut kept = Kept::default();
+    let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
+    let op = settings(Op::Create { owner, name, icon, channels });
+    let reply = app.guilds.call(id.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
@@ -94,25 +97,16 @@ async fn update(
 ) -> Answered {
     let (mut update, images) = Form::root(&body)?.check(|f| Some(update_form(f)))?;
     let id = guild.get();
-    update.icon = put(&app, Kind::Icon, id, images.icon).await?;
-    update.splash = put(&app, Kind::Splash, id, images.splash).await?;
-    update.discovery_splash = put(&app, Kind::DiscoverySplash, id, images.discovery_splash).await?;
-    update.banner = put(&app, Kind::Banner, id, images.banner).await?;
-    app.ask_guild(guild, auth.caller(), settings(Op::Update(Box::new(update)))).await
-}
-
-/// Stores an image of a patch; the hash takes its place.
-pub(crate) async fn put(
-    app: &App,
-    kind: Kind,
-    owner: u64,
-    image: Patch<Image>,
-) -> Result<Patch<String>, Failure> {
-    Ok(match image {
-        Patch::Absent => Patch::Absent,
-        Patch::Null => Patch::Null,
-        Patch::Value(image) => Patch::Value(app.cdn.put_image(kind, owner, image).await?),
-    })
+    let mut kept = Kept::default();
+    update.icon = kept.put_image(&app, Kind::Icon, id, images.icon).await?;
+    update.splash = kept.put_image(&app, Kind::Splash, id, images.splash).await?;
+    update.discovery_splash =
+        kept.put_image(&app, Kind::DiscoverySplash, id, images.discovery_splash).await?;
+    update.banner = kept.put_image(&app, Kind::Banner, id, images.banner).await?;
+    let op = settings(Op::Update(Box::new(update)));
+    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 fn update_form(f: &Form<'_>) -> (Update, Images) {

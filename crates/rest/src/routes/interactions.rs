@@ -14,7 +14,7 @@ use crate::apps::view;
 use crate::commands::Scope;
 use crate::interactions::followup::Which;
 use crate::interactions::start::Request;
-use crate::{Answered, App, Auth, Failure, Ids, Origin, Place, Query, Upload, UserAuth, empty, json};
+use crate::{Answered, App, Auth, Failure, Ids, Place, Query, Upload, UserAuth, empty, json};
 
 /// Applications in a list of commands.
 const APPLICATIONS_MAX: usize = 100;
@@ -33,9 +33,9 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/users/@me/application-command-index", get(own_index))
 }
 
-async fn start(State(app): State<Arc<App>>, auth: UserAuth, origin: Origin, upload: Upload) -> Answered {
+async fn start(State(app): State<Arc<App>>, auth: UserAuth, upload: Upload) -> Answered {
     let request = Request::read(&upload.payload)?;
-    app.interact(&auth, &origin, request, upload.files).await?;
+    app.interact(&auth, request, upload.files).await?;
     Ok(empty())
 }
 
@@ -43,12 +43,11 @@ async fn start(State(app): State<Arc<App>>, auth: UserAuth, origin: Origin, uplo
 async fn respond(
     State(app): State<Arc<App>>,
     Ids((id, token)): Ids<(InteractionId, String)>,
-    origin: Origin,
     query: Query,
     upload: Upload,
 ) -> Answered {
     let held = app.interaction(id, &token).await?;
-    let (row, response) = app.respond(held, &origin, upload).await?;
+    let (row, response) = app.respond(held, upload).await?;
     if query.form().flag("with_response") {
         return Ok(json(&response.view(&row)));
     }
@@ -65,10 +64,9 @@ async fn show_original(
 async fn change_original(
     State(app): State<Arc<App>>,
     Ids((_application, token)): Ids<(ApplicationId, String)>,
-    origin: Origin,
     upload: Upload,
 ) -> Answered {
-    app.change_answer(&token, Which::Original, &origin, upload).await
+    app.change_answer(&token, Which::Original, upload).await
 }
 
 async fn remove_original(

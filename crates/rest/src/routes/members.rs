@@ -11,10 +11,11 @@ use consort_model::{ApiError, Form, GuildId, Image, Intents, Patch, RoleId, User
 use consort_rpc::guild;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
 
-use super::guilds::{account, put as put_image};
+use super::guilds::account;
 use crate::extract::{Auth, BotAuth, Ids, JsonBody, LargeJson, Query};
+use crate::files::Kept;
 use crate::token::Kind;
-use crate::{Answered, App, Failure};
+use crate::{Answered, App, Failure, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -104,11 +105,12 @@ async fn update_self(
         Some((update, SelfImages { avatar: image("avatar"), banner: image("banner") }))
     })?;
     let user = auth.user_id().get();
-    update.avatar =
-        put_image(&app, ImageKind::MemberAvatar { guild: guild.get() }, user, images.avatar).await?;
-    update.banner =
-        put_image(&app, ImageKind::MemberBanner { guild: guild.get() }, user, images.banner).await?;
-    app.ask_guild(guild, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await
+    let (mut kept, id) = (Kept::default(), guild.get());
+    update.avatar = kept.put_image(&app, ImageKind::MemberAvatar { guild: id }, user, images.avatar).await?;
+    update.banner = kept.put_image(&app, ImageKind::MemberBanner { guild: id }, user, images.banner).await?;
+    let reply = app.guilds.call(id, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 /// The deprecated way to one's own nick. Answers `{nick}` upstream; the member holds that too.

@@ -11,8 +11,8 @@ use consort_model::{ApiError, ChannelId, Form, Intents, Message, MessageId, Patc
 use consort_rpc::message::{Create, Edit, Op, Page};
 use consort_rpc::{Answer, Caller};
 
-use crate::files::{keep_files, take_files};
-use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Origin, Query, Upload, answer};
+use crate::files::{Kept, take_files};
+use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Query, Upload, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -62,15 +62,16 @@ async fn show(
 async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
-    origin: Origin,
     Ids(channel): Ids<ChannelId>,
     query: Query,
     upload: Upload,
 ) -> Answered {
     let mut body = CreateMessage::parse(&upload.payload)?;
     body.limit_components(component_sender(&auth, &query)?)?;
-    let create = prepare(&app, auth.caller(), &origin, channel, body, upload).await?;
-    app.ask_message(channel, auth.caller(), Op::Create(Box::new(create))).await
+    let (create, kept) = prepare(&app, auth.caller(), channel, body, upload).await?;
+    let reply = app.call_message(channel, auth.caller(), Op::Create(Box::new(create))).await?;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 /// What an account may send of components.
@@ -82,7 +83,8 @@ pub(crate) fn component_sender(auth: &Auth, query: &Query) -> Result<ComponentSe
     })
 }
 
-/// Makes what an owner wants of a request to post in `channel`: the files are stored, the forwarded message is read.
+/// Makes what an owner wants of a request to post in `channel`: the files are stored, the forwarded message is read. What was
+/// stored is to be settled with the owner's answer.
 ///
 /// # Errors
 /// 403/50001 and 50013 when the caller may not upload there; 400/50035 for files that do not fit the request; what reading
@@ -90,22 +92,26 @@ pub(crate) fn component_sender(auth: &Auth, query: &Query) -> Result<ComponentSe
 pub(crate) async fn prepare(
     app: &App,
     caller: Caller,
-    origin: &Origin,
     channel: ChannelId,
     body: CreateMessage,
     upload: Upload,
-) -> Result<Create, Failure> {
+) -> Result<(Create, Kept), Failure> {
     let wanted = body.attachments.clone().unwrap_or_default();
     let files = take_files(upload.files, &wanted)?;
     if !files.is_empty() {
         answer_or_refuse(app.call_message(channel, caller.clone(), Op::MayAttach).await?)?;
     }
-    let attachments = keep_files(app, origin, channel, files).await?;
+    let mut kept = Kept::default();
+    let attachments = kept.put_files(app, (channel, caller.user), files).await?;
     let forwarded = match &body.message_reference {
-        Some(reference) if reference.forward => Some(Box::new(read_forwarded(app, caller, reference).await?)),
+        Some(reference) if reference.forward => {
+            let mut message = read_forwarded(app, caller, reference).await?;
+            kept.copy_files(app, channel, &mut message).await?;
+            Some(Box::new(message))
+        }
         _ => None,
     };
-    Ok(Create { body, attachments, forwarded, speaker: None })
+    Ok((Create { body, attachments, forwarded, speaker: None }, kept))
 }
 
 fn answer_or_refuse(reply: consort_rpc::Reply) -> Result<Answer, Failure> {
@@ -137,15 +143,17 @@ async fn read_forwarded(app: &App, caller: Caller, reference: &Reference) -> Res
 async fn edit(
     State(app): State<Arc<App>>,
     auth: Auth,
-    origin: Origin,
     Ids((channel, message)): Ids<(ChannelId, MessageId)>,
     query: Query,
     upload: Upload,
 ) -> Answered {
     let mut body = EditMessage::parse(&upload.payload)?;
     body.limit_components(component_sender(&auth, &query)?)?;
-    let edit = prepare_edit(&app, auth.caller(), &origin, channel, body, upload).await?;
-    app.ask_message(channel, auth.caller(), Op::Edit { message, edit: Box::new(edit) }).await
+    let (edit, kept) = prepare_edit(&app, auth.caller(), channel, body, upload).await?;
+    let op = Op::Edit { message, edit: Box::new(edit) };
+    let reply = app.call_message(channel, auth.caller(), op).await?;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 /// Makes what an owner wants of a request to edit: new files are stored and taken out of `attachments`, which names the
@@ -156,11 +164,10 @@ async fn edit(
 pub(crate) async fn prepare_edit(
     app: &App,
     caller: Caller,
-    origin: &Origin,
     channel: ChannelId,
     mut body: EditMessage,
     upload: Upload,
-) -> Result<Edit, Failure> {
+) -> Result<(Edit, Kept), Failure> {
     let wanted = body.attachments.clone().value().unwrap_or_default();
     let is_new = |id: u64| upload.files.iter().any(|file| file.index == id);
     let (new, kept): (Vec<_>, Vec<_>) =
@@ -170,10 +177,11 @@ pub(crate) async fn prepare_edit(
     }
     let files = take_files(upload.files, &new)?;
     if !files.is_empty() {
-        answer_or_refuse(app.call_message(channel, caller, Op::MayAttach).await?)?;
+        answer_or_refuse(app.call_message(channel, caller.clone(), Op::MayAttach).await?)?;
     }
-    let attachments = keep_files(app, origin, channel, files).await?;
-    Ok(Edit { body, attachments, webhook: None })
+    let mut kept = Kept::default();
+    let attachments = kept.put_files(app, (channel, caller.user), files).await?;
+    Ok((Edit { body, attachments, webhook: None }, kept))
 }
 
 async fn delete(

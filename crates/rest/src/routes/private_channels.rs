@@ -7,12 +7,13 @@ use axum::extract::State;
 use axum::routing::{get, put};
 use consort_cdn::Kind;
 use consort_model::validate::Named;
-use consort_model::{ApiError, ChannelId, Form, Patch, UserId, limits};
+use consort_model::{ApiError, ChannelId, Form, UserId, limits};
 use consort_rpc::private::Op;
 use consort_rpc::{Caller, user};
 use consort_store::{StoreExt as _, Table};
 use serde_json::Value;
 
+use crate::files::Kept;
 use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Place, answer};
 
 /// The area's routes.
@@ -100,13 +101,11 @@ pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: 
         let name = f.patch_name_or_none("name", Named::Channel);
         Some((name, f.patch_image("icon", limits::IMAGE_BYTES_MAX), f.id("owner")))
     })?;
-    let icon = match icon {
-        Patch::Value(image) => {
-            Patch::Value(app.cdn.put_image(Kind::ChannelIcon, channel.get(), image).await?)
-        }
-        other => other.map(|_| String::new()),
-    };
-    app.ask_private(channel, caller, Op::Update { name, icon, owner }).await
+    let mut kept = Kept::default();
+    let icon = kept.put_image(app, Kind::ChannelIcon, channel.get(), icon).await?;
+    let reply = app.privates.call(channel.get(), caller, Op::Update { name, icon, owner }).await;
+    kept.settle(app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn require_private(app: &App, channel: ChannelId) -> Result<(), Failure> {

@@ -12,9 +12,9 @@ use consort_rpc::guild;
 use consort_rpc::guild::role::{Fields, Op};
 use serde_json::Value;
 
-use super::guilds::put;
 use crate::extract::{Auth, Ids, JsonBody, LargeJson};
-use crate::{Answered, App};
+use crate::files::Kept;
+use crate::{Answered, App, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -65,9 +65,13 @@ async fn create(
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
     let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
-    // The role has no id yet; its icon is kept under the guild's.
-    fields.icon = put(&app, Kind::RoleIcon, guild.get(), icon).await?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Create(Box::new(fields)))).await
+    let mut kept = Kept::default();
+    // The role has no id yet; icons of roles are kept under no owner.
+    fields.icon = kept.put_image(&app, Kind::RoleIcon, 0, icon).await?;
+    let op = guild::Op::Role(Op::Create(Box::new(fields)));
+    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn update(
@@ -77,9 +81,12 @@ async fn update(
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
     let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
-    fields.icon = put(&app, Kind::RoleIcon, role.get(), icon).await?;
-    let op = Op::Update { role, fields: Box::new(fields) };
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(op)).await
+    let mut kept = Kept::default();
+    fields.icon = kept.put_image(&app, Kind::RoleIcon, role.get(), icon).await?;
+    let op = guild::Op::Role(Op::Update { role, fields: Box::new(fields) });
+    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn remove(

@@ -14,6 +14,7 @@ use consort_store::{Key, StoreExt as _, Table};
 use serde_json::json;
 
 use crate::extract::{Auth, Ids, JsonBody, Upload};
+use crate::files::Kept;
 use crate::{Answered, App, Failure, answer, json};
 
 /// The area's routes.
@@ -63,11 +64,11 @@ async fn create(
     }
     let id = StickerId::new(app.next_id());
     let format = app.cdn.put_sticker(id.get(), file).await?;
+    let mut kept = Kept::default();
+    kept.add(consort_files::name::sticker(id.get()));
     let op = Op::CreateSticker { id, name, description: description.or(Some(String::new())), tags, format };
     let reply = app.guilds.call(guild.get(), auth.caller(), guild::Op::Emoji(op)).await;
-    if reply.as_ref().is_err_and(|error| error.status < 500) {
-        app.cdn.remove_sticker(id.get()).await?;
-    }
+    kept.settle(&app, &reply).await;
     Ok(answer(reply))
 }
 
@@ -88,7 +89,7 @@ async fn update(
     app.ask_guild(guild, auth.caller(), guild::Op::Emoji(op)).await
 }
 
-/// The file stays: messages that were sent with the sticker still show it.
+/// The file goes with it: messages that were sent with the sticker show its name.
 async fn remove(
     State(app): State<Arc<App>>,
     auth: Auth,

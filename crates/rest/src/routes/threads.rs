@@ -17,7 +17,8 @@ use consort_rpc::{Caller, guild};
 use serde_json::Value;
 
 use super::messages::{component_sender, prepare};
-use crate::{Answered, App, Auth, Ids, JsonBody, Origin, Query, Upload};
+use crate::files::Kept;
+use crate::{Answered, App, Auth, Ids, JsonBody, Query, Upload, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -77,7 +78,6 @@ async fn start_from_message(
 async fn start(
     State(app): State<Arc<App>>,
     auth: Auth,
-    origin: Origin,
     Ids(channel): Ids<ChannelId>,
     query: Query,
     upload: Upload,
@@ -87,12 +87,19 @@ async fn start(
     if let Some(body) = &mut post {
         body.limit_components(component_sender(&auth, &query)?)?;
     }
-    let post = match post {
+    let (post, kept) = match post {
         // In a forum the files of the request are those of the first message.
-        Some(body) => Some(Box::new(prepare(&app, auth.caller(), &origin, channel, body, upload).await?)),
-        None => None,
+        Some(body) => {
+            let (create, kept) = prepare(&app, auth.caller(), channel, body, upload).await?;
+            (Some(Box::new(create)), kept)
+        }
+        None => (None, Kept::default()),
     };
-    ask(&app, &auth, channel, Op::Start { thread: Box::new(thread), post }).await
+    let guild = app.guild_of(channel).await?;
+    let op = guild::Op::Thread { channel, op: Op::Start { thread: Box::new(thread), post } };
+    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn join(State(app): State<Arc<App>>, auth: Auth, Ids(thread): Ids<ChannelId>) -> Answered {

@@ -18,6 +18,7 @@ use http::header::AUTHORIZATION;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::files::Kept;
 use crate::token::Kind as TokenKind;
 use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, LargeJson, Query, UserAuth, answer, json};
 
@@ -114,18 +115,6 @@ fn read(body: &Value, bot: bool) -> Result<Wanted, ApiError> {
     })
 }
 
-async fn put_image(
-    app: &App,
-    kind: Kind,
-    user: UserId,
-    image: Patch<Image>,
-) -> Result<Patch<String>, Failure> {
-    Ok(match image {
-        Patch::Value(image) => Patch::Value(app.cdn.put_image(kind, user.get(), image).await?),
-        other => other.map(|_| String::new()),
-    })
-}
-
 async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
@@ -141,14 +130,16 @@ async fn update(
         };
         app.check_password(user, "password", &password).await?;
     }
-    update.avatar = put_image(&app, Kind::Avatar, user, avatar).await?;
-    update.banner = put_image(&app, Kind::Banner, user, banner).await?;
     let changes_password = new_password.is_some();
     if let Some(password) = new_password {
         update.password = Some(app.passwords.hash(password).await?);
     }
+    let mut kept = Kept::default();
+    update.avatar = kept.put_image(&app, Kind::Avatar, user.get(), avatar).await?;
+    update.banner = kept.put_image(&app, Kind::Banner, user.get(), banner).await?;
     let reply =
         app.users.call(user.get(), auth.caller(), user::Op::Account(Op::Update(Box::new(update)))).await;
+    kept.settle(&app, &reply).await;
     if !changes_password || reply.is_err() {
         return Ok(answer(reply));
     }
@@ -183,12 +174,14 @@ async fn update_profile(
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
     let Wanted { update, banner, .. } = read(&body, false)?;
-    let banner = put_image(&app, Kind::Banner, auth.user_id(), banner).await?;
+    let mut kept = Kept::default();
+    let banner = kept.put_image(&app, Kind::Banner, auth.user_id().get(), banner).await?;
     let Update { accent_color, bio, pronouns, .. } = update;
     let update = Update { accent_color, bio, pronouns, banner, ..Update::default() };
     let op = user::Op::Account(Op::Update(Box::new(update)));
-    let reply = app.users.call(auth.user_id().get(), auth.caller(), op).await?;
-    let current: Value = reply.body().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
+    let reply = app.users.call(auth.user_id().get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    let current: Value = reply?.body().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     Ok(json(&json!({
         "bio": current["bio"],
         "pronouns": current["pronouns"],

@@ -19,9 +19,9 @@ use consort_store::{Key, StoreExt as _, Table};
 use http::HeaderMap;
 use serde_json::Value;
 
-use super::guilds::put as put_image;
 use super::messages::{prepare, prepare_edit};
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, Origin, Query, Upload};
+use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query, Upload};
+use crate::files::Kept;
 use crate::interactions::{self, followup::Which};
 use crate::webhook_services::{from_github, from_slack};
 use crate::{Answered, App, Failure, answer, empty};
@@ -103,9 +103,12 @@ async fn create(
     })?;
     let guild = app.guild_of(channel).await?;
     let id = WebhookId::new(app.next_id());
-    let avatar = put_image(&app, Kind::Avatar, id.get(), avatar).await?.value();
-    let op = Op::Create { id, channel, name, avatar };
-    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(op)).await
+    let mut kept = Kept::default();
+    let avatar = kept.put_image(&app, Kind::Avatar, id.get(), avatar).await?.value();
+    let op = guild::Op::Webhook(Op::Create { id, channel, name, avatar });
+    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {
@@ -120,17 +123,21 @@ async fn show_by_token(
     Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
 }
 
-/// Reads a change of a webhook and stores its avatar.
-async fn update_op(
+/// Reads a change of a webhook, stores its avatar and has it changed.
+async fn change(
     app: &App,
     webhook: WebhookId,
-    token: Option<String>,
+    (caller, token): (Caller, Option<String>),
     body: &Value,
-) -> Result<Op, Failure> {
+) -> Answered {
     let (name, avatar, channel) = Form::root(body)?
         .check(|f| Some((name(f), f.patch_image("avatar", IMAGE_BYTES_MAX), f.id("channel_id"))))?;
-    let avatar = put_image(app, Kind::Avatar, webhook.get(), avatar).await?;
-    Ok(Op::Update { webhook, token, name, avatar, channel })
+    let mut kept = Kept::default();
+    let avatar = kept.put_image(app, Kind::Avatar, webhook.get(), avatar).await?;
+    let op = Op::Update { webhook, token, name, avatar, channel };
+    let reply = ask(app, webhook, caller, op).await?;
+    kept.settle(app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn update(
@@ -139,8 +146,7 @@ async fn update(
     Ids(webhook): Ids<WebhookId>,
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
-    let op = update_op(&app, webhook, None, &body).await?;
-    Ok(answer(ask(&app, webhook, auth.caller(), op).await?))
+    change(&app, webhook, (auth.caller(), None), &body).await
 }
 
 async fn update_by_token(
@@ -149,8 +155,7 @@ async fn update_by_token(
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
     by_token(&app, webhook, &token).await?;
-    let op = update_op(&app, webhook, Some(token), &body).await?;
-    Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
+    change(&app, webhook, (Caller::system(), Some(token)), &body).await
 }
 
 async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {
@@ -216,20 +221,18 @@ fn wrapping(query: &Query, body: &Value, waits: bool) -> Result<Wrapping, ApiErr
 
 async fn execute(
     State(app): State<Arc<App>>,
-    origin: Origin,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
     upload: Upload,
 ) -> Answered {
     if interactions::of_token(&token).is_some() {
-        return app.follow_up(&token, &origin, upload).await;
+        return app.follow_up(&token, upload).await;
     }
-    run(&app, &origin, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
+    run(&app, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
 }
 
 async fn run(
     app: &App,
-    origin: &Origin,
     (webhook, token): (WebhookId, String),
     wrapping: Wrapping,
     upload: Upload,
@@ -241,9 +244,10 @@ async fn run(
     let Wrapping { wait, with_components, thread, username, post } = wrapping;
     body.limit_components(known.sender(with_components))?;
     let place = thread.unwrap_or(known.channel);
-    let create = prepare(app, Caller::system(), origin, place, body, upload).await?;
+    let (create, kept) = prepare(app, Caller::system(), place, body, upload).await?;
     let execute = Execute { webhook, token, thread, post, username, create };
     let reply = ask(app, webhook, Caller::system(), Op::Execute(Box::new(execute))).await?;
+    kept.settle(app, &reply).await;
     Ok(match reply {
         Ok(_) if !wait => empty(),
         reply => answer(reply),
@@ -253,20 +257,18 @@ async fn run(
 /// Slack's bodies: `text`, `username`, and `attachments` as embeds. Waits unless told not to.
 async fn execute_slack(
     State(app): State<Arc<App>>,
-    origin: Origin,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
     mut upload: Upload,
 ) -> Answered {
     upload.payload = from_slack(&upload.payload)?;
     let wrapping = wrapping(&query, &upload.payload, true)?;
-    run(&app, &origin, (webhook, token), wrapping, upload).await
+    run(&app, (webhook, token), wrapping, upload).await
 }
 
 /// GitHub's events as embeds; those that are not put into words are taken and dropped, as upstream. Waits unless told not to.
 async fn execute_github(
     State(app): State<Arc<App>>,
-    origin: Origin,
     headers: HeaderMap,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
@@ -277,7 +279,7 @@ async fn execute_github(
     let Some(message) = from_github(event, &upload.payload) else { return Ok(empty()) };
     upload.payload = message;
     let wrapping = wrapping(&query, &upload.payload, true)?;
-    run(&app, &origin, (webhook, token), wrapping, upload).await
+    run(&app, (webhook, token), wrapping, upload).await
 }
 
 fn thread_of(query: &Query) -> Result<Option<ChannelId>, ApiError> {
@@ -308,21 +310,24 @@ async fn show_message(
 
 async fn edit_message(
     State(app): State<Arc<App>>,
-    origin: Origin,
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
     upload: Upload,
 ) -> Answered {
     if interactions::of_token(&token).is_some() {
-        return app.change_answer(&token, Which::Id(message), &origin, upload).await;
+        return app.change_answer(&token, Which::Id(message), upload).await;
     }
     let mut body = EditMessage::parse(&upload.payload)?;
     let known = by_token(&app, webhook, &token).await?;
     let with_components = query.form().check(|f| Some(f.flag("with_components")))?;
     body.limit_components(known.sender(with_components))?;
     let place = thread_of(&query)?.unwrap_or(known.channel);
-    let edit = prepare_edit(&app, Caller::system(), &origin, place, body, upload).await?;
-    on_message(&app, (webhook, token), message, &query, OnMessage::Edit(Box::new(edit))).await
+    let (edit, kept) = prepare_edit(&app, Caller::system(), place, body, upload).await?;
+    let act = OnMessage::Edit(Box::new(edit));
+    let op = Op::OnMessage { webhook, token, thread: thread_of(&query)?, message, act };
+    let reply = ask(&app, webhook, Caller::system(), op).await?;
+    kept.settle(&app, &reply).await;
+    Ok(answer(reply))
 }
 
 async fn remove_message(

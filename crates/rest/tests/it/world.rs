@@ -4,11 +4,13 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::{Router, response::Response};
-use consort_cdn::Cdn;
+use consort_cdn::blobs::Memory as Blobs;
+use consort_cdn::{Cdn, Links};
 use consort_model::UserId;
 use consort_rest::{App, Config, Parts, router};
 use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static};
 use consort_runtime::{Ids, Manual, Registry};
+use consort_store::StoreRef;
 use consort_store::memory::Memory;
 use http::{HeaderMap, Method, Request, StatusCode};
 use http_body_util::BodyExt as _;
@@ -22,7 +24,6 @@ pub struct World {
     pub clock: Arc<Manual>,
     pub mesh: MeshRef,
     router: Router,
-    _directory: tempfile::TempDir,
 }
 
 /// What a request was answered.
@@ -50,14 +51,16 @@ pub fn world() -> World {
 }
 
 pub fn with(config: Config) -> World {
-    let directory = tempfile::tempdir().unwrap();
     let clock = Manual::new(NOW_MS);
     let node = NodeId(1);
     let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
+    let store: StoreRef = Arc::new(Memory::new());
+    let links = Links::new([7; 32], "http://listening.test");
+    let cdn = Cdn::new(Arc::new(Blobs::default()), links, store.clone(), clock.clone());
     let app = App::new(Parts {
         mesh: mesh.clone(),
-        store: Arc::new(Memory::new()),
-        cdn: Cdn::open(directory.path(), clock.clone()).unwrap(),
+        store,
+        cdn,
         clock: clock.clone(),
         ids: Arc::new(Ids::new(1)),
         registry: Registry::default(),
@@ -65,7 +68,7 @@ pub fn with(config: Config) -> World {
         room: Arc::new(true.into()),
         config,
     });
-    World { router: router(app.clone(), None), app, clock, mesh, _directory: directory }
+    World { router: router(app.clone(), None), app, clock, mesh }
 }
 
 impl World {

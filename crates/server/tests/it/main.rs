@@ -2,6 +2,7 @@
 
 mod accounts;
 mod edge;
+mod files;
 mod input;
 mod interactions;
 mod messages;

@@ -4,13 +4,13 @@ use serde_json::{Value, json};
 
 use crate::world::World;
 
-struct Talk {
-    world: World,
-    token: String,
-    channel: String,
+pub struct Talk {
+    pub world: World,
+    pub token: String,
+    pub channel: String,
 }
 
-async fn talk() -> Talk {
+pub async fn talk() -> Talk {
     let world = World::start().await;
     let token = world.person("ada").await;
     let (status, guild) = world.call("POST", "/guilds", &token, json!({"name": "Testers"})).await;
@@ -24,7 +24,7 @@ async fn talk() -> Talk {
 
 impl Talk {
     /// Calls below the channel; waits when told to, as every library does.
-    async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
+    pub async fn call(&self, method: &str, path: &str, body: Value) -> (u16, Value) {
         let path = format!("/channels/{}{path}", self.channel);
         loop {
             let (status, answer) = self.world.call(method, &path, &self.token, body.clone()).await;
@@ -36,14 +36,19 @@ impl Talk {
         }
     }
 
-    async fn post(&self, body: Value) -> Value {
+    pub async fn post(&self, body: Value) -> Value {
         let (status, message) = self.call("POST", "/messages", body).await;
         assert_eq!(status, 200, "{message}");
         message
     }
 
     /// Sends a multipart form: names with optional file names, and contents.
-    async fn upload(&self, method: &str, path: &str, parts: &[(&str, Option<&str>, &str)]) -> (u16, Value) {
+    pub async fn upload(
+        &self,
+        method: &str,
+        path: &str,
+        parts: &[(&str, Option<&str>, &str)],
+    ) -> (u16, Value) {
         let mut body = String::new();
         for (name, file, content) in parts {
             let file = file.map(|file| format!("; filename=\"{file}\"")).unwrap_or_default();
@@ -69,7 +74,7 @@ impl Talk {
     }
 
     /// What is behind a URL that the server gave out.
-    async fn fetch(&self, url: &Value) -> (u16, String) {
+    pub async fn fetch(&self, url: &Value) -> (u16, String) {
         let base = self.world.url("");
         let path = url.as_str().unwrap().strip_prefix(&base).unwrap().to_owned();
         self.world.raw("GET", &path, "", None).await

@@ -1,6 +1,7 @@
 //! The account's row: names, pictures, address, password.
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::{Kind, orphans};
 use consort_model::object::account::{
     AccountIndexRow, CredentialsRow, UserRow, index_partition, username_key,
 };
@@ -73,6 +74,12 @@ impl User {
             return;
         }
         cx.put(Table::Users, self.id.get(), Key::empty(), &row);
+        let (now_ms, id, old, new) = (cx.now_ms, self.id.get(), self.row.user(), row.user());
+        for (kind, old, new) in
+            [(Kind::Avatar, &old.avatar, &new.avatar), (Kind::Banner, &old.banner, &new.banner)]
+        {
+            orphans::replace_image(&mut cx.batch, now_ms, (kind, id), old.as_deref(), new.as_deref());
+        }
         let shown_changed = row.user() != self.row.user();
         let own_changed = row.current != self.row.current;
         self.row = row;

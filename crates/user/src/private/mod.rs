@@ -12,6 +12,7 @@ use std::sync::Arc;
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_conversation::{Talk, system_message};
+use consort_files::{Kind, orphans};
 use consort_model::{
     ApiError, Channel, ChannelId, ChannelType, Intents, MentionedUser, MessageType, Patch, User, UserId,
 };
@@ -251,6 +252,8 @@ impl PrivateChannel {
         icon.clone().apply(&mut row.channel.icon);
         let after = (row.channel.name.clone(), row.channel.icon.clone());
         self.store(cx);
+        let (now_ms, of) = (cx.now_ms, (Kind::ChannelIcon, self.id.get()));
+        orphans::replace_image(&mut cx.batch, now_ms, of, before.1.as_deref(), after.1.as_deref());
         let people = self.people();
         self.tell_views(cx, "CHANNEL_UPDATE", &people);
         if before.0 != after.0 {

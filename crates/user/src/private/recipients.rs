@@ -1,6 +1,7 @@
 //! People of a group coming and going.
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_files::{Kind, name, orphans};
 use consort_model::limits::GROUP_RECIPIENTS_MAX;
 use consort_model::{ApiError, MessageType, UserId};
 use consort_rpc::user;
@@ -100,6 +101,9 @@ impl PrivateChannel {
         cx.delete(Table::ChannelIndex, id, Key::empty());
         cx.delete(Table::PrivateChannels, id, Key::empty());
         cx.batch.erase_later(Table::Messages, id).erase_later(Table::Pins, id);
+        let (now_ms, icon) = (cx.now_ms, self.row.as_ref().and_then(|row| row.channel.icon.as_deref()));
+        orphans::release(&mut cx.batch, &name::attachments_of(id), now_ms);
+        orphans::replace_image(&mut cx.batch, now_ms, (Kind::ChannelIcon, id), icon, None);
         self.row = None;
     }
 }

@@ -148,6 +148,7 @@ fn start(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>, outside: &Shared) 
             clock: clock.clone(),
             store: Arc::new(store.clone()),
             mesh: mesh.clone(),
+            links: consort_files::Links::sample(),
             ids: ids.clone(),
             registry: Registry::default(),
             work: Work::default(),

@@ -76,6 +76,9 @@ impl Guild {
         }
         self.note_departed(cx, user);
         let account = self.account(user);
+        if let Some(member) = self.members.get(user).map(Packed::unpack) {
+            self.replace_member_images(cx, user, &member, None);
+        }
         self.members.remove(user);
         cx.delete(Table::Members, self.id.get(), user.get());
         if self.temporary.remove(&user) {

@@ -233,6 +233,7 @@ impl Guild {
         member.nick = member.nick.filter(|nick| !nick.is_empty());
         update.avatar.clone().apply(&mut member.avatar);
         update.banner.clone().apply(&mut member.banner);
+        self.replace_member_images(cx, user, &old, Some(&member));
         self.replace_member(cx, user, &old, member);
         Outcome::json(&self.member(user)?)
     }

@@ -4,7 +4,8 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::system_message;
 use consort_model::request::thread::UpdateThread;
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, MessageType, Permissions, ThreadMetadata,
+    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, Message, MessageType, Permissions,
+    ThreadMetadata,
 };
 use consort_rpc::{Effect, guild};
 use consort_store::erasure::CHANNEL_TABLES;
@@ -98,7 +99,13 @@ impl Guild {
     pub(super) fn delete_thread(&mut self, cx: &mut Cx<'_>, thread: ChannelId) -> Result<Outcome, Stop> {
         self.require_in(cx, thread, Permissions::MANAGE_THREADS)?;
         let channel = self.thread(thread).ok_or_else(ApiError::unknown_channel)?.channel.clone();
+        // The first message of a forum post has its files under the forum, which was there before the post.
+        let first: Option<Message> = cx.row(Table::Messages, thread.get(), thread.get())?;
         self.erase_thread(cx, &channel);
+        if let Some(first) = first {
+            let now_ms = cx.now_ms;
+            consort_files::release_files(&mut cx.batch, &first, None, now_ms);
+        }
         self.audit(cx, AuditLogEvent::ThreadDelete, Note::of(thread, Vec::new()));
         Outcome::json(&channel)
     }
@@ -111,6 +118,7 @@ impl Guild {
         for table in CHANNEL_TABLES {
             cx.batch.erase_later(*table, id);
         }
+        self.release_channel_files(cx, thread.id);
         cx.delete(Table::ChannelIndex, id, Key::empty());
         self.publish_thread_delete(cx, audience, thread);
         self.threads.remove(&thread.id);

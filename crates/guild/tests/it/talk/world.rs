@@ -60,6 +60,7 @@ fn start(store: StoreRef, clock: Arc<Manual>, ids: Arc<Ids>) -> World {
         clock: clock.clone(),
         store: store.clone(),
         mesh: mesh.clone(),
+        links: consort_files::Links::sample(),
         ids: ids.clone(),
         registry: Registry::default(),
         work: Work::default(),

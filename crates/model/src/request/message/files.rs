@@ -5,7 +5,12 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     ATTACHMENT_DESCRIPTION_CHARS_MAX, ATTACHMENTS_MAX, VOICE_MESSAGE_SECS_MAX, WAVEFORM_CHARS_MAX,
 };
-use crate::{Form, Patch};
+use crate::{Attachment, Form, Patch};
+
+/// Bit of an attachment's `flags`: hidden until clicked (community documentation, "Attachment Flags").
+pub const ATTACHMENT_SPOILER: u64 = 1 << 3;
+/// What the names of such files begin with.
+pub const SPOILER_PREFIX: &str = "SPOILER_";
 
 /// An element of `attachments`: a new file by its position, or one that is to be kept.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -14,16 +19,17 @@ pub struct AttachmentRequest {
     pub id: u64,
     /// File name, in place of that of the upload.
     pub filename: Option<String>,
-    /// Alt text.
-    pub description: Option<String>,
+    /// Alt text; null and empty take it away.
+    #[serde(default, skip_serializing_if = "Patch::is_absent")]
+    pub description: Patch<String>,
     /// Title.
     pub title: Option<String>,
     /// Voice messages: seconds.
     pub duration_secs: Option<f64>,
     /// Voice messages: base64 of sampled loudness.
     pub waveform: Option<String>,
-    /// Whether it is hidden until clicked.
-    pub is_spoiler: bool,
+    /// Whether it is hidden until clicked; `None` leaves it as it is.
+    pub is_spoiler: Option<bool>,
     /// For a file that was uploaded beforehand: the name the upload got.
     pub uploaded_filename: Option<String>,
 }
@@ -35,20 +41,66 @@ impl AttachmentRequest {
         let id = if uploaded_filename.is_some() { Some(id.unwrap_or(0)) } else { form.required("id", id) };
         Some(Self {
             filename: form.str("filename", 1..=260),
-            description: form
-                .str("description", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX)
-                .filter(|text| !text.is_empty()),
+            description: match form.patch_str("description", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX) {
+                Patch::Value(text) if text.is_empty() => Patch::Null,
+                description => description,
+            },
             title: form.str("title", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX),
             duration_secs: form.float("duration_secs", 0.0..=VOICE_MESSAGE_SECS_MAX),
             waveform: form.str("waveform", 0..=WAVEFORM_CHARS_MAX),
-            is_spoiler: form.bool("is_spoiler").unwrap_or(false),
+            is_spoiler: form.bool("is_spoiler"),
             uploaded_filename,
             id: id?,
         })
+    }
+
+    /// Changes a file as this says.
+    pub fn apply(&self, file: &mut Attachment) {
+        match &self.description {
+            Patch::Absent => {}
+            Patch::Null => file.description = None,
+            Patch::Value(text) => file.description = Some(text.clone()),
+        }
+        let Some(hidden) = self.is_spoiler else { return };
+        // Libraries tell it by the name, newer ones by the flag.
+        let plain = file.filename.trim_start_matches(SPOILER_PREFIX);
+        file.filename = if hidden { format!("{SPOILER_PREFIX}{plain}") } else { plain.to_owned() };
+        let others = file.flags.unwrap_or(0) & !ATTACHMENT_SPOILER;
+        let flags = if hidden { others | ATTACHMENT_SPOILER } else { others };
+        file.flags = (flags != 0).then_some(flags);
     }
 }
 
 /// Reads `attachments`.
 pub(super) fn read(form: &Form<'_>) -> Patch<Vec<AttachmentRequest>> {
     form.patch_array("attachments", ATTACHMENTS_MAX, AttachmentRequest::read)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn a_kept_file_is_hidden_shown_described_and_no_longer_described() {
+        let mut file: Attachment = serde_json::from_value(json!({"id": "1", "filename": "a.png", "size": 1,
+            "url": "", "proxy_url": "", "description": "a cat"}))
+        .unwrap();
+        let mut apply = |said: serde_json::Value| {
+            let body = json!({"attachments": [said]});
+            let said = Form::root(&body).unwrap().check(|form| read(form).value()).unwrap();
+            said[0].apply(&mut file);
+            (file.filename.clone(), file.flags, file.description.clone())
+        };
+        let cat = || Some("a cat".to_owned());
+        assert_eq!(apply(json!({"id": "1"})), ("a.png".to_owned(), None, cat()));
+        assert_eq!(
+            apply(json!({"id": "1", "is_spoiler": true})),
+            ("SPOILER_a.png".to_owned(), Some(8), cat())
+        );
+        assert_eq!(apply(json!({"id": "1", "is_spoiler": false})), ("a.png".to_owned(), None, cat()));
+        assert_eq!(apply(json!({"id": "1", "description": ""})).2, None);
+        assert_eq!(apply(json!({"id": "1", "description": "a dog"})).2.as_deref(), Some("a dog"));
+        assert_eq!(apply(json!({"id": "1", "description": null})).2, None);
+    }
 }

@@ -4,7 +4,6 @@
 
 mod embed;
 mod files;
-mod links;
 mod poll;
 
 use serde::{Deserialize, Serialize};
@@ -15,8 +14,7 @@ use crate::mention::AllowedMentions;
 use crate::request::component;
 use crate::{ApiError, ChannelId, Component, Embed, Form, GuildId, MessageId, Nonce, Patch, StickerId};
 
-pub use files::AttachmentRequest;
-pub use links::{link_attachments, require_linked};
+pub use files::{ATTACHMENT_SPOILER, AttachmentRequest, SPOILER_PREFIX};
 pub use poll::NewPoll;
 
 /// Whether a message is a voice message (Message page, "Message Flags").

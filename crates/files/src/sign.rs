@@ -81,11 +81,27 @@ impl Signer {
 
     /// Whether a path is signed and not expired.
     pub fn verify(&self, path: &str, signature: &Signature, now_s: u64) -> bool {
+        let in_time = u64::from_str_radix(&signature.expires, 16).is_ok_and(|expires| now_s < expires);
+        in_time && self.was_signed(path, signature)
+    }
+
+    /// Whether a path was signed, be it for a time that is over.
+    pub fn was_signed(&self, path: &str, signature: &Signature) -> bool {
         let Signature { expires, issued, mac, extra } = signature;
         let Ok(mac) = hex::decode(mac) else { return false };
-        let in_time = u64::from_str_radix(expires, 16).is_ok_and(|expires| now_s < expires);
-        let right = self.mac(path, expires, issued, extra).is_some_and(|own| own.verify_slice(&mac).is_ok());
-        in_time && right
+        self.mac(path, expires, issued, extra).is_some_and(|own| own.verify_slice(&mac).is_ok())
+    }
+
+    /// Signs a text for good, as hexadecimal.
+    pub fn mac_of(&self, text: &str) -> String {
+        let mac = self.mac(text, "", "", "");
+        mac.map(|mac| hex::encode(mac.finalize().into_bytes())).unwrap_or_default()
+    }
+
+    /// Whether [`Signer::mac_of`] a text is this.
+    pub fn is_mac_of(&self, text: &str, mac: &str) -> bool {
+        let Ok(mac) = hex::decode(mac) else { return false };
+        self.mac(text, "", "", "").is_some_and(|own| own.verify_slice(&mac).is_ok())
     }
 }
 

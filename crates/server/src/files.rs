@@ -1,0 +1,55 @@
+//! Opening the files of an installation, and what their addresses begin with.
+
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+
+use consort_cdn::blobs::Folder;
+use consort_cdn::{Cdn, Links, signing_key, stored_base};
+use consort_runtime::ClockRef;
+use consort_store::StoreRef;
+
+use crate::Settings;
+
+/// The files, and whether what their addresses begin with is known before the server listens.
+pub(crate) struct Files {
+    pub(crate) cdn: Arc<Cdn>,
+    base_is_known: bool,
+}
+
+impl Files {
+    /// Opens the folder of blobs; the key and the base are in the store.
+    ///
+    /// # Errors
+    /// A text that says what is wrong.
+    pub(crate) async fn open(settings: &Settings, store: &StoreRef, clock: ClockRef) -> Result<Self, String> {
+        let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", settings.data.display());
+        let key = signing_key(store).await.map_err(|error| failed(&error))?;
+        let base = match &settings.public_url {
+            Some(url) => Some(url.trim_end_matches('/').to_owned()),
+            None => stored_base(store).await.map_err(|error| failed(&error))?,
+        };
+        let blobs = Folder::open(settings.data.join("blobs")).map_err(|error| failed(&error))?;
+        let links = Links::new(key, base.as_deref().unwrap_or_default());
+        let cdn = Cdn::new(Arc::new(blobs), links, store.clone(), clock);
+        Ok(Self { cdn, base_is_known: base.is_some() })
+    }
+
+    /// Without a configured base, and before somebody has registered under a name, addresses begin with the one that the
+    /// server listens at.
+    pub(crate) fn listening(&self, address: SocketAddr) {
+        if !self.base_is_known {
+            self.cdn.links().set_base(&format!("http://{}", reachable(address)));
+        }
+    }
+}
+
+/// An address at which this machine reaches what listens at `address`.
+fn reachable(address: SocketAddr) -> SocketAddr {
+    let mut reachable = address;
+    match address {
+        SocketAddr::V4(v4) if v4.ip().is_unspecified() => reachable.set_ip(Ipv4Addr::LOCALHOST.into()),
+        SocketAddr::V6(v6) if v6.ip().is_unspecified() => reachable.set_ip(Ipv6Addr::LOCALHOST.into()),
+        _ => {}
+    }
+    reachable
+}
