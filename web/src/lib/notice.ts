@@ -1,7 +1,8 @@
 /** Side effects of dispatches that are not state: announcements, the title's count, moving away from what is gone. */
 import { parseRoute, router } from './router.svelte';
 import { toPlain } from './markdown/parse';
-import { mentionsMe, normalizeMessage } from './store/reducers/message';
+import { mentionsMe } from './store/notify';
+import { normalizeMessage } from './store/reducers/message';
 import { channelName, displayName } from './store/selectors';
 import { store } from './store/store.svelte';
 import { plural } from './time';

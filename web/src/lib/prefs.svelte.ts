@@ -8,10 +8,13 @@ interface Stored {
   density: Density;
   membersShown: boolean;
   collapsed: string[];
+  /** Whether the desktop tells of messages; the browser has to allow it too. */
+  desktop: boolean;
+  sounds: boolean;
 }
 
 const KEY = 'consort:prefs';
-const DEFAULTS: Stored = { theme: 'system', density: 'cosy', membersShown: true, collapsed: [] };
+const DEFAULTS: Stored = { theme: 'system', density: 'cosy', membersShown: true, collapsed: [], desktop: true, sounds: true };
 
 /** Storage may be forbidden or full; the choice then lasts as long as the page. */
 export function readStorage<T>(key: string): T | null {
@@ -42,6 +45,13 @@ class Prefs {
   }
   get membersShown() {
     return this.#stored.membersShown;
+  }
+
+  get desktop() {
+    return this.#stored.desktop;
+  }
+  get sounds() {
+    return this.#stored.sounds;
   }
 
   set(change: Partial<Stored>): void {

@@ -4,6 +4,7 @@ import { clearDrafts, saveDrafts } from './drafts';
 import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/core';
 import { Gateway } from './gateway/shell';
+import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
 import { Looking } from './looking';
 import { readStorage, writeStorage } from './prefs.svelte';
@@ -37,6 +38,10 @@ class Session {
   readonly looking = new Looking((subscriptions) => this.#gateway?.send(Op.guildSubscriptions, { subscriptions }));
   /** Whether files wait to be sent; set by what holds them. */
   holdsFiles: () => boolean = () => false;
+  /** Takes a new message, to call the person; set by what does. */
+  heard: (d: unknown) => void = () => {};
+  /** Nobody has touched the page for a while. */
+  #away = false;
   #gateway: Gateway | null = null;
   #restoredTimer: ReturnType<typeof setTimeout> | undefined;
   #startTimer: ReturnType<typeof setTimeout> | undefined;
@@ -50,6 +55,7 @@ class Session {
       saveDrafts();
       flushAcks();
     });
+    watchIdle(window, (idle) => this.#setAway(idle));
     addEventListener('online', () => void flush(true));
     // The browser asks by itself before files that are on their way are given up.
     addEventListener('beforeunload', (e) => (isUploading() || this.holdsFiles()) && e.preventDefault());
@@ -91,7 +97,7 @@ class Session {
         token,
         capabilities: CAPABILITIES,
         properties: { os: navigator.platform || 'web', browser: 'Consort Web', device: '' },
-        presence: { status: this.status, since: 0, activities: [], afk: false },
+        presence: this.#presence(),
         compress: false,
       });
     } catch {
@@ -126,8 +132,21 @@ class Session {
   setStatus(status: Status): void {
     this.status = status;
     writeStorage(STATUS_KEY, status);
-    this.#gateway?.send(Op.presenceUpdate, { status, since: status === 'idle' ? Date.now() : 0, activities: [], afk: status === 'idle' });
+    this.#gateway?.send(Op.presenceUpdate, this.#presence());
     if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status });
+  }
+
+  /** What others are told: somebody who is online but has not touched the page for a while is away. */
+  #presence() {
+    const status = this.#away && this.status === 'online' ? 'idle' : this.status;
+    return { status, since: status === 'idle' ? Date.now() : 0, activities: [], afk: this.#away };
+  }
+
+  #setAway(away: boolean): void {
+    this.#away = away;
+    if (this.status !== 'online') return;
+    this.#gateway?.send(Op.presenceUpdate, this.#presence());
+    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status: this.#presence().status });
   }
 
   /** Asks for members whose name begins with `query`; they arrive as GUILD_MEMBERS_CHUNK. */
@@ -153,6 +172,7 @@ class Session {
     }
     onDispatch(t, d);
     onInteraction(t, d);
+    if (t === 'MESSAGE_CREATE') this.heard(d);
   }
 
   #onStatus(status: LinkStatus, resumed?: boolean): void {

@@ -162,6 +162,11 @@ export const interactions = {
   index: (channel: Id) => get<CommandIndex>(`/channels/${channel}/application-command-index`),
 };
 
+export const settings = {
+  /** `@me` for private conversations. */
+  modifyGuild: (id: Id, body: object) => patch(`/users/@me/guilds/${id}/settings`, body),
+};
+
 export const polls = {
   vote: (channel: Id, message: Id, answers: number[]) => put(`/channels/${channel}/polls/${message}/answers/@me`, { answer_ids: answers.map(String) }),
   voters: (channel: Id, message: Id, answer: number) => get<{ users: User[] }>(`/channels/${channel}/polls/${message}/answers/${answer}`, { limit: 100 }),

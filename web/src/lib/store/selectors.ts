@@ -2,6 +2,7 @@
 import { ALL_PERMISSIONS, channelPermissions, guildPermissions, has, isThread, Permission } from '../permissions';
 import { compareIds, idAt, isAfter } from '../snowflake';
 import { ChannelType, type Channel, type Guild, type Id, type Member, type Role, type Status, type User } from '../types';
+import { isMuted } from './notify';
 import type { Store } from './store.svelte';
 
 /** The name of someone; what is passed counts where the store does not know them. */
@@ -131,6 +132,8 @@ export function guildBadges(store: Store): Map<Id, GuildBadge> {
   for (const channel of store.channels.values()) {
     if (!channel.guild_id || channel.type === ChannelType.category) continue;
     const mentions = mentionCount(store, channel.id);
+    // What is muted shows no mark but for mentions from before.
+    if (mentions === 0 && isMuted(store, channel)) continue;
     const known = badges.get(channel.guild_id);
     if (mentions === 0 && (known?.unread || !isUnread(store, channel))) continue;
     if (!has(myPermissions(store, channel), Permission.VIEW_CHANNEL)) continue;

@@ -3,6 +3,7 @@ import { SvelteMap } from 'svelte/reactivity';
 import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
 import { ChannelLog } from './log.svelte';
 import { RangedList, type ListMember } from './memberlist.svelte';
+import type { GuildSettings } from './notify';
 
 export class Store {
   me = $state.raw<User | null>(null);
@@ -20,6 +21,8 @@ export class Store {
   readonly users = new SvelteMap<Id, User>();
   readonly presences = new SvelteMap<Id, Presence>();
   readonly relationships = new SvelteMap<Id, Relationship>();
+  /** Notification settings by community; `@me` for private conversations. */
+  readonly guildSettings = new SvelteMap<Id, GuildSettings>();
   readonly readStates = new SvelteMap<Id, ReadState>();
   /** Channel -> user -> unix ms when the sign goes out. */
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
@@ -115,7 +118,7 @@ export class Store {
 
   /** Forgets everything but messages, as before a READY. */
   clear(): void {
-    for (const map of [this.guilds, this.channels, this.lastMessage, this.presences, this.relationships, this.readStates, this.typing, this.voiceStates, this.memberLists]) map.clear();
+    for (const map of [this.guilds, this.channels, this.lastMessage, this.presences, this.relationships, this.guildSettings, this.readStates, this.typing, this.voiceStates, this.memberLists]) map.clear();
     this.#members.clear();
     // An open channel shows what it has until it is loaded anew.
     for (const log of this.#logs.values()) log.stale = true;

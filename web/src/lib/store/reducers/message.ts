@@ -1,5 +1,6 @@
 import { isAfter } from '../../snowflake';
-import { ChannelType, isEphemeral, type Emoji, type Id, type Message, type Poll, type Reaction } from '../../types';
+import { isEphemeral, type Emoji, type Id, type Message, type Poll, type Reaction } from '../../types';
+import { isMuted, mentionsMe } from '../notify';
 import type { Store } from '../store.svelte';
 import { stopTyping } from './channel';
 import type { Payload, Reducer } from './index';
@@ -27,23 +28,16 @@ export function learnFrom(store: Store, message: Message): void {
   store.addUnknownUser(message.referenced_message?.author);
 }
 
-/** Whether the message calls the own user: by name, by role, or by being in a private channel. */
-export function mentionsMe(store: Store, message: Message): boolean {
-  const me = store.me?.id;
-  if (!me || message.author?.id === me) return false;
-  if (store.relationships.get(message.author?.id)?.type === 2) return false;
-  const channel = store.channels.get(message.channel_id);
-  if (channel && (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm)) return true;
-  if (message.mention_everyone || message.mentions.some((u) => u.id === me)) return true;
-  const roles = store.member(message.guild_id ?? channel?.guild_id, me)?.roles ?? [];
-  return message.mention_roles.some((r) => roles.includes(r));
+function muted(store: Store, channelId: Id): boolean {
+  const channel = store.channels.get(channelId);
+  return !!channel && isMuted(store, channel);
 }
 
 function countUnread(store: Store, message: Message): void {
   const state = store.readStates.get(message.channel_id);
   if (message.author?.id === store.me?.id) {
     store.readStates.set(message.channel_id, { last_message_id: message.id, mention_count: 0 });
-  } else if (store.watched !== message.channel_id && mentionsMe(store, message)) {
+  } else if (store.watched !== message.channel_id && mentionsMe(store, message) && !muted(store, message.channel_id)) {
     store.readStates.set(message.channel_id, { last_message_id: state?.last_message_id ?? '0', mention_count: (state?.mention_count ?? 0) + 1 });
   }
 }

@@ -3,7 +3,7 @@ import type { User } from '../../types';
 import { putChannel } from './channel';
 import { putGuild } from './guild';
 import type { Payload, Reducer } from './index';
-import { putPresence } from './user';
+import { putGuildSettings, putPresence } from './user';
 
 /** Some parts of READY are bare lists, some `{entries, partial, version}`, depending on capabilities. */
 function entries(value: Payload): Payload[] {
@@ -31,6 +31,7 @@ export const readyReducers: Record<string, Reducer> = {
     });
     for (const channel of d.private_channels ?? []) putChannel(store, channel);
     putRelationships(store, d.relationships);
+    for (const s of entries(d.user_guild_settings)) putGuildSettings(store, s);
     for (const r of entries(d.read_state)) {
       // Kinds other than 0 (channel) count events, not messages.
       if (!r.read_state_type) store.readStates.set(r.id, { last_message_id: String(r.last_message_id ?? '0'), mention_count: r.mention_count ?? 0 });

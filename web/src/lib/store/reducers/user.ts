@@ -1,3 +1,4 @@
+import { Level, PRIVATE } from '../notify';
 import type { Store } from '../store.svelte';
 import type { Payload, Reducer } from './index';
 
@@ -6,6 +7,19 @@ export function putPresence(store: Store, raw: Payload): void {
   if (!id) return;
   if (raw.user?.username) store.addUser(raw.user);
   store.presences.set(id, { status: raw.status ?? 'offline', activities: raw.activities ?? [] });
+}
+
+export function putGuildSettings(store: Store, raw: Payload): void {
+  const overrides: Payload[] = Array.isArray(raw.channel_overrides) ? raw.channel_overrides : [];
+  store.guildSettings.set(raw.guild_id ?? PRIVATE, {
+    guild_id: raw.guild_id ?? null,
+    message_notifications: raw.message_notifications ?? Level.inherit,
+    muted: raw.muted === true,
+    mute_config: raw.mute_config ?? null,
+    suppress_everyone: raw.suppress_everyone === true,
+    suppress_roles: raw.suppress_roles === true,
+    channel_overrides: overrides,
+  });
 }
 
 function putRelationship(store: Store, d: Payload): void {
@@ -20,6 +34,7 @@ export const userReducers: Record<string, Reducer> = {
     store.me = { ...store.me, ...d };
   },
   PRESENCE_UPDATE: putPresence,
+  USER_GUILD_SETTINGS_UPDATE: putGuildSettings,
   SESSIONS_REPLACE(store, d) {
     const list: Payload[] = Array.isArray(d) ? d : [];
     const own = list.find((s) => s.session_id === 'all') ?? list[0];
