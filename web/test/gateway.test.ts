@@ -1,5 +1,7 @@
 import { beforeEach, describe, expect, it } from 'vitest';
+import { constants, createDeflate } from 'node:zlib';
 import { GatewayCore, type Input, type Output } from '../src/lib/gateway/core';
+import { Inflater } from '../src/lib/gateway/inflate';
 
 /** Drives the core with a made-up clock and no jitter. */
 class Harness {
@@ -48,6 +50,44 @@ const of = <T extends Output['type']>(out: Output[], type: T) => out.filter((o):
 let h: Harness;
 beforeEach(() => {
   h = new Harness();
+});
+
+describe('a compressed connection', () => {
+  /** Compresses payloads as one stream, each ended by a flush. */
+  async function stream(payloads: string[]): Promise<Uint8Array[]> {
+    const deflate = createDeflate();
+    const frames: Uint8Array[] = [];
+    for (const payload of payloads) {
+      const parts: Buffer[] = [];
+      const take = (part: Buffer) => void parts.push(part);
+      deflate.on('data', take);
+      deflate.write(payload);
+      await new Promise<void>((resolve) => deflate.flush(constants.Z_SYNC_FLUSH, resolve));
+      deflate.off('data', take);
+      frames.push(new Uint8Array(Buffer.concat(parts)));
+    }
+    return frames;
+  }
+  const payloads = ['{"op":10}', JSON.stringify({ long: 'Ä quaver '.repeat(40_000) }), '{"t":"🎻"}', JSON.stringify(Array.from({ length: 2000 }, (_, i) => Math.sin(i)))];
+
+  it('gives its payloads, frame by frame', async () => {
+    const inflater = new Inflater();
+    expect((await stream(payloads)).map((frame) => inflater.push(frame))).toEqual(payloads);
+  });
+  it('waits for the rest of a payload that comes in pieces', async () => {
+    const inflater = new Inflater();
+    const [hello, long] = await stream(payloads.slice(0, 2));
+    expect(inflater.push(hello!)).toBe(payloads[0]);
+    const cut = long!.length >> 1;
+    expect(inflater.push(long!.slice(0, cut))).toBeNull();
+    expect(inflater.push(long!.slice(cut))).toBe(payloads[1]);
+  });
+  it('says so when it is none', () => expect(() => new Inflater().push(new Uint8Array([1, 2, 3, 4, 5, 6]))).toThrow());
+  it('is asked for in the address', () => {
+    const out: Output[] = [];
+    new GatewayCore(() => 0.5, '&compress=zlib-stream').handle(0, { type: 'start', url: 'ws://gw/', identify: { token: 'T' } }, out);
+    expect(of(out, 'connect')[0]?.url).toBe('ws://gw/?v=10&encoding=json&compress=zlib-stream');
+  });
 });
 
 describe('connecting', () => {

@@ -8,7 +8,7 @@ import { notifies } from './store/notify';
 import { normalizeMessage } from './store/reducers/message';
 import { channelName, displayName } from './store/selectors';
 import { store } from './store/store.svelte';
-import type { Message } from './types';
+import type { Id, Message } from './types';
 
 /** What the browser says about notifications: `unsupported` where there are none. */
 export function permission(): NotificationPermission | 'unsupported' {
@@ -19,10 +19,16 @@ export async function askPermission(): Promise<NotificationPermission | 'unsuppo
   return 'Notification' in globalThis ? Notification.requestPermission() : 'unsupported';
 }
 
+/** Whether the person has the channel before them. */
+function isOpen(channelId: Id): boolean {
+  const { route } = router;
+  return route.page === 'channel' && route.channelId === channelId && document.visibilityState === 'visible' && document.hasFocus();
+}
+
 /** Takes a dispatch: a new message may call. */
 export function onMessage(d: unknown): void {
   const message = normalizeMessage(d as Message);
-  if (!session.token || session.status === 'dnd' || store.watched === message.channel_id || !notifies(store, message)) return;
+  if (!session.token || session.status === 'dnd' || isOpen(message.channel_id) || !notifies(store, message)) return;
   if (prefs.sounds) chime();
   if (prefs.desktop && permission() === 'granted') show(message);
 }

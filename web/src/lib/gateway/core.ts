@@ -80,8 +80,11 @@ export class GatewayCore {
   #pending: string[] = [];
   #status: LinkStatus = 'idle';
 
-  /** `random` gives numbers in [0, 1) for jitter. */
-  constructor(private readonly random: () => number = Math.random) {}
+  /** `random` gives numbers in [0, 1) for jitter; `query` is added to the address, such as a way to compress. */
+  constructor(
+    private readonly random: () => number = Math.random,
+    private readonly query = '',
+  ) {}
 
   get phase(): Phase {
     return this.#phase;
@@ -158,7 +161,7 @@ export class GatewayCore {
     this.#acked = true;
     if (this.#status !== 'reconnecting') this.#setStatus('connecting', out);
     const base = (this.#session?.url ?? this.#url).replace(/\/+$/, '');
-    out.push({ type: 'connect', url: `${base}/?v=10&encoding=json` });
+    out.push({ type: 'connect', url: `${base}/?v=10&encoding=json${this.query}` });
   }
 
   #stop(out: Output[]): void {

@@ -1,4 +1,5 @@
 /** Feeds `GatewayCore` from a WebSocket and one timer, and performs what it asks for. */
+import { Inflater } from './inflate';
 import { CLOSE_KEEP_SESSION, GatewayCore, type Input, type LinkStatus, type Output } from './core';
 
 export interface GatewayEvents {
@@ -8,7 +9,7 @@ export interface GatewayEvents {
 }
 
 export class Gateway {
-  readonly #core = new GatewayCore();
+  readonly #core = new GatewayCore(Math.random, '&compress=zlib-stream');
   #socket: WebSocket | null = null;
   #timer: ReturnType<typeof setTimeout> | undefined;
   #nudge = () => this.#input({ type: 'nudge' });
@@ -82,11 +83,25 @@ export class Gateway {
       queueMicrotask(() => this.#input({ type: 'closed', code: 1006 }));
       return;
     }
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
+    const inflater = new Inflater();
     // A socket that was replaced no longer speaks for the connection.
     const current = () => this.#socket === socket;
     socket.onopen = () => current() && this.#input({ type: 'opened' });
-    socket.onmessage = (e) => current() && typeof e.data === 'string' && this.#input({ type: 'frame', text: e.data });
+    socket.onmessage = (e) => {
+      if (!current()) return;
+      let text: string | null;
+      try {
+        text = typeof e.data === 'string' ? e.data : inflater.push(new Uint8Array(e.data as ArrayBuffer));
+      } catch {
+        // The stream is broken: what follows cannot be read. The session is resumed over another.
+        this.#drop(CLOSE_KEEP_SESSION);
+        this.#input({ type: 'closed', code: 1006 });
+        return;
+      }
+      if (text !== null) this.#input({ type: 'frame', text });
+    };
     socket.onclose = (e) => {
       if (!current()) return;
       this.#socket = null;
