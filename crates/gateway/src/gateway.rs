@@ -1,4 +1,4 @@
-//! The gateway of a node: its slices, its relay, its lane.
+//! The gateway of a node: its slices, its relay, its admission.
 
 use std::fmt;
 use std::io;
@@ -15,12 +15,12 @@ use mio::Poll;
 use socket2::{Domain, Socket, Type};
 
 use crate::Seat;
+use crate::admission::Admissions;
 use crate::auth::Authenticator;
 use crate::config::{BACKLOG, Config};
-use crate::courier::{self, Couriers, Receiver, raise_descriptor_limit};
+use crate::fd_passing::{self, FdReceiver, FdSenders, raise_descriptor_limit};
 use crate::inbox::{Inbox, InboxRef};
 use crate::interest::Interest;
-use crate::lane::Lane;
 use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
 use crate::slice::{Input, Opening, Slice};
@@ -52,8 +52,8 @@ pub struct Gateway {
     inboxes: Vec<InboxRef>,
     gauges: Arc<Gauges>,
     interest: Arc<Interest>,
-    lane: Arc<Lane>,
-    couriers: Arc<Couriers>,
+    admissions: Arc<Admissions>,
+    fd_senders: Arc<FdSenders>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_slice: AtomicUsize,
     draining: AtomicBool,
@@ -89,16 +89,21 @@ impl Gateway {
             polls.push(poll);
             inboxes.push(Inbox::new(waker));
         }
-        let (couriers, receivers) = if config.own_descriptors {
-            Couriers::new(count)?
+        let (fd_senders, receivers) = if config.own_descriptors {
+            FdSenders::new(count)?
         } else {
-            (Couriers::default(), std::iter::repeat_with(Receiver::default).take(count).collect())
+            (FdSenders::default(), std::iter::repeat_with(FdReceiver::default).take(count).collect())
         };
         let interest = Arc::new(Interest::new(count));
         let starter = Starter {
-            lane: Lane::new(env.mesh.clone(), env.auth.clone(), inboxes.clone(), interest.clone()),
+            admissions: Admissions::new(
+                env.mesh.clone(),
+                env.auth.clone(),
+                inboxes.clone(),
+                interest.clone(),
+            ),
             interest,
-            couriers: Arc::new(couriers),
+            fd_senders: Arc::new(fd_senders),
             gauges: Gauges::new(count),
             way: transmit::choose(config.io),
             config,
@@ -113,7 +118,7 @@ impl Gateway {
             addr = started.addr;
             threads.push(started.thread);
         }
-        let Starter { config, inboxes, gauges, interest, lane, couriers, .. } = starter;
+        let Starter { config, inboxes, gauges, interest, admissions, fd_senders, .. } = starter;
         env.mesh.host::<Relay>(Arc::new(Router {
             inboxes: inboxes.clone(),
             interest: interest.clone(),
@@ -124,8 +129,8 @@ impl Gateway {
             inboxes,
             gauges,
             interest,
-            lane,
-            couriers,
+            admissions,
+            fd_senders,
             threads: Mutex::new(threads),
             next_slice: AtomicUsize::new(0),
             draining: AtomicBool::new(false),
@@ -152,7 +157,7 @@ impl Gateway {
         seat: Option<Box<dyn Seat>>,
     ) {
         let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
-        let socket = match self.couriers.carry(slice, socket) {
+        let socket = match self.fd_senders.carry(slice, socket) {
             Ok(socket) => socket,
             Err(error) => return tracing::warn!(%error, slice, "an upgraded socket is dropped"),
         };
@@ -172,7 +177,7 @@ impl Gateway {
         };
         Stats {
             guilds: self.interest.guilds(),
-            identifies: self.lane.identifies(),
+            identifies: self.admissions.identifies(),
             slices: self.gauges.all().zip(&self.inboxes).map(slice).collect(),
         }
     }
@@ -183,7 +188,7 @@ impl Gateway {
         self.draining.store(true, Ordering::Relaxed);
         self.tell_all(|| Input::Drain);
         let left = async {
-            while self.stats().sum(|slice| slice.connections) > 0 || self.lane.identifies() > 0 {
+            while self.stats().sum(|slice| slice.connections) > 0 || self.admissions.identifies() > 0 {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         };
@@ -213,8 +218,8 @@ struct Starter<'e> {
     inboxes: Vec<InboxRef>,
     gauges: Arc<Gauges>,
     interest: Arc<Interest>,
-    lane: Arc<Lane>,
-    couriers: Arc<Couriers>,
+    admissions: Arc<Admissions>,
+    fd_senders: Arc<FdSenders>,
     way: Way,
     env: &'e Env,
 }
@@ -231,7 +236,7 @@ impl Starter<'_> {
         &self,
         index: u16,
         poll: Poll,
-        receiver: Receiver,
+        receiver: FdReceiver,
         addr: Option<SocketAddr>,
     ) -> io::Result<Started> {
         let env = self.env;
@@ -244,7 +249,7 @@ impl Starter<'_> {
             index,
             inboxes: self.inboxes.clone(),
             interest: self.interest.clone(),
-            lane: self.lane.clone(),
+            admissions: self.admissions.clone(),
             mesh: env.mesh.clone(),
             gauges: self.gauges.clone(),
             connections_max: self.config.connections_max,
@@ -253,7 +258,7 @@ impl Starter<'_> {
             send_buffer_bytes: self.config.send_buffer_bytes,
             way: self.way,
             listener: None,
-            couriers: self.couriers.clone(),
+            fd_senders: self.fd_senders.clone(),
             receiver,
         };
         let runtime = tokio::runtime::Handle::current();
@@ -261,7 +266,7 @@ impl Starter<'_> {
         let run = move || {
             // Casts may start actors, which are tasks of the runtime.
             let _runtime = runtime.enter();
-            if own_table && let Err(error) = courier::own_table() {
+            if own_table && let Err(error) = fd_passing::own_table() {
                 // Sockets still arrive; only the limit of descriptors is shared then.
                 tracing::warn!(%error, slice = index, "the slice shares the process's descriptor table");
             }

@@ -3,27 +3,27 @@
 //! ```text
 //! HTTP server --upgrade--> slice (thread): epoll, sockets, sessions, guild subscriptions
 //! owners ------relay-----> inbox of each slice concerned      (in order, bounded, never waiting)
-//! slice ------effects----> owners (casts), lane (identify, member chunks: tasks)
+//! slice ------effects----> owners (casts), admission (identify, member chunks: tasks)
 //! ```
 //!
 //! * [`Gateway`] starts the slices, hosts the relay, says how things are.
 //! * `slice` is the core: sans-IO. `shell` is its thread. `inbox` says what happens when a slice cannot keep up.
 //! * `relay` routes owners' words by `interest`: which slices have sessions of a guild.
 //! * `transmit` sends: by a system call each, or many at once through a ring of io_uring.
-//! * `courier` brings sockets to slices that have a descriptor table of their own.
-//! * `lane` is where an IDENTIFY waits for the account's owner, beside the path of events.
+//! * `fd_passing` brings sockets to slices that have a descriptor table of their own.
+//! * `admission` is where an IDENTIFY waits for the account's owner, beside the path of events.
 //! * [`upgrade`] is what the HTTP server calls.
 //!
 //! A session lives in one slice and stays there; a RESUME that lands elsewhere on the node is handed over, socket and all.
 
+mod admission;
 mod auth;
 mod config;
-mod courier;
-mod door;
+mod fd_passing;
 mod gateway;
 mod inbox;
 mod interest;
-mod lane;
+mod listener;
 mod presence;
 mod relay;
 mod seat;

@@ -14,12 +14,12 @@ use consort_runtime::{ActorGauge, ClockRef};
 use mio::net::TcpStream as Socket;
 use mio::{Events, Poll, Token, Waker};
 
+use crate::admission::Admissions;
 use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
-use crate::courier::{Carried, Couriers, Receiver};
-use crate::door::Door;
+use crate::fd_passing::{Carried, FdReceiver, FdSenders};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::interest::Interest;
-use crate::lane::Lane;
+use crate::listener::SliceListener;
 use crate::slice::{Effect, Gone, HandOver, Input, Slice};
 use crate::stats::Gauges;
 use crate::transmit::{Flusher, Way};
@@ -49,16 +49,16 @@ pub(crate) struct Shell {
     pub(crate) inbox: InboxRef,
     pub(crate) inboxes: Vec<InboxRef>,
     pub(crate) interest: Arc<Interest>,
-    pub(crate) lane: Arc<Lane>,
+    pub(crate) admissions: Arc<Admissions>,
     pub(crate) mesh: MeshRef,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
-    door: Door,
-    couriers: Arc<Couriers>,
-    receiver: Receiver,
+    listener: SliceListener,
+    fd_senders: Arc<FdSenders>,
+    receiver: FdReceiver,
     sockets: Vec<Option<Socket>>,
     flusher: Flusher<Socket>,
     /// Sockets that had more to read when their turn was over.
@@ -76,7 +76,7 @@ pub(crate) struct Parts {
     pub(crate) index: u16,
     pub(crate) inboxes: Vec<InboxRef>,
     pub(crate) interest: Arc<Interest>,
-    pub(crate) lane: Arc<Lane>,
+    pub(crate) admissions: Arc<Admissions>,
     pub(crate) mesh: MeshRef,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
@@ -85,8 +85,8 @@ pub(crate) struct Parts {
     pub(crate) send_buffer_bytes: usize,
     pub(crate) way: Way,
     pub(crate) listener: Option<TcpListener>,
-    pub(crate) couriers: Arc<Couriers>,
-    pub(crate) receiver: Receiver,
+    pub(crate) fd_senders: Arc<FdSenders>,
+    pub(crate) receiver: FdReceiver,
 }
 
 /// Makes the poll of a slice and the waker for its inbox.
@@ -107,15 +107,15 @@ impl Shell {
             inbox,
             inboxes: parts.inboxes,
             interest: parts.interest,
-            lane: parts.lane,
+            admissions: parts.admissions,
             mesh: parts.mesh,
             gauges: parts.gauges,
             connections_max: parts.connections_max,
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
-            door: Door::new(parts.listener),
-            couriers: parts.couriers,
+            listener: SliceListener::new(parts.listener),
+            fd_senders: parts.fd_senders,
             receiver: parts.receiver,
             sockets: Vec::new(),
             flusher: Flusher::new(parts.way, parts.index),
@@ -130,7 +130,7 @@ impl Shell {
     /// Runs until told to stop.
     pub(crate) fn run(mut self) {
         let mut events = Events::with_capacity(1024);
-        if let Err(error) = self.door.register(self.poll.registry(), LISTENER) {
+        if let Err(error) = self.listener.register(self.poll.registry(), LISTENER) {
             tracing::error!(%error, slice = self.index, "the slice cannot listen");
         }
         while !self.stopped {
@@ -157,7 +157,7 @@ impl Shell {
         for event in events {
             match event.token() {
                 WAKER => {}
-                LISTENER => self.door.knock(),
+                LISTENER => self.listener.wake(),
                 _ => self.socket_event(started, event),
             }
         }
@@ -197,7 +197,7 @@ impl Shell {
         if self.core.has_dirty()
             || !self.batch.is_empty()
             || !self.unread.is_empty()
-            || self.door.has_waiting()
+            || self.listener.has_waiting()
         {
             return Some(Duration::ZERO);
         }
@@ -247,7 +247,7 @@ impl Shell {
             }
             input => {
                 if matches!(input, Input::Drain | Input::Stop) {
-                    self.door.close();
+                    self.listener.close();
                 }
                 self.core.input(now, input);
                 self.settle();
@@ -264,13 +264,13 @@ impl Shell {
 
     /// Takes connections from the slice's own listener, a turn's worth.
     fn accept(&mut self, now: Instant) {
-        if !self.door.has_waiting() {
+        if !self.listener.has_waiting() {
             return;
         }
         // The kernel shares connections out unevenly, so one slice may have more than its part of them.
         let mut room = if self.core.is_draining() { 0 } else { self.gauges.room(self.connections_max) };
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(socket) = self.door.next() else { return };
+            let Some(socket) = self.listener.next() else { return };
             if room == 0 {
                 // Beyond the limit a socket is closed at once: the client tries again later.
                 continue;
@@ -367,7 +367,7 @@ impl Shell {
             return;
         }
         let Some(inbox) = self.inboxes.get(usize::from(slice)) else { return };
-        let socket = match self.couriers.carry(usize::from(slice), TcpStream::from(socket)) {
+        let socket = match self.fd_senders.carry(usize::from(slice), TcpStream::from(socket)) {
             Ok(socket) => socket,
             Err(error) => return tracing::warn!(%error, slice, "a socket cannot be handed over"),
         };
@@ -393,7 +393,7 @@ impl Shell {
     fn perform(&mut self) {
         for effect in self.core.take_effects() {
             match effect {
-                Effect::Identify(identifying) => self.lane.identify(identifying),
+                Effect::Identify(identifying) => self.admissions.identify(identifying),
                 Effect::User { caller, user, op } => {
                     if let Err(error) = self.mesh.client::<user::User>().cast(user.get(), caller, *op) {
                         tracing::warn!(%error, %user, "a user's owner cannot be told");
@@ -406,7 +406,7 @@ impl Shell {
                     }
                 }
                 Effect::Chunk { session, caller, guild, request } => {
-                    self.lane.chunk(self.index, session, caller, guild, *request);
+                    self.admissions.chunk(self.index, session, caller, guild, *request);
                 }
                 Effect::Detached(guild) => self.detached(guild),
                 Effect::Stopped => self.stopped = true,

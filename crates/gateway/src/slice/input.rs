@@ -11,7 +11,7 @@ use consort_wire::gateway::{CloseCode, Resume};
 
 use super::{ClientInfo, Conn, ConnId, MemberChunk, Opening, Slice};
 use crate::Seat;
-use crate::courier::Carried;
+use crate::fd_passing::Carried;
 use crate::inbox::Concerns;
 
 /// A message in the inbox of a slice.

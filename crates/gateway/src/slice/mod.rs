@@ -14,12 +14,12 @@ mod effect;
 mod flush;
 mod identify;
 mod input;
-mod looks;
 mod members;
 mod passive;
 mod relay;
 mod resume;
 mod subscribers;
+mod subscriptions;
 mod timers;
 
 #[cfg(test)]
@@ -45,8 +45,8 @@ pub(crate) use members::MemberChunk;
 
 use crate::config::Config;
 use crate::interest::Interest;
-use looks::Watched;
 use subscribers::Subscribers;
+use subscriptions::Watched;
 use timers::{Due, Timers};
 
 /// Figures of a slice, for the console.

@@ -172,7 +172,7 @@ impl Bench {
         }
     }
 
-    /// IDENTIFY, as the lane answers it.
+    /// IDENTIFY, as the admission answers it.
     fn identify(&mut self, far: &Far, user: u64, guilds: &[GuildId]) -> SessionId {
         self.identify_as(far, user, guilds, Kind::BOT)
     }

@@ -37,7 +37,7 @@ const CONTENT_FLAGS: u64 =
     ApplicationFlags::GATEWAY_MESSAGE_CONTENT | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
 
 /// A place among those at work or waiting; given back when dropped, however the task ends.
-struct Place(Arc<Lane>, fn(&Lane) -> &AtomicUsize);
+struct Place(Arc<Admissions>, fn(&Admissions) -> &AtomicUsize);
 
 impl Drop for Place {
     fn drop(&mut self) {
@@ -46,7 +46,7 @@ impl Drop for Place {
 }
 
 /// A place among the identifies of an account; given back when dropped.
-struct AccountPlace(Arc<Lane>, UserId);
+struct AccountPlace(Arc<Admissions>, UserId);
 
 impl Drop for AccountPlace {
     fn drop(&mut self) {
@@ -60,8 +60,8 @@ impl Drop for AccountPlace {
     }
 }
 
-/// The lane of a node.
-pub(crate) struct Lane {
+/// The admissions of a node.
+pub(crate) struct Admissions {
     mesh: MeshRef,
     auth: Arc<dyn Authenticator>,
     inboxes: Vec<InboxRef>,
@@ -76,7 +76,7 @@ pub(crate) struct Lane {
     generation: u64,
 }
 
-impl Lane {
+impl Admissions {
     pub(crate) fn new(
         mesh: MeshRef,
         auth: Arc<dyn Authenticator>,
@@ -113,11 +113,11 @@ impl Lane {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return self.refuse(&identifying, Refusal::Later);
         }
-        let place = Place(self.clone(), |lane| &lane.waiting);
+        let place = Place(self.clone(), |admissions| &admissions.waiting);
         consort_runtime::spawn("identify", async move {
-            let lane = &place.0;
-            let _permit = lane.identifies.acquire().await;
-            lane.identify_now(*identifying).await;
+            let admissions = &place.0;
+            let _permit = admissions.identifies.acquire().await;
+            admissions.identify_now(*identifying).await;
         });
     }
 
@@ -249,11 +249,11 @@ impl Lane {
         guild: GuildId,
         request: ChunkRequest,
     ) {
-        let lane = self.clone();
+        let admissions = self.clone();
         consort_runtime::spawn("chunk", async move {
-            let permit = lane.chunks.acquire().await;
+            let permit = admissions.chunks.acquire().await;
             let op = guild::Op::Gateway(guild::gateway::Op::Chunk(request));
-            let answer = lane.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
+            let answer = admissions.mesh.client::<guild::Guild>().call(guild.get(), caller, op).await;
             drop(permit);
             let chunk = match answer {
                 Ok(Answer::Chunk(part)) => {
@@ -269,7 +269,7 @@ impl Lane {
                     None
                 }
             };
-            lane.tell(slice, Input::Members(session, chunk));
+            admissions.tell(slice, Input::Members(session, chunk));
         });
     }
 }

@@ -8,12 +8,12 @@ use mio::{Interest, Registry, Token};
 
 /// A listener, or none: then nobody ever waits.
 #[derive(Debug)]
-pub(crate) struct Door {
+pub(crate) struct SliceListener {
     listener: Option<Listener>,
     waiting: bool,
 }
 
-impl Door {
+impl SliceListener {
     pub(crate) fn new(listener: Option<TcpListener>) -> Self {
         Self { listener: listener.map(Listener::from_std), waiting: false }
     }
@@ -25,8 +25,8 @@ impl Door {
             .map_or(Ok(()), |listener| registry.register(listener, token, Interest::READABLE))
     }
 
-    /// Somebody has come. The poll may say so after the door was closed.
-    pub(crate) fn knock(&mut self) {
+    /// Somebody has come. The poll may say so after the listener was closed.
+    pub(crate) fn wake(&mut self) {
         self.waiting = self.listener.is_some();
     }
 
@@ -68,32 +68,32 @@ mod tests {
 
     use super::*;
 
-    fn door() -> (Door, std::net::SocketAddr) {
+    fn listener() -> (SliceListener, std::net::SocketAddr) {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let addr = listener.local_addr().unwrap();
-        (Door::new(Some(listener)), addr)
+        (SliceListener::new(Some(listener)), addr)
     }
 
     #[test]
     fn all_who_wait_are_let_in() {
-        let (mut door, addr) = door();
+        let (mut listener, addr) = listener();
         let _clients = [(); 3].map(|()| TcpStream::connect(addr).unwrap());
-        assert!(door.next().is_none(), "nobody has knocked");
-        door.knock();
-        assert_eq!(std::iter::from_fn(|| door.next()).count(), 3);
-        assert!(!door.has_waiting());
+        assert!(listener.next().is_none(), "nobody was told of");
+        listener.wake();
+        assert_eq!(std::iter::from_fn(|| listener.next()).count(), 3);
+        assert!(!listener.has_waiting());
     }
 
     #[test]
     fn nobody_waits_at_a_closed_door() {
-        let (mut door, addr) = door();
+        let (mut listener, addr) = listener();
         let _client = TcpStream::connect(addr).unwrap();
-        door.knock();
-        door.close();
-        assert!(!door.has_waiting() && door.next().is_none());
-        door.knock();
-        assert!(!door.has_waiting());
+        listener.wake();
+        listener.close();
+        assert!(!listener.has_waiting() && listener.next().is_none());
+        listener.wake();
+        assert!(!listener.has_waiting());
         assert!(TcpStream::connect(addr).is_err());
     }
 }

@@ -28,13 +28,13 @@ const TICKET_BYTES: usize = 8;
 pub(crate) enum Carried {
     /// Itself: all threads share a table.
     Here(TcpStream),
-    /// On its way by courier.
+    /// On its way to the descriptor table of its slice.
     Sent(u64),
 }
 
 /// The ways to every slice.
 #[derive(Debug, Default)]
-pub(crate) struct Couriers {
+pub(crate) struct FdSenders {
     /// Empty when all threads share a table.
     senders: Vec<UnixStream>,
     next: AtomicU64,
@@ -42,17 +42,17 @@ pub(crate) struct Couriers {
 
 /// A slice's end.
 #[derive(Debug, Default)]
-pub(crate) struct Receiver {
+pub(crate) struct FdReceiver {
     socket: Option<UnixStream>,
     arrived: HashMap<u64, OwnedFd>,
 }
 
-impl Couriers {
+impl FdSenders {
     /// Ways for so many slices with tables of their own.
     ///
     /// # Errors
     /// When the system has no more sockets.
-    pub(crate) fn new(slices: usize) -> io::Result<(Self, Vec<Receiver>)> {
+    pub(crate) fn new(slices: usize) -> io::Result<(Self, Vec<FdReceiver>)> {
         let mut senders = Vec::with_capacity(slices);
         let mut receivers = Vec::with_capacity(slices);
         for _ in 0..slices {
@@ -60,7 +60,7 @@ impl Couriers {
             sender.set_nonblocking(true)?;
             receiver.set_nonblocking(true)?;
             senders.push(sender);
-            receivers.push(Receiver { socket: Some(receiver), arrived: HashMap::new() });
+            receivers.push(FdReceiver { socket: Some(receiver), arrived: HashMap::new() });
         }
         Ok((Self { senders, next: AtomicU64::new(0) }, receivers))
     }
@@ -83,7 +83,7 @@ impl Couriers {
     }
 }
 
-impl Receiver {
+impl FdReceiver {
     /// Takes a socket.
     ///
     /// # Errors
@@ -129,7 +129,7 @@ impl Receiver {
 pub(crate) fn own_table() -> io::Result<()> {
     // SAFETY: descriptors that are opened from now on, here or elsewhere, are only used in the table where they were
     // opened. A slice's sockets and listener are opened, or received, and closed by its own thread; sockets cross by
-    // `Couriers`. What was open before (epoll, wakers, couriers, the store's files) has the same number in both tables.
+    // `FdSenders`. What was open before (epoll, wakers, the senders of descriptors, the store's files) has the same number in both tables.
     // A slice's thread starts no threads, which would share its table.
     unsafe { unshare_unsafe(UnshareFlags::FILES) }.map_err(Into::into)
 }
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn sockets_cross_to_a_thread_with_a_table_of_its_own_in_any_order() {
-        let (couriers, mut receivers) = Couriers::new(1).unwrap();
+        let (fd_senders, mut receivers) = FdSenders::new(1).unwrap();
         let mut receiver = receivers.remove(0);
         let (mut first, first_far) = pair();
         let (mut second, second_far) = pair();
@@ -175,7 +175,7 @@ mod tests {
             }
         });
         part.recv().unwrap();
-        let tickets = [couriers.carry(0, first_far).unwrap(), couriers.carry(0, second_far).unwrap()];
+        let tickets = [fd_senders.carry(0, first_far).unwrap(), fd_senders.carry(0, second_far).unwrap()];
         tell.send(tickets).unwrap();
         thread.join().unwrap();
         for client in [&mut first, &mut second] {
@@ -189,9 +189,9 @@ mod tests {
     #[test]
     fn without_tables_of_their_own_sockets_go_as_they_are() {
         let (_client, far) = pair();
-        let carried = Couriers::default().carry(0, far).unwrap();
+        let carried = FdSenders::default().carry(0, far).unwrap();
         assert!(matches!(carried, Carried::Here(_)));
-        assert!(Receiver::default().take(carried).is_ok());
-        assert!(Receiver::default().take(Carried::Sent(1)).is_err());
+        assert!(FdReceiver::default().take(carried).is_ok());
+        assert!(FdReceiver::default().take(Carried::Sent(1)).is_err());
     }
 }

@@ -16,9 +16,9 @@ const WINDOWS_MAX: usize = 10;
 
 /// What of a guild a session has asked for, as bits; with none left it does not look any more.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub(super) struct Looks(u8);
+pub(super) struct Subscribed(u8);
 
-impl Looks {
+impl Subscribed {
     /// The guild was named and nothing else was said.
     const NAMED: u8 = 1 << 7;
 
@@ -59,14 +59,14 @@ impl Looks {
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) guild: GuildId,
-    looks: Looks,
+    looks: Subscribed,
     /// The windows of member lists, which an owner that is loaded again must be told again.
     channels: Box<[(u64, Vec<MemberRange>)]>,
 }
 
 impl Watched {
     fn of(guild: GuildId) -> Self {
-        Self { guild, looks: Looks::default(), channels: Box::default() }
+        Self { guild, looks: Subscribed::default(), channels: Box::default() }
     }
 }
 
@@ -174,7 +174,7 @@ mod tests {
         let nothing = GuildSubscription::default();
         let typing = |on| GuildSubscription { typing: Some(on), ..GuildSubscription::default() };
         let list = |channels| GuildSubscription { channels: Some(channels), ..GuildSubscription::default() };
-        let looks = Looks::default();
+        let looks = Subscribed::default();
         assert!(looks.is_nothing() && looks.after(&typing(false)).is_nothing());
         assert!(!looks.after(&nothing).is_nothing());
         assert!(looks.after(&nothing).after(&typing(false)).is_nothing());
