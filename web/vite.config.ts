@@ -1,12 +1,13 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
 import { emojiData } from './emoji-data.ts';
+import { packed } from './packed.ts';
 
 // `npm run dev` proxies the API, gateway and CDN to a running server.
 const backend = process.env.CONSORT_URL ?? 'http://127.0.0.1:8080';
 
 export default defineConfig({
-  plugins: [svelte(), emojiData()],
+  plugins: [svelte(), emojiData(), packed()],
   build: {
     target: 'es2023',
     assetsInlineLimit: 2048,

@@ -21,16 +21,21 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderMap, HeaderValue, Method, StatusCode, Uri};
 use tower::ServiceExt as _;
+use tower_http::CompressionLevel;
+use tower_http::compression::CompressionLayer;
+use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove};
 
 use crate::extract::Identity;
 use crate::normalise::{self, Normal};
 use crate::token::{Kind, TokenRow};
-use crate::{App, Failure, extract, limit, routes};
+use crate::{App, Failure, extract, limit, operations, routes};
 
 /// From the head of a request to its answer.
 const DEADLINE: Duration = Duration::from_secs(15);
 /// The same for a request that brings files: as long as they may take to arrive, and then some.
 const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
+/// Bytes of an answer from which on it is compressed.
+const COMPRESSED_BYTES_MIN: u16 = 1024;
 /// Where the CDN is.
 const CDN: &str = "/cdn";
 /// Where the server says whether it is well.
@@ -42,7 +47,8 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
         .route_layer(from_fn_with_state(app.clone(), limit::layer))
         .fallback(no_route)
         .method_not_allowed_fallback(wrong_method)
-        .with_state(app.clone());
+        .with_state(app.clone())
+        .layer(compression());
     let cdn = consort_cdn::router(app.cdn.clone());
     let health = app.health.clone();
     let inner = Router::new()
@@ -53,12 +59,27 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
     Router::new().fallback(move |request: Request| handle(app.clone(), inner.clone(), request))
 }
 
-async fn no_route() -> Failure {
-    Failure(ApiError::not_found_route())
+/// Answers of the API are compressed for who asks for it; small ones would not get smaller. By gzip only: all clients know it,
+/// and at this level it costs least.
+fn compression() -> CompressionLayer<impl Predicate> {
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::IMAGES))
 }
 
-async fn wrong_method() -> Failure {
-    Failure(ApiError::method_not_allowed())
+async fn no_route(method: Method, uri: Uri) -> Failure {
+    Failure(unbuilt(&method, &uri).unwrap_or_else(ApiError::not_found_route))
+}
+
+async fn wrong_method(method: Method, uri: Uri) -> Failure {
+    Failure(unbuilt(&method, &uri).unwrap_or_else(ApiError::method_not_allowed))
+}
+
+/// What is said of an operation of the API that is not built here; `None` for what is none.
+fn unbuilt(method: &Method, uri: &Uri) -> Option<ApiError> {
+    let path = uri.path().strip_prefix(normalise::API).unwrap_or(uri.path());
+    let message = "501: Not Implemented. This operation of the API is not built here.";
+    operations::is_known(method, path).then(|| ApiError::not_implemented().message(message))
 }
 
 async fn handle(app: Arc<App>, inner: Router, mut request: Request) -> Response {

@@ -21,6 +21,7 @@ pub mod interactions;
 pub mod limit;
 pub mod normalise;
 pub mod oauth;
+mod operations;
 pub mod place;
 pub mod routes;
 pub mod token;

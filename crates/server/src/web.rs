@@ -5,8 +5,8 @@ use axum::body::Body;
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse as _, Response};
 use http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG, IF_NONE_MATCH, REFERRER_POLICY,
-    X_CONTENT_TYPE_OPTIONS,
+    ACCEPT_ENCODING, CACHE_CONTROL, CONTENT_ENCODING, CONTENT_SECURITY_POLICY, CONTENT_TYPE, ETAG,
+    IF_NONE_MATCH, REFERRER_POLICY, VARY, X_CONTENT_TYPE_OPTIONS,
 };
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use rust_embed::{EmbeddedFile, RustEmbed};
@@ -52,17 +52,47 @@ async fn serve(State(policy): State<HeaderValue>, request: Request) -> Response 
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    if let Some(file) = Dist::get(path) {
-        return answer(path, file, request.headers(), policy);
-    }
     let names_a_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
-    match Dist::get(INDEX) {
-        Some(page) if !names_a_file => answer(INDEX, page, request.headers(), policy),
-        _ => (StatusCode::NOT_FOUND, "not found\n").into_response(),
+    let wanted = if names_a_file { path } else { INDEX };
+    let found = packed(wanted, request.headers(), Dist::get).or_else(|| Some((None, Dist::get(wanted)?)));
+    match found {
+        Some((coding, file)) => answer(wanted, coding, file, request.headers(), policy),
+        None => (StatusCode::NOT_FOUND, "not found\n").into_response(),
     }
 }
 
-fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, policy: HeaderValue) -> Response {
+/// Codings that the build has made of files worth it, the smaller first, and what it appends to their names.
+const CODINGS: [(&str, &str); 2] = [("br", "br"), ("gzip", "gz")];
+
+/// A file as the client takes it packed, if there is one; `get` finds files.
+fn packed<F>(
+    path: &str,
+    asked: &HeaderMap,
+    get: impl Fn(&str) -> Option<F>,
+) -> Option<(Option<&'static str>, F)> {
+    CODINGS
+        .into_iter()
+        .filter(|(coding, _)| takes(asked, coding))
+        .find_map(|(coding, extension)| Some((Some(coding), get(&format!("{path}.{extension}"))?)))
+}
+
+/// Whether `Accept-Encoding` names a coding, and not to refuse it (RFC 9110, 12.5.3).
+fn takes(asked: &HeaderMap, coding: &str) -> bool {
+    let lines = asked.get_all(ACCEPT_ENCODING).iter().filter_map(|line| line.to_str().ok());
+    lines.flat_map(|line| line.split(',')).any(|entry| {
+        let (name, weight) = entry.split_once(';').unwrap_or((entry, ""));
+        let is_refused = weight.trim().strip_prefix("q=").is_some_and(|q| q.parse() == Ok(0.0));
+        name.trim().eq_ignore_ascii_case(coding) && !is_refused
+    })
+}
+
+fn answer(
+    path: &str,
+    coding: Option<&'static str>,
+    file: EmbeddedFile,
+    asked: &HeaderMap,
+    policy: HeaderValue,
+) -> Response {
     let digest: String = file.metadata.sha256_hash()[..16].iter().map(|byte| format!("{byte:02x}")).collect();
     let tag = HeaderValue::from_str(&format!("\"{digest}\"")).unwrap_or(HeaderValue::from_static("\"\""));
     let is_known = asked.get(IF_NONE_MATCH).is_some_and(|known| *known == tag);
@@ -72,6 +102,10 @@ fn answer(path: &str, file: EmbeddedFile, asked: &HeaderMap, policy: HeaderValue
     let headers = response.headers_mut();
     let cache = if path.starts_with(ASSETS) { "public, max-age=31536000, immutable" } else { "no-cache" };
     headers.insert(ETAG, tag);
+    headers.insert(VARY, HeaderValue::from_static("Accept-Encoding"));
+    if let Some(coding) = coding.filter(|_| !is_known) {
+        headers.insert(CONTENT_ENCODING, HeaderValue::from_static(coding));
+    }
     headers.insert(CACHE_CONTROL, HeaderValue::from_static(cache));
     headers.insert(CONTENT_TYPE, HeaderValue::from_static(media_type(path)));
     headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
@@ -122,6 +156,19 @@ mod tests {
         assert_eq!(get("/assets/nothing.js").await.status(), 404);
         let post = router(None).oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(post.status(), 405);
+    }
+
+    #[test]
+    fn files_are_served_packed_as_the_client_takes_them() {
+        let choose = |accepted: &'static str| {
+            let headers = HeaderMap::from_iter([(ACCEPT_ENCODING, HeaderValue::from_static(accepted))]);
+            packed("a.js", &headers, |path| Some(path.to_owned()))
+                .map(|(coding, path)| (coding.unwrap(), path))
+        };
+        assert_eq!(choose("gzip, deflate, br, zstd"), Some(("br", "a.js.br".to_owned())));
+        assert_eq!(choose("GZIP;q=0.5, br;q=0"), Some(("gzip", "a.js.gz".to_owned())));
+        assert_eq!(choose("identity"), None);
+        assert_eq!(choose("gzip;q=0.0"), None);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use bytes::Bytes;
 use consort_rest::{Config, Peer};
 use futures_util::FutureExt as _;
 use http::{Method, Request};
+use http_body_util::BodyExt as _;
 use serde_json::{Value, json};
 
 use crate::world::{NOW_MS, with, world};
@@ -22,6 +23,43 @@ async fn unrouted_paths_methods_and_versions_have_their_documented_answers() {
     for path in ["/api/v9//auth/sessions/", "/api/auth/sessions", "/api/v10/auth/sessions"] {
         assert_eq!(world.get(path, "").await.status, 401, "{path}");
     }
+}
+
+#[tokio::test]
+async fn operations_that_are_not_built_are_told_from_mistyped_paths() {
+    let world = world();
+    let unbuilt = world.get("/api/v10/lobbies/1", "").await;
+    assert_eq!((unbuilt.status.as_u16(), unbuilt.code()), (501, 0));
+    assert!(unbuilt.body["message"].as_str().unwrap().contains("not built"), "{}", unbuilt.body);
+    assert_eq!(world.get("/api/v10/lobbys/1", "").await.status, 404);
+    let wrong = world.call(Method::PUT, "/api/v10/lobbies/1", None, None).await;
+    assert_eq!(wrong.status, 404);
+}
+
+#[tokio::test]
+async fn answers_are_compressed_for_who_asks() {
+    let world = with(Config { dev: true, rate_limits: false, ..Config::default() });
+    let (_, token) = world.person("ada").await;
+    let call = |path: &str, coding: &str| {
+        let request = Request::get(path).header("authorization", &token).header("accept-encoding", coding);
+        world.send(request.body(Body::empty()).unwrap())
+    };
+    let sessions = "/api/v10/auth/sessions";
+    for _ in 0..12 {
+        let body = json!({"login": "ada@mail.test", "password": "long enough"});
+        world.call(Method::POST, "/api/v10/auth/login", None, Some(body)).await;
+    }
+    let plain = call(sessions, "identity").await;
+    assert!(!plain.headers().contains_key("content-encoding"));
+    let packed = call(sessions, "br, gzip").await;
+    assert_eq!(packed.headers()["content-encoding"], "gzip");
+    assert_eq!(packed.headers()["content-type"], "application/json");
+    let length = |response: axum::response::Response| async {
+        response.into_body().collect().await.unwrap().to_bytes().len()
+    };
+    assert!(length(packed).await * 2 < length(plain).await);
+    let small = call("/api/v10/gateway", "gzip").await;
+    assert!(!small.headers().contains_key("content-encoding"));
 }
 
 #[tokio::test]
