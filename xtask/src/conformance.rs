@@ -14,7 +14,7 @@ use std::time::Duration;
 /// How long a suite may take.
 const LIMIT: Duration = Duration::from_secs(8 * 60);
 /// The suites, each a folder of `tests/conformance`.
-const SUITES: [&str; 3] = ["discordjs", "discordpy", "twilight"];
+const SUITES: [&str; 4] = ["discordjs", "discordpy", "http", "twilight"];
 
 /// Runs the named suites, or all.
 ///
@@ -79,7 +79,7 @@ fn suite_lines(suite: &str, api: &str) -> Result<Vec<String>, String> {
             node.arg("main.mjs");
             node
         }
-        "discordpy" => {
+        "discordpy" | "http" => {
             let mut python = Command::new(prepare::python()?);
             python.arg("main.py");
             python

@@ -28,13 +28,14 @@ pub fn npm() -> Result<(), String> {
     web::install("npm-discordjs", &sh::root().join("tests/conformance/discordjs"))
 }
 
-/// Makes a virtual environment under the target directory with what the Python suite needs.
+/// Makes a virtual environment under the target directory with what the Python suites need.
 ///
 /// # Errors
 /// When Python is missing or pip fails.
 pub fn python() -> Result<PathBuf, String> {
-    let requirements = sh::root().join("tests/conformance/discordpy/requirements.txt");
-    let wanted = sh::read(&requirements);
+    let suites = sh::root().join("tests/conformance");
+    let requirements = ["discordpy", "http"].map(|suite| suites.join(suite).join("requirements.txt"));
+    let wanted: String = requirements.iter().map(|list| sh::read(list)).collect();
     let venv = sh::scratch("venv")?;
     let stamp = venv.join("installed");
     let python = venv.join("bin/python");
@@ -47,7 +48,10 @@ pub fn python() -> Result<PathBuf, String> {
         format!("Python 3.11 or later with venv is needed (apt-get install python3 python3-venv):\n{error}")
     })?;
     let mut pip = Command::new(&python);
-    pip.args(["-m", "pip", "install", "--quiet", "--requirement"]).arg(&requirements);
+    pip.args(["-m", "pip", "install", "--quiet"]);
+    for list in &requirements {
+        pip.arg("--requirement").arg(list);
+    }
     sh::logged("pip", &mut pip, LIMIT)?;
     std::fs::write(&stamp, wanted).map_err(|error| format!("{}: {error}", stamp.display()))?;
     Ok(python)

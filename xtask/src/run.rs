@@ -21,9 +21,12 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     let port = args.option("--port")?;
     let data = args.option::<PathBuf>("--data")?.unwrap_or_else(|| sh::root().join("data"));
     args.rest()?;
+    println!("1/3 the web client (when its sources changed; the first time its packages are fetched)");
     web::build()?;
-    println!("building the server (the first time takes some minutes)");
+    let kind = if release { "release build: several times as long as a debug build" } else { "debug build" };
+    println!("2/3 the server, a {kind}; the first time some 250 crates, which takes minutes, later seconds");
     build(release)?;
+    println!("3/3 starting it");
     let port = port.map_or_else(free_port, Ok)?;
     let mut child = Command::new(server::binary(release))
         .args(["serve", "--listen", &format!("127.0.0.1:{port}"), "--data"])

@@ -73,11 +73,17 @@ pub fn has(program: &str) -> bool {
         .is_ok_and(|status| status.success())
 }
 
-/// Runs `command` with both outputs in `target/xtask/logs/NAME.log`; returns what it wrote.
+/// How often it is looked what a step writes.
+const LOOK: Duration = Duration::from_secs(5);
+/// How often a step that takes long says what it is at.
+const TELL: Duration = Duration::from_secs(60);
+
+/// Runs `command` with both outputs in `target/xtask/logs/NAME.log`; returns what it wrote. Once a minute the last line of that is
+/// shown.
 ///
 /// # Errors
-/// With the end of the log when it fails, cannot be started, or takes longer than `limit` (then it is
-/// ended together with its descendants).
+/// With the end of the log when it fails, cannot be started, or writes nothing for as long as `limit` (then it is ended together
+/// with its descendants). However slow a machine is, a step that gets on goes on.
 pub fn logged(name: &str, command: &mut Command, limit: Duration) -> Result<String, String> {
     let path = scratch("logs")?.join(format!("{name}.log"));
     let log = File::create(&path).map_err(|error| format!("{}: {error}", path.display()))?;
@@ -92,16 +98,40 @@ pub fn logged(name: &str, command: &mut Command, limit: Duration) -> Result<Stri
     let pid = child.id();
     let (ended, wait) = mpsc::sync_channel(1);
     std::thread::spawn(move || ended.send(child.wait()));
-    let verdict = match wait.recv_timeout(limit) {
-        Ok(Ok(status)) if status.success() => return Ok(read(&path)),
-        Ok(Ok(status)) => status.to_string(),
-        Ok(Err(error)) => error.to_string(),
-        Err(_) => {
+    let verdict = match wait_while_it_writes(name, &path, &wait, limit) {
+        Some(Ok(status)) if status.success() => return Ok(read(&path)),
+        Some(Ok(status)) => status.to_string(),
+        Some(Err(error)) => error.to_string(),
+        None => {
             kill_tree(pid);
-            format!("not finished after {} s, ended", limit.as_secs())
+            format!("nothing written for {} s, ended", limit.as_secs())
         }
     };
     Err(format!("{shown}\n{verdict}; the end of {}:\n{}", path.display(), tail(&read(&path))))
+}
+
+/// Waits for the end of what writes to a log; `None` when it wrote nothing for as long as `silence`.
+fn wait_while_it_writes<T>(name: &str, log: &Path, end: &mpsc::Receiver<T>, silence: Duration) -> Option<T> {
+    let start = Instant::now();
+    let (mut written, mut since, mut told) = (0, start, start);
+    loop {
+        if let Ok(ended) = end.recv_timeout(LOOK.min(silence)) {
+            return Some(ended);
+        }
+        let size = std::fs::metadata(log).map_or(0, |log| log.len());
+        if size != written {
+            (written, since) = (size, Instant::now());
+        } else if since.elapsed() >= silence {
+            return None;
+        }
+        if told.elapsed() >= TELL {
+            told = Instant::now();
+            let text = read(log);
+            let last = text.lines().rev().find(|line| !line.trim().is_empty()).unwrap_or_default();
+            let shown: String = last.trim().chars().take(100).collect();
+            println!("     {name}, {} min: {shown}", start.elapsed().as_secs() / 60);
+        }
+    }
 }
 
 /// The text of a file, empty when it cannot be read; bytes that are no UTF-8 are replaced.
@@ -161,5 +191,21 @@ pub fn poll(limit: Duration, mut probe: impl FnMut() -> bool) -> bool {
             return false;
         }
         std::thread::sleep(Duration::from_millis(40));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_step_that_writes_goes_on_and_a_silent_one_ends() {
+        let log = std::env::temp_dir().join(format!("consort-xtask-{}.log", std::process::id()));
+        std::fs::write(&log, "").unwrap();
+        let (ended, wait) = mpsc::sync_channel(1);
+        assert_eq!(wait_while_it_writes("t", &log, &wait, Duration::ZERO), None);
+        ended.send(1).unwrap();
+        assert_eq!(wait_while_it_writes("t", &log, &wait, Duration::ZERO), Some(1));
+        std::fs::remove_file(&log).unwrap();
     }
 }

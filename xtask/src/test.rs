@@ -11,7 +11,8 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
-/// How long any one section may take.
+/// How long a section may write nothing. On a slow machine one crate, SQLite or a test of many kills takes minutes; all of them
+/// together may take hours.
 const LIMIT: Duration = Duration::from_secs(20 * 60);
 
 /// What a section found.

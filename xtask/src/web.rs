@@ -38,8 +38,9 @@ pub fn build() -> Result<(), String> {
         println!("{GET_NODE}");
         return Ok(());
     }
-    println!("building the web client");
+    println!("    npm ci, if need be");
     install("npm-web", &dir())?;
+    println!("    npm run build");
     let mut build = Command::new("npm");
     build.args(["run", "build"]).current_dir(dir());
     sh::logged("web-build", &mut build, Duration::from_secs(10 * 60))?;
