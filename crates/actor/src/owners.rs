@@ -188,7 +188,7 @@ fn start<C: Core>(
             None => (None, Listed::new(C::Service::NAME, key, env)),
         };
         let _running = shared.directory.count_running();
-        match load::<C>(&shared, key, state).await {
+        match load::<C>(&shared, key, ownership, state).await {
             Ok(Some((core, pending))) => {
                 let machine = Machine::new(core, env.mesh.node(), env.ids.clone(), env.links.clone());
                 let pipeline = Pipeline::new(machine, key, ownership);
@@ -216,11 +216,16 @@ type Loading<C> = Option<(C, Vec<(Number, Effect)>)>;
 /// Brings an actor to life from its rows, with the effects it had pending, and from what it kept while it rested. What rested
 /// lives nowhere else, so its rows are read again until the store gives them; calls that cannot wait that long are dropped by
 /// their deadlines.
-async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -> Result<Loading<C>, Error> {
+async fn load<C: Core>(
+    shared: &Shared<C>,
+    key: u64,
+    ownership: Ownership,
+    state: Option<Box<[u8]>>,
+) -> Result<Loading<C>, Error> {
     let env = &shared.env;
     let (loaded, pending) = loop {
         let turn = shared.loading.acquire().await;
-        match read::<C>(env, key).await {
+        match read::<C>(env, key, ownership).await {
             Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
             }
@@ -250,7 +255,19 @@ async fn load<C: Core>(shared: &Shared<C>, key: u64, state: Option<Box<[u8]>>) -
     Ok(Some((core, pending)))
 }
 
-async fn read<C: Core>(env: &Env, key: u64) -> Result<(Option<C>, Vec<(Number, Effect)>), Error> {
+/// Reads the rows of an owner. Where another node could still write them, its epoch is shut out first: a batch of the last owner
+/// that is on its way to the store is then either seen by this reading or never written. Without, it could be acknowledged
+/// and yet be missing in the memory of its successor.
+async fn read<C: Core>(
+    env: &Env,
+    key: u64,
+    ownership: Ownership,
+) -> Result<(Option<C>, Vec<(Number, Effect)>), Error> {
+    if ownership.fenced {
+        let mut batch = Batch::new();
+        batch.require_epoch(C::Service::NAME, key, ownership.epoch);
+        env.store.commit(batch).await?;
+    }
     let core = C::load(key, env.store.clone(), env.clock.now_ms()).await?;
     let pending = Outbox::read(&env.store, &Owner::of::<C::Service>(key)).await?;
     Ok((core, pending))
