@@ -17,6 +17,7 @@ mod prepare;
 mod run;
 mod server;
 mod sh;
+mod sim;
 mod test;
 mod tidy;
 mod web;
@@ -30,6 +31,8 @@ cargo xtask TASK
   tidy [--bless]                            the repository's own rules
   conformance [--bless] [SUITE …]           client libraries against a fresh server
   crash                                     kill the server under load and look for what it acknowledged
+  sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going]
+                                            simulated clusters with faults, one a seed
   bench rest [--seconds N]                  rate and cost of REST calls
   bench fanout [--sessions N,N] [--events N] cost of delivering an event to many sessions
   bench offered|churn|slow [--sessions N,N] fixed rates, sessions that are cut off, clients that do not read
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Some("tidy") => tidy::run(&mut args),
         Some("conformance") => conformance::run(&mut args),
         Some("crash") => crash::run(&mut args),
+        Some("sim") => sim::run(&mut args),
         Some("bench") => bench::run(&mut args),
         Some("help" | "--help" | "-h") | None => {
             print!("{USAGE}");

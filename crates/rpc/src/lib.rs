@@ -26,7 +26,7 @@ mod withheld;
 
 pub use answer::{Answer, Reply};
 pub use caller::Caller;
-pub use directory::{Directory, NodeId, Ownership, Static, Watcher};
+pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
 pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service};

@@ -1,0 +1,431 @@
+//! What people do, and what each of them was answered.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consort_model::object::account::{AccountIndexRow, UserRow, index_partition, username_key};
+use consort_model::request::message::CreateMessage;
+use consort_model::{ChannelId, CurrentUser, GuildId, MessageId, Nonce, User, UserId};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Caller, Reply, Service, guild, message, private, user};
+use consort_store::{Batch, Key, Store as _, Table};
+use serde_json::Value;
+use tokio::time::{Instant, sleep};
+
+use crate::chance::Chance;
+use crate::world::{Life, World};
+
+/// Communities at most.
+const GUILDS_MAX: usize = 4;
+/// The last so many people write nothing in communities: they are mentioned, and their unread mentions are counted.
+pub(crate) const LISTENERS: u64 = 3;
+/// How often a message is sent again under its nonce when nobody knows whether it was posted.
+const POSTS_AGAIN: usize = 3;
+
+/// What became of an act.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Acknowledged,
+    /// Not done, for sure.
+    Refused,
+    /// Done or not.
+    Unknown,
+}
+
+/// When an act began and when its outcome was known, in acts of everybody; without an end it may still happen.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Span {
+    pub(crate) began: u64,
+    pub(crate) ended: u64,
+    pub(crate) outcome: Outcome,
+}
+
+/// Into a guild or out of it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Way {
+    In,
+    Out,
+}
+
+/// A guild that was founded.
+#[derive(Debug, Clone)]
+pub(crate) struct Founded {
+    pub(crate) id: GuildId,
+    pub(crate) owner: u64,
+    pub(crate) channel: ChannelId,
+    invite: Option<String>,
+}
+
+/// A message that somebody wanted to post.
+#[derive(Debug, Clone)]
+pub(crate) struct Posted {
+    pub(crate) channel: ChannelId,
+    pub(crate) author: u64,
+    pub(crate) mentioned: Option<u64>,
+    /// Its id, once it was acknowledged.
+    pub(crate) id: Option<MessageId>,
+    pub(crate) outcome: Outcome,
+    /// When it was first sent, in acts of everybody.
+    pub(crate) began: u64,
+    /// Whether somebody tried to delete it.
+    pub(crate) doomed: bool,
+}
+
+/// Everything that happened.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Facts {
+    tick: u64,
+    pub(crate) guilds: Vec<Founded>,
+    /// Guilds whose founding nobody knows the outcome of are not here; nobody uses them.
+    pub(crate) ways: BTreeMap<(u64, GuildId), Vec<(Way, Span)>>,
+    /// By content, which is unique.
+    pub(crate) posts: BTreeMap<String, Posted>,
+}
+
+/// See the module.
+pub(crate) struct People(Mutex<Facts>);
+
+pub(crate) fn account(id: u64) -> User {
+    User::person(UserId::new(id), format!("person{id}"))
+}
+
+impl People {
+    /// Everybody, registered.
+    pub(crate) async fn register(world: &World) -> Self {
+        let mut batch = Batch::new();
+        for id in 1..=world.people() {
+            let user = account(id);
+            let name = username_key(&user.username, &user.discriminator);
+            batch.put_row(
+                Table::UsernameIndex,
+                index_partition(&name),
+                Key::text(&name),
+                &AccountIndexRow { user: user.id },
+            );
+            let current = CurrentUser {
+                user,
+                mfa_enabled: false,
+                locale: "en-US".into(),
+                premium_type: 0,
+                email: None,
+                verified: true,
+                bio: String::new(),
+                phone: None,
+                nsfw_allowed: None,
+                pronouns: String::new(),
+            };
+            let row = UserRow { current, admin: false, application: None, disabled: false };
+            batch.put_row(Table::Users, id, Key::empty(), &row);
+        }
+        world.memory.commit(batch).await.expect("people are registered");
+        Self(Mutex::default())
+    }
+
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Every session asks again for what it is not attached to, so that what it sees in the end can be judged.
+    pub(crate) async fn sessions_look(&self, world: &World) {
+        for life in world.all() {
+            let (_, broken) = life.relay.told();
+            world.report().broken.extend(broken);
+            world.report().events += life.relay.told().0;
+        }
+    }
+}
+
+impl Facts {
+    fn tick(&mut self) -> u64 {
+        self.tick += 1;
+        self.tick
+    }
+}
+
+/// One person.
+pub(crate) struct Person {
+    id: u64,
+    world: Arc<World>,
+    people: Arc<People>,
+    chance: Chance,
+    posts: u64,
+    sessions: u64,
+}
+
+impl Person {
+    pub(crate) fn new(id: u64, world: Arc<World>, people: Arc<People>) -> Self {
+        let chance = world.chance.fork();
+        Self { id, world, people, chance, posts: 0, sessions: 0 }
+    }
+
+    /// Does things until the time is over.
+    pub(crate) async fn live(mut self, duration: Duration) {
+        let end = Instant::now() + duration;
+        while Instant::now() < end {
+            sleep(self.chance.millis(20..1_500)).await;
+            match self.chance.of(0..100) {
+                0..8 => self.found().await,
+                8..25 => self.join().await,
+                25..31 => self.leave().await,
+                31..62 => self.post().await,
+                62..70 => self.delete().await,
+                70..80 => self.befriend().await,
+                80..84 => self.part().await,
+                84..87 => self.kick().await,
+                87..94 => self.connect(),
+                _ => self.write_privately().await,
+            }
+        }
+    }
+
+    fn is_listener(&self) -> bool {
+        self.id > self.world.people() - LISTENERS
+    }
+
+    fn caller(&self) -> Caller {
+        Caller::user(UserId::new(self.id), false)
+    }
+
+    fn life(&self) -> Option<Arc<Life>> {
+        self.world.any(&self.chance)
+    }
+
+    /// Asks an owner through some node, and counts the outcome.
+    async fn ask<S: Service>(&self, life: &Life, key: u64, op: S::Op) -> (Outcome, Value) {
+        let client = life.mesh.client::<S>();
+        let reply: Reply = life.scope.within(client.call(key, self.caller(), op)).await;
+        let outcome = match &reply {
+            Ok(_) => Outcome::Acknowledged,
+            Err(error) if error.status < 500 => Outcome::Refused,
+            Err(_) => Outcome::Unknown,
+        };
+        let mut report = self.world.report();
+        match outcome {
+            Outcome::Acknowledged => report.acknowledged += 1,
+            Outcome::Refused => report.refused += 1,
+            Outcome::Unknown => report.unknown += 1,
+        }
+        let body = reply.ok().and_then(|answer| serde_json::from_slice(answer.body()?).ok());
+        (outcome, body.unwrap_or_default())
+    }
+
+    /// A guild that satisfies a condition.
+    fn some_guild(&self, fits: impl Fn(&Founded) -> bool) -> Option<Founded> {
+        let guilds: Vec<_> = self.people.facts().guilds.iter().filter(|guild| fits(guild)).cloned().collect();
+        self.chance.pick(&guilds).cloned()
+    }
+
+    async fn found(&mut self) {
+        if self.is_listener() || self.people.facts().guilds.len() >= GUILDS_MAX {
+            return;
+        }
+        let Some(life) = self.life() else { return };
+        let id = life.ids.next(self.world.wall_ms());
+        let owner = Box::new(account(self.id));
+        let create =
+            guild::settings::Op::Create { owner, name: "guild".into(), icon: None, channels: Vec::new() };
+        let began = self.people.facts().tick();
+        let (outcome, shown) = self.ask::<guild::Guild>(&life, id, guild::Op::Settings(create)).await;
+        let Some(channel) = text_channel(&shown).filter(|_| outcome == Outcome::Acknowledged) else { return };
+        let mut facts = self.people.facts();
+        let ended = facts.tick();
+        let guild = GuildId::new(id);
+        facts.ways.entry((self.id, guild)).or_default().push((Way::In, Span { began, ended, outcome }));
+        facts.guilds.push(Founded { id: guild, owner: self.id, channel, invite: None });
+    }
+
+    /// The code of an invite; made when there is none.
+    async fn invite(&self, guild: &Founded) -> Option<String> {
+        if let Some(code) = &guild.invite {
+            return Some(code.clone());
+        }
+        let life = self.life()?;
+        let create = guild::invite::Create {
+            max_age: 0,
+            max_uses: 0,
+            temporary: false,
+            unique: false,
+            target_type: None,
+            target_user_id: None,
+        };
+        let op = guild::invite::Op::Create { channel: guild.channel, create: Box::new(create) };
+        // The owner makes it, whoever is at work here.
+        let client = life.mesh.client::<guild::Guild>();
+        let owner = Caller::user(UserId::new(guild.owner), false);
+        let reply =
+            life.scope.within(client.call(guild.id.get(), owner, guild::Op::Invite(op))).await.ok()?;
+        let shown: Value = serde_json::from_slice(reply.body()?).ok()?;
+        let code = shown["code"].as_str()?.to_owned();
+        let mut facts = self.people.facts();
+        let founded = facts.guilds.iter_mut().find(|other| other.id == guild.id)?;
+        founded.invite = Some(code.clone());
+        Some(code)
+    }
+
+    async fn join(&mut self) {
+        let Some(guild) = self.some_guild(|_| true) else { return };
+        let Some(code) = self.invite(&guild).await else { return };
+        let op = guild::member::Op::JoinByInvite { code, user: Box::new(account(self.id)) };
+        self.go(self.id, &guild, Way::In, op).await;
+    }
+
+    async fn leave(&mut self) {
+        // Listeners stay, so that what they have not read can be counted.
+        let id = self.id;
+        let Some(guild) = self.some_guild(|guild| guild.owner != id) else { return };
+        if !self.is_listener() {
+            self.go(id, &guild, Way::Out, guild::member::Op::Leave).await;
+        }
+    }
+
+    async fn kick(&mut self) {
+        let id = self.id;
+        let Some(guild) = self.some_guild(|guild| guild.owner == id) else { return };
+        let others: Vec<u64> = (1..=self.world.people() - LISTENERS).filter(|other| *other != id).collect();
+        let Some(victim) = self.chance.pick(&others).copied() else { return };
+        self.go(victim, &guild, Way::Out, guild::member::Op::Kick { user: UserId::new(victim) }).await;
+    }
+
+    async fn go(&self, who: u64, guild: &Founded, way: Way, op: guild::member::Op) {
+        let Some(life) = self.life() else { return };
+        let began = self.people.facts().tick();
+        let (outcome, _) = self.ask::<guild::Guild>(&life, guild.id.get(), guild::Op::Member(op)).await;
+        let mut facts = self.people.facts();
+        let ended = if outcome == Outcome::Unknown { u64::MAX } else { facts.tick() };
+        facts.ways.entry((who, guild.id)).or_default().push((way, Span { began, ended, outcome }));
+    }
+
+    async fn post(&mut self) {
+        if self.is_listener() {
+            return;
+        }
+        let Some(guild) = self.some_guild(|_| true) else { return };
+        let first_listener = self.world.people() - LISTENERS + 1;
+        let mentioned =
+            self.chance.per_mille(400).then(|| self.chance.of(first_listener..self.world.people() + 1));
+        let channel = guild.channel;
+        let wrap = move |op| guild::Op::Message { channel, op };
+        self.write::<guild::Guild>(guild.id.get(), channel, mentioned, wrap).await;
+    }
+
+    /// Posts a message, and again under its nonce as long as nobody knows whether it was posted.
+    async fn write<S: Service>(
+        &mut self,
+        owner: u64,
+        channel: ChannelId,
+        mentioned: Option<u64>,
+        wrap: impl Fn(message::Op) -> S::Op,
+    ) {
+        self.posts += 1;
+        let nonce = format!("{}-{}", self.id, self.posts);
+        let content = match mentioned {
+            Some(mentioned) => format!("{nonce} <@{mentioned}>"),
+            None => nonce.clone(),
+        };
+        let began = self.people.facts().tick();
+        let posted = Posted {
+            began,
+            channel,
+            author: self.id,
+            mentioned,
+            id: None,
+            outcome: Outcome::Unknown,
+            doomed: false,
+        };
+        self.people.facts().posts.insert(content.clone(), posted);
+        for again in 0..=POSTS_AGAIN {
+            let Some(life) = self.life() else { return };
+            let body = CreateMessage {
+                content: content.clone(),
+                nonce: Some(Nonce::Text(nonce.clone())),
+                enforce_nonce: true,
+                ..CreateMessage::default()
+            };
+            let op = message::Op::Create(Box::new(message::Create { body, ..message::Create::default() }));
+            let (outcome, shown) = self.ask::<S>(&life, owner, wrap(op)).await;
+            if let Some(posted) = self.people.facts().posts.get_mut(&content) {
+                // A refusal after an unknown outcome does not take back what may have happened before.
+                if outcome != Outcome::Refused || again == 0 {
+                    posted.outcome = outcome;
+                }
+                posted.id = id_of(&shown).map(MessageId::new);
+            }
+            if outcome != Outcome::Unknown {
+                return;
+            }
+            sleep(self.chance.millis(100..2_000)).await;
+        }
+    }
+
+    async fn delete(&mut self) {
+        let (own, person) = (self.id, self.people.clone());
+        let mine: Vec<(String, ChannelId, MessageId)> = {
+            let facts = person.facts();
+            let posts = facts.posts.iter().filter(|(_, posted)| posted.author == own && !posted.doomed);
+            posts
+                .filter_map(|(content, posted)| Some((content.clone(), posted.channel, posted.id?)))
+                .collect()
+        };
+        let Some((content, channel, id)) = self.chance.pick(&mine).cloned() else { return };
+        let guild = person.facts().guilds.iter().find(|guild| guild.channel == channel).cloned();
+        let (Some(guild), Some(life)) = (guild, self.life()) else { return };
+        if let Some(posted) = person.facts().posts.get_mut(&content) {
+            posted.doomed = true;
+        }
+        let op = guild::Op::Message { channel, op: message::Op::Delete { message: id } };
+        self.ask::<guild::Guild>(&life, guild.id.get(), op).await;
+    }
+
+    fn other(&self) -> u64 {
+        let other = self.chance.of(1..self.world.people());
+        if other >= self.id { other + 1 } else { other }
+    }
+
+    async fn befriend(&mut self) {
+        let Some(life) = self.life() else { return };
+        let op = user::relationship::Op::Request { user: UserId::new(self.other()) };
+        self.ask::<user::User>(&life, self.id, user::Op::Relationship(op)).await;
+    }
+
+    async fn part(&mut self) {
+        let Some(life) = self.life() else { return };
+        let op = user::relationship::Op::Remove { user: UserId::new(self.other()) };
+        self.ask::<user::User>(&life, self.id, user::Op::Relationship(op)).await;
+    }
+
+    /// Makes a group with two others, and writes in it.
+    async fn write_privately(&mut self) {
+        let Some(life) = self.life() else { return };
+        let channel = ChannelId::new(life.ids.next(self.world.wall_ms()));
+        let op = private::Op::Found { group: false, recipients: vec![UserId::new(self.other())] };
+        let (outcome, _) = self.ask::<private::Private>(&life, channel.get(), op).await;
+        if outcome == Outcome::Acknowledged {
+            let wrap = move |op| private::Op::Message { channel, op };
+            self.write::<private::Private>(channel.get(), channel, None, wrap).await;
+        }
+    }
+
+    /// Opens a session that looks at a guild.
+    fn connect(&mut self) {
+        let (Some(guild), Some(life)) = (self.some_guild(|_| true), self.life()) else { return };
+        self.sessions += 1;
+        let key = SessionKey {
+            node: life.mesh.node(),
+            generation: self.world.passed_ms(),
+            slice: 0,
+            number: self.id << 32 | self.sessions,
+            user: UserId::new(self.id),
+        };
+        life.scope.run(|| life.relay.attach(key, guild.id));
+    }
+}
+
+/// The text channel of a guild that was just founded, where the system writes.
+fn text_channel(guild: &Value) -> Option<ChannelId> {
+    guild["system_channel_id"].as_str()?.parse().ok().map(ChannelId::new)
+}
+
+fn id_of(object: &Value) -> Option<u64> {
+    object["id"].as_str()?.parse().ok()
+}

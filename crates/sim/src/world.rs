@@ -1,0 +1,323 @@
+//! The nodes of a cluster, their lives, and what happens to them.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consort_actor::{Env, Owners, Work, run_courier};
+use consort_files::Links;
+use consort_guild::Guild;
+use consort_rpc::{Mesh, MeshRef, NodeId, guild, private, relay, user};
+use consort_runtime::{Ids, Registry, Scope, spawn};
+use consort_store::memory::Memory;
+use consort_user::{PrivateChannel, User};
+use tokio::time::{Instant, sleep};
+
+use crate::chance::Chance;
+use crate::clock::{START_MS, SimClock};
+use crate::directory::{Maps, Seen};
+use crate::disk::{Disk, Ledger};
+use crate::network::{End, Network};
+use crate::people::{People, Person};
+use crate::relay::Sessions;
+use crate::{Plan, Report, checks};
+
+/// How long after everything is mended until all that was caused must have been done. Effects are sent again after at most
+/// How long after everything is mended until all that was caused must have been done. The last to happen: an owner that has
+/// no more to do forgets what was acknowledged when it is put away, after ten minutes, and may have to be loaded once more.
+const SETTLE: Duration = Duration::from_secs(1_500);
+
+/// One life of a node, from its start to its crash.
+pub(crate) struct Life {
+    pub(crate) scope: Scope,
+    pub(crate) mesh: MeshRef,
+    pub(crate) ids: Arc<Ids>,
+    pub(crate) relay: Arc<Sessions>,
+    seen: Arc<Seen>,
+    disk: Arc<Disk>,
+    clock: Arc<SimClock>,
+}
+
+/// A cluster.
+pub(crate) struct World {
+    pub(crate) memory: Memory,
+    pub(crate) chance: Chance,
+    pub(crate) ledger: Arc<Ledger>,
+    pub(crate) report: Mutex<Report>,
+    plan: Plan,
+    began: Instant,
+    scope: Scope,
+    network: Network,
+    maps: Arc<Maps>,
+    /// Whether disks work as they should.
+    sound: Arc<AtomicBool>,
+    lives: Mutex<BTreeMap<NodeId, Arc<Life>>>,
+}
+
+/// Runs a plan in the current runtime.
+pub(crate) async fn simulate(plan: Plan) -> Report {
+    let world = World::new(plan);
+    let people = Arc::new(People::register(&world).await);
+    let nodes: Vec<NodeId> = (0..plan.nodes).map(NodeId).collect();
+    nodes.iter().for_each(|node| world.start(*node));
+    let persons: Vec<_> = (1..=plan.people)
+        .map(|id| {
+            let person = Person::new(id, world.clone(), people.clone());
+            world.scope.run(|| spawn("person", person.live(plan.duration)))
+        })
+        .collect();
+    if plan.faults && plan.nodes > 1 {
+        world.misfortunes(plan.duration).await;
+    }
+    for person in persons {
+        let _ended = person.await;
+    }
+    world.mend().await;
+    sleep(SETTLE).await;
+    people.sessions_look(&world).await;
+    let mut report = world.report().clone();
+    report.broken.extend(checks::all(&world, &people).await);
+    world.end();
+    report
+}
+
+impl World {
+    fn new(plan: Plan) -> Arc<Self> {
+        let chance = Chance::new(plan.seed);
+        let scope = Scope::default();
+        let nodes = (0..plan.nodes).map(NodeId).collect();
+        Arc::new(Self {
+            memory: Memory::new(),
+            network: Network::new(chance.fork(), scope.clone()),
+            chance,
+            ledger: Arc::default(),
+            report: Mutex::default(),
+            plan,
+            began: Instant::now(),
+            scope,
+            maps: Maps::new(nodes),
+            sound: Arc::new((!plan.faults).into()),
+            lives: Mutex::default(),
+        })
+    }
+
+    pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
+        self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn lives(&self) -> MutexGuard<'_, BTreeMap<NodeId, Arc<Life>>> {
+        self.lives.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// How many people there are; they are numbered from 1.
+    pub(crate) fn people(&self) -> u64 {
+        self.plan.people
+    }
+
+    /// The true wall time, Unix milliseconds.
+    pub(crate) fn wall_ms(&self) -> u64 {
+        START_MS + self.passed_ms()
+    }
+
+    /// Some living node.
+    pub(crate) fn any(&self, chance: &Chance) -> Option<Arc<Life>> {
+        let lives: Vec<_> = self.lives().values().cloned().collect();
+        chance.pick(&lives).cloned()
+    }
+
+    /// All living nodes.
+    pub(crate) fn all(&self) -> Vec<Arc<Life>> {
+        self.lives().values().cloned().collect()
+    }
+
+    /// Simulated time that has passed, milliseconds.
+    pub(crate) fn passed_ms(&self) -> u64 {
+        self.began.elapsed().as_millis() as u64
+    }
+
+    fn start(self: &Arc<Self>, node: NodeId) {
+        let chance = &self.chance;
+        let scope = Scope::default();
+        let disk = Disk::new(self.memory.clone(), node, self.ledger.clone());
+        self.scope.run(|| spawn("disk", disk.clone().serve(chance.fork(), self.sound.clone())));
+        let skew_ms = chance.of(0..400) as i64 - 200;
+        let clock = SimClock::new(self.began, skew_ms);
+        let seen = Seen::new(self.maps.clone());
+        let end = End { node, network: self.network.clone() };
+        let mesh = Mesh::new(node, seen.clone(), Arc::new(end));
+        self.network.join(&mesh, &scope);
+        let ids = Arc::new(Ids::new(node.0));
+        let env = Env {
+            clock: clock.clone(),
+            store: disk.clone(),
+            mesh: mesh.clone(),
+            ids: ids.clone(),
+            links: Links::sample(),
+            registry: Registry::default(),
+            work: Work::default(),
+        };
+        let relay = Sessions::new(mesh.clone());
+        scope.run(|| {
+            mesh.host::<guild::Guild>(Owners::<Guild>::new(env.clone()));
+            mesh.host::<user::User>(Owners::<User>::new(env.clone()));
+            mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
+            mesh.host::<relay::Relay>(relay.clone());
+            spawn("courier", run_courier(env));
+        });
+        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, relay, seen, disk, clock }));
+    }
+
+    /// What befalls the cluster while people are at work.
+    async fn misfortunes(self: &Arc<Self>, duration: Duration) {
+        let chance = self.chance.fork();
+        let end = Instant::now() + duration;
+        loop {
+            sleep(chance.millis(500..6_000)).await;
+            if Instant::now() >= end {
+                return;
+            }
+            let nodes: Vec<NodeId> = self.lives().keys().copied().collect();
+            let Some(node) = chance.pick(&nodes).copied() else { continue };
+            match chance.of(0..10) {
+                0..3 => self.crash_and_return(node, &chance).await,
+                3..5 => self.isolate(node, &chance).await,
+                5..7 => self.cut_one_way(node, &nodes, &chance).await,
+                7..9 => self.jump(node, &chance),
+                _ => self.map_changes(node, &chance).await,
+            }
+        }
+    }
+
+    /// A node dies; the others hear of it, and it comes back.
+    async fn crash_and_return(self: &Arc<Self>, node: NodeId, chance: &Chance) {
+        let Some(life) = self.lives().remove(&node) else { return };
+        self.network.part(node);
+        life.scope.end();
+        life.disk.crash(chance).await;
+        self.report().crashes += 1;
+        // It may be back before anybody has noticed.
+        if chance.per_mille(700) {
+            self.declare(|nodes| nodes.retain(|other| *other != node), chance).await;
+        }
+        sleep(chance.millis(0..4_000)).await;
+        if !self.maps.newest().contains(&node) {
+            self.declare(|nodes| nodes.push(node), chance).await;
+        }
+        self.start(node);
+    }
+
+    /// A node loses the directory and the others for a while. Its lease ends before others may own what was its own.
+    async fn isolate(self: &Arc<Self>, node: NodeId, chance: &Chance) {
+        let Some(life) = self.lives().get(&node).cloned() else { return };
+        let others: Vec<NodeId> = self.lives().keys().copied().filter(|other| *other != node).collect();
+        let cut = |cut| {
+            for other in &others {
+                self.network.set_cut(node, *other, cut);
+                self.network.set_cut(*other, node, cut);
+            }
+        };
+        cut(true);
+        sleep(chance.millis(0..2_000)).await;
+        life.seen.lease(false);
+        self.declare_but(|nodes| nodes.retain(|other| *other != node), chance, Some(node)).await;
+        sleep(chance.millis(500..5_000)).await;
+        cut(false);
+        self.declare(|nodes| nodes.push(node), chance).await;
+        life.seen.lease(true);
+    }
+
+    /// Nothing of what a node sends to another arrives for a while.
+    async fn cut_one_way(&self, from: NodeId, nodes: &[NodeId], chance: &Chance) {
+        let others: Vec<_> = nodes.iter().copied().filter(|to| *to != from).collect();
+        let Some(to) = chance.pick(&others).copied() else { return };
+        self.network.set_cut(from, to, true);
+        sleep(chance.millis(100..8_000)).await;
+        self.network.set_cut(from, to, false);
+    }
+
+    fn jump(&self, node: NodeId, chance: &Chance) {
+        let by_ms = chance.of(0..20_000) as i64 - 10_000;
+        if let Some(life) = self.lives().get(&node) {
+            life.clock.jump(by_ms);
+        }
+    }
+
+    /// A living node is taken from the map for a while, as in a drain: its owners move away and come back.
+    async fn map_changes(self: &Arc<Self>, node: NodeId, chance: &Chance) {
+        if self.maps.newest().len() < 2 || !self.maps.newest().contains(&node) {
+            return;
+        }
+        self.declare(|nodes| nodes.retain(|other| *other != node), chance).await;
+        sleep(chance.millis(100..4_000)).await;
+        self.declare(|nodes| nodes.push(node), chance).await;
+    }
+
+    async fn declare(self: &Arc<Self>, change: impl FnOnce(&mut Vec<NodeId>), chance: &Chance) {
+        self.declare_but(change, chance, None).await;
+    }
+
+    /// Makes a new map. Whoever loses something hears first, as a lease ends before it is given to another; each of the others
+    /// hears some time later. `deaf` does not hear.
+    async fn declare_but(
+        self: &Arc<Self>,
+        change: impl FnOnce(&mut Vec<NodeId>),
+        chance: &Chance,
+        deaf: Option<NodeId>,
+    ) {
+        let mut nodes = self.maps.newest();
+        change(&mut nodes);
+        nodes.sort_unstable();
+        nodes.dedup();
+        if nodes.is_empty() {
+            return;
+        }
+        self.maps.push(nodes);
+        let count = self.maps.len();
+        for (node, life) in self.lives().clone() {
+            if Some(node) == deaf {
+                continue;
+            }
+            let (pause, seen, scope) = (chance.millis(0..1_500), life.seen.clone(), life.scope.clone());
+            self.scope.run(|| {
+                spawn("hear", async move {
+                    sleep(pause).await;
+                    scope.run(|| seen.hear(count));
+                })
+            });
+        }
+        sleep(Duration::from_millis(chance.of(0..2_000))).await;
+    }
+
+    /// Everything works again and everybody knows.
+    async fn mend(self: &Arc<Self>) {
+        self.sound.store(true, Ordering::Relaxed);
+        let nodes: Vec<NodeId> = (0..self.plan.nodes).map(NodeId).collect();
+        for from in &nodes {
+            nodes.iter().for_each(|to| self.network.set_cut(*from, *to, false));
+        }
+        for node in &nodes {
+            if !self.lives().contains_key(node) {
+                self.start(*node);
+            }
+        }
+        let chance = self.chance.fork();
+        self.declare(|map| map.clone_from(&nodes), &chance).await;
+        sleep(Duration::from_secs(5)).await;
+        for life in self.all() {
+            life.scope.run(|| {
+                life.seen.hear(self.maps.len());
+                life.seen.lease(true);
+            });
+        }
+    }
+
+    /// The end of the world: no task is left, so that nothing of it is kept alive.
+    fn end(&self) {
+        for life in self.all() {
+            life.scope.end();
+        }
+        self.scope.end();
+        self.lives().clear();
+    }
+}
