@@ -17,7 +17,7 @@ use crate::history::shown_reference;
 use crate::mentions::{self, Pings};
 use crate::post::{Draft, blank, post, reference};
 use crate::slowmode::{Rationed, require_turn, take_turn};
-use crate::{Host, polls, stored};
+use crate::{Host, nonces, polls, stored};
 
 /// What a new message refers to, as it was read.
 #[derive(Default)]
@@ -49,7 +49,7 @@ pub fn create<H: Host>(
     require_turn(host, cx, channel, held, Rationed::Message)?;
     let draft = compose(host, cx, channel, held, create)?;
     take_turn(host, cx, channel, held, Rationed::Message);
-    remember(host, cx, &draft.message, &create.body);
+    nonces::note(host, cx, (channel, draft.message.author.id), draft.message.id, &create.body);
     Ok(post(host, cx, draft))
 }
 
@@ -146,19 +146,12 @@ fn earlier<H: Host>(
         return Ok(None);
     }
     let Some(nonce) = body.nonce_text() else { return Ok(None) };
-    let Some(id) = host.talk().posted_with(cx.now_ms, channel, author, &nonce) else { return Ok(None) };
+    let Some(id) = nonces::find(host, cx, channel, author, &nonce)? else { return Ok(None) };
     // It may have been deleted since: the client learns so, and posts nothing by mistake (404/10008).
     let message = stored(cx, channel, id)?;
     let mut shown = Message { nonce: body.nonce.clone(), ..message };
     cx.links.show(cx.now_ms, &mut shown);
     Ok(Some(shown))
-}
-
-fn remember<H: Host>(host: &mut H, cx: &Cx<'_>, message: &Message, body: &CreateMessage) {
-    let (now, channel, author) = (cx.now_ms, message.channel_id, message.author.id);
-    if let Some(nonce) = body.nonce_text().filter(|_| body.enforce_nonce) {
-        host.talk().note_nonce(now, message.id, (channel, author, nonce));
-    }
 }
 
 /// Rights that single parts of a message need.

@@ -25,6 +25,7 @@ mod events;
 mod history;
 mod host;
 mod mentions;
+mod nonces;
 mod pins;
 mod polls;
 mod post;

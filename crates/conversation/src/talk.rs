@@ -9,7 +9,7 @@ use consort_model::{ChannelId, MessageId, UserId};
 use crate::OpenPoll;
 
 /// How long a nonce with `enforce_nonce` is remembered.
-const NONCE_MS: u64 = NONCE_DEDUP_SECS * 1000;
+pub(crate) const NONCE_MS: u64 = NONCE_DEDUP_SECS * 1000;
 /// Nonces remembered by one owner; the oldest are forgotten first.
 const NONCES_MAX: usize = 10_000;
 
@@ -47,13 +47,22 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 #[derive(Debug)]
 pub struct Talk {
     nonces: Recent<(ChannelId, UserId, String), MessageId>,
+    /// When the first message came after the owner was loaded, Unix milliseconds.
+    since_ms: Option<u64>,
+    /// The channels whose old nonces were deleted in this span of time.
+    swept: (u64, BTreeSet<ChannelId>),
     /// Polls by their end; bounded by the rows they have.
     polls: BTreeSet<OpenPoll>,
 }
 
 impl Default for Talk {
     fn default() -> Self {
-        Self { nonces: Recent::new(NONCES_MAX), polls: BTreeSet::new() }
+        Self {
+            nonces: Recent::new(NONCES_MAX),
+            since_ms: None,
+            swept: (0, BTreeSet::new()),
+            polls: BTreeSet::new(),
+        }
     }
 }
 
@@ -88,6 +97,20 @@ impl Talk {
     ) -> Option<MessageId> {
         let found = self.nonces.entries.get(&(channel, author, nonce.to_owned()))?;
         (found.timestamp_ms() + NONCE_MS > now_ms).then_some(*found)
+    }
+
+    /// Whether every nonce that still counts is in memory: none of an earlier owner, none forgotten for want of room.
+    pub(crate) fn knows_all_nonces(&mut self, now_ms: u64) -> bool {
+        let since = *self.since_ms.get_or_insert(now_ms);
+        now_ms > since + NONCE_MS && self.nonces.order.len() < NONCES_MAX
+    }
+
+    /// Whether the old nonces of a channel are to be deleted: once in each span of time.
+    pub(crate) fn sweeps_nonces(&mut self, span: u64, channel: ChannelId) -> bool {
+        if self.swept.0 != span {
+            self.swept = (span, BTreeSet::new());
+        }
+        self.swept.1.insert(channel)
     }
 
     pub(crate) fn note_nonce(&mut self, now_ms: u64, message: MessageId, at: (ChannelId, UserId, String)) {
