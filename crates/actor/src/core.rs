@@ -34,6 +34,12 @@ pub trait Core: Sized + Send + 'static {
         Vec::new()
     }
 
+    /// The newest snowflake among its rows, as far as it knows. Ids drawn from now on are above it, also on a node whose
+    /// clock is behind that of the owner before.
+    fn newest_id(&self) -> Option<u64> {
+        None
+    }
+
     /// Handles one call; see the crate's documentation for the order of reads and writes.
     ///
     /// # Errors

@@ -235,6 +235,9 @@ async fn load<C: Core>(
         tokio::time::sleep(RELOAD_PAUSE).await;
     };
     let Some(mut core) = loaded.or_else(|| C::vacant(key)) else { return Ok(None) };
+    if let Some(newest) = core.newest_id() {
+        env.ids.observe(newest);
+    }
     let thawed = state.is_some_and(|state| {
         let thawed = core.thaw(&state, env.clock.now_ms());
         if !thawed {

@@ -29,8 +29,8 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Role, RoleId, Sticker, StickerId, ThreadMember,
-    UserId, VoiceState, Webhook, WebhookId,
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, MessageId, Role, RoleId, Sticker, StickerId,
+    ThreadMember, UserId, VoiceState, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
 use consort_rpc::relay::SessionKey;
@@ -126,6 +126,14 @@ impl Core for Guild {
         }
         let message = relay::Op::GuildRestarted { guild: self.id };
         nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
+    }
+
+    fn newest_id(&self) -> Option<u64> {
+        let threads = self.threads.values().map(|thread| &thread.channel);
+        let channels = self.channels.values().chain(threads);
+        let ids = channels
+            .flat_map(|channel| [Some(channel.id.get()), channel.last_message_id.map(MessageId::get)]);
+        ids.flatten().chain(self.roles.keys().map(|role| role.get())).max()
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {

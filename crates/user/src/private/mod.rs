@@ -14,7 +14,8 @@ use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_conversation::{Talk, system_message};
 use consort_files::{Kind, orphans};
 use consort_model::{
-    ApiError, Channel, ChannelId, ChannelType, Intents, MentionedUser, MessageType, Patch, User, UserId,
+    ApiError, Channel, ChannelId, ChannelType, Intents, MentionedUser, MessageId, MessageType, Patch, User,
+    UserId,
 };
 use consort_rpc::private::{self, Op};
 use consort_rpc::{Audience, Effect, Event, Publication, message, user};
@@ -62,6 +63,10 @@ impl Core for PrivateChannel {
 
     fn not_found() -> ApiError {
         ApiError::unknown_channel()
+    }
+
+    fn newest_id(&self) -> Option<u64> {
+        self.row.as_ref()?.channel.last_message_id.map(MessageId::get)
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
