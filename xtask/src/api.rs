@@ -31,6 +31,7 @@ pub struct Api {
 }
 
 /// A person's account.
+#[derive(Clone)]
 pub struct User {
     /// The token, as it stands in `Authorization`.
     pub token: String,
@@ -38,6 +39,7 @@ pub struct User {
 }
 
 /// A bot's account.
+#[derive(Clone)]
 pub struct Bot {
     /// The token without `Bot `.
     pub token: String,

@@ -30,7 +30,7 @@ cargo xtask TASK
   ci                                        the same as test
   tidy [--bless]                            the repository's own rules
   conformance [--bless] [SUITE …]           client libraries against a fresh server
-  crash                                     kill the server under load and look for what it acknowledged
+  crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going]
                                             simulated clusters with faults, one a seed
   bench rest [--seconds N]                  rate and cost of REST calls

@@ -1,10 +1,9 @@
-//! The crash test: the shipped binary is killed while eight clients post, started again, and must hold
-//! every message it acknowledged, once each, in the order of each client; and serve on.
+//! The server is killed while eight clients post, started again, and must hold every message it acknowledged, once each, in
+//! the order of each client; and serve on.
 
 use crate::api::{Api, World, text};
-use crate::args::Args;
 use crate::gateway::Gateway;
-use crate::server::{self, Options, Server};
+use crate::server::Server;
 use crate::sh;
 use serde_json::{Value, json};
 use std::collections::HashMap;
@@ -27,32 +26,14 @@ struct Acknowledged {
     content: String,
 }
 
-/// Runs the crash test.
-///
-/// # Errors
-/// When a promise is broken.
-pub fn run(args: &mut Args) -> Result<(), String> {
-    args.rest()?;
-    println!("{} acknowledged messages were found again after {ROUNDS} kills", check()?);
-    Ok(())
-}
-
-/// Runs the crash test and returns how many messages were acknowledged and found.
+/// Runs the test and returns how many messages were acknowledged and found.
 ///
 /// # Errors
 /// With what was lost or doubled.
-pub fn check() -> Result<usize, String> {
-    let binary = server::build(false)?;
+pub(super) fn check(binary: &Path) -> Result<usize, String> {
     let data = sh::fresh("crash-data")?;
-    let start = |binary: &Path| {
-        Server::start(&Options {
-            binary,
-            data: &data,
-            log: "crash-server",
-            extra: &["--dev", "--rate-limits", "off"],
-        })
-    };
-    let mut server = start(&binary)?;
+    let start = || super::start(binary, &data, "crash-server");
+    let mut server = start()?;
     let world = Api::new(&server.api()).world("crash")?;
     let mut channels = vec![world.channel.clone()];
     for client in 0..CLIENTS {
@@ -62,7 +43,7 @@ pub fn check() -> Result<usize, String> {
     let mut acknowledged = Vec::new();
     for round in 0..ROUNDS {
         acknowledged.extend(post_until_killed(server, &world, &channels, round)?);
-        server = start(&binary)?;
+        server = start()?;
         let api = Api::new(&server.api());
         verify(&api, &world, &channels, &acknowledged)
             .map_err(|error| format!("after kill {}: {error}", round + 1))?;

@@ -1,0 +1,44 @@
+//! The crash test: the shipped binary is killed again and again while clients change things, started again, and must hold
+//! everything it acknowledged.
+//!
+//! * [`messages`]: every acknowledged message is there, once, in the order of its client.
+//! * [`relations`]: what concerns two owners (a guild and its founder, friends, a mention and its reader, ...) is the same
+//!   from both sides.
+
+mod messages;
+mod relations;
+
+use crate::args::Args;
+use crate::server::{self, Options, Server};
+use std::path::Path;
+
+/// Rounds of changing relations and killing, unless `--rounds` says otherwise.
+const ROUNDS: usize = 30;
+
+/// Runs the crash test: `--rounds N`, `--seed N`.
+///
+/// # Errors
+/// When a promise is broken.
+pub fn run(args: &mut Args) -> Result<(), String> {
+    let rounds = args.option("--rounds")?.unwrap_or(ROUNDS);
+    let seed = args.option("--seed")?;
+    args.rest()?;
+    let binary = server::build(false)?;
+    println!("{} acknowledged messages were found again", messages::check(&binary)?);
+    println!("{}", relations::check(&binary, rounds, seed)?);
+    Ok(())
+}
+
+/// Runs the crash test as a part of all tests and returns how many acknowledged facts were found.
+///
+/// # Errors
+/// With what was lost, doubled or different from its two sides.
+pub fn check() -> Result<usize, String> {
+    let binary = server::build(false)?;
+    let messages = messages::check(&binary)?;
+    Ok(messages + relations::check(&binary, ROUNDS, None)?.facts)
+}
+
+fn start(binary: &Path, data: &Path, log: &str) -> Result<Server, String> {
+    Server::start(&Options { binary, data, log, extra: &["--dev", "--rate-limits", "off"] })
+}
