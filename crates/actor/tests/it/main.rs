@@ -9,5 +9,6 @@ mod ending;
 mod failures;
 mod life;
 mod limits;
+mod moves;
 mod order;
 mod reads;

@@ -75,7 +75,7 @@ pub struct Guild {
     /// Webhooks in other guilds that follow announcement channels of this one.
     pub(crate) followers: BTreeMap<(ChannelId, WebhookId), GuildId>,
     /// Who is in a voice channel, with the session that joined.
-    pub(crate) voice: HashMap<UserId, (VoiceState, Option<SessionKey>)>,
+    pub(crate) voice: BTreeMap<UserId, (VoiceState, Option<SessionKey>)>,
     /// Presences of members who are not offline.
     pub(crate) presences: Presences,
     /// Members who leave when they are offline, unless they get a role.

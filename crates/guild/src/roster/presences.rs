@@ -88,9 +88,13 @@ impl Presences {
         out.extend_from_slice(b"},\"status\":\"offline\",\"activities\":[],\"client_status\":{}}");
     }
 
-    /// The JSON of all presences, an array; kept until one changes. `guild` must be the same every time.
+    /// The JSON of all presences, an array by rising user; kept until one changes. `guild` must be the same every time.
     pub fn list(&self, guild: GuildId) -> &Bytes {
-        let all = || self.users().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>();
+        let all = || {
+            let mut users: Vec<_> = self.users().collect();
+            users.sort_unstable();
+            users.into_iter().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>()
+        };
         self.list.get_or_init(|| super::encode(&all()))
     }
 

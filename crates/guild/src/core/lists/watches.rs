@@ -44,9 +44,11 @@ impl Watches {
         watch.windows
     }
 
-    /// The users who look at anything.
+    /// The users who look at anything, by rising id.
     fn users(&self) -> Vec<UserId> {
-        self.users.keys().copied().collect()
+        let mut users: Vec<_> = self.users.keys().copied().collect();
+        users.sort_unstable();
+        users
     }
 }
 
