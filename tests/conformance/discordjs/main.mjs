@@ -7,6 +7,7 @@ import channels from './checks/channels.mjs';
 import direct from './checks/direct.mjs';
 import errors from './checks/errors.mjs';
 import gateway from './checks/gateway.mjs';
+import hostile from './checks/hostile.mjs';
 import members from './checks/members.mjs';
 import messages from './checks/messages.mjs';
 import reactions from './checks/reactions.mjs';
@@ -71,7 +72,7 @@ await check('cache.own_member', async () => {
 });
 await check('cache.member_count', async () => same(world.guild.memberCount, 4, 'count'));
 
-for (const area of [messages, attachments, reactions, channels, threads, roles, members, direct, voice, errors, gateway]) {
+for (const area of [messages, attachments, reactions, channels, threads, roles, members, direct, voice, errors, hostile, gateway]) {
   await area(world);
 }
 

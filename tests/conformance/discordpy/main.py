@@ -8,11 +8,11 @@ import aiohttp
 import discord
 import yarl
 
-from checks import attachments, channels, direct, errors, gateway, members, messages, reactions, roles, threads, voice
+from checks import attachments, channels, direct, errors, gateway, hostile, members, messages, reactions, roles, threads, voice
 from harness import API, Client, World, holds, same
 
 ADDRESS = yarl.URL(API)
-AREAS = [messages, attachments, reactions, channels, threads, roles, members, direct, voice, errors, gateway]
+AREAS = [messages, attachments, reactions, channels, threads, roles, members, direct, voice, errors, hostile, gateway]
 
 
 def point_library_at_server():

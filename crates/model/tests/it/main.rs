@@ -1,4 +1,5 @@
 //! Tests of the model from outside.
 
+mod hostile;
 mod openapi;
 mod schema;

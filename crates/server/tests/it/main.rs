@@ -3,6 +3,7 @@
 mod accounts;
 mod edge;
 mod files;
+mod hostile;
 mod input;
 mod interactions;
 mod messages;

@@ -7,7 +7,8 @@ use serde_json::{Value, json};
 use super::samples::*;
 use super::{answers, conforms};
 
-fn bare() -> Message {
+/// A message with nothing in it.
+pub fn bare() -> Message {
     Message {
         id: Id::new(16),
         channel_id: CHANNEL,

@@ -5,7 +5,7 @@
 //! beyond it are listed here with the reason for having them.
 
 mod guild;
-mod message;
+pub mod message;
 mod people;
 mod samples;
 

@@ -1,0 +1,251 @@
+//! The strictest reader there is, twilight's models, reads every answer and every event that hostile requests bring about. Whatever
+//! a body holds, the server refuses it in the documented form or sends what everybody can read.
+
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message as Frame;
+use twilight_gateway::EventTypeFlags;
+
+use crate::world::{Socket, World, next};
+
+#[path = "../../../model/tests/support/hostile.rs"]
+mod support;
+
+use support::{Hostile, samples};
+
+/// Requests of one run.
+const CASES: usize = 2400;
+/// Requests between two looks at what they brought about.
+const BATCH: usize = 100;
+
+/// How an answer is read.
+type Reader = fn(&str) -> Result<(), serde_json::Error>;
+
+fn reads<T: serde::de::DeserializeOwned>(answer: &str) -> Result<(), serde_json::Error> {
+    serde_json::from_str::<T>(answer).map(drop)
+}
+
+fn anything(_: &str) -> Result<(), serde_json::Error> {
+    Ok(())
+}
+
+/// A request that is valid as it stands.
+struct Route {
+    method: &'static str,
+    path: String,
+    token: String,
+    body: Value,
+    read: Reader,
+}
+
+struct Stage {
+    world: World,
+    owner: String,
+    bot: String,
+    socket: Socket,
+    channel: String,
+    routes: Vec<Route>,
+}
+
+fn text(value: &Value) -> String {
+    value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+async fn made(world: &World, token: &str, method: &str, path: &str, body: Value) -> Value {
+    let (status, answer) = world.call(method, path, token, body).await;
+    assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+    answer
+}
+
+impl Stage {
+    async fn new() -> Self {
+        let world = World::unlimited().await;
+        let owner = world.person("ada").await;
+        let guild = text(&made(&world, &owner, "POST", "/guilds", json!({"name": "Guild"})).await["id"]);
+        let application = made(&world, &owner, "POST", "/applications", json!({"name": "Helper"})).await;
+        let application = text(&application["id"]);
+        let flags = json!({"flags": 1 << 13 | 1 << 15 | 1 << 19});
+        made(&world, &owner, "PATCH", &format!("/applications/{application}"), flags).await;
+        let bot = made(&world, &owner, "POST", &format!("/applications/{application}/bot"), json!({})).await;
+        let bot = text(&bot["token"]);
+        let link = format!("/oauth2/authorize?client_id={application}&scope=bot");
+        let grant = json!({"authorize": true, "guild_id": guild, "permissions": "8"});
+        made(&world, &owner, "POST", &link, grant).await;
+        let socket = identify(&world, &bot).await;
+        let bot = format!("Bot {bot}");
+        let channels = format!("/guilds/{guild}/channels");
+        let channel = text(&made(&world, &bot, "POST", &channels, json!({"name": "talk"})).await["id"]);
+        let mut stage = Self { world, owner, bot, socket, channel, routes: Vec::new() };
+        stage.add_messages().await;
+        stage.add_places(&guild, &application).await;
+        stage
+    }
+
+    fn add(&mut self, method: &'static str, path: String, body: Value, read: Reader) {
+        self.routes.push(Route { method, path, token: self.bot.clone(), body, read });
+    }
+
+    async fn add_messages(&mut self) {
+        type Message = twilight_model::channel::Message;
+        let path = format!("/channels/{}/messages", self.channel);
+        let mut bodies = samples();
+        let (message, answered) = (&mut bodies["message"], json!({"content": "answered"}));
+        let answered = made(&self.world, &self.bot, "POST", &path, answered).await;
+        message["message_reference"] = json!({"message_id": answered["id"]});
+        for key in ["sticker_ids", "enforce_nonce"] {
+            message.as_object_mut().unwrap().shift_remove(key);
+        }
+        bodies["poll"]["poll"]["answers"][1]["poll_media"]["emoji"] = json!({"name": "🎉"});
+        for sample in ["message", "v2", "poll"] {
+            self.add("POST", path.clone(), bodies[sample].clone(), reads::<Message>);
+        }
+        let own = made(&self.world, &self.bot, "POST", &path, json!({"content": "edited"})).await;
+        self.add(
+            "PATCH",
+            format!("{path}/{}", text(&own["id"])),
+            bodies["message"].clone(),
+            reads::<Message>,
+        );
+        let webhooks = format!("/channels/{}/webhooks", self.channel);
+        let webhook = made(&self.world, &self.bot, "POST", &webhooks, json!({"name": "w"})).await;
+        let execute = format!("/webhooks/{}/{}?wait=true", text(&webhook["id"]), text(&webhook["token"]));
+        let mut spoken = bodies["message"].clone();
+        spoken["username"] = json!("somebody");
+        spoken["avatar_url"] = json!("https://a.example/a.png");
+        self.add("POST", execute, spoken, reads::<Message>);
+        self.add("POST", webhooks, json!({"name": "hook"}), reads::<twilight_model::channel::Webhook>);
+    }
+
+    async fn add_places(&mut self, guild: &str, application: &str) {
+        type Channel = twilight_model::channel::Channel;
+        type Role = twilight_model::guild::Role;
+        let channels = format!("/guilds/{guild}/channels");
+        let forum = json!({"name": "forum", "type": 15, "topic": "t", "nsfw": true, "rate_limit_per_user": 1, "position": 1,
+            "permission_overwrites": [{"id": guild, "type": 0, "allow": "1024", "deny": "0"}],
+            "available_tags": [{"name": "tag", "moderated": false, "emoji_name": "👍"}],
+            "default_reaction_emoji": {"emoji_name": "👍"}, "default_sort_order": 1, "default_forum_layout": 2,
+            "default_auto_archive_duration": 60, "default_thread_rate_limit_per_user": 3});
+        let voice = json!({"name": "voice", "type": 2, "bitrate": 64000, "user_limit": 5, "rtc_region": "local",
+            "video_quality_mode": 2});
+        let made_voice = text(&made(&self.world, &self.bot, "POST", &channels, voice.clone()).await["id"]);
+        let made_forum = text(&made(&self.world, &self.bot, "POST", &channels, forum.clone()).await["id"]);
+        let role = json!({"name": "role", "permissions": "1024", "color": 5, "hoist": true, "mentionable": true,
+            "colors": {"primary_color": 5, "secondary_color": null, "tertiary_color": null}});
+        let made_role =
+            made(&self.world, &self.bot, "POST", &format!("/guilds/{guild}/roles"), role.clone()).await;
+        self.add("PATCH", format!("/channels/{made_forum}"), forum.clone(), reads::<Channel>);
+        self.add("PATCH", format!("/channels/{made_voice}"), voice.clone(), reads::<Channel>);
+        self.add("PUT", format!("/channels/{made_voice}/voice-status"), json!({"status": "busy"}), anything);
+        self.add("POST", channels.clone(), forum, reads::<Channel>);
+        self.add("POST", channels, voice, reads::<Channel>);
+        let mut post = json!({"name": "post", "auto_archive_duration": 60, "applied_tags": []});
+        post["message"] = samples()["v2"].clone();
+        self.add("POST", format!("/channels/{made_forum}/threads"), post, reads::<Channel>);
+        let thread =
+            json!({"name": "thread", "type": 11, "auto_archive_duration": 60, "rate_limit_per_user": 2});
+        self.add("POST", format!("/channels/{}/threads", self.channel), thread, reads::<Channel>);
+        self.add("POST", format!("/guilds/{guild}/roles"), role.clone(), reads::<Role>);
+        self.add("PATCH", format!("/guilds/{guild}/roles/{}", text(&made_role["id"])), role, reads::<Role>);
+        let settings = json!({"name": "Guild", "description": "d", "preferred_locale": "de", "afk_timeout": 60,
+            "verification_level": 1, "default_message_notifications": 1, "explicit_content_filter": 1,
+            "system_channel_flags": 1, "premium_progress_bar_enabled": true});
+        self.add("PATCH", format!("/guilds/{guild}"), settings, reads::<twilight_model::guild::Guild>);
+        let profile = json!({"nick": "nick", "bio": "b"});
+        self.add(
+            "PATCH",
+            format!("/guilds/{guild}/members/@me"),
+            profile,
+            reads::<twilight_model::guild::Member>,
+        );
+        self.add("PATCH", "/users/@me".to_owned(), json!({"username": "helper", "bio": "b"}), anything);
+        let invite = json!({"max_age": 60, "max_uses": 1, "temporary": false, "unique": true});
+        let invites = format!("/channels/{}/invites", self.channel);
+        self.add("POST", invites, invite, reads::<twilight_model::guild::invite::Invite>);
+        let screen = json!({"enabled": true, "description": "d",
+            "welcome_channels": [{"channel_id": self.channel, "description": "x", "emoji_name": "👍"}]});
+        self.add("PATCH", format!("/guilds/{guild}/welcome-screen"), screen, anything);
+        let edit = json!({"name": "Helper", "description": "d", "tags": ["a"], "terms_of_service_url": "https://a.example",
+            "install_params": {"scopes": ["bot"], "permissions": "8"}});
+        self.add("PATCH", "/applications/@me".to_owned(), edit, anything);
+        let command = json!({"name": "echo", "type": 1, "description": "d", "name_localizations": {"de": "echo"},
+            "default_member_permissions": "8", "nsfw": false, "contexts": [0, 1], "integration_types": [0],
+            "options": [{"type": 4, "name": "n", "description": "d", "required": true, "min_value": 1, "max_value": 9},
+                {"type": 3, "name": "s", "description": "d", "choices": [{"name": "a", "value": "b"}]}]});
+        let read = reads::<twilight_model::application::command::Command>;
+        self.add("POST", format!("/applications/{application}/commands"), command, read);
+    }
+
+    /// Sends one hostile request; tells whether it was taken.
+    async fn send(&self, hostile: &mut Hostile) -> Result<bool, String> {
+        let route = &self.routes[hostile.below(self.routes.len())];
+        let body = hostile.body(&route.body);
+        let path = format!("/api/v10{}", route.path);
+        let (status, answer) = self.world.raw(route.method, &path, &route.token, Some(body.clone())).await;
+        let problem = match status {
+            200..300 if answer.is_empty() => return Ok(true),
+            200..300 => match (route.read)(&answer) {
+                Ok(()) => return Ok(true),
+                Err(error) => error.to_string(),
+            },
+            400..429 => match serde_json::from_str::<Value>(&answer) {
+                Ok(refusal) if refusal["code"].is_u64() && refusal["message"].is_string() => {
+                    return Ok(false);
+                }
+                _ => "not the form of a refusal".to_owned(),
+            },
+            _ => "an answer of no documented status".to_owned(),
+        };
+        Err(format!("{problem}\n{} {}\n{body}\n{status} {answer}", route.method, route.path))
+    }
+
+    /// Reads all events up to one that this causes.
+    async fn read_events(&mut self) -> Result<(), String> {
+        let path = format!("/channels/{}/typing", self.channel);
+        made(&self.world, &self.owner, "POST", &path, Value::Null).await;
+        loop {
+            let frame = next(&mut self.socket).await.map_err(|code| format!("closed with {code:?}"))?;
+            if frame["t"] == "TYPING_START" {
+                return Ok(());
+            }
+            let read = twilight_gateway::parse(frame.to_string(), EventTypeFlags::all());
+            read.map_err(|error| format!("{error:?}\n{frame}"))?;
+        }
+    }
+}
+
+async fn identify(world: &World, token: &str) -> Socket {
+    let mut socket = world.socket().await;
+    next(&mut socket).await.unwrap();
+    let properties = json!({"os": "Linux", "browser": "test", "device": ""});
+    let identify = json!({"op": 2, "d": {"token": token, "properties": properties, "intents": 0x003f_ffff & !(1 << 17 | 1 << 18 | 1 << 19) }});
+    socket.send(Frame::text(identify.to_string())).await.unwrap();
+    loop {
+        if next(&mut socket).await.unwrap()["t"] == "READY" {
+            return socket;
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_is_sent_is_refused_or_can_be_read_by_everybody() {
+    let mut stage = Stage::new().await;
+    for route in &stage.routes {
+        let path = format!("/api/v10{}", route.path);
+        let (status, answer) =
+            stage.world.raw(route.method, &path, &route.token, Some(route.body.clone())).await;
+        assert!((200..300).contains(&status), "{} {}: {status} {answer}", route.method, route.path);
+        (route.read)(&answer)
+            .unwrap_or_else(|error| panic!("{} {}: {error} {answer}", route.method, route.path));
+    }
+    let (mut hostile, mut taken) = (Hostile::new(), 0);
+    for case in 1..=CASES {
+        let sent = stage.send(&mut hostile).await;
+        taken += usize::from(sent.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay())));
+        if case % BATCH == 0 {
+            stage.read_events().await.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay()));
+        }
+    }
+    assert!(taken > CASES / 20, "only {taken} of {CASES} were taken: too little was read");
+    stage.socket.close(None).await.unwrap();
+    stage.world.node.shutdown().await;
+}
