@@ -52,7 +52,10 @@ export default async function communities(world) {
     await ada.getByText('Saved').first().waitFor();
     await settings(ada).getByRole('tab', { name: 'Members' }).click();
     await settings(ada).getByRole('button', { name: 'Manage Ben' }).click();
-    await ada.getByRole('menuitemradio', { name: 'Conductors' }).click();
+    await ada.getByRole('menuitem', { name: 'Roles' }).click();
+    await ada.getByRole('menuitemcheckbox', { name: 'Conductors' }).click();
+    await ada.keyboard.press('Escape');
+    await ada.keyboard.press('Escape');
     await settings(ada).locator('.role').filter({ hasText: 'Conductors' }).waitFor();
     await close(ada);
     await ben.getByRole('complementary', { name: 'Members' }).getByRole('heading', { name: /Conductors/ }).waitFor();

@@ -67,6 +67,10 @@ export default async function reading(world) {
     await channels(ben).getByRole('link', { name: /^overture.*unread/ }).waitFor();
     await ben.reload();
     await channels(ben).getByRole('link', { name: /^overture.*unread/ }).click();
+    await message(ben, 'followed again').waitFor();
+    await box(ben).press('Escape');
+    await until(async () => (await belowEnd(ben)) <= 2, 'the end');
+    await frames(ben);
     await openChannel(ben, 'general');
     await channels(ben).getByRole('link', { name: 'overture', exact: true }).waitFor();
   });

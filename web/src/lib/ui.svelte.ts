@@ -18,6 +18,7 @@ export type Dialog =
   | { kind: 'modal-form'; form: ModalForm }
   | { kind: 'leave-site'; href: string; claimed: string }
   | { kind: 'create-poll'; channelId: Id }
+  | { kind: 'moderate'; action: 'nickname' | 'kick' | 'ban'; guildId: Id; userId: Id }
   | { kind: 'voters'; channelId: Id; messageId: Id; answerId: number; label: string }
   | { kind: 'reactors'; channelId: Id; messageId: Id; emoji: string; label: string };
 

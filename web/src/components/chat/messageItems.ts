@@ -9,6 +9,7 @@ import { channelPath } from '../../lib/router.svelte';
 import { store } from '../../lib/store/store.svelte';
 import { ChannelType, isEphemeral, MessageFlag, type Channel, type Guild, type Message } from '../../lib/types';
 import { ui } from '../../lib/ui.svelte';
+import { personItems } from '../members/personItems';
 import type { MenuItem } from '../ui/MenuList.svelte';
 import type { ChatState } from './chat.svelte';
 import { isTalk } from './rows';
@@ -71,6 +72,7 @@ export function messageItems(context: MessageContext, direct: boolean, anchor: H
     ...(message.content ? [{ label: 'Copy text', icon: 'copy' as const, run: () => copy(plainOf(message.content, guild?.id)) }] : []),
     { label: 'Copy link', icon: 'link', run: () => copy(location.origin + channelPath(guild?.id, channel.id, message.id)) },
     { label: 'Copy ID', icon: 'code', run: () => copy(message.id) },
+    ...(message.webhook_id || !direct ? [] : [{ label: 'Author', icon: 'user' as const, items: personItems(store.users.get(message.author.id) ?? message.author, guild, channel) }]),
     ...(apps.length ? [{ label: 'Apps', icon: 'bot' as const, items: apps }] : []),
     ...(can.remove ? [null, { label: 'Delete', icon: 'trash' as const, danger: true, run: () => confirmDelete(message) }] : []),
   ];
