@@ -40,6 +40,7 @@ impl Guild {
             return Outcome::EMPTY;
         };
         self.nodes.insert(session.node);
+        self.hear_of_session(cx, session);
         if presences && cx.caller.bot {
             self.presence_nodes.insert(session.node);
         }
@@ -117,7 +118,7 @@ impl Guild {
         }
         let online = (listed && self.members.len() <= ONLINE_LISTED_MAX).then(|| self.presences.users());
         let online = online.into_iter().flatten();
-        let shown: BTreeSet<_> = self.voice.keys().copied().chain(online).chain([user]).collect();
+        let shown: BTreeSet<_> = self.voice.users().chain(online).chain([user]).collect();
         let shown: Vec<_> = shown.into_iter().filter_map(|id| self.members.get(id)).collect();
         put(out, &shown);
         put_name(out, "presences");
@@ -128,7 +129,7 @@ impl Guild {
         let sees = |state: &VoiceState| {
             state.user_id == user || state.channel_id.is_some_and(|channel| self.classes.sees(class, channel))
         };
-        let states = self.voice.values().map(|(state, _)| state).filter(|state| sees(state));
+        let states = self.voice.states().filter(|state| sees(state));
         // The members of those in voice stand in `members`.
         states.map(|state| VoiceState { member: None, ..state.clone() }).collect()
     }

@@ -30,6 +30,7 @@ impl Guild {
             Op::Detached { node } => {
                 self.nodes.remove(node);
                 self.presence_nodes.remove(node);
+                self.end_voice_of_node(cx, *node);
                 Outcome::EMPTY
             }
             Op::Replay { node, epoch, after } if cx.caller.system => self.replay(cx, *node, *epoch, *after),

@@ -10,6 +10,7 @@ use super::invites::InviteRow;
 use super::members::{SEEN, TEMPORARY, key_member, still_in};
 use super::numbers::Numbers;
 use super::shown::Shown;
+use super::voice::{Speaker, VOICE};
 use super::{Guild, Phase, Thread};
 
 /// Rows read at a time while loading.
@@ -42,6 +43,12 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
     .await?;
     rows.about_members(SEEN, |user, day: u32| {
         guild.last_seen.insert(user, day);
+    })
+    .await?;
+    rows.about_members(VOICE, |user, speaker: Speaker| {
+        if guild.members.contains(user) {
+            guild.voice.restore(user, speaker, now_ms);
+        }
     })
     .await?;
     rows.each(Table::Timers, |poll: OpenPoll| guild.talk.conversation.watch_poll(poll)).await?;

@@ -30,10 +30,9 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
     ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, MessageId, Role, RoleId, Sticker, StickerId,
-    ThreadMember, UserId, VoiceState, Webhook, WebhookId,
+    ThreadMember, UserId, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
-use consort_rpc::relay::SessionKey;
 use consort_rpc::{NodeId, Publication, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
 use serde::{Serialize, Serializer};
@@ -74,8 +73,8 @@ pub struct Guild {
     pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
     /// Webhooks in other guilds that follow announcement channels of this one.
     pub(crate) followers: BTreeMap<(ChannelId, WebhookId), GuildId>,
-    /// Who is in a voice channel, with the session that joined.
-    pub(crate) voice: BTreeMap<UserId, (VoiceState, Option<SessionKey>)>,
+    /// Who is in a voice channel.
+    pub(crate) voice: voice::Voice,
     /// Presences of members who are not offline.
     pub(crate) presences: Presences,
     /// Members who leave when they are offline, unless they get a role.
@@ -160,11 +159,13 @@ impl Core for Guild {
     fn next_deadline_ms(&self) -> Option<u64> {
         let polls = self.talk.conversation.next_deadline_ms();
         let lists = self.lists.next_deadline_ms();
-        self.next_thread_deadline_ms().into_iter().chain(polls).chain(lists).min()
+        let voice = self.voice.next_deadline_ms();
+        self.next_thread_deadline_ms().into_iter().chain(polls).chain(lists).chain(voice).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.archive_due_threads(cx);
+        self.end_lost_voice(cx);
         consort_conversation::tick(self, cx);
         self.tell_lists_if_due(cx);
     }

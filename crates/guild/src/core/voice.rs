@@ -1,10 +1,13 @@
-//! Voice states of a guild: who is in which voice channel, and how. They live in memory only: whoever is in voice has a
-//! session, and sessions that find their guild loaded anew say again where they are.
+//! Voice states of a guild: who is in which voice channel, and how. Each is a row, so that it outlasts this owner.
+//!
+//! A state lives as long as the session that joined. That is told when it ends; a session that died with its node, or while
+//! nobody owned the guild, says nothing. So states that were read from rows are in doubt until their sessions attach again, and
+//! those that have not in [`GRACE_MS`] end, as do those of a node's earlier life once its next one attaches.
 //!
 //! No media server runs in this build. VOICE_SERVER_UPDATE says so the documented way, with a null endpoint (Gateway
 //! Events, Voice Server Update).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consort_actor::{Cx, Outcome, Stop};
@@ -14,16 +17,80 @@ use consort_model::{
 };
 use consort_rpc::guild::voice::{Flags, Op};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Audience, Change, Event, Publication, View, Withheld, relay};
+use consort_rpc::{Audience, Change, Event, NodeId, Publication, View, Withheld, relay};
 use consort_runtime::random_token;
+use consort_store::Table;
+use serde::{Deserialize, Serialize};
 use serde_json::json;
 
 use super::Guild;
 use super::audit::Note;
+use super::members::member_key;
 use crate::roster::Packed;
 
 /// Characters of the token of VOICE_SERVER_UPDATE.
 const TOKEN_CHARS: usize = 32;
+/// How long sessions may take to attach again to a guild that was loaded; choice of ours. Many people at once need most of a
+/// minute.
+const GRACE_MS: u64 = 60_000;
+/// Keys in `Table::GuildMisc` of the voice states of members.
+pub(super) const VOICE: &[u8] = b"voice/";
+
+/// A state with the session that joined: the row.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Speaker {
+    pub(super) state: VoiceState,
+    pub(super) session: Option<SessionKey>,
+}
+
+/// The voice states of a guild.
+#[derive(Debug, Default)]
+pub(crate) struct Voice {
+    speakers: BTreeMap<UserId, Speaker>,
+    /// Those whose sessions have not been heard of since the guild was loaded.
+    in_doubt: BTreeSet<UserId>,
+    /// Until then they may be.
+    doubt_until_ms: u64,
+}
+
+impl Voice {
+    pub(super) fn get(&self, user: UserId) -> Option<&Speaker> {
+        self.speakers.get(&user)
+    }
+
+    /// The users, by rising id.
+    pub(super) fn users(&self) -> impl Iterator<Item = UserId> {
+        self.speakers.keys().copied()
+    }
+
+    /// The states, by rising user id.
+    pub(super) fn states(&self) -> impl Iterator<Item = &VoiceState> {
+        self.speakers.values().map(|speaker| &speaker.state)
+    }
+
+    /// Takes in a stored state; its session must be heard of.
+    pub(super) fn restore(&mut self, user: UserId, speaker: Speaker, now_ms: u64) {
+        self.speakers.insert(user, speaker);
+        self.in_doubt.insert(user);
+        self.doubt_until_ms = now_ms + GRACE_MS;
+    }
+
+    fn inside(&self, channel: ChannelId) -> impl Iterator<Item = UserId> {
+        let inside =
+            self.speakers.iter().filter(move |(_, speaker)| speaker.state.channel_id == Some(channel));
+        inside.map(|(user, _)| *user)
+    }
+
+    fn of_session(&self, ended: impl Fn(&SessionKey) -> bool) -> Vec<UserId> {
+        let ended = |speaker: &Speaker| speaker.session.as_ref().is_some_and(&ended);
+        self.speakers.iter().filter(|(_, speaker)| ended(speaker)).map(|(user, _)| *user).collect()
+    }
+
+    /// When states that are still in doubt end.
+    pub(super) fn next_deadline_ms(&self) -> Option<u64> {
+        (!self.in_doubt.is_empty()).then_some(self.doubt_until_ms)
+    }
+}
 
 impl Guild {
     pub(crate) fn handle_voice(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -33,7 +100,7 @@ impl Guild {
             }
             Op::Gone { session } => {
                 let user = cx.caller.user;
-                if self.voice.get(&user).is_some_and(|(_, joined)| *joined == Some(*session)) {
+                if self.voice.get(user).is_some_and(|speaker| speaker.session == Some(*session)) {
                     self.leave_voice(cx, user);
                 }
                 Outcome::EMPTY
@@ -70,9 +137,9 @@ impl Guild {
         if !present {
             self.may_connect(cx, user, channel)?;
         }
-        let joined = self.voice.get(&user).map(|(_, session)| *session);
-        let mut state = match self.voice.get(&user) {
-            Some((state, _)) if present => state.clone(),
+        let joined = self.voice.get(user).map(|speaker| speaker.session);
+        let mut state = match self.voice.get(user) {
+            Some(speaker) if present => speaker.state.clone(),
             _ => self.new_voice_state(user, channel, session_id),
         };
         session_id.clone_into(&mut state.session_id);
@@ -96,7 +163,7 @@ impl Guild {
     fn may_connect(&self, cx: &Cx<'_>, user: UserId, channel: ChannelId) -> Result<(), Stop> {
         let limit = self.require_voice_channel(channel)?.user_limit.unwrap_or(0);
         self.require_in(cx, channel, Permissions::CONNECT)?;
-        let inside = self.voice.values().filter(|(state, _)| state.channel_id == Some(channel)).count();
+        let inside = self.voice.inside(channel).count();
         let full = limit > 0 && inside >= limit as usize;
         if full && !self.holds(user, channel, Permissions::MOVE_MEMBERS, cx.now_ms) {
             return Err(ApiError::missing_permissions().into());
@@ -126,7 +193,12 @@ impl Guild {
 
     /// Keeps a state and tells of it.
     fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, state: VoiceState, session: Option<SessionKey>) {
-        let before = self.voice.insert(user, (state.clone(), session)).map(|(old, _)| old);
+        self.voice.in_doubt.remove(&user);
+        let speaker = Speaker { state: state.clone(), session };
+        if self.voice.get(user) != Some(&speaker) {
+            cx.put(Table::GuildMisc, self.id.get(), member_key(VOICE, user), &speaker);
+        }
+        let before = self.voice.speakers.insert(user, speaker).map(|old| old.state);
         if before.as_ref() != Some(&state) {
             self.publish_voice(cx, before.and_then(|old| old.channel_id), state);
         }
@@ -153,13 +225,10 @@ impl Guild {
 
     /// Tells those who begin to see a channel who is in it.
     pub(crate) fn sync_voice(&mut self, cx: &mut Cx<'_>, channel: ChannelId, audience: &Audience) {
-        let inside = self.voice.values().map(|(state, _)| state);
-        let inside: BTreeMap<_, _> = inside
-            .filter(|state| state.channel_id == Some(channel))
-            .map(|state| (state.user_id, state.clone()))
-            .collect();
-        for (user, state) in inside {
-            let state = VoiceState { member: self.members.get(user).map(Packed::unpack), ..state };
+        let inside: Vec<_> =
+            self.voice.states().filter(|state| state.channel_id == Some(channel)).cloned().collect();
+        for state in inside {
+            let state = VoiceState { member: self.members.get(state.user_id).map(Packed::unpack), ..state };
             let intents = Intents::GUILD_VOICE_STATES;
             self.publish(cx, Event::new("VOICE_STATE_UPDATE", intents, audience.clone(), &state));
         }
@@ -174,23 +243,53 @@ impl Guild {
 
     /// Takes a user out of voice and tells of it.
     pub(crate) fn leave_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some((state, _)) = self.voice.remove(&user) else { return };
+        self.voice.in_doubt.remove(&user);
+        let Some(Speaker { state, .. }) = self.voice.speakers.remove(&user) else { return };
+        cx.delete(Table::GuildMisc, self.id.get(), member_key(VOICE, user));
         self.publish_voice(cx, state.channel_id, departed(state));
+    }
+
+    /// A session attaches: it is there, and the earlier lives of its node are not.
+    pub(crate) fn hear_of_session(&mut self, cx: &mut Cx<'_>, session: SessionKey) {
+        let user = cx.caller.user;
+        if self.voice.get(user).is_some_and(|speaker| speaker.session == Some(session)) {
+            self.voice.in_doubt.remove(&user);
+        }
+        if self.voice.in_doubt.is_empty() {
+            return;
+        }
+        let over = |other: &SessionKey| other.node == session.node && other.generation != session.generation;
+        for user in self.voice.of_session(over) {
+            self.leave_voice(cx, user);
+        }
+    }
+
+    /// A node has no sessions of the guild any more.
+    pub(crate) fn end_voice_of_node(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        for user in self.voice.of_session(|session| session.node == node) {
+            self.leave_voice(cx, user);
+        }
+    }
+
+    /// Ends the states whose sessions have not been heard of in time.
+    pub(crate) fn end_lost_voice(&mut self, cx: &mut Cx<'_>) {
+        if self.voice.next_deadline_ms().is_some_and(|due| due <= cx.now_ms) {
+            for user in std::mem::take(&mut self.voice.in_doubt) {
+                self.leave_voice(cx, user);
+            }
+        }
     }
 
     /// Disconnects everybody from a channel.
     pub(crate) fn leave_voice_channel(&mut self, cx: &mut Cx<'_>, channel: ChannelId) {
-        let inside = self.voice.iter().filter(|(_, (state, _))| state.channel_id == Some(channel));
-        let mut inside: Vec<_> = inside.map(|(user, _)| *user).collect();
-        inside.sort_unstable();
-        for user in inside {
+        for user in self.voice.inside(channel).collect::<Vec<_>>() {
             self.leave_voice(cx, user);
         }
     }
 
     /// A moderator throws a member out of voice.
     pub(crate) fn disconnect(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        if self.voice.contains_key(&user) {
+        if self.voice.get(user).is_some() {
             self.leave_voice(cx, user);
             self.audit(cx, AuditLogEvent::MemberDisconnect, Note::default().with("count", 1));
         }
@@ -198,7 +297,7 @@ impl Guild {
 
     /// A moderator puts a member in another voice channel.
     pub(crate) fn move_voice(&mut self, cx: &mut Cx<'_>, user: UserId, channel: ChannelId) {
-        let Some((state, session)) = self.voice.get(&user).cloned() else { return };
+        let Some(Speaker { state, session }) = self.voice.get(user).cloned() else { return };
         if state.channel_id == Some(channel) {
             return;
         }
@@ -214,7 +313,7 @@ impl Guild {
 
     /// Mute or deaf of the member has changed.
     pub(crate) fn refresh_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some((state, session)) = self.voice.get(&user).cloned() else { return };
+        let Some(Speaker { state, session }) = self.voice.get(user).cloned() else { return };
         let Some(member) = self.members.get(user) else { return };
         let state = VoiceState { mute: member.is_muted(), deaf: member.is_deafened(), ..state };
         self.set_voice(cx, user, state, session);
@@ -223,7 +322,8 @@ impl Guild {
     fn get_voice_state(&self, cx: &Cx<'_>, user: Option<UserId>) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
         let user = user.unwrap_or(cx.caller.user);
-        let found = self.voice.get(&user).and_then(|(state, _)| Some((state, state.channel_id?)));
+        let found =
+            self.voice.get(user).and_then(|speaker| Some((&speaker.state, speaker.state.channel_id?)));
         let Some((state, channel)) = found else { return Err(ApiError::unknown_voice_state().into()) };
         if user != cx.caller.user {
             self.require_in(cx, channel, Permissions::VIEW_CHANNEL)?;
@@ -243,8 +343,8 @@ impl Guild {
         self.require_member(cx)?;
         let own = user.is_none_or(|user| user == cx.caller.user);
         let user = user.unwrap_or(cx.caller.user);
-        let found = self.voice.get(&user).cloned();
-        let (mut state, session) = found.ok_or_else(ApiError::unknown_voice_state)?;
+        let found = self.voice.get(user).cloned();
+        let Speaker { mut state, session } = found.ok_or_else(ApiError::unknown_voice_state)?;
         let inside = state.channel_id.ok_or_else(ApiError::unknown_voice_state)?;
         if channel.is_some_and(|channel| channel != inside) {
             return Err(ApiError::unknown_voice_state().into());

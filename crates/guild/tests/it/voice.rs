@@ -1,5 +1,7 @@
 //! Voice states: joining, moving, leaving, moderators, and who hears of it.
 
+use std::time::Duration;
+
 use consort_model::{ChannelId, ChannelType, Intents, Patch, Permissions};
 use consort_rpc::guild::Op;
 use consort_rpc::guild::channel;
@@ -202,4 +204,75 @@ fn who_leaves_the_guild_or_loses_the_channel_is_out_of_voice() {
     world.ok(OWNER, speak(owner, Some(channel)));
     world.ok(OWNER, Op::Channel(channel::Op::Delete { channel }));
     assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"], json!([]));
+}
+
+/// A channel where 2 and 3 speak and 1 looks on; all but the voice of it has been seen.
+fn speaking(world: &mut World) -> (ChannelId, [Session; 3]) {
+    world.seed([2, 3]);
+    let channel = world.create_channel(new_channel("v", ChannelType::GuildVoice));
+    let sessions = [OWNER, 2, 3].map(|user| world.connect(user));
+    for (user, session) in [(2, sessions[1]), (3, sessions[2])] {
+        world.ok(user, speak(session, Some(channel)));
+    }
+    world.look_away();
+    (channel, sessions)
+}
+
+fn in_voice(world: &World, user: u64) -> Vec<String> {
+    let guild = world.guild_create(user).unwrap();
+    let states = guild["voice_states"].as_array().unwrap().iter();
+    states.map(|state| state["user_id"].as_str().unwrap().to_owned()).collect()
+}
+
+#[test]
+fn voice_outlasts_the_guilds_owner_as_long_as_the_sessions_do() {
+    let mut world = World::new();
+    let (channel, sessions) = speaking(&mut world);
+    world.restart();
+    assert_eq!(in_voice(&world, OWNER), ["2", "3"]);
+    world.advance(Duration::from_secs(90));
+    assert_eq!(in_voice(&world, OWNER), ["2", "3"], "their sessions have attached again");
+    assert_eq!(states(&mut world, sessions[0]), [""; 0]);
+    // And each is as it was: a moderator may move it, its session may end.
+    world.ok(2, Op::Voice(V::Gone { session: sessions[1].key() }));
+    assert_eq!(states(&mut world, sessions[0]), [Value::Null]);
+    world.ok(OWNER, Op::Channel(channel::Op::Delete { channel }));
+    assert_eq!(in_voice(&world, OWNER), [""; 0]);
+    world.restart();
+    assert_eq!(in_voice(&world, OWNER), [""; 0], "nothing comes back that has ended");
+}
+
+#[test]
+fn voice_whose_session_is_lost_with_its_owner_ends_before_everybody() {
+    let mut world = World::new();
+    let (_, sessions) = speaking(&mut world);
+    // The session dies without a word while nobody owns the guild.
+    world.lose(sessions[1]);
+    world.restart();
+    world.advance(Duration::from_secs(30));
+    assert_eq!(in_voice(&world, OWNER), ["2", "3"], "it may still come");
+    world.advance(Duration::from_secs(31));
+    assert_eq!(states(&mut world, sessions[0]), [Value::Null]);
+    assert_eq!(in_voice(&world, OWNER), ["3"]);
+    world.restart();
+    assert_eq!(in_voice(&world, OWNER), ["3"]);
+}
+
+#[test]
+fn voice_of_a_nodes_earlier_life_ends_when_the_next_one_attaches() {
+    let mut world = World::new();
+    let (_, sessions) = speaking(&mut world);
+    sessions.into_iter().for_each(|session| world.lose(session));
+    world.begin_generation();
+    world.restart();
+    let looker = world.connect(OWNER);
+    assert_eq!(world.session(looker).guild_create.unwrap()["voice_states"], json!([]));
+}
+
+#[test]
+fn voice_ends_with_the_last_session_of_its_node() {
+    let mut world = World::new();
+    let (_, sessions) = speaking(&mut world);
+    sessions.into_iter().for_each(|session| world.disconnect(session));
+    assert_eq!(in_voice(&world, OWNER), [""; 0]);
 }

@@ -30,9 +30,10 @@ use consort_rpc::{
     Answer, Call, Caller, ClassId, Event, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Static, View, guild,
     relay, user,
 };
-use consort_runtime::{Ids, Manual, Registry};
+use consort_runtime::{Clock as _, Ids, Manual, Registry};
 use consort_store::{Batch, Key, Store, Table, memory::Memory};
 use serde_json::Value;
+use tokio::runtime::Runtime;
 
 use crate::client::Client;
 use crate::laws;
@@ -45,6 +46,8 @@ const NODE: NodeId = NodeId(1);
 const NOW_MS: u64 = 1_800_000_000_000;
 /// Sessions with this number or a higher one only look at GUILD_CREATE.
 const PROBES: u64 = 1 << 40;
+/// Sessions with this number or a higher one are of the gateway's second life.
+const NEXT_GENERATION: u64 = 1 << 20;
 
 /// One connected session, by its number.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -62,7 +65,7 @@ pub type Dispatch = (String, Value);
 
 /// See the module.
 pub struct World {
-    pub runtime: tokio::runtime::Runtime,
+    pub runtime: Runtime,
     pub clock: Arc<Manual>,
     pub store: Memory,
     node: Node,
@@ -88,8 +91,7 @@ impl World {
 
     /// A guild founded with these channels instead of the usual ones.
     pub fn founded(channels: Vec<channel::Create>) -> Self {
-        let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
-        let runtime = runtime.expect("a runtime");
+        let runtime = new_runtime();
         let (clock, store, ids) = (Manual::new(NOW_MS), Memory::new(), Arc::new(Ids::new(1)));
         let node = Node::new(&clock, &store, &ids);
         let world = Self { runtime, clock, store, node, ids, next_session: 1, reason: None };
@@ -138,10 +140,17 @@ impl World {
     /// Ends the guild's actor and starts it again on the same rows; sessions attach themselves anew.
     pub fn restart(&mut self) {
         let sessions = std::mem::take(&mut *self.node.relay.sessions());
+        // What ran until now ends with its runtime: two owners at a time would write each other's rows.
+        self.runtime = new_runtime();
         self.node = Node::new(&self.clock, &self.store, &self.ids);
         for (number, session) in sessions {
             self.attach(Session(number), session.user, session.intents);
         }
+    }
+
+    /// The time, Unix milliseconds.
+    pub fn now_ms(&self) -> u64 {
+        self.clock.now_ms()
     }
 
     /// Connects a session of a person, who has all intents, and attaches it.
@@ -177,6 +186,16 @@ impl World {
         if last {
             self.system(Op::Gateway(gateway::Op::Detached { node: NODE })).expect("detached");
         }
+    }
+
+    /// A session dies with its node: nobody is told.
+    pub fn lose(&self, session: Session) {
+        self.node.relay.sessions().remove(&session.0);
+    }
+
+    /// The gateway has died and lives again: sessions from now on are of its next life.
+    pub fn begin_generation(&mut self) {
+        self.next_session += NEXT_GENERATION;
     }
 
     /// Calls the guild on behalf of a user. Users from 1000 on are bots.
@@ -294,17 +313,30 @@ impl World {
 
     /// How much each session was told so far.
     pub fn positions(&self) -> BTreeMap<Session, usize> {
-        self.sessions().into_iter().map(|(session, state)| (session, state.seen.len())).collect()
+        let sessions = self.node.relay.sessions();
+        sessions.iter().map(|(number, state)| (Session(*number), state.seen.len())).collect()
+    }
+
+    /// Looks at each session, without a copy. `look` may not call the guild.
+    ///
+    /// # Errors
+    /// The first that `look` gives.
+    pub fn each_session<E>(
+        &self,
+        mut look: impl FnMut(Session, &FakeSession) -> Result<(), E>,
+    ) -> Result<(), E> {
+        let sessions = self.node.relay.sessions();
+        sessions.iter().try_for_each(|(number, state)| look(Session(*number), state))
     }
 
     /// GUILD_CREATE as the living guild would give it to a user now; `None` when it refuses.
     pub fn guild_create(&self, user: u64) -> Option<Value> {
-        self.node.probe(self, user)
+        self.node.probe(&self.runtime, user)
     }
 
     /// GUILD_CREATE as a guild loaded from the rows would give it to a user now; `None` when it refuses.
     pub fn stored_guild_create(&self, user: u64) -> Option<Value> {
-        Node::new(&self.clock, &self.store, &self.ids).probe(self, user)
+        Node::new(&self.clock, &self.store, &self.ids).probe(&new_runtime(), user)
     }
 
     /// The whole guild, as stored: what its owner sees.
@@ -377,8 +409,14 @@ pub fn id<T: From<u64>>(object: &Value) -> T {
     T::from(object["id"].as_str().and_then(|id| id.parse::<u64>().ok()).expect("an object with an id"))
 }
 
+fn new_runtime() -> Runtime {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_time().start_paused(true).build();
+    runtime.expect("a runtime")
+}
+
 fn key(number: u64) -> SessionKey {
-    SessionKey { node: NODE, generation: 7, slice: 0, number, user: UserId::new(1) }
+    let generation = if (NEXT_GENERATION..PROBES).contains(&number) { 8 } else { 7 };
+    SessionKey { node: NODE, generation, slice: 0, number, user: UserId::new(1) }
 }
 
 impl Node {
@@ -403,14 +441,14 @@ impl Node {
         Self { mesh, relay, users, _owners: owners }
     }
 
-    fn probe(&self, world: &World, user: u64) -> Option<Value> {
+    fn probe(&self, runtime: &Runtime, user: u64) -> Option<Value> {
         let number = PROBES + user;
         let user = UserId::new(user);
         self.relay.sessions().insert(number, FakeSession::new(user, Intents::all()));
         let attach = gateway::Op::Attach { session: key(number), large_threshold: 250, presences: true };
         let caller = Caller::user(user, user.get() >= 1000);
         let client = self.mesh.client::<guild::Guild>();
-        let reply = world.runtime.block_on(client.call(GUILD.get(), caller, Op::Gateway(attach)));
+        let reply = runtime.block_on(client.call(GUILD.get(), caller, Op::Gateway(attach)));
         let probe = self.relay.sessions().remove(&number);
         reply.expect("attached or refused");
         let guild_create = probe.and_then(|session| session.guild_create)?;

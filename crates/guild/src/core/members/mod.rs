@@ -16,7 +16,7 @@ use consort_rpc::guild::member::Op;
 use super::Guild;
 use crate::roster::Packed;
 pub(super) use departed::still_in;
-pub(super) use leave::{SEEN, TEMPORARY, key_member};
+pub(super) use leave::{SEEN, TEMPORARY, key_member, member_key};
 
 impl Guild {
     pub(crate) fn handle_member(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {

@@ -240,7 +240,7 @@ impl Guild {
 
     /// The voice channel a member is in.
     pub(crate) fn voice_channel_of(&self, user: UserId) -> Option<ChannelId> {
-        self.voice.get(&user)?.0.channel_id
+        self.voice.get(user)?.state.channel_id
     }
 }
 
