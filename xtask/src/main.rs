@@ -13,6 +13,7 @@ mod bench;
 mod conformance;
 mod crash;
 mod gateway;
+mod permissions;
 mod prepare;
 mod run;
 mod server;
@@ -33,6 +34,7 @@ cargo xtask TASK
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going]
                                             simulated clusters with faults, one a seed
+  permissions [--seed N | --seeds K | --planted]  random acts, judged by a model of permissions
   bench rest [--seconds N]                  rate and cost of REST calls
   bench fanout [--sessions N,N] [--events N] cost of delivering an event to many sessions
   bench offered|churn|slow [--sessions N,N] fixed rates, sessions that are cut off, clients that do not read
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
         Some("conformance") => conformance::run(&mut args),
         Some("crash") => crash::run(&mut args),
         Some("sim") => sim::run(&mut args),
+        Some("permissions") => permissions::run(&mut args),
         Some("bench") => bench::run(&mut args),
         Some("help" | "--help" | "-h") | None => {
             print!("{USAGE}");

@@ -5,7 +5,7 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{conformance, crash, prepare, sh, tidy, web};
+use crate::{conformance, crash, permissions, prepare, sh, tidy, web};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -131,6 +131,11 @@ fn cargo_lane(board: &Board) {
     });
     board.section("build", || cargo("build", &["build", "--workspace", "--all-targets", "--locked"]));
     board.section("cargo-test", cargo_test);
+    board.section("planted-leaks", || {
+        let (package, words) = (["test", "-p", "consort-guild"], ["--", "--exact", permissions::PLANTED]);
+        let features = ["--features", "planted", "--test", "it", "--locked"];
+        cargo("planted-leaks", &[&package[..], &features, &words].concat())
+    });
 }
 
 fn tools_lane(board: &Board) {

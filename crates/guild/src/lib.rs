@@ -14,6 +14,7 @@
 pub mod core;
 mod json;
 pub mod list;
+pub mod planted;
 pub mod roster;
 
 pub use core::Guild;

@@ -14,6 +14,7 @@ use consort_rpc::{ClassId, ClassSet, View};
 
 use super::Guild;
 use super::views::Holders;
+use crate::planted::Leak;
 use crate::roster::Packed;
 
 /// What makes members see the same: the sorted roles, and for those who are a class alone the user.
@@ -62,7 +63,9 @@ impl Classes {
     /// Forgets the cached view of a channel that came, went, or has other overwrites.
     pub(crate) fn invalidate_channel(&mut self, channel: ChannelId) {
         self.singled_out = None;
-        self.views.remove(&channel);
+        if !Leak::StaleViews.is_planted() {
+            self.views.remove(&channel);
+        }
     }
 
     /// Which classes have which roles.
@@ -221,7 +224,8 @@ impl Guild {
 
     /// Refuses to act on a member who is not below the caller (50013). Acting on oneself is the caller's business.
     pub(crate) fn require_above(&self, cx: &Cx<'_>, target: UserId) -> Result<(), Stop> {
-        if cx.caller.system || self.rank(cx.caller.user).outranks(self.rank(target)) {
+        let planted = Leak::Ranks.is_planted();
+        if cx.caller.system || planted || self.rank(cx.caller.user).outranks(self.rank(target)) {
             return Ok(());
         }
         Err(ApiError::missing_permissions().into())

@@ -10,6 +10,7 @@ use consort_store::Table;
 use serde::Serialize;
 
 use super::Guild;
+use crate::planted::Leak;
 
 /// An entry with the guild it belongs to, as the gateway sends it.
 #[derive(Serialize)]
@@ -59,7 +60,10 @@ impl Guild {
             reason: cx.caller.reason.clone(),
         };
         cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
-        let audience = Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG));
+        let audience = match Leak::AuditLog.is_planted() {
+            true => Audience::all(),
+            false => Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG)),
+        };
         let body = EntryCreate { guild_id: self.id, entry: &entry };
         let event = Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body);
         self.publish(cx, event.withhold(Withheld::wholly()));

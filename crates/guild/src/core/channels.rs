@@ -17,6 +17,7 @@ use serde_json::{Value, json};
 
 use super::Guild;
 use super::audit::Note;
+use crate::planted::Leak;
 
 /// Properties of a channel that the audit log follows.
 const AUDITED: &[&str] = &[
@@ -67,7 +68,8 @@ impl Guild {
         self.require_member(cx)?;
         let sees = |channel: &&Channel| {
             let held = self.permissions_in(cx.caller.user, channel.id, cx.now_ms);
-            cx.caller.system || held.is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
+            let shown = cx.caller.system || Leak::ChannelLists.is_planted();
+            shown || held.is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
         };
         let mut channels: Vec<_> = self.channels.values().filter(sees).collect();
         channels.sort_by_key(|channel| (channel.position, channel.id));
@@ -183,6 +185,9 @@ impl Guild {
             return Ok(());
         }
         self.require_category(parent, Some(moving.id))?;
+        if Leak::Destinations.is_planted() {
+            return Ok(());
+        }
         self.require_in(cx, parent, Permissions::MANAGE_CHANNELS)
     }
 
@@ -209,7 +214,8 @@ impl Guild {
             Some(channel) => self.require_in(cx, channel, Permissions::MANAGE_ROLES)?,
             None => self.require(cx, Permissions::MANAGE_ROLES)?,
         }
-        if place.channel.is_some_and(|channel| self.rules_overwrites(user, channel)) {
+        let rules = place.channel.is_some_and(|channel| self.rules_overwrites(user, channel));
+        if rules || Leak::Overwrites.is_planted() {
             return Ok(());
         }
         let inherited = place.parent.and_then(|parent| self.permissions_in(user, parent, cx.now_ms));
@@ -419,7 +425,9 @@ impl Guild {
         let mut channel = old.clone();
         channel.position = entry.position.unwrap_or(old.position);
         if entry.parent_id.is_present() && entry.parent_id.as_option() != old.parent_id.as_ref() {
-            self.require_in(cx, entry.id, Permissions::MANAGE_CHANNELS)?;
+            if !Leak::UnseenMoves.is_planted() {
+                self.require_in(cx, entry.id, Permissions::MANAGE_CHANNELS)?;
+            }
             self.require_destination(cx, old, entry.parent_id)?;
         }
         if channel.kind != ChannelType::GuildCategory {

@@ -14,6 +14,7 @@ use consort_store::Table;
 use super::Guild;
 use super::audit::Note;
 use super::threads::Archived;
+use crate::planted::Leak;
 use crate::roster::Packed;
 
 /// Members above which nobody is told one by one of a mentioned role.
@@ -124,7 +125,7 @@ impl Host for Guild {
         }
         let Some(thread) = self.thread(channel) else { return Ok(()) };
         let locked = thread.channel.thread_metadata.as_ref().is_some_and(|metadata| metadata.locked);
-        if locked && !held.contains(Permissions::MANAGE_THREADS) {
+        if locked && !held.contains(Permissions::MANAGE_THREADS) && !Leak::Locks.is_planted() {
             return Err(ApiError::thread_locked());
         }
         Ok(())

@@ -18,6 +18,7 @@ use serde_json::{Value, json};
 
 use super::Guild;
 use super::audit::Note;
+use crate::planted::Leak;
 
 /// Properties of a role that the audit log follows.
 const AUDITED: &[&str] =
@@ -79,7 +80,8 @@ impl Guild {
 
     /// Refuses rights that the caller does not have itself.
     fn require_grantable(&self, cx: &Cx<'_>, wanted: Permissions) -> Result<(), Stop> {
-        if cx.caller.system || self.permissions(cx.caller.user, cx.now_ms).contains(wanted) {
+        let held = self.permissions(cx.caller.user, cx.now_ms);
+        if cx.caller.system || Leak::RoleRights.is_planted() || held.contains(wanted) {
             return Ok(());
         }
         Err(ApiError::missing_permissions().into())

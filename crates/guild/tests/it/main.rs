@@ -14,6 +14,7 @@ mod invites;
 mod lists;
 mod members;
 mod numbers;
+mod permissions;
 mod random;
 mod rights;
 mod roles;

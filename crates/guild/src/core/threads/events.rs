@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use super::{MEMBER_COUNT_MAX, is_private, with_member};
 use crate::core::{Guild, Thread};
+use crate::planted::Leak;
 
 #[derive(Serialize)]
 struct ThreadDelete {
@@ -73,6 +74,9 @@ impl Guild {
 
     /// THREAD_CREATE for one who was added to a private thread and did not see it before.
     pub(crate) fn publish_thread_shown(&self, cx: &mut Cx<'_>, thread: &Thread, user: UserId) {
+        if Leak::Unannounced.is_planted() {
+            return;
+        }
         let body = NewThread { thread: &with_member(thread, user), newly_created: false };
         self.publish(cx, Event::new("THREAD_CREATE", Intents::GUILDS, Audience::users([user]), &body));
     }
@@ -142,7 +146,7 @@ impl Guild {
     pub(crate) fn sync_threads(&self, cx: &mut Cx<'_>, channel: ChannelId, audience: Audience) {
         let of_channel = self.threads.values().filter(|thread| thread.channel.parent_id == Some(channel));
         let threads: Vec<Channel> = of_channel
-            .filter(|thread| !is_private(&thread.channel))
+            .filter(|thread| !is_private(&thread.channel) || Leak::ThreadLists.is_planted())
             .map(|thread| thread.channel.clone())
             .collect();
         if threads.is_empty() {
