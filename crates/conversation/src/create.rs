@@ -102,7 +102,7 @@ pub fn compose<H: Host>(
     message.flags = flags(body, &referred);
     message.nonce.clone_from(&body.nonce);
     if let Some(poll) = &body.poll {
-        message.poll = Some(polls::open(host, cx.now_ms, poll)?.to_value());
+        message.poll = Some(polls::open(host, message.author.id, cx.now_ms, poll)?.to_value());
     }
     message.message_reference = referred.reference;
     message.message_snapshots.extend(referred.snapshot);

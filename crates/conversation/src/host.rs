@@ -56,8 +56,8 @@ pub trait Host {
         Vec::new()
     }
 
-    /// A custom emoji of the guild.
-    fn emoji(&self, _emoji: EmojiId) -> Option<&Emoji> {
+    /// A custom emoji of the guild that the user may use.
+    fn emoji(&self, _user: UserId, _emoji: EmojiId) -> Option<&Emoji> {
         None
     }
 

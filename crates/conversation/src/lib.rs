@@ -67,7 +67,9 @@ pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &O
         Op::Purge { author, after } => delete::purge(host, cx, channel, *author, *after),
         Op::Get { message } => history::get(host, cx, channel, *message),
         Op::List { page, limit } => history::list(host, cx, channel, *page, *limit),
-        Op::React { message, emoji } => reactions::react(host, cx, channel, *message, emoji),
+        Op::React { message, emoji, external } => {
+            reactions::react(host, cx, channel, *message, emoji, external.as_ref())
+        }
         Op::Unreact { message, emoji, user } => reactions::unreact(host, cx, channel, *message, emoji, *user),
         Op::ClearReactions { message, emoji } => {
             reactions::clear(host, cx, channel, *message, emoji.as_ref())

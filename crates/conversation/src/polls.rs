@@ -129,15 +129,15 @@ impl Poll {
     }
 }
 
-/// Opens a poll.
+/// Opens a poll of a user.
 ///
 /// # Errors
 /// 400/520004 for an emoji that cannot be used here.
-pub(crate) fn open<H: Host>(host: &H, now_ms: u64, new: &NewPoll) -> Result<Poll, Stop> {
+pub(crate) fn open<H: Host>(host: &H, author: UserId, now_ms: u64, new: &NewPoll) -> Result<Poll, Stop> {
     let mut answers = Vec::with_capacity(new.answers.len());
     for ((text, emoji), answer_id) in new.answers.iter().zip(1..) {
         let emoji = match emoji {
-            Some(emoji) => Some(shown(host, emoji).map_err(|_| ApiError::poll_emoji_not_allowed())?),
+            Some(emoji) => Some(shown(host, author, emoji).map_err(|_| ApiError::poll_emoji_not_allowed())?),
             None => None,
         };
         answers.push(PollAnswer { answer_id, poll_media: Media { text: Some(text.clone()), emoji } });

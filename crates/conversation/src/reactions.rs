@@ -108,15 +108,36 @@ fn publish<H: Host>(
     host.publish(cx, event.withhold(Withheld::wholly()));
 }
 
-/// The emoji as a new reaction shows it.
+/// The emoji as a new reaction of a user who holds `held` shows it: of this guild, or `external`.
 ///
 /// # Errors
-/// 400/10014 for a custom emoji that is unknown here.
-pub(crate) fn shown<H: Host>(host: &H, emoji: &ReactionEmoji) -> Result<PartialEmoji, Stop> {
+/// As [`shown`]; 403/50013 for an external one without USE_EXTERNAL_EMOJIS.
+fn shown_of<H: Host>(
+    host: &H,
+    (user, held): (UserId, Permissions),
+    emoji: &ReactionEmoji,
+    external: Option<&PartialEmoji>,
+) -> Result<PartialEmoji, Stop> {
+    let meant = |external: &&PartialEmoji| match emoji {
+        ReactionEmoji::Custom { id, .. } => external.id == Some(*id),
+        ReactionEmoji::Unicode(_) => false,
+    };
+    match external.filter(meant) {
+        None => shown(host, user, emoji),
+        Some(external) if held.contains(Permissions::USE_EXTERNAL_EMOJIS) => Ok(external.clone()),
+        Some(_) => Err(ApiError::missing_permissions().into()),
+    }
+}
+
+/// The emoji as what a user writes shows it.
+///
+/// # Errors
+/// 400/10014 for a custom emoji that is unknown here, or not for this user.
+pub(crate) fn shown<H: Host>(host: &H, user: UserId, emoji: &ReactionEmoji) -> Result<PartialEmoji, Stop> {
     Ok(match emoji {
         ReactionEmoji::Unicode(text) => PartialEmoji { id: None, name: Some(text.clone()), animated: false },
         ReactionEmoji::Custom { id, .. } => {
-            let known = host.emoji(*id).ok_or_else(ApiError::invalid_reaction_emoji)?;
+            let known = host.emoji(user, *id).ok_or_else(ApiError::invalid_reaction_emoji)?;
             PartialEmoji { id: Some(*id), name: Some(known.name.clone()), animated: known.animated }
         }
     })
@@ -134,6 +155,7 @@ pub(crate) fn react<H: Host>(
     channel: ChannelId,
     message: MessageId,
     emoji: &ReactionEmoji,
+    external: Option<&PartialEmoji>,
 ) -> Result<Outcome, Stop> {
     let held = require(host, cx, channel, Permissions::READ_MESSAGE_HISTORY)?;
     let mut message = stored(cx, channel, message)?;
@@ -147,7 +169,7 @@ pub(crate) fn react<H: Host>(
             return Err(ApiError::max_reactions().into());
         }
     }
-    let new = if found.is_none() { Some(shown(host, emoji)?) } else { None };
+    let new = if found.is_none() { Some(shown_of(host, (user, held), emoji, external)?) } else { None };
     not_archived(host, channel)?;
     host.may_write(cx, channel, held)?;
     if cx.has_row(Table::Reactions, message.id.get(), key(emoji, user))? {

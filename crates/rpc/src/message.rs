@@ -5,7 +5,9 @@
 
 use consort_model::request::message::{CreateMessage, EditMessage};
 use consort_model::validate::ReactionEmoji;
-use consort_model::{ApplicationId, Attachment, Message, MessageId, Timestamp, UserId, WebhookId};
+use consort_model::{
+    ApplicationId, Attachment, Message, MessageId, PartialEmoji, Timestamp, UserId, WebhookId,
+};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -25,8 +27,14 @@ pub enum Op {
     Get { message: MessageId },
     /// A page of the history, newest first.
     List { page: Page, limit: u16 },
-    /// Adds the caller's reaction.
-    React { message: MessageId, emoji: ReactionEmoji },
+    /// Adds the caller's reaction. `external`: the emoji, when the caller may use it and it is of another guild or of an
+    /// application.
+    React {
+        message: MessageId,
+        emoji: ReactionEmoji,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        external: Option<PartialEmoji>,
+    },
     /// Takes back a reaction: the caller's, or another user's.
     Unreact { message: MessageId, emoji: ReactionEmoji, user: Option<UserId> },
     /// Removes all reactions, or all with one emoji.

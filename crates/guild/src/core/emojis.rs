@@ -3,10 +3,10 @@
 use consort_actor::{Cx, Outcome, Stop};
 use consort_files::{name, orphans};
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEvent, Emoji, EmojiId, Intents, Patch, Permissions, RoleId, Sticker,
-    StickerId, UserId, limits,
+    ApiError, AuditLogChange, AuditLogEvent, Emoji, EmojiId, Intents, PartialEmoji, Patch, Permissions,
+    RoleId, Sticker, StickerId, UserId, limits,
 };
-use consort_rpc::guild::emoji::{INDEX_KEY, IndexRow, Op};
+use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, INDEX_KEY, IndexRow, Op};
 use consort_store::{Key, Table};
 use serde::Serialize;
 use serde_json::{Value, json};
@@ -35,6 +35,13 @@ impl Guild {
                 let found = self.emojis.get(emoji).ok_or_else(ApiError::unknown_emoji)?;
                 Outcome::json(&shown(found, self.sees_makers(cx)))
             }
+            Op::Usable { emoji } => {
+                self.require_member(cx)?;
+                let found = self.emojis.get(emoji).filter(|emoji| self.may_use(cx.caller.user, emoji));
+                let found = found.ok_or_else(ApiError::unknown_emoji)?;
+                let (id, name) = (Some(found.id), Some(found.name.clone()));
+                Outcome::json(&PartialEmoji { id, name, animated: found.animated })
+            }
             Op::Create { id, name, animated, roles } => self.create_emoji(cx, *id, name, *animated, roles),
             Op::Update { emoji, name, roles } => self.update_emoji(cx, *emoji, name.as_deref(), roles),
             Op::Delete { emoji } => self.delete_emoji(cx, *emoji),
@@ -56,6 +63,12 @@ impl Guild {
             }
             Op::DeleteSticker { sticker } => self.delete_sticker(cx, *sticker),
         }
+    }
+
+    /// Whether a user may use an emoji of this guild: one with roles is for who has one of them (Emoji, Emoji Object).
+    pub(crate) fn may_use(&self, user: UserId, emoji: &Emoji) -> bool {
+        let held = self.members.roles(user);
+        emoji.roles.is_empty() || emoji.roles.iter().any(|role| held.contains(role))
     }
 
     /// Who made an emoji or sticker is shown to those who may make some themselves (Emoji, List Guild Emojis).
@@ -117,6 +130,7 @@ impl Guild {
             available: true,
         };
         orphans::claim(&mut cx.batch, &name::emoji(id.get()));
+        cx.put(Table::GuildMisc, id.get(), Key::text(EMOJI_INDEX_KEY), &IndexRow { guild: self.id });
         self.put_emoji(cx, emoji.clone());
         let changes = AuditLogChange::between(&Value::Null, &value(&emoji), AUDITED);
         self.audit(cx, AuditLogEvent::EmojiCreate, Note::of(id, changes));
@@ -153,6 +167,7 @@ impl Guild {
         cx.delete(Table::Emojis, self.id.get(), id.get());
         let now_ms = cx.now_ms;
         orphans::release(&mut cx.batch, &name::emoji(id.get()), now_ms);
+        cx.delete(Table::GuildMisc, id.get(), Key::text(EMOJI_INDEX_KEY));
         self.publish_emojis(cx);
         let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
         self.audit(cx, AuditLogEvent::EmojiDelete, Note::of(id, changes));

@@ -97,8 +97,8 @@ impl Host for Guild {
         if holders.len() > max { Vec::new() } else { holders }
     }
 
-    fn emoji(&self, emoji: EmojiId) -> Option<&Emoji> {
-        self.emojis.get(&emoji)
+    fn emoji(&self, user: UserId, emoji: EmojiId) -> Option<&Emoji> {
+        self.emojis.get(&emoji).filter(|emoji| self.may_use(user, emoji))
     }
 
     fn sticker(&self, sticker: StickerId) -> Option<&Sticker> {

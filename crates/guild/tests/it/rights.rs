@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
+use consort_model::validate::ReactionEmoji;
 use consort_model::{
-    ChannelId, ChannelType, Intents, Overwrite, Patch, Permissions, RoleId, Timestamp, UserId,
+    ChannelId, ChannelType, Intents, Overwrite, PartialEmoji, Patch, Permissions, RoleId, Timestamp, UserId,
 };
 use consort_rpc::guild::channel::{self, Move, Update};
-use consort_rpc::guild::{Op, ban, invite, member, settings, thread, webhook};
+use consort_rpc::guild::{Op, ban, emoji, invite, member, settings, thread, webhook};
 use consort_rpc::message::{self, Create};
 use serde_json::Value;
 
@@ -194,7 +195,11 @@ fn a_private_thread_is_silent_to_members_who_lost_its_channel() {
     let message = id(&message);
     for op in [
         message::Op::Typing,
-        message::Op::React { message, emoji: consort_model::validate::parse_reaction("👍").unwrap() },
+        message::Op::React {
+            message,
+            emoji: consort_model::validate::parse_reaction("👍").unwrap(),
+            external: None,
+        },
         message::Op::Delete { message },
     ] {
         world.ok(2, Op::Message { channel: thread, op });
@@ -329,7 +334,10 @@ fn a_timeout_silences_in_every_way() {
     let thread: ChannelId = id(&world.ok(2, start(place, 11)));
     let message = id(&world.ok(3, post(place, "x")));
     let emoji = consort_model::validate::parse_reaction("👍").unwrap();
-    let react = || Op::Message { channel: place, op: message::Op::React { message, emoji: emoji.clone() } };
+    let react = || Op::Message {
+        channel: place,
+        op: message::Op::React { message, emoji: emoji.clone(), external: None },
+    };
     world.ok(3, react());
     world.ok(OWNER, time_out(2, 10));
     let rename = UpdateThread { name: Some("speech".into()), ..UpdateThread::default() };
@@ -423,4 +431,35 @@ fn voice_status_and_moves_ask_where_the_voice_channel_is() {
     let session = world.connect(2);
     world.ok(2, speak(session, Some(here)));
     world.ok(2, status());
+}
+
+#[test]
+fn reactions_use_emojis_of_roles_and_of_elsewhere_by_right() {
+    let mut world = World::new();
+    world.seed([2, 3]);
+    let place = text(&mut world, "place");
+    let role = give(&mut world, 2, NONE);
+    let roles = vec![role];
+    let create = emoji::Op::Create { id: 91.into(), name: "own".into(), animated: false, roles };
+    world.ok(OWNER, Op::Emoji(create));
+    let message = id(&world.ok(OWNER, post(place, "x")));
+    let react = |id: u64, external| {
+        let emoji = ReactionEmoji::Custom { id: id.into(), name: None, animated: false };
+        Op::Message { channel: place, op: message::Op::React { message, emoji, external } }
+    };
+    assert_eq!(world.err(3, react(91, None)), (400, 10014), "for those with the role alone");
+    world.ok(2, react(91, None));
+    let usable = || Op::Emoji(emoji::Op::Usable { emoji: 91.into() });
+    assert_eq!(world.err(3, usable()), (404, 10014));
+    assert_eq!(world.err(9, usable()), (403, 50001));
+    assert_eq!(world.ok(2, usable())["name"], "own");
+
+    let other = |id: u64| PartialEmoji { id: Some(id.into()), name: Some("other".into()), animated: false };
+    assert_eq!(world.err(3, react(92, None)), (400, 10014));
+    assert_eq!(world.err(3, react(92, Some(other(93)))), (400, 10014));
+    world.ok(3, react(92, Some(other(92))));
+    world.overwrite(place, everyone(NONE, Permissions::USE_EXTERNAL_EMOJIS));
+    assert_eq!(world.err(3, react(94, Some(other(94)))), (403, 50013));
+    // One that is on the message already needs no right but to read.
+    world.ok(2, react(92, None));
 }

@@ -1,7 +1,9 @@
 //! Emojis of an application, for its bot to use anywhere.
 
 use consort_files::{name as blob, orphans};
-use consort_model::{ApiError, ApplicationId, Emoji, EmojiId, Image, User};
+use consort_model::{ApiError, ApplicationId, Emoji, EmojiId, Image, PartialEmoji, User};
+use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, IndexRow, Op};
+use consort_rpc::{Caller, guild};
 use consort_store::{Batch, Key, Range, StoreExt as _, Table};
 
 use crate::{App, Failure};
@@ -33,6 +35,30 @@ impl App {
     pub async fn application_emoji(&self, application: ApplicationId, id: EmojiId) -> Result<Emoji, Failure> {
         let row = self.store.get_row(Table::Applications, application.get(), key(id)).await?;
         Ok(row.ok_or_else(ApiError::unknown_emoji)?)
+    }
+
+    /// An emoji of the caller's application, or of a guild it is in and may use it of.
+    ///
+    /// # Errors
+    /// 503 when the store fails or the guild does not answer.
+    pub async fn external_emoji(&self, caller: Caller, id: EmojiId) -> Result<Option<PartialEmoji>, Failure> {
+        if let Some(application) = caller.application.filter(|_| caller.bot) {
+            let row: Option<Emoji> =
+                self.store.get_row(Table::Applications, application.get(), key(id)).await?;
+            if let Some(emoji) = row {
+                let (id, name) = (Some(emoji.id), Some(emoji.name));
+                return Ok(Some(PartialEmoji { id, name, animated: emoji.animated }));
+            }
+        }
+        let index: Option<IndexRow> =
+            self.store.get_row(Table::GuildMisc, id.get(), Key::text(EMOJI_INDEX_KEY)).await?;
+        let Some(IndexRow { guild }) = index else { return Ok(None) };
+        let op = guild::Op::Emoji(Op::Usable { emoji: id });
+        match self.guilds.call(guild.get(), caller, op).await {
+            Ok(answer) => Ok(answer.body().and_then(|body| serde_json::from_slice(body).ok())),
+            Err(error) if error.status >= 500 => Err(Failure(error)),
+            Err(_) => Ok(None),
+        }
     }
 
     /// Adds an emoji.

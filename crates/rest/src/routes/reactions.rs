@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{delete, put};
-use consort_model::validate::parse_reaction;
-use consort_model::{ChannelId, Id, MessageId, UserId, marker};
+use consort_model::validate::{ReactionEmoji, parse_reaction};
+use consort_model::{ApiError, ChannelId, Id, MessageId, UserId, marker};
 use consort_rpc::message::Op;
 
 use super::messages::people_page;
-use crate::{Answered, App, Auth, Ids, Query};
+use crate::{Answered, App, Auth, Ids, Query, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -26,7 +26,16 @@ type Path = Ids<(ChannelId, MessageId, String)>;
 
 async fn add(State(app): State<Arc<App>>, auth: Auth, Ids((channel, message, emoji)): Path) -> Answered {
     let emoji = parse_reaction(&emoji)?;
-    app.ask_message(channel, auth.caller(), Op::React { message, emoji }).await
+    let react = |external| Op::React { message, emoji: emoji.clone(), external };
+    let reply = app.call_message(channel, auth.caller(), react(None)).await?;
+    // What the channel's owner does not know may be the caller's all the same.
+    if let (Err(error), ReactionEmoji::Custom { id, .. }) = (&reply, &emoji)
+        && error.code == ApiError::unknown_emoji().code
+        && let Some(external) = app.external_emoji(auth.caller(), *id).await?
+    {
+        return app.ask_message(channel, auth.caller(), react(Some(external))).await;
+    }
+    Ok(answer(reply))
 }
 
 async fn remove_own(

@@ -10,6 +10,9 @@ pub enum Op {
     List,
     /// One emoji.
     Get { emoji: EmojiId },
+    /// An emoji that the caller may use: the guild's, and if it is for roles the caller has one of them. Answers a partial
+    /// emoji.
+    Usable { emoji: EmojiId },
     /// CREATE_GUILD_EXPRESSIONS. The image is stored under `id`. Answers the emoji, created.
     Create { id: EmojiId, name: String, animated: bool, roles: Vec<RoleId> },
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE for one's own. Answers the emoji.
@@ -39,12 +42,15 @@ pub enum Op {
     DeleteSticker { sticker: StickerId },
 }
 
-/// The row by which an edge finds the guild of a sticker: `Table::GuildMisc`, the sticker's id as partition, [`INDEX_KEY`].
+/// The row by which an edge finds the guild of a sticker or emoji: `Table::GuildMisc`, its id as partition, [`INDEX_KEY`] or
+/// [`EMOJI_INDEX_KEY`].
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct IndexRow {
-    /// The guild that has the sticker.
+    /// The guild that has it.
     pub guild: GuildId,
 }
 
-/// Key of [`IndexRow`].
+/// Key of the [`IndexRow`] of a sticker.
 pub const INDEX_KEY: &str = "sticker_guild";
+/// Key of the [`IndexRow`] of an emoji.
+pub const EMOJI_INDEX_KEY: &str = "emoji_guild";

@@ -12,7 +12,7 @@ fn emoji(text: &str) -> ReactionEmoji {
 }
 
 fn react(message: MessageId, text: &str) -> Op {
-    Op::React { message, emoji: emoji(text) }
+    Op::React { message, emoji: emoji(text), external: None }
 }
 
 #[tokio::test]
