@@ -59,6 +59,12 @@ pub trait Core: Sized + Send + 'static {
         true
     }
 
+    /// Whether it may rest when nobody has called for long: coming back must cost little, and nothing may be due meanwhile. One
+    /// that may not stays until it is idle.
+    fn may_rest(&self) -> bool {
+        true
+    }
+
     /// What it holds in memory alone, in few bytes, for one that is not idle to rest: it is dropped, loaded from its rows
     /// by the next call, and given this back. Its deadlines are not kept meanwhile. `None`: it must stay as it is.
     fn freeze(&self) -> Option<Box<[u8]>> {

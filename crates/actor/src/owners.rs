@@ -466,7 +466,7 @@ impl<C: Core> Actor<C> {
         }
         self.stay_until = again;
         let core = self.pipeline.core();
-        let state = if core.is_idle() { None } else { core.freeze() };
+        let state = if core.is_idle() || !core.may_rest() { None } else { core.freeze() };
         let Some(state) = state else {
             // When the node ends, what only lives in memory ends with it.
             let may_go = core.is_idle() || ending;

@@ -11,6 +11,7 @@ use consort_actor::{Cx, Stop};
 use consort_model::permissions::{MemberRank, Scope, Standing, apply_implied, compute_base, compute_channel};
 use consort_model::{ApiError, Channel, ChannelId, ChannelType, Permissions, RoleId, RoleRank, UserId};
 use consort_rpc::{ClassId, ClassSet, View};
+use serde::{Deserialize, Serialize};
 
 use super::Guild;
 use super::views::Holders;
@@ -18,7 +19,7 @@ use crate::planted::Leak;
 use crate::roster::Packed;
 
 /// What makes members see the same: the sorted roles, and for those who are a class alone the user.
-#[derive(Debug, Clone, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ClassKey {
     pub(super) roles: Box<[RoleId]>,
     pub(super) alone: Option<UserId>,
@@ -47,6 +48,27 @@ impl Classes {
     /// The attached users.
     pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
         self.users.keys().copied()
+    }
+
+    /// The classes by number.
+    pub(super) fn keys(&self) -> &[ClassKey] {
+        &self.keys
+    }
+
+    /// The attached users with their classes, by rising id.
+    pub(super) fn attached(&self) -> Vec<(UserId, ClassId)> {
+        let mut attached: Vec<_> = self.users.iter().map(|(user, class)| (*user, *class)).collect();
+        attached.sort_unstable();
+        attached
+    }
+
+    /// Takes up the classes of another owner, with their numbers.
+    pub(super) fn restore(&mut self, keys: Vec<ClassKey>, attached: Vec<(UserId, ClassId)>) {
+        *self = Self::default();
+        for key in keys {
+            self.intern(key);
+        }
+        self.users = attached.into_iter().collect();
     }
 
     /// Forgets a user who is no member any more.

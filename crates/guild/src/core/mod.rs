@@ -15,6 +15,7 @@ mod lists;
 mod load;
 mod members;
 mod messages;
+mod moving;
 mod numbers;
 mod publish;
 mod roles;
@@ -172,6 +173,19 @@ impl Core for Guild {
 
     fn is_idle(&self) -> bool {
         self.nodes.is_empty()
+    }
+
+    /// Loading many members takes long, and threads and polls have their times.
+    fn may_rest(&self) -> bool {
+        false
+    }
+
+    fn freeze(&self) -> Option<Box<[u8]>> {
+        self.frozen()
+    }
+
+    fn thaw(&mut self, frozen: &[u8], _now_ms: u64) -> bool {
+        self.thawed(frozen)
     }
 
     fn is_over(&self) -> bool {

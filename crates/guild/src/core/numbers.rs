@@ -56,6 +56,17 @@ impl Numbers {
         Self { epoch: Epoch::next(now_ms), n: Cell::new(0), kept: RefCell::default() }
     }
 
+    /// Where another owner was, for one that goes on in its place. Its last words are not kept: a relay that misses some of them
+    /// has its sessions attach again.
+    pub(super) fn going_on((epoch, n): (Epoch, u64)) -> Self {
+        Self { epoch, n: Cell::new(n), kept: RefCell::default() }
+    }
+
+    /// Where the guild is.
+    pub(super) fn place(&self) -> (Epoch, u64) {
+        (self.epoch, self.n.get())
+    }
+
     fn word(&self, guild: &Guild, n: u64, follows: bool, op: relay::Op) -> relay::Op {
         relay::Op::Numbered(Box::new(Numbered { guild: guild.id, epoch: self.epoch, n, follows, op }))
     }

@@ -43,14 +43,19 @@ pub(super) struct Speaker {
     pub(super) session: Option<SessionKey>,
 }
 
+/// States in doubt, and until when.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Doubt {
+    users: BTreeSet<UserId>,
+    until_ms: u64,
+}
+
 /// The voice states of a guild.
 #[derive(Debug, Default)]
 pub(crate) struct Voice {
     speakers: BTreeMap<UserId, Speaker>,
-    /// Those whose sessions have not been heard of since the guild was loaded.
-    in_doubt: BTreeSet<UserId>,
-    /// Until then they may be.
-    doubt_until_ms: u64,
+    /// Those whose sessions have not been heard of since the guild was loaded, and until when they may be.
+    doubt: Doubt,
 }
 
 impl Voice {
@@ -71,8 +76,18 @@ impl Voice {
     /// Takes in a stored state; its session must be heard of.
     pub(super) fn restore(&mut self, user: UserId, speaker: Speaker, now_ms: u64) {
         self.speakers.insert(user, speaker);
-        self.in_doubt.insert(user);
-        self.doubt_until_ms = now_ms + GRACE_MS;
+        self.doubt.users.insert(user);
+        self.doubt.until_ms = now_ms + GRACE_MS;
+    }
+
+    /// The states in doubt.
+    pub(super) fn doubt(&self) -> Doubt {
+        self.doubt.clone()
+    }
+
+    /// Takes up another owner's doubts in place of one's own.
+    pub(super) fn restore_doubt(&mut self, doubt: Doubt) {
+        self.doubt = doubt;
     }
 
     fn inside(&self, channel: ChannelId) -> impl Iterator<Item = UserId> {
@@ -88,7 +103,7 @@ impl Voice {
 
     /// When states that are still in doubt end.
     pub(super) fn next_deadline_ms(&self) -> Option<u64> {
-        (!self.in_doubt.is_empty()).then_some(self.doubt_until_ms)
+        (!self.doubt.users.is_empty()).then_some(self.doubt.until_ms)
     }
 }
 
@@ -193,7 +208,7 @@ impl Guild {
 
     /// Keeps a state and tells of it.
     fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, state: VoiceState, session: Option<SessionKey>) {
-        self.voice.in_doubt.remove(&user);
+        self.voice.doubt.users.remove(&user);
         let speaker = Speaker { state: state.clone(), session };
         if self.voice.get(user) != Some(&speaker) {
             cx.put(Table::GuildMisc, self.id.get(), member_key(VOICE, user), &speaker);
@@ -243,7 +258,7 @@ impl Guild {
 
     /// Takes a user out of voice and tells of it.
     pub(crate) fn leave_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        self.voice.in_doubt.remove(&user);
+        self.voice.doubt.users.remove(&user);
         let Some(Speaker { state, .. }) = self.voice.speakers.remove(&user) else { return };
         cx.delete(Table::GuildMisc, self.id.get(), member_key(VOICE, user));
         self.publish_voice(cx, state.channel_id, departed(state));
@@ -253,9 +268,9 @@ impl Guild {
     pub(crate) fn hear_of_session(&mut self, cx: &mut Cx<'_>, session: SessionKey) {
         let user = cx.caller.user;
         if self.voice.get(user).is_some_and(|speaker| speaker.session == Some(session)) {
-            self.voice.in_doubt.remove(&user);
+            self.voice.doubt.users.remove(&user);
         }
-        if self.voice.in_doubt.is_empty() {
+        if self.voice.doubt.users.is_empty() {
             return;
         }
         let over = |other: &SessionKey| other.node == session.node && other.generation != session.generation;
@@ -274,7 +289,7 @@ impl Guild {
     /// Ends the states whose sessions have not been heard of in time.
     pub(crate) fn end_lost_voice(&mut self, cx: &mut Cx<'_>) {
         if self.voice.next_deadline_ms().is_some_and(|due| due <= cx.now_ms) {
-            for user in std::mem::take(&mut self.voice.in_doubt) {
+            for user in std::mem::take(&mut self.voice.doubt.users) {
                 self.leave_voice(cx, user);
             }
         }

@@ -13,6 +13,7 @@ mod expressions;
 mod invites;
 mod lists;
 mod members;
+mod moving;
 mod numbers;
 mod permissions;
 mod random;

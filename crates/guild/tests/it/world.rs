@@ -12,11 +12,12 @@
 //! assert_eq!(world.names(session), ["CHANNEL_CREATE"]);
 //! ```
 
+use std::any::Any;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work};
+use consort_actor::{Core, Env, Owners, Work};
 use consort_eraser::Eraser;
 use consort_guild::Guild;
 use consort_model::account::UserRow;
@@ -37,6 +38,7 @@ use tokio::runtime::Runtime;
 
 use crate::client::Client;
 use crate::laws;
+use crate::moving::Moving;
 
 /// Who founds the guild of a [`World`].
 pub const OWNER: u64 = 1;
@@ -69,6 +71,7 @@ pub struct World {
     pub clock: Arc<Manual>,
     pub store: Memory,
     node: Node,
+    start: Start,
     ids: Arc<Ids>,
     next_session: u64,
     /// The reason of the audit log in the next calls.
@@ -80,7 +83,7 @@ struct Node {
     mesh: MeshRef,
     relay: Arc<Relay>,
     users: Arc<Users>,
-    _owners: Arc<Owners<Guild>>,
+    _owners: Arc<dyn Any>,
 }
 
 impl World {
@@ -91,10 +94,19 @@ impl World {
 
     /// A guild founded with these channels instead of the usual ones.
     pub fn founded(channels: Vec<channel::Create>) -> Self {
+        Self::found(channels, Node::staying)
+    }
+
+    /// As [`World::founded`], with a guild that moves whenever it is left alone.
+    pub fn moving(channels: Vec<channel::Create>) -> Self {
+        Self::found(channels, Node::moving)
+    }
+
+    fn found(channels: Vec<channel::Create>, start: Start) -> Self {
         let runtime = new_runtime();
         let (clock, store, ids) = (Manual::new(NOW_MS), Memory::new(), Arc::new(Ids::new(1)));
-        let node = Node::new(&clock, &store, &ids);
-        let world = Self { runtime, clock, store, node, ids, next_session: 1, reason: None };
+        let node = start(&clock, &store, &ids);
+        let world = Self { runtime, clock, store, node, start, ids, next_session: 1, reason: None };
         let owner = Box::new(account(OWNER));
         let create = settings::Op::Create { owner, name: "guild".into(), icon: None, channels };
         world.call(OWNER, Op::Settings(create)).expect("founded");
@@ -142,7 +154,7 @@ impl World {
         let sessions = std::mem::take(&mut *self.node.relay.sessions());
         // What ran until now ends with its runtime: two owners at a time would write each other's rows.
         self.runtime = new_runtime();
-        self.node = Node::new(&self.clock, &self.store, &self.ids);
+        self.node = (self.start)(&self.clock, &self.store, &self.ids);
         for (number, session) in sessions {
             self.attach(Session(number), session.user, session.intents);
         }
@@ -336,7 +348,7 @@ impl World {
 
     /// GUILD_CREATE as a guild loaded from the rows would give it to a user now; `None` when it refuses.
     pub fn stored_guild_create(&self, user: u64) -> Option<Value> {
-        Node::new(&self.clock, &self.store, &self.ids).probe(&new_runtime(), user)
+        Node::staying(&self.clock, &self.store, &self.ids).probe(&new_runtime(), user)
     }
 
     /// The whole guild, as stored: what its owner sees.
@@ -419,8 +431,19 @@ fn key(number: u64) -> SessionKey {
     SessionKey { node: NODE, generation, slice: 0, number, user: UserId::new(1) }
 }
 
+/// How a process starts.
+type Start = fn(&Arc<Manual>, &Memory, &Arc<Ids>) -> Node;
+
 impl Node {
-    fn new(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>) -> Self {
+    fn staying(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>) -> Self {
+        Self::new::<Guild>(clock, store, ids)
+    }
+
+    fn moving(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>) -> Self {
+        Self::new::<Moving>(clock, store, ids)
+    }
+
+    fn new<C: Core<Service = guild::Guild>>(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>) -> Self {
         let directory = Arc::new(Static::new(vec![NODE]));
         let mesh = Mesh::new(NODE, directory, Arc::new(InProcess::new()));
         let env = Env {
@@ -432,7 +455,7 @@ impl Node {
             registry: Registry::default(),
             work: Work::default(),
         };
-        let owners = Owners::<Guild>::new(env);
+        let owners = Owners::<C>::new(env);
         let (relay, users) = (Arc::new(Relay::default()), Arc::new(Users::default()));
         users.relay.lock().unwrap().replace(relay.clone());
         mesh.host::<guild::Guild>(owners.clone());

@@ -24,7 +24,7 @@ use consort_model::{ChannelId, Permissions, UserId};
 use consort_rpc::relay::SessionKey;
 use serde_json::Value;
 
-use super::Guild;
+use super::{Guild, moving};
 use crate::list::{Key, List, Window, merge};
 use body::{Told, front};
 use pace::Pace;
@@ -81,6 +81,16 @@ impl Lists {
     /// When changes are to be told that could not be told at once.
     pub(crate) fn next_deadline_ms(&self) -> Option<u64> {
         self.stale.then(|| self.pace.due_ms())
+    }
+
+    /// What is looked at, in words that outlast this owner; `None` while something is still to be told.
+    pub(super) fn watched(&self) -> Option<Vec<moving::Watched>> {
+        let watched = |(user, session, (list, window)): (UserId, SessionKey, &(Arc<str>, Window))| {
+            let channel = self.lists.get(list)?.channel;
+            let list = list.to_string();
+            Some(moving::Watched { user, session, channel, list, from: window.from, to: window.to })
+        };
+        (!self.stale).then(|| self.watches.all().into_iter().filter_map(watched).collect())
     }
 
     fn drop_unwatched(&mut self) {
@@ -180,6 +190,23 @@ impl Guild {
         }
         self.lists.lists = lists;
         self.tell_lists_if_due(cx);
+    }
+
+    /// Takes up what was looked at before another owner had the guild. All were told everything.
+    pub(super) fn watch_again(&mut self, watched: Vec<moving::Watched>) {
+        for watch in watched {
+            let (id, window): (Arc<str>, _) = (watch.list.as_str().into(), watch.window());
+            if !self.lists.lists.contains_key(&id) {
+                let listed = Listed::new(self.build_list(watch.channel), watch.channel);
+                self.lists.lists.insert(id.clone(), listed);
+            }
+            let Some(listed) = self.lists.lists.get_mut(&id) else { continue };
+            let shown = listed.list.window(window);
+            let looked_at = listed.windows.entry(window).or_default();
+            looked_at.sessions.insert(watch.session);
+            looked_at.shown = shown;
+            self.lists.watches.add(watch.user, watch.session, id, window);
+        }
     }
 
     /// Builds the lists in use again, after roles or overwrites have changed, and sends everybody what they look at.

@@ -9,6 +9,9 @@ use consort_rpc::relay::SessionKey;
 use super::{Guild, Lists};
 use crate::list::Window;
 
+/// Who looks, by which session, at which window of which list.
+pub(super) type Looked<'a> = (UserId, SessionKey, &'a (Arc<str>, Window));
+
 /// What sessions look at.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
@@ -30,6 +33,16 @@ impl Watches {
             Watch { user, windows: Vec::new() }
         });
         watch.windows.push((list, window));
+    }
+
+    /// Everything that is looked at, by rising session.
+    pub(super) fn all(&self) -> Vec<Looked<'_>> {
+        let mut sessions: Vec<_> = self.sessions.iter().collect();
+        sessions.sort_unstable_by_key(|(session, _)| **session);
+        let windows = sessions.into_iter().flat_map(|(session, watch)| {
+            watch.windows.iter().map(move |window| (watch.user, *session, window))
+        });
+        windows.collect()
     }
 
     /// Forgets a session; what it looked at.

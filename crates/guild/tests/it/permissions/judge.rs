@@ -38,6 +38,7 @@ fn ids(list: &Value) -> BTreeSet<u64> {
 /// The intent that an event needs (Gateway page, List of Intents).
 fn intent(name: &str) -> Intents {
     match name {
+        "VOICE_SERVER_UPDATE" | "GUILD_MEMBER_LIST_UPDATE" => Intents::empty(),
         _ if name.starts_with("GUILD_MEMBER_") => Intents::GUILD_MEMBERS,
         _ if name.starts_with("GUILD_BAN_") => Intents::GUILD_MODERATION,
         "GUILD_AUDIT_LOG_ENTRY_CREATE" => Intents::GUILD_MODERATION,
@@ -45,7 +46,6 @@ fn intent(name: &str) -> Intents {
         "TYPING_START" => Intents::GUILD_MESSAGE_TYPING,
         "VOICE_STATE_UPDATE" => Intents::GUILD_VOICE_STATES,
         "THREAD_MEMBERS_UPDATE" => Intents::GUILD_MEMBERS,
-        "VOICE_SERVER_UPDATE" => Intents::empty(),
         _ => Intents::GUILDS,
     }
 }
