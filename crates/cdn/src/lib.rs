@@ -14,6 +14,7 @@ mod default_avatar;
 mod image;
 mod media;
 mod picture;
+mod proxy;
 mod range;
 mod serve;
 mod setup;
@@ -22,7 +23,8 @@ mod upload;
 
 pub use attachment::StoredAttachment;
 pub use consort_files::{Kind, Links};
-pub use serve::router;
+pub use proxy::Media;
+pub use serve::{media_router, router};
 pub use setup::{SettledBase, signing_key, stored_base};
 pub use upload::{UploadSlot, Uploader};
 

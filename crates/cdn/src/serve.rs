@@ -18,6 +18,7 @@ use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::blobs::{BlobReader, head};
 use crate::image::is_image_hash;
+use crate::proxy::Media;
 use crate::range::{self, Part};
 use crate::upload::{Slot, Uploader};
 use crate::{Cdn, default_avatar, failed, media};
@@ -28,6 +29,10 @@ const CHUNK_BYTES: usize = 256 << 10;
 const HEAD_BYTES: usize = 64;
 /// Blobs never change.
 const FOREVER: HeaderValue = HeaderValue::from_static("public, max-age=31536000, immutable");
+/// Pictures of other servers may change.
+const FOR_A_DAY: HeaderValue = HeaderValue::from_static("public, max-age=86400");
+/// What could not be had may be had later.
+const FOR_A_MINUTE: HeaderValue = HeaderValue::from_static("public, max-age=60");
 /// Files of messages are for who has their address, as long as it works; caches between must not outlive a deletion.
 const FOR_ONE_READER: HeaderValue = HeaderValue::from_static("private, max-age=86400, immutable");
 
@@ -42,6 +47,22 @@ pub fn router(cdn: Arc<Cdn>) -> Router {
         .route("/{kind}/{file}", get(get_by_id))
         .fallback(|| async { not_found() })
         .with_state(cdn)
+}
+
+/// Everything below the media proxy's path: the files again, and pictures of other servers.
+pub fn media_router(cdn: Arc<Cdn>, media: Arc<Media>) -> Router {
+    Router::new().route("/external/{mac}/{place}", get(get_external)).with_state(media).merge(router(cdn))
+}
+
+async fn get_external(
+    State(media): State<Arc<Media>>,
+    Path((mac, place)): Path<(String, String)>,
+    asked: HeaderMap,
+) -> Response {
+    match media.open(&mac, &place).await {
+        Some((reader, head)) => show(reader, &head, What { name: "", tag: &mac, caching: FOR_A_DAY }, &asked),
+        None => ([(CACHE_CONTROL, FOR_A_MINUTE)], not_found()).into_response(),
+    }
 }
 
 fn refuse(error: &ApiError) -> Response {

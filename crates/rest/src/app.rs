@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
 use axum::response::Response;
-use consort_cdn::Cdn;
+use consort_cdn::{Cdn, Media};
 use consort_model::{ChannelId, GuildId, Timestamp, UserId};
 use consort_rpc::{Caller, Client, MeshRef, Reply, guild, message, private, user};
 use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
@@ -62,6 +62,8 @@ pub struct Parts {
     pub store: StoreRef,
     /// Where files are.
     pub cdn: Arc<Cdn>,
+    /// Pictures of other servers.
+    pub media: Arc<Media>,
     /// The time.
     pub clock: ClockRef,
     /// Snowflakes of this node.
@@ -95,6 +97,8 @@ pub struct App {
     pub store: StoreRef,
     /// Where files are.
     pub cdn: Arc<Cdn>,
+    /// Pictures of other servers.
+    pub media: Arc<Media>,
     /// The time.
     pub clock: ClockRef,
     /// Snowflakes of this node.
@@ -132,7 +136,7 @@ impl fmt::Debug for App {
 impl App {
     /// Puts the edge together.
     pub fn new(parts: Parts) -> Arc<Self> {
-        let Parts { mesh, store, cdn, clock, ids, registry, health, room, config } = parts;
+        let Parts { mesh, store, cdn, media, clock, ids, registry, health, room, config } = parts;
         Arc::new(Self {
             guilds: mesh.client(),
             users: mesh.client(),
@@ -147,6 +151,7 @@ impl App {
             mesh,
             store,
             cdn,
+            media,
             clock,
             ids,
             registry,

@@ -37,7 +37,9 @@ const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED_BYTES_MIN: u16 = 1024;
 /// Where the CDN is.
-const CDN: &str = "/cdn";
+const CDN: &str = consort_files::CDN_PATH;
+/// Where pictures of other servers are.
+const MEDIA: &str = consort_files::MEDIA_PATH;
 /// Where the server says whether it is well.
 pub const HEALTH: &str = "/healthz";
 
@@ -54,6 +56,7 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
     let inner = Router::new()
         .nest(normalise::API, api)
         .nest(CDN, cdn)
+        .nest(MEDIA, consort_cdn::media_router(app.cdn.clone(), app.media.clone()))
         .route(HEALTH, axum::routing::get(move || async move { health.text() }))
         .fallback_service(web.unwrap_or_else(|| Router::new().fallback(no_route)));
     Router::new().fallback(move |request: Request| handle(app.clone(), inner.clone(), request))
@@ -108,7 +111,7 @@ fn route(request: &mut Request) -> Result<bool, ApiError> {
         Normal::Same => {}
     }
     let path = request.uri().path();
-    Ok(path.starts_with(normalise::API) || path.starts_with(CDN))
+    Ok([normalise::API, CDN, MEDIA].iter().any(|public| path.starts_with(public)))
 }
 
 fn rewrite(request: &mut Request, path: &str) -> Result<(), ApiError> {

@@ -1,10 +1,11 @@
 //! Opening the files of an installation, and what their addresses begin with.
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::path::Path;
 use std::sync::Arc;
 
 use consort_cdn::blobs::Folder;
-use consort_cdn::{Cdn, Links, signing_key, stored_base};
+use consort_cdn::{Cdn, Links, Media, signing_key, stored_base};
 use consort_runtime::ClockRef;
 use consort_store::StoreRef;
 
@@ -13,6 +14,7 @@ use crate::Settings;
 /// The files, and whether what their addresses begin with is known before the server listens.
 pub(crate) struct Files {
     pub(crate) cdn: Arc<Cdn>,
+    pub(crate) media: Arc<Media>,
     base_is_known: bool,
 }
 
@@ -30,8 +32,11 @@ impl Files {
         };
         let blobs = Folder::open(settings.data.join("blobs")).map_err(|error| failed(&error))?;
         let links = Links::new(key, base.as_deref().unwrap_or_default());
+        let kept = empty_folder(&settings.data.join("media")).map_err(|error| failed(&error))?;
+        let anywhere = settings.media_proxy_allow_private;
+        let media = Media::new(links.clone(), clock.clone(), Arc::new(kept), anywhere);
         let cdn = Cdn::new(Arc::new(blobs), links, store.clone(), clock);
-        Ok(Self { cdn, base_is_known: base.is_some() })
+        Ok(Self { cdn, media, base_is_known: base.is_some() })
     }
 
     /// Without a configured base, and before somebody has registered under a name, addresses begin with the one that the
@@ -40,6 +45,14 @@ impl Files {
         if !self.base_is_known {
             self.cdn.links().set_base(&format!("http://{}", reachable(address)));
         }
+    }
+}
+
+/// A folder for what may be fetched again.
+fn empty_folder(path: &Path) -> std::io::Result<Folder> {
+    match std::fs::remove_dir_all(path) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => Err(error),
+        _ => Folder::open(path.to_owned()),
     }
 }
 

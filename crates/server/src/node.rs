@@ -122,6 +122,7 @@ impl Node {
             mesh: mesh.clone(),
             store: store.clone(),
             cdn: cdn.clone(),
+            media: files.media.clone(),
             clock: clock.clone(),
             ids: ids.clone(),
             registry: registry.clone(),

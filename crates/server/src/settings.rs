@@ -71,6 +71,7 @@ struct File {
     gateway_url: Option<String>,
     rate_limits: Option<bool>,
     registration: Option<bool>,
+    media_proxy_allow_private: Option<bool>,
     trust_proxy: Option<bool>,
     trusted_proxies: Option<usize>,
     invalid_requests_max: Option<u32>,
@@ -99,6 +100,8 @@ pub struct Settings {
     pub rate_limits: bool,
     /// Whether anybody may register.
     pub registration: bool,
+    /// Whether the media proxy may fetch pictures from private addresses and from this machine: for tests.
+    pub media_proxy_allow_private: bool,
     /// Reverse proxies in front, each of which adds an entry to `X-Forwarded-For`; 0 believes no such header.
     pub trusted_proxies: usize,
     /// Answers of 401, 403 and 429 that an address gets in ten minutes before it gets nothing else.
@@ -129,6 +132,7 @@ impl Settings {
             dev: false,
             rate_limits: true,
             registration: true,
+            media_proxy_allow_private: false,
             trusted_proxies: 0,
             invalid_requests_max: 10_000,
             requests_max: 4096,
@@ -168,6 +172,7 @@ impl Settings {
             dev: args.dev,
             rate_limits: args.rate_limits.map(|s| s == Switch::On).or(file.rate_limits).unwrap_or(true),
             registration: file.registration.unwrap_or(true),
+            media_proxy_allow_private: file.media_proxy_allow_private.unwrap_or(false),
             trusted_proxies: file.trusted_proxies.unwrap_or(usize::from(file.trust_proxy.unwrap_or(false))),
             invalid_requests_max: file.invalid_requests_max.unwrap_or(defaults.invalid_requests_max),
             requests_max: file.requests_max.unwrap_or(defaults.requests_max),

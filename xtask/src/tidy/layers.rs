@@ -7,7 +7,7 @@ use serde_json::Value;
 
 /// Packages that must not come into the tree, and why.
 const UNWANTED: [(&str, &str); 3] = [
-    ("ring", "one cryptography library is enough"),
+    ("aws-lc-sys", "one cryptography library for TLS is enough, and ring builds with a C compiler alone"),
     ("openssl-sys", "the build needs nothing but Rust and a C compiler"),
     ("cmake", "the build needs nothing but Rust and a C compiler"),
 ];

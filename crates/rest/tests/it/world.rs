@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::body::Body;
 use axum::{Router, response::Response};
 use consort_cdn::blobs::Memory as Blobs;
-use consort_cdn::{Cdn, Links};
+use consort_cdn::{Cdn, Links, Media};
 use consort_model::UserId;
 use consort_rest::{App, Config, Parts, router};
 use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static};
@@ -56,11 +56,13 @@ pub fn with(config: Config) -> World {
     let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
     let store: StoreRef = Arc::new(Memory::new());
     let links = Links::new([7; 32], "http://listening.test");
+    let media = Media::new(links.clone(), clock.clone(), Arc::new(Blobs::default()), true);
     let cdn = Cdn::new(Arc::new(Blobs::default()), links, store.clone(), clock.clone());
     let app = App::new(Parts {
         mesh: mesh.clone(),
         store,
         cdn,
+        media,
         clock: clock.clone(),
         ids: Arc::new(Ids::new(1)),
         registry: Registry::default(),

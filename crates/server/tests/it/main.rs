@@ -6,6 +6,7 @@ mod files;
 mod hostile;
 mod input;
 mod interactions;
+mod media;
 mod messages;
 mod process;
 mod serve;

@@ -93,6 +93,7 @@ fn settings(directory: &tempfile::TempDir) -> Settings {
     Settings {
         listen: "127.0.0.1:0".parse().unwrap(),
         dev: true,
+        media_proxy_allow_private: true,
         slices: 1,
         ..Settings::new(directory.path().join("data"))
     }
