@@ -56,6 +56,11 @@ pub trait Host {
         Vec::new()
     }
 
+    /// All members, for their unread counts; none at all if there are more than `max`.
+    fn everyone(&self, _max: usize) -> Vec<UserId> {
+        Vec::new()
+    }
+
     /// A custom emoji of the guild that the user may use.
     fn emoji(&self, _user: UserId, _emoji: EmojiId) -> Option<&Emoji> {
         None

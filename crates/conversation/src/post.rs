@@ -5,6 +5,7 @@ use consort_model::{
     ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageType, Permissions, Timestamp, User,
     UserId,
 };
+use consort_rpc::user::Reach;
 use consort_rpc::{Effect, Publication, user};
 
 use crate::events::publish_created;
@@ -13,6 +14,8 @@ use crate::{Host, polls, store};
 /// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
 /// do with @everyone.
 const ROLE_MEMBERS_TOLD_MAX: usize = 100;
+/// Members who are told one by one of a message to everyone; where there are more, clients count what they are sent.
+const EVERYONE_TOLD_MAX: usize = 1000;
 
 /// A message on its way into a channel.
 #[derive(Debug, Clone)]
@@ -91,21 +94,33 @@ fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
         let op = user::Op::Posted { channel, message: id };
         cx.publish(Publication::User { user: message.author.id, op });
     }
-    let mut told: Vec<UserId> = message.mentions.iter().map(|mention| mention.user.id).collect();
-    told.extend(host.notified(channel));
+    let names = message.mentions.iter().map(|mention| mention.user.id).chain(host.notified(channel));
+    let mut told: Vec<(UserId, Reach)> = names.map(|user| (user, Reach::Name)).collect();
     for role in &message.mention_roles {
-        told.extend(host.role_members(*role, ROLE_MEMBERS_TOLD_MAX));
+        let members = host.role_members(*role, ROLE_MEMBERS_TOLD_MAX);
+        told.extend(members.into_iter().map(|user| (user, Reach::Role)));
     }
+    if message.mention_everyone {
+        let everyone = host.everyone(EVERYONE_TOLD_MAX);
+        told.extend(everyone.into_iter().map(|user| (user, Reach::Everyone)));
+    }
+    // Of several ways to somebody the closest counts.
     told.sort_unstable();
-    told.dedup();
+    told.dedup_by_key(|(user, _)| *user);
     // A mention gives nobody sight of a channel, nor a mark on one that it does not see.
     let sees = |user: &UserId| {
         let held = host.permissions(cx, *user, channel);
         held.is_some_and(|held| held.contains(Permissions::VIEW_CHANNEL))
     };
-    told.retain(|user| *user != message.author.id && sees(user));
-    for user in told {
-        cx.effect(Effect::User { user, op: user::Op::Mentioned { guild, channel, message: id } });
+    let author = message.author.id;
+    told.retain(|(user, _)| *user != author && sees(user));
+    for (user, by) in told {
+        let op = user::Op::Mentioned { guild, channel, message: id, author, by };
+        match by {
+            Reach::Name | Reach::Role => cx.effect(Effect::User { user, op }),
+            // News to many: a row for each until it is applied would cost more than a count is worth.
+            Reach::Everyone => cx.publish(Publication::User { user, op }),
+        }
     }
 }
 

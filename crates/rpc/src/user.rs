@@ -3,7 +3,7 @@
 
 use std::sync::Arc;
 
-use consort_model::{Channel, ChannelId, GuildId, MessageId};
+use consort_model::{Channel, ChannelId, GuildId, MessageId, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::relay::SessionKey;
@@ -52,14 +52,26 @@ pub enum Op {
     ChannelLeft { channel: ChannelId },
     /// An event for every session of this user ([`Event::audience`] is ignored; intents are applied).
     Deliver(Arc<Event>),
-    /// A message mentions the user (or is in one of its private channels): counts as unread mention.
-    Mentioned { guild: Option<GuildId>, channel: ChannelId, message: MessageId },
+    /// A message mentions the user (or is in one of its private channels): counts as unread mention, unless it is muted,
+    /// suppressed or of somebody blocked.
+    Mentioned { guild: Option<GuildId>, channel: ChannelId, message: MessageId, author: UserId, by: Reach },
     /// The user has posted there: the channel is read up to its own message.
     Posted { channel: ChannelId, message: MessageId },
     /// The sessions of the user, for an owner that wants to reach them directly. Answers `[SessionKey]`.
     Sessions,
     /// The private channels that are listed for the user. Answers an array of channels.
     Channels,
+}
+
+/// How a message reached somebody; the closest way counts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub enum Reach {
+    /// By name, by an answer, or in a private channel.
+    Name,
+    /// By a role.
+    Role,
+    /// With everybody else.
+    Everyone,
 }
 
 /// Sessions as [`Op::Sessions`] answers them.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consort_model::{ChannelId, MessageId};
+use consort_model::{ChannelId, MessageId, UserId};
 use consort_rpc::{Caller, NodeId, user};
 use consort_runtime::Ids;
 use consort_store::{BoxFuture, Key, StoreRef, Table, Write};
@@ -101,7 +101,9 @@ impl Counter {
 }
 
 fn told(user: u64, count: u64) -> Effect {
-    let op = user::Op::Mentioned { guild: None, channel: ChannelId::new(1), message: MessageId::new(count) };
+    let (channel, message, author) = (ChannelId::new(1), MessageId::new(count), UserId::new(9));
+    let by = user::Reach::Name;
+    let op = user::Op::Mentioned { guild: None, channel, message, author, by };
     Effect::User { user: user.into(), op }
 }
 

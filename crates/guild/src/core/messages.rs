@@ -97,6 +97,10 @@ impl Host for Guild {
         if holders.len() > max { Vec::new() } else { holders }
     }
 
+    fn everyone(&self, max: usize) -> Vec<UserId> {
+        if self.members.len() > max { Vec::new() } else { self.members.iter().map(Packed::id).collect() }
+    }
+
     fn emoji(&self, user: UserId, emoji: EmojiId) -> Option<&Emoji> {
         self.emojis.get(&emoji).filter(|emoji| self.may_use(user, emoji))
     }

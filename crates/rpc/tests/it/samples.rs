@@ -381,7 +381,7 @@ pub fn user() -> Vec<user::Op> {
     let mut all: Vec<Op> = read(json!([
         {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
         {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
-        {"Mentioned": {"guild": null, "channel": "1", "message": "2"}}, {"Posted": {"channel": "1", "message": "2"}},
+        {"Mentioned": {"guild": null, "channel": "1", "message": "2", "author": "3", "by": "Role"}}, {"Posted": {"channel": "1", "message": "2"}},
         "Sessions", "Channels",
     ]));
     all.push(Op::Deliver(Arc::new(event())));

@@ -101,7 +101,9 @@ impl Core for User {
                 self.deliver(cx, event.clone());
                 Outcome::EMPTY
             }
-            Op::Mentioned { guild, channel, message } => self.mentioned(cx, *guild, *channel, *message),
+            Op::Mentioned { guild, channel, message, author, by } => {
+                self.mentioned(cx, *guild, *channel, *message, (*author, *by))
+            }
             Op::Posted { channel, message } => self.posted(cx, *channel, *message),
             Op::Sessions => Outcome::json(&self.sessions.keys().collect::<Vec<_>>()),
         }

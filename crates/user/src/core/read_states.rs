@@ -3,14 +3,15 @@
 //! Clients count what they are sent; acknowledgements and the counts here are what they begin with.
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp};
+use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp, UserId};
+use consort_rpc::user::Reach;
 use consort_rpc::user::read_state::{Ack, Op};
 use consort_store::Table;
 use serde::Serialize;
 use serde_json::json;
 
 use super::User;
-use super::settings::is_muted;
+use super::settings::{is_muted, is_suppressed};
 use crate::limits::READ_STATES_MAX;
 use crate::rows::ReadStateRow;
 
@@ -101,17 +102,20 @@ impl User {
         self.tell(cx, "CHANNEL_PINS_ACK", &event);
     }
 
-    /// Counts a message that mentions the account. Muted places are not counted.
+    /// Counts a message that mentions the account. What is muted or suppressed, and what people write whom the account has
+    /// blocked, is not counted.
     pub(super) fn mentioned(
         &mut self,
         cx: &mut Cx<'_>,
         guild: Option<GuildId>,
         channel: ChannelId,
         message: MessageId,
+        (author, by): (UserId, Reach),
     ) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
         let settings = self.guild_settings.get(&guild.map_or(0, GuildId::get));
-        if self.is_bot() || settings.is_some_and(|settings| is_muted(settings, channel, cx.now_ms)) {
+        let is_quiet = |settings| is_muted(settings, channel, cx.now_ms) || is_suppressed(settings, by);
+        if self.is_bot() || self.has_blocked(author) || settings.is_some_and(is_quiet) {
             return Outcome::EMPTY;
         }
         let mut row = self.reads.get(&channel).cloned().unwrap_or_default();

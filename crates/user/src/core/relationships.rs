@@ -84,6 +84,11 @@ impl User {
         Outcome::EMPTY
     }
 
+    /// Whether the account has blocked somebody.
+    pub(super) fn has_blocked(&self, user: UserId) -> bool {
+        self.kind(user) == Some(RelationshipKind::Blocked)
+    }
+
     fn kind(&self, user: UserId) -> Option<RelationshipKind> {
         self.relations.get(&user).map(|row| row.kind)
     }

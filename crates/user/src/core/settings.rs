@@ -5,6 +5,7 @@ use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{Activity, ApiError, ChannelId, GuildId, Status, Timestamp};
+use consort_rpc::user::Reach;
 use consort_rpc::user::settings::{Op, ProtoKind};
 use consort_store::Table;
 use serde_json::{Map, Value, json};
@@ -100,6 +101,16 @@ pub(super) fn is_muted(settings: &Map<String, Value>, channel: ChannelId, now_ms
     let own = overrides
         .and_then(|all| all.iter().find(|one| one.get("channel_id").is_some_and(|id| *id == *channel)));
     muted(&|key| settings.get(key).cloned()) || own.is_some_and(|own| muted(&|key| own.get(key).cloned()))
+}
+
+/// Whether mentions of this kind are suppressed in a guild.
+pub(super) fn is_suppressed(settings: &Map<String, Value>, by: Reach) -> bool {
+    let key = match by {
+        Reach::Name => return false,
+        Reach::Role => "suppress_roles",
+        Reach::Everyone => "suppress_everyone",
+    };
+    settings.get(key).and_then(Value::as_bool).unwrap_or(false)
 }
 
 impl User {

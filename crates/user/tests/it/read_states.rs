@@ -1,6 +1,7 @@
-use consort_model::{ChannelId, MessageId};
-use consort_rpc::user::Op;
+use consort_model::{ChannelId, MessageId, UserId};
 use consort_rpc::user::read_state::{Ack, Op as ReadState};
+use consort_rpc::user::relationship::Op as Relationship;
+use consort_rpc::user::{Op, Reach};
 use serde_json::json;
 
 use crate::world::World;
@@ -67,9 +68,28 @@ fn pins_bulk_and_forgetting() {
 }
 
 #[test]
+fn a_mention_by_somebody_blocked_is_not_counted() {
+    let mut world = World::new([1, 2, 3]);
+    world.ok(1, Op::Relationship(Relationship::Block { user: UserId::new(2) }));
+    world.outside().sessions.clear();
+    for (message, author) in [(10, 2), (11, 3)] {
+        let (channel, message, author) = (ChannelId::new(5), MessageId::new(message), UserId::new(author));
+        world.tell(1, Op::Mentioned { guild: None, channel, message, author, by: Reach::Name });
+    }
+    let fresh = world.connect_as_raw(1, 0).0;
+    assert_eq!(fresh["read_state"][0]["mention_count"], 1);
+}
+
+#[test]
 fn nobody_reads_for_somebody_else() {
     let mut world = World::new([1, 1000]);
     assert_eq!(world.err(1000, op(ReadState::Ack(ack(1)))), (403, 20001));
-    let foreign = Op::Mentioned { guild: None, channel: ChannelId::new(5), message: MessageId::new(1) };
+    let foreign = Op::Mentioned {
+        guild: None,
+        channel: ChannelId::new(5),
+        message: MessageId::new(1),
+        author: UserId::new(2),
+        by: Reach::Name,
+    };
     assert_eq!(world.err(1, foreign), (403, 50013));
 }

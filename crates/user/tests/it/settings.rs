@@ -1,6 +1,6 @@
-use consort_model::{ChannelId, GuildId, MessageId, Status};
-use consort_rpc::user::Op;
+use consort_model::{ChannelId, GuildId, MessageId, Status, UserId};
 use consort_rpc::user::settings::{Op as Settings, ProtoKind};
+use consort_rpc::user::{Op, Reach};
 use serde_json::{Map, Value, json};
 
 use crate::world::{GUILD, World};
@@ -71,10 +71,16 @@ fn notifications_are_set_by_guild_and_mute_mentions() {
     assert_eq!(world.err(1, elsewhere), (404, 10004));
     // The law of this crate's clients does not cover messages of guilds; what counts is the row.
     world.outside().sessions.clear();
-    let mention =
-        |channel, message| Op::Mentioned { guild: Some(GUILD), channel, message: MessageId::new(message) };
-    world.tell(1, mention(channel, 10));
-    world.tell(1, mention(ChannelId::new(6), 11));
+    let mention = |channel, message, by| Op::Mentioned {
+        guild: Some(GUILD),
+        channel,
+        message: MessageId::new(message),
+        author: UserId::new(2),
+        by,
+    };
+    world.tell(1, mention(channel, 10, Reach::Name));
+    world.tell(1, mention(ChannelId::new(6), 11, Reach::Everyone));
+    world.tell(1, mention(ChannelId::new(6), 12, Reach::Role));
     let fresh = world.connect_as_raw(1, 0).0;
     assert_eq!(fresh["read_state"].as_array().unwrap().len(), 1);
     assert_eq!(

@@ -187,6 +187,20 @@ async fn slowmode_makes_people_wait_but_not_bots() {
 }
 
 #[tokio::test]
+async fn a_message_to_everyone_is_counted_for_those_who_are_away() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    world.clear();
+    world.post(OWNER, general, json!({"content": "@everyone, come"})).await.unwrap();
+    let told = world.users_told();
+    assert!(
+        told.contains(&format!("{ANN}: mentioned")) && told.contains(&format!("{BEN}: mentioned")),
+        "{told:?}"
+    );
+    assert!(!told.contains(&format!("{OWNER}: mentioned")), "{told:?}");
+}
+
+#[tokio::test]
 async fn replies_show_what_they_answer_and_ping_its_author() {
     let world = world().await;
     let general = world.channel("general").await;
