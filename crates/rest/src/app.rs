@@ -6,13 +6,15 @@ use std::sync::atomic::AtomicBool;
 
 use axum::response::Response;
 use consort_cdn::{Cdn, Media};
-use consort_model::{ChannelId, GuildId, Timestamp, UserId};
-use consort_rpc::{Caller, Client, MeshRef, Reply, guild, message, private, user};
+use consort_model::{ApiError, ChannelId, GuildId, Timestamp, UserId};
+use consort_rpc::{
+    Answer, Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, user,
+};
 use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
 use consort_store::StoreRef;
+use serde::de::DeserializeOwned;
 
 use crate::accounts::password::Passwords;
-use crate::apps::Privileges;
 use crate::limit::Limiter;
 use crate::place::{Place, Places};
 use crate::token::Tokens;
@@ -105,10 +107,14 @@ pub struct App {
     pub ids: Arc<Ids>,
     /// Rate limits.
     pub limiter: Limiter,
+    /// Owners of accounts' secrets.
+    pub accounts: Client<account::Account>,
+    /// Owners of applications.
+    pub applications: Client<application::Application>,
+    /// Owners of names.
+    pub names: Client<name::Name>,
     /// Who calls.
-    pub tokens: Tokens,
-    /// What applications may not read.
-    pub privileges: Privileges,
+    pub tokens: Arc<Tokens>,
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Where channels are.
@@ -133,6 +139,18 @@ impl fmt::Debug for App {
     }
 }
 
+/// Reads an owner's answer.
+///
+/// # Errors
+/// 500 when it is not what was expected.
+pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
+    let body = answer.body().ok_or_else(ApiError::internal)?;
+    serde_json::from_slice(body).map_err(|error| {
+        tracing::error!(%error, "an owner's answer cannot be read");
+        ApiError::internal()
+    })
+}
+
 impl App {
     /// Puts the edge together.
     pub fn new(parts: Parts) -> Arc<Self> {
@@ -142,8 +160,10 @@ impl App {
             users: mesh.client(),
             privates: mesh.client(),
             limiter: Limiter::new(),
-            tokens: Tokens::new(store.clone(), clock.clone()),
-            privileges: Privileges::default(),
+            accounts: mesh.client(),
+            applications: mesh.client(),
+            names: mesh.client(),
+            tokens: Tokens::new(&mesh, clock.clone()),
             passwords: Passwords::default(),
             places: Places::default(),
             body_bytes: Shares::new(BODY_BYTES_MAX, BODY_BYTES_FLOOR),

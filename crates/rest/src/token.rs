@@ -1,137 +1,27 @@
-//! Tokens: made, kept as hashes, looked up, revoked.
+//! Tokens at the edge: minted, presented, remembered. Their owner is that of the account ([`consort_rpc::account`]).
 //!
-//! A token is `base64url(user id).time.secret`: client libraries decode the first part to learn the bot's id. The store
-//! holds its SHA-256 only.
+//! A token is `base64url(user id).time.secret`: client libraries decode the first part to learn the bot's id, and the edge to
+//! learn whom to ask. Only its SHA-256 is kept anywhere.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use consort_model::{ApplicationId, AuthSessionId, UserId};
+use consort_model::{ApiError, ApplicationId, AuthSessionId, Intents, UserId};
+use consort_rpc::account::{self, Op};
+pub use consort_rpc::account::{ClientInfo, Kind, TokenRow};
+use consort_rpc::{Call, Caller, Client, Host, MeshRef, identity};
 use consort_runtime::{ClockRef, random_bytes};
-use consort_store::{Batch, Error, Key, Range, StoreExt as _, StoreRef, Table};
-use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
-use tokio::sync::broadcast;
 
-/// Tokens remembered; beyond it all are forgotten and read again.
+/// Tokens, and applications, remembered; beyond it all are forgotten and asked for again.
 const CACHED_MAX: usize = 65_536;
-/// How long a token is believed without a look at the store: the longest time a token revoked on another node goes on
-/// working here.
+/// How long one is believed without asking its owner. Owners say at once what is not true any more; this is for when their word is
+/// lost with a node.
 const CACHED_MS: u64 = 15_000;
 /// Longest token that is looked up.
 const TOKEN_BYTES_MAX: usize = 256;
-/// Logins of one account; the oldest beyond it is revoked.
-pub const SESSIONS_MAX: usize = 100;
-/// Revocations a slow listener may miss before it must look itself.
-const REVOCATIONS_MAX: usize = 1024;
-
-/// What a token is for.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum Kind {
-    /// A person's login.
-    User,
-    /// A bot.
-    Bot {
-        /// Its application.
-        application: ApplicationId,
-    },
-    /// OAuth2 on behalf of a person.
-    Bearer {
-        /// Whom the person trusts.
-        application: ApplicationId,
-        /// What with.
-        scopes: Vec<String>,
-    },
-    /// Renews a [`Kind::Bearer`]; good for nothing else.
-    Refresh {
-        /// Whom the person trusts.
-        application: ApplicationId,
-        /// What with.
-        scopes: Vec<String>,
-    },
-    /// A person's consent, to be exchanged for a [`Kind::Bearer`]; good for nothing else.
-    Code {
-        /// Whom the person trusts.
-        application: ApplicationId,
-        /// What with.
-        scopes: Vec<String>,
-        /// Where the code was sent; the exchange must name the same place.
-        redirect_uri: String,
-        /// Base64url of the verifier's SHA-256, or `plain:` and the verifier (RFC 7636).
-        challenge: Option<String>,
-    },
-}
-
-/// The client a login was made with, as it describes itself.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct ClientInfo {
-    /// Operating system.
-    pub os: Option<String>,
-    /// Platform or browser.
-    pub platform: Option<String>,
-}
-
-/// The row of [`Table::Tokens`] (partition: first 8 bytes of the hash; key: the hash), and, under the session's id, of
-/// [`Table::UserTokens`] (partition: the user).
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct TokenRow {
-    /// The account.
-    pub user: UserId,
-    /// The login; unique over all tokens.
-    pub session: AuthSessionId,
-    /// What it is for.
-    pub kind: Kind,
-    /// The token's hash in hexadecimal.
-    pub hash: String,
-    /// When it was made, Unix milliseconds.
-    pub created_ms: u64,
-    /// When it stops working, Unix milliseconds.
-    #[serde(default)]
-    pub expires_ms: Option<u64>,
-    /// Who uses it.
-    #[serde(default)]
-    pub client: ClientInfo,
-}
-
-impl TokenRow {
-    /// Whether it is a bot's.
-    pub fn is_bot(&self) -> bool {
-        matches!(self.kind, Kind::Bot { .. })
-    }
-
-    /// The application behind it.
-    pub fn application(&self) -> Option<ApplicationId> {
-        match &self.kind {
-            Kind::User => None,
-            Kind::Bot { application }
-            | Kind::Bearer { application, .. }
-            | Kind::Refresh { application, .. }
-            | Kind::Code { application, .. } => Some(*application),
-        }
-    }
-
-    /// Whether it has not expired.
-    fn works_at(&self, now_ms: u64) -> bool {
-        self.expires_ms.is_none_or(|expires| expires > now_ms)
-    }
-
-    /// The public name of the login: a hash of the token's hash.
-    pub fn id_hash(&self) -> String {
-        URL_SAFE_NO_PAD.encode(Sha256::digest(self.hash.as_bytes()))
-    }
-}
-
-/// A token that is not valid any more.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Revoked {
-    /// The account.
-    pub user: UserId,
-    /// The login.
-    pub session: AuthSessionId,
-}
 
 /// How the header names the token.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -167,15 +57,14 @@ pub fn hash(token: &str) -> [u8; 32] {
     Sha256::digest(token.as_bytes()).into()
 }
 
-/// The hash of what may be a token.
-fn presentable(token: &str) -> Option<[u8; 32]> {
-    (!token.is_empty() && token.len() <= TOKEN_BYTES_MAX).then(|| hash(token))
-}
-
-/// Where a hash is kept.
-fn place(hash: &[u8; 32]) -> (u64, Key) {
-    let [a, b, c, d, e, f, g, h, ..] = *hash;
-    (u64::from_be_bytes([a, b, c, d, e, f, g, h]), Key::bytes(hash))
+/// Whose token something may be, and its hash in hexadecimal.
+fn presented(token: &str) -> Option<(UserId, String)> {
+    if token.len() > TOKEN_BYTES_MAX {
+        return None;
+    }
+    let user = URL_SAFE_NO_PAD.decode(token.split('.').next()?).ok()?;
+    let user = std::str::from_utf8(&user).ok()?.parse().ok()?;
+    Some((user, hex::encode(hash(token))))
 }
 
 /// A new token of a user; 58 characters or more.
@@ -186,18 +75,36 @@ pub fn mint(user: UserId, now_ms: u64) -> String {
     format!("{id}.{time}.{secret}")
 }
 
-#[derive(Debug)]
-struct Cached {
-    token: Arc<TokenRow>,
-    until_ms: u64,
+/// A new token of a user: its secret text and its row, for the owner to add.
+pub fn fresh(
+    user: UserId,
+    session: AuthSessionId,
+    kind: Kind,
+    now_ms: u64,
+    expires_ms: Option<u64>,
+    client: ClientInfo,
+) -> (String, TokenRow) {
+    let token = mint(user, now_ms);
+    let hash = hex::encode(hash(&token));
+    let row = TokenRow { user, session, kind, hash, created_ms: now_ms, expires_ms, client };
+    (token, row)
 }
 
-/// Every token of the installation, over the store, with a cache.
+/// What a node remembers until it is told otherwise, or for [`CACHED_MS`].
+#[derive(Debug, Default)]
+struct Memory {
+    tokens: HashMap<String, (Arc<TokenRow>, u64)>,
+    /// The privileged intents that applications do not have.
+    lacking: HashMap<ApplicationId, (Intents, u64)>,
+    /// Counts what was told: an answer that was on its way meanwhile is not remembered.
+    told: u64,
+}
+
+/// Tokens as this node knows them.
 pub struct Tokens {
-    store: StoreRef,
+    accounts: Client<account::Account>,
     clock: ClockRef,
-    cache: Mutex<HashMap<[u8; 32], Cached>>,
-    revoked: broadcast::Sender<Revoked>,
+    memory: Mutex<Memory>,
 }
 
 impl std::fmt::Debug for Tokens {
@@ -206,18 +113,34 @@ impl std::fmt::Debug for Tokens {
     }
 }
 
+impl Host<identity::Identity> for Tokens {
+    fn deliver(&self, _node: u64, call: Call<identity::Identity>) {
+        let mut memory = self.lock();
+        memory.told += 1;
+        match call.op {
+            identity::Op::Revoked { hashes } => {
+                hashes.iter().for_each(|hash| drop(memory.tokens.remove(hash)))
+            }
+            identity::Op::Changed { application } => drop(memory.lacking.remove(&application)),
+        }
+        drop(memory);
+        call.respond.send(Ok(consort_rpc::Answer::Empty));
+    }
+}
+
 impl Tokens {
-    /// The tokens in a store.
-    pub fn new(store: StoreRef, clock: ClockRef) -> Self {
-        let (revoked, _) = broadcast::channel(REVOCATIONS_MAX);
-        Self { store, clock, cache: Mutex::default(), revoked }
+    /// This node's view of the tokens; owners tell it what it must forget.
+    pub fn new(mesh: &MeshRef, clock: ClockRef) -> Arc<Self> {
+        let tokens = Arc::new(Self { accounts: mesh.client(), clock, memory: Mutex::default() });
+        mesh.host::<identity::Identity>(tokens.clone());
+        tokens
     }
 
     /// Looks up what an `Authorization` header says; `None` when it is no valid token under that scheme.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn authorize(&self, header: &str) -> Result<Option<Arc<TokenRow>>, Error> {
+    /// 503 when the owner cannot be asked.
+    pub async fn authorize(&self, header: &str) -> Result<Option<Arc<TokenRow>>, ApiError> {
         let (scheme, token) = Scheme::split(header);
         Ok(self.find(token).await?.filter(|row| scheme.fits(&row.kind)))
     }
@@ -225,117 +148,83 @@ impl Tokens {
     /// Looks up a token, and remembers it.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn find(&self, token: &str) -> Result<Option<Arc<TokenRow>>, Error> {
-        let Some(hash) = presentable(token) else { return Ok(None) };
+    /// 503 when the owner cannot be asked.
+    pub async fn find(&self, token: &str) -> Result<Option<Arc<TokenRow>>, ApiError> {
+        let Some((user, hash)) = presented(token) else { return Ok(None) };
         let now_ms = self.clock.now_ms();
-        if let Some(cached) = self.cached(&hash, now_ms) {
-            return Ok(Some(cached).filter(|row| row.works_at(now_ms)));
-        }
-        let Some(row) = self.read(&hash).await? else {
-            self.lock().remove(&hash);
-            return Ok(None);
+        let told = {
+            let memory = self.lock();
+            if let Some((row, _)) = memory.tokens.get(&hash).filter(|(_, until_ms)| *until_ms > now_ms) {
+                return Ok(Some(row.clone()).filter(|row| row.works_at(now_ms)));
+            }
+            memory.told
         };
-        let token = Arc::new(row);
-        let mut cache = self.lock();
-        if cache.len() >= CACHED_MAX {
-            cache.clear();
+        let Some(row) = self.ask(user, hash.clone()).await? else { return Ok(None) };
+        let row = Arc::new(row);
+        let mut memory = self.lock();
+        if memory.told == told {
+            if memory.tokens.len() >= CACHED_MAX {
+                memory.tokens.clear();
+            }
+            memory.tokens.insert(hash, (row.clone(), now_ms + CACHED_MS));
         }
-        cache.insert(hash, Cached { token: token.clone(), until_ms: now_ms + CACHED_MS });
-        drop(cache);
-        Ok(Some(token).filter(|row| row.works_at(now_ms)))
+        Ok(Some(row))
     }
 
     /// Looks up a token that is not expected again soon: one that begins a gateway session. It is not remembered, so that
     /// very many of those push out nobody else's.
     ///
     /// # Errors
-    /// When the store fails.
-    pub async fn find_once(&self, token: &str) -> Result<Option<TokenRow>, Error> {
-        let Some(hash) = presentable(token) else { return Ok(None) };
+    /// 503 when the owner cannot be asked.
+    pub async fn find_once(&self, token: &str) -> Result<Option<TokenRow>, ApiError> {
+        let Some((user, hash)) = presented(token) else { return Ok(None) };
+        self.ask(user, hash).await
+    }
+
+    async fn ask(&self, user: UserId, hash: String) -> Result<Option<TokenRow>, ApiError> {
+        match self.accounts.call(user.get(), Caller::system(), Op::Find { hash }).await {
+            Ok(answer) => Ok(Some(crate::app::read(&answer)?)),
+            Err(error) if error.status == 401 => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    /// The privileged intents an application is remembered not to have, or the mark for [`Tokens::remember_lacking`].
+    pub(crate) fn lacking(&self, application: ApplicationId) -> Result<Intents, u64> {
         let now_ms = self.clock.now_ms();
-        Ok(self.read(&hash).await?.filter(|row| row.works_at(now_ms)))
+        let memory = self.lock();
+        let known = memory.lacking.get(&application).filter(|(_, until_ms)| *until_ms > now_ms);
+        known.map(|(lacking, _)| *lacking).ok_or(memory.told)
     }
 
-    fn cached(&self, hash: &[u8; 32], now_ms: u64) -> Option<Arc<TokenRow>> {
-        self.lock().get(hash).filter(|cached| cached.until_ms > now_ms).map(|cached| cached.token.clone())
-    }
-
-    async fn read(&self, hash: &[u8; 32]) -> Result<Option<TokenRow>, Error> {
-        let (partition, key) = place(hash);
-        self.store.get_row(Table::Tokens, partition, key).await
-    }
-
-    /// Adds a new token to a batch and returns its secret text and its row.
-    pub fn issue(
-        &self,
-        batch: &mut Batch,
-        user: UserId,
-        session: AuthSessionId,
-        kind: Kind,
-        expires_ms: Option<u64>,
-        client: ClientInfo,
-    ) -> (String, TokenRow) {
-        let created_ms = self.clock.now_ms();
-        let token = mint(user, created_ms);
-        let hash = hash(&token);
-        let row = TokenRow { user, session, kind, hash: hex::encode(hash), created_ms, expires_ms, client };
-        let (partition, key) = place(&hash);
-        batch.put_row(Table::Tokens, partition, key, &row);
-        batch.put_row(Table::UserTokens, user.get(), session.get(), &row);
-        (token, row)
-    }
-
-    /// A user's tokens, oldest first.
-    ///
-    /// # Errors
-    /// When the store fails.
-    pub async fn list(&self, user: UserId) -> Result<Vec<TokenRow>, Error> {
-        let rows = self.store.scan_rows(Table::UserTokens, user.get(), Range::all(10 * SESSIONS_MAX)).await?;
-        Ok(rows.into_iter().map(|(_, row)| row).collect())
-    }
-
-    /// Adds the removal of a token to a batch; call [`Tokens::forget`] once it is committed.
-    pub fn revoke(&self, batch: &mut Batch, row: &TokenRow) {
-        if let Some(hash) = row_hash(row) {
-            let (partition, key) = place(&hash);
-            batch.delete(Table::Tokens, partition, key);
+    /// Remembers it, unless something was told since the mark.
+    pub(crate) fn remember_lacking(&self, application: ApplicationId, lacking: Intents, mark: u64) {
+        let mut memory = self.lock();
+        if memory.told != mark {
+            return;
         }
-        batch.delete(Table::UserTokens, row.user.get(), row.session.get());
-    }
-
-    /// Lets a batch fail unless a token is still there.
-    pub fn require(&self, batch: &mut Batch, row: &TokenRow) {
-        if let Some(hash) = row_hash(row) {
-            let (partition, key) = place(&hash);
-            batch.require_present(Table::Tokens, partition, key);
+        if memory.lacking.len() >= CACHED_MAX {
+            memory.lacking.clear();
         }
+        memory.lacking.insert(application, (lacking, self.clock.now_ms() + CACHED_MS));
     }
 
-    /// Drops revoked tokens from the cache and tells the listeners.
-    pub fn forget(&self, rows: &[TokenRow]) {
-        let mut cache = self.lock();
-        for hash in rows.iter().filter_map(row_hash) {
-            cache.remove(&hash);
-        }
-        drop(cache);
-        for row in rows {
-            // Nobody listening is fine.
-            let _listeners = self.revoked.send(Revoked { user: row.user, session: row.session });
-        }
-    }
-
-    /// Tells of every revocation on this node from now on.
-    pub fn revocations(&self) -> broadcast::Receiver<Revoked> {
-        self.revoked.subscribe()
-    }
-
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<[u8; 32], Cached>> {
-        self.cache.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> MutexGuard<'_, Memory> {
+        self.memory.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-fn row_hash(row: &TokenRow) -> Option<[u8; 32]> {
-    let mut hash = [0; 32];
-    hex::decode_to_slice(&row.hash, &mut hash).ok().map(|()| hash)
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_says_whose_it_may_be() {
+        let user = UserId::new(1_574_663_987_637_780_480);
+        let token = mint(user, 1_790_000_000_000);
+        assert_eq!(presented(&token), Some((user, hex::encode(hash(&token)))));
+        for other in ["", ".", "x.y.z", "nonsense", &"a".repeat(300), "MTIz\u{e9}.x.y"] {
+            assert_eq!(presented(other), None, "{other}");
+        }
+    }
 }

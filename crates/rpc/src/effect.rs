@@ -6,7 +6,7 @@ use std::fmt;
 use consort_model::{ChannelId, GuildId, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{NodeId, Service, guild, private, relay, user};
+use crate::{NodeId, Service, guild, identity, private, relay, user};
 
 /// A change that a turn of one owner makes another owner carry out. It is stored with the turn that causes it, sent until
 /// the other owner has acknowledged it, and applied once, in the order it was added. See `consort_actor`.
@@ -42,6 +42,8 @@ pub enum Publication {
     User { user: UserId, op: user::Op },
     /// To the owner of a guild: presence.
     Guild { guild: GuildId, op: guild::Op },
+    /// To every node: what it remembers of tokens and applications is wrong. A node believes its memory for a while only.
+    Everywhere(identity::Op),
 }
 
 /// An actor by its kind and key. Owners of two kinds may have one key.

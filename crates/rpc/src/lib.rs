@@ -5,19 +5,24 @@
 //! * [`Mesh`]: a node's view of the others: who owns a key ([`Directory`]), how to reach them ([`Transport`]), and
 //!   the hosts of the services that run here.
 //! * [`Effect`] and [`Publication`]: what an owner causes in others, kept until done or sent once.
-//! * Contracts: [`guild`], [`private`], [`user`], [`relay`], and [`message`], which guilds and private channels share.
+//! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`identity`], and [`message`], which guilds and
+//!   private channels share.
 //!
 //! Locally a call is a typed value in a bounded mailbox. Between nodes it is MessagePack with named fields, so that
 //! a field may be added without stopping the cluster.
 
+pub mod account;
 mod answer;
+pub mod application;
 mod caller;
 mod directory;
 mod effect;
 mod event;
 pub mod guild;
+pub mod identity;
 mod mesh;
 pub mod message;
+pub mod name;
 pub mod private;
 pub mod relay;
 mod transport;

@@ -18,7 +18,7 @@ use tokio::time::Instant;
 
 use crate::{
     Caller, Directory, Effect, NodeId, Origin, Ownership, Publication, Reply, Transport, Watcher, guild,
-    private, relay, user,
+    identity, private, relay, user,
 };
 
 /// How long a call may take, from the caller's question to the answer, unless it says otherwise.
@@ -228,6 +228,12 @@ impl Mesh {
             }
             Publication::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
             Publication::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
+            Publication::Everywhere(op) => {
+                let identities = self.client::<identity::Identity>();
+                let tell = |node: NodeId| identities.cast(u64::from(node.0), system.clone(), op.clone());
+                // All are told, whichever cannot be reached.
+                self.nodes().into_iter().map(tell).fold(Ok(()), Result::and)
+            }
         };
         if let Err(error) = sent {
             tracing::warn!(%error, "a publication could not be delivered");

@@ -10,7 +10,9 @@ use consort_actor::{Env, Owners, Work, run_courier};
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
-use consort_rpc::{Directory, InProcess, Mesh, MeshRef, NodeId, Static, guild, private, user};
+use consort_rpc::{
+    Directory, InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
+};
 use consort_runtime::{ClockRef, Health, Ids, Registry, System, spawn};
 use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
@@ -113,6 +115,9 @@ impl Node {
             registry: registry.clone(),
             work: work.clone(),
         };
+        mesh.host::<account::Account>(Owners::<consort_account::Account>::new(env.clone()));
+        mesh.host::<application::Application>(Owners::<consort_application::Application>::new(env.clone()));
+        mesh.host::<name::Name>(Owners::<consort_account::Names>::new(env.clone()));
         mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
         mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
         mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));

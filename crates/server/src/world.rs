@@ -11,11 +11,11 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use clap::Args;
-use consort_model::object::account::UserRow;
-use consort_model::{GuildId, Member, Timestamp, User, UserId};
-use consort_rest::accounts::register::{NewAccount, current_user};
-use consort_rest::{App, router};
-use consort_store::{Batch, Table};
+use consort_account::rows::NameRow;
+use consort_model::object::account::{UserRow, index_partition, username_key};
+use consort_model::{AuthSessionId, GuildId, Member, Timestamp, User, UserId};
+use consort_rest::{App, router, token};
+use consort_store::{Batch, Key, Table};
 use consort_user::rows::UserGuildRow;
 use http::{Method, Request, header};
 use serde_json::{Value, json};
@@ -102,17 +102,18 @@ async fn write_members(app: &App, guild: GuildId, args: &WorldArgs) -> Result<Ve
             let id = UserId::new(app.next_id());
             let user = User::person(id, format!("bench_{id}"));
             let member = Member::new(user.clone(), joined_at);
-            let row = UserRow {
-                current: current_user(user, "en-US"),
-                admin: false,
-                application: None,
-                disabled: false,
-            };
-            NewAccount { row, credentials: None }.write(&mut batch);
+            let name = username_key(&user.username, &user.discriminator);
+            let reserved = NameRow { user: id, until_ms: 0 };
+            batch.put_row(Table::UsernameIndex, index_partition(&name), Key::text(&name), &reserved);
+            batch.put_row(Table::Users, id.get(), Key::empty(), &UserRow::person(user, "en-US"));
             batch.put_row(Table::Members, guild.get(), id.get(), &member);
             batch.put_row(Table::UserGuilds, id.get(), guild.get(), &UserGuildRow { joined_at });
             if index < args.tokens {
-                tokens.push(app.add_login(&mut batch, id, Default::default()));
+                let session = AuthSessionId::new(app.next_id());
+                let (token, row) =
+                    token::fresh(id, session, token::Kind::User, app.now_ms(), None, Default::default());
+                batch.put_row(Table::UserTokens, id.get(), session.get(), &row);
+                tokens.push(token);
             }
         }
         pending.push_back(app.store.submit(batch));

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_model::object::account::{AccountIndexRow, UserRow, index_partition, username_key};
+use consort_model::object::account::UserRow;
 use consort_model::request::message::CreateMessage;
 use consort_model::{ChannelId, CurrentUser, GuildId, MessageId, Nonce, User, UserId};
 use consort_rpc::relay::SessionKey;
@@ -96,13 +96,6 @@ impl People {
         let mut batch = Batch::new();
         for id in 1..=world.people() {
             let user = account(id);
-            let name = username_key(&user.username, &user.discriminator);
-            batch.put_row(
-                Table::UsernameIndex,
-                index_partition(&name),
-                Key::text(&name),
-                &AccountIndexRow { user: user.id },
-            );
             let current = CurrentUser {
                 user,
                 mfa_enabled: false,

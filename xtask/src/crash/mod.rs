@@ -2,10 +2,12 @@
 //! everything it acknowledged.
 //!
 //! * [`messages`]: every acknowledged message is there, once, in the order of its client.
+//! * [`owners`]: accounts, tokens, applications and commands: what works, and what does not any more.
 //! * [`relations`]: what concerns two owners (a guild and its founder, friends, a mention and its reader, ...) is the same
 //!   from both sides.
 
 mod messages;
+mod owners;
 mod relations;
 
 use crate::args::Args;
@@ -25,6 +27,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     args.rest()?;
     let binary = server::build(false)?;
     println!("{} acknowledged messages were found again", messages::check(&binary)?);
+    println!("{} acknowledged acts of accounts and applications hold", owners::check(&binary)?);
     println!("{}", relations::check(&binary, rounds, seed)?);
     Ok(())
 }
@@ -36,7 +39,8 @@ pub fn run(args: &mut Args) -> Result<(), String> {
 pub fn check() -> Result<usize, String> {
     let binary = server::build(false)?;
     let messages = messages::check(&binary)?;
-    Ok(messages + relations::check(&binary, ROUNDS, None)?.facts)
+    let acts = owners::check(&binary)?;
+    Ok(messages + acts + relations::check(&binary, ROUNDS, None)?.facts)
 }
 
 fn start(binary: &Path, data: &Path, log: &str) -> Result<Server, String> {

@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use super::{CurrentUser, User};
-use crate::{ApplicationId, Timestamp, UserId};
+use crate::{ApplicationId, Timestamp};
 
 /// The row of an account (`Table::Users`, partition: the id, key: empty).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -23,6 +23,23 @@ pub struct UserRow {
 }
 
 impl UserRow {
+    /// The row of an account with nothing set, which speaks a language (BCP 47 tag).
+    pub fn person(user: User, locale: &str) -> Self {
+        let current = CurrentUser {
+            user,
+            mfa_enabled: false,
+            locale: locale.to_owned(),
+            premium_type: 0,
+            email: None,
+            verified: false,
+            bio: String::new(),
+            phone: None,
+            nsfw_allowed: Some(true),
+            pronouns: String::new(),
+        };
+        Self { current, admin: false, application: None, disabled: false }
+    }
+
     /// The public part.
     pub fn user(&self) -> &User {
         &self.current.user
@@ -42,13 +59,6 @@ impl std::fmt::Debug for CredentialsRow {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("CredentialsRow").field("changed_at", &self.changed_at).finish_non_exhaustive()
     }
-}
-
-/// Row of the username and e-mail indices (partition: [`index_partition`] of the key, key: the text).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct AccountIndexRow {
-    /// Whose it is.
-    pub user: UserId,
 }
 
 /// The key of a username in its index: people's names are unique by themselves, bots' with their discriminator.

@@ -20,6 +20,7 @@ mod voice;
 mod webhook;
 
 pub mod account;
+pub mod command;
 pub mod component;
 
 pub use activity::{Activity, ActivityAssets, ActivityEmoji, ActivityParty, ActivityTimestamps};

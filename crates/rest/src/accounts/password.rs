@@ -95,7 +95,7 @@ impl App {
         field: &str,
         password: &str,
     ) -> Result<(), Failure> {
-        let stored = self.credentials(user).await?.password;
+        let stored = self.password_hash(user).await?;
         if self.passwords.verify(password.to_owned(), Some(stored)).await? {
             return Ok(());
         }

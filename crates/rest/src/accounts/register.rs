@@ -1,15 +1,16 @@
-//! Registration of people, and the rows of a new account.
+//! Registration of people.
 
 use consort_cdn::SettledBase;
-use consort_model::object::account::{
-    AccountIndexRow, CredentialsRow, UserRow, index_partition, username_key,
-};
+use consort_model::object::account::{UserRow, username_key};
 use consort_model::validate::Named;
-use consort_model::{ApiError, CurrentUser, Form, FormErrors, Timestamp, User, UserFlags, UserId, validate};
-use consort_store::{Batch, Error, Key, Table};
+use consort_model::{ApiError, Form, Timestamp, User, UserFlags, UserId, validate};
+use consort_rpc::name::{ADMINISTRATOR, Kind as NameKind};
+use consort_rpc::{Caller, account, user};
+use consort_store::Batch;
 use serde_json::Value;
 
-use crate::token::ClientInfo;
+use crate::app::read;
+use crate::token::{ClientInfo, Kind};
 use crate::{App, Failure};
 
 /// Youngest age, in years.
@@ -18,8 +19,6 @@ const AGE_MIN: u64 = 13;
 const DEFAULT_LOCALE: &str = "en-US";
 /// Milliseconds of a year, for ages.
 const YEAR_MS: u64 = 365 * 24 * 3600 * 1000 + 6 * 3600 * 1000;
-/// Where it is written that the installation has an administrator.
-const ADMIN_KEY: &str = "administrator";
 
 /// A registration that was checked.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -68,35 +67,6 @@ impl Registration {
     }
 }
 
-/// What a new account is made of.
-#[derive(Debug)]
-pub struct NewAccount {
-    /// The account's row.
-    pub row: UserRow,
-    /// The secrets' row; bots have none.
-    pub credentials: Option<CredentialsRow>,
-}
-
-impl NewAccount {
-    /// Adds the rows to a batch. The batch fails when the name is taken at its first precondition, when the address is at
-    /// its second.
-    pub fn write(&self, batch: &mut Batch) {
-        let user = self.row.user();
-        let index = AccountIndexRow { user: user.id };
-        let name = username_key(&user.username, &user.discriminator);
-        batch.require_absent(Table::UsernameIndex, index_partition(&name), Key::text(&name));
-        batch.put_row(Table::UsernameIndex, index_partition(&name), Key::text(&name), &index);
-        if let Some(email) = &self.row.current.email {
-            batch.require_absent(Table::EmailIndex, index_partition(email), Key::text(email));
-            batch.put_row(Table::EmailIndex, index_partition(email), Key::text(email), &index);
-        }
-        batch.put_row(Table::Users, user.id.get(), Key::empty(), &self.row);
-        if let Some(credentials) = &self.credentials {
-            batch.put_row(Table::Credentials, user.id.get(), Key::empty(), credentials);
-        }
-    }
-}
-
 impl App {
     /// Registers a person and logs it in; returns the account and its token. What the first person calls the server (`base`)
     /// is what the addresses of files begin with, if nothing else is configured.
@@ -109,67 +79,78 @@ impl App {
         client: ClientInfo,
         base: &str,
     ) -> Result<(UserId, String), Failure> {
-        let first = self.store.get(Table::Meta, 0, Key::text(ADMIN_KEY)).await?.is_none();
+        let first = self.holder(NameKind::Administrator, ADMINISTRATOR).await?.is_none();
         if !first && !self.config.registration {
             let message = "Registration is closed on this server.".to_owned();
             return Err(Failure(ApiError::with_message(403, 0, message)));
         }
         let password = self.passwords.hash(form.password.clone()).await?;
-        match self.write_account(&form, &password, first.then_some(base), &client).await {
-            Ok(done) => Ok(done),
-            Err(Error::Conflict { index }) => {
-                // Somebody else became the administrator meanwhile: then this is an ordinary account.
-                let is_admin_race = first && index == 1 + usize::from(form.email.is_some());
-                if !is_admin_race {
-                    return Err(Failure(taken(index).into()));
+        let id = UserId::new(self.next_id());
+        let mut names = vec![(NameKind::Username, username_key(&form.username, "0"))];
+        names.extend(form.email.clone().map(|email| (NameKind::Email, email)));
+        let reserved = self.reserve(id, names).await?;
+        // Last, so that whoever wants a name that is taken does not keep the post from the next.
+        let post = vec![(NameKind::Administrator, ADMINISTRATOR.to_owned())];
+        let admin = first && self.reserve(id, post).await.is_ok();
+        match self.write_account(id, &form, password, admin, client, reserved.until_ms).await {
+            Ok(token) => {
+                if admin {
+                    self.settle_base(base).await?;
                 }
-                self.write_account(&form, &password, None, &client).await.map_err(|error| match error {
-                    Error::Conflict { index } => Failure(taken(index).into()),
-                    error => error.into(),
-                })
+                Ok((id, token))
             }
-            Err(error) => Err(error.into()),
+            Err(failure) => {
+                self.give_back(&reserved);
+                Err(failure)
+            }
         }
     }
 
+    /// Secrets first: an account without them would keep its names, secrets without an account keep nothing.
     async fn write_account(
         &self,
+        id: UserId,
         form: &Registration,
-        password: &str,
-        founder: Option<&str>,
-        client: &ClientInfo,
-    ) -> Result<(UserId, String), Error> {
-        let (id, admin) = (UserId::new(self.next_id()), founder.is_some());
+        password: String,
+        admin: bool,
+        client: ClientInfo,
+        until_ms: u64,
+    ) -> Result<String, Failure> {
+        let (token, row) = self.fresh_token(id, Kind::User, None, client);
+        self.ask_account(id, account::Op::Open { password, token: Box::new(row) }).await?;
         let mut user = User { global_name: form.global_name.clone(), ..User::person(id, &*form.username) };
         if admin {
             user.flags = UserFlags::STAFF;
             user.public_flags = UserFlags::STAFF;
         }
-        let mut current = current_user(user, &form.locale);
-        current.email.clone_from(&form.email);
+        let mut row = UserRow { admin, ..UserRow::person(user, &form.locale) };
+        row.current.email.clone_from(&form.email);
         // No mail is sent, so there is nothing to wait for.
-        current.verified = form.email.is_some();
-        let row = UserRow { current, admin, application: None, disabled: false };
-        let changed_at = Timestamp::from_ms(self.now_ms());
-        let credentials = CredentialsRow { password: password.to_owned(), changed_at };
+        row.current.verified = form.email.is_some();
+        self.found_account(row, until_ms).await?;
+        Ok(token)
+    }
+
+    /// Makes an account, or finds the one that was made before by this id.
+    ///
+    /// # Errors
+    /// 503 when its owner cannot be asked, or its names may lapse.
+    pub async fn found_account(&self, row: UserRow, until_ms: u64) -> Result<UserRow, Failure> {
+        let id = row.user().id;
+        let op = user::account::Op::Found { row: Box::new(row), until_ms };
+        Ok(read(&self.users.call(id.get(), Caller::system(), user::Op::Account(op)).await?)?)
+    }
+
+    /// Keeps what the first person calls the server, if nothing else is configured.
+    async fn settle_base(&self, base: &str) -> Result<(), Failure> {
+        if self.config.public_url.is_some() || is_same_place(base, &self.cdn.links().base()) {
+            return Ok(());
+        }
         let mut batch = Batch::new();
-        NewAccount { row, credentials: Some(credentials) }.write(&mut batch);
-        if admin {
-            batch.require_absent(Table::Meta, 0, Key::text(ADMIN_KEY));
-            batch.put_row(Table::Meta, 0, Key::text(ADMIN_KEY), &id);
-        }
-        let base = founder.filter(|base| {
-            self.config.public_url.is_none() && !is_same_place(base, &self.cdn.links().base())
-        });
-        if let Some(base) = base {
-            SettledBase(base).settle(&mut batch);
-        }
-        let token = self.add_login(&mut batch, id, client.clone());
+        SettledBase(base).settle(&mut batch);
         self.store.commit(batch).await?;
-        if let Some(base) = base {
-            self.cdn.links().set_base(base);
-        }
-        Ok((id, token))
+        self.cdn.links().set_base(base);
+        Ok(())
     }
 }
 
@@ -183,37 +164,13 @@ fn is_same_place(one: &str, other: &str) -> bool {
     one == other || local_port(one).is_some_and(|port| Some(port) == local_port(other))
 }
 
-/// An account as it sees itself, with nothing set.
-pub fn current_user(user: User, locale: &str) -> CurrentUser {
-    CurrentUser {
-        user,
-        mfa_enabled: false,
-        locale: locale.to_owned(),
-        premium_type: 0,
-        email: None,
-        verified: false,
-        bio: String::new(),
-        phone: None,
-        nsfw_allowed: Some(true),
-        pronouns: String::new(),
-    }
-}
-
-fn taken(precondition: usize) -> FormErrors {
-    if precondition == 0 {
-        let message = "Username is unavailable. Try adding numbers, letters, underscores _ , or periods.";
-        FormErrors::at("username", "USERNAME_ALREADY_TAKEN", message)
-    } else {
-        FormErrors::at("email", "EMAIL_ALREADY_REGISTERED", "Email is already registered.")
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
+    use consort_model::FormErrors;
     use serde_json::json;
 
-    fn read(body: &Value) -> Result<Registration, FormErrors> {
+    fn form(body: &Value) -> Result<Registration, FormErrors> {
         let now = "2026-06-01".parse().unwrap();
         Registration::read(body, now).map_err(|error| {
             assert_eq!((error.status, error.code), (400, 50035));
@@ -223,7 +180,7 @@ mod tests {
 
     #[test]
     fn everything_that_is_wrong_is_told_at_once() {
-        let errors = read(&json!({
+        let errors = form(&json!({
             "username": "No spaces", "password": "short", "email": "nowhere", "consent": false,
             "date_of_birth": "2020-01-01",
         }))
@@ -231,14 +188,14 @@ mod tests {
         for field in ["username", "password", "email", "consent", "date_of_birth"] {
             assert_eq!(errors.get(field).len(), 1, "{field}: {errors}");
         }
-        let errors = read(&json!({})).unwrap_err();
+        let errors = form(&json!({})).unwrap_err();
         assert_eq!(errors.get("username")[0].code, "BASE_TYPE_REQUIRED");
         assert_eq!(errors.get("password")[0].code, "BASE_TYPE_REQUIRED");
     }
 
     #[test]
     fn names_and_addresses_are_kept_in_lower_case() {
-        let form = read(&json!({"username": " Ada ", "password": "long enough", "email": "Ada@Example.org"}))
+        let form = form(&json!({"username": " Ada ", "password": "long enough", "email": "Ada@Example.org"}))
             .unwrap();
         assert_eq!((form.username.as_str(), form.email.as_deref()), ("ada", Some("ada@example.org")));
         assert_eq!(form.global_name, None);

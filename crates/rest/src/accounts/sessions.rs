@@ -1,17 +1,15 @@
 //! Logins of a person: made, listed, ended.
 
-use std::collections::BTreeMap;
-
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use consort_model::{AuthSessionId, UserId};
-use consort_rpc::{Caller, user};
-use consort_store::Batch;
+use consort_rpc::account::Op;
 use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde_json::Value;
 
-use crate::token::{ClientInfo, Kind, SESSIONS_MAX, TokenRow};
+use crate::app::read;
+use crate::token::{self, ClientInfo, Kind, TokenRow};
 use crate::{App, Failure};
 
 /// Reads what a client says of itself: `X-Super-Properties` (base64 of JSON with `os` and `browser`, as user clients
@@ -36,78 +34,59 @@ pub fn client_info(headers: &HeaderMap) -> ClientInfo {
 }
 
 impl App {
-    /// Adds a login of a person to a batch and returns its token.
-    pub fn add_login(&self, batch: &mut Batch, user: UserId, client: ClientInfo) -> String {
+    /// A new token: its secret text, and its row for the owner.
+    pub(crate) fn fresh_token(
+        &self,
+        user: UserId,
+        kind: Kind,
+        expires_ms: Option<u64>,
+        client: ClientInfo,
+    ) -> (String, TokenRow) {
         let session = AuthSessionId::new(self.next_id());
-        self.tokens.issue(batch, user, session, Kind::User, None, client).0
+        token::fresh(user, session, kind, self.now_ms(), expires_ms, client)
     }
 
-    /// Logs a person in. The oldest logins beyond [`SESSIONS_MAX`] end.
+    /// Logs a person in. The oldest logins beyond a limit end.
     ///
     /// # Errors
-    /// 503 when the store fails.
+    /// 503 when the owner cannot be asked.
     pub async fn log_in(&self, user: UserId, client: ClientInfo) -> Result<String, Failure> {
-        let logins = self.logins(user).await?;
-        let surplus = (logins.len() + 1).saturating_sub(SESSIONS_MAX);
-        let mut batch = Batch::new();
-        for row in &logins[..surplus] {
-            self.tokens.revoke(&mut batch, row);
-        }
-        let token = self.add_login(&mut batch, user, client);
-        self.store.commit(batch).await?;
-        self.revoked(&logins[..surplus]);
+        let (token, row) = self.fresh_token(user, Kind::User, None, client);
+        self.ask_account(user, Op::Add { tokens: vec![row], using: None, alone: false }).await?;
         Ok(token)
+    }
+
+    /// An account's tokens, oldest first.
+    ///
+    /// # Errors
+    /// 503 when the owner cannot be asked.
+    pub async fn tokens_of(&self, user: UserId) -> Result<Vec<TokenRow>, Failure> {
+        Ok(read(&self.ask_account(user, Op::List).await?)?)
     }
 
     /// A person's logins, oldest first.
     ///
     /// # Errors
-    /// 503 when the store fails.
+    /// 503 when the owner cannot be asked.
     pub async fn logins(&self, user: UserId) -> Result<Vec<TokenRow>, Failure> {
-        let rows = self.tokens.list(user).await?;
+        let rows = self.tokens_of(user).await?;
         Ok(rows.into_iter().filter(|row| row.kind == Kind::User).collect())
     }
 
-    /// Ends logins, or takes tokens back: they stop working, their gateway sessions are closed.
+    /// Ends logins, or takes tokens of one account back: they stop working, their gateway sessions are closed.
     ///
     /// # Errors
-    /// 503 when the store fails.
-    pub async fn end(&self, rows: &[TokenRow]) -> Result<(), Failure> {
-        if rows.is_empty() {
-            return Ok(());
+    /// 503 when the owner cannot be asked.
+    pub async fn end<'a>(
+        &self,
+        user: UserId,
+        rows: impl IntoIterator<Item = &'a TokenRow>,
+    ) -> Result<(), Failure> {
+        let sessions: Vec<_> = rows.into_iter().map(|row| row.session).collect();
+        if !sessions.is_empty() {
+            self.ask_account(user, Op::End { sessions }).await?;
         }
-        let mut batch = Batch::new();
-        for row in rows {
-            self.tokens.revoke(&mut batch, row);
-        }
-        self.store.commit(batch).await?;
-        self.revoked(rows);
         Ok(())
-    }
-
-    /// Tells everybody that tokens have stopped working, after that was committed.
-    pub(crate) fn revoked(&self, rows: &[TokenRow]) {
-        self.tokens.forget(rows);
-        let mut sessions: BTreeMap<UserId, Vec<u64>> = BTreeMap::new();
-        for row in rows {
-            sessions.entry(row.user).or_default().push(row.session.get());
-        }
-        for (user, auth_sessions) in sessions {
-            let op = user::Op::Account(user::account::Op::LoggedOut { auth_sessions });
-            if let Err(error) = self.users.cast(user.get(), Caller::system(), op) {
-                // The tokens are dead; only sockets that are open stay so until their session ends.
-                tracing::warn!(%error, "sessions of ended logins could not be closed");
-            }
-        }
-    }
-
-    /// Ends every login of a person but one: after a change of the password.
-    ///
-    /// # Errors
-    /// 503 when the store fails.
-    pub async fn end_other_logins(&self, user: UserId, keep: AuthSessionId) -> Result<(), Failure> {
-        let others: Vec<_> = self.logins(user).await?.into_iter().filter(|row| row.session != keep).collect();
-        self.end(&others).await
     }
 }
 

@@ -1,12 +1,11 @@
 //! The bot of an application: an account whose id is the application's.
 
-use consort_files::{Kind, name, orphans};
-use consort_model::object::account::UserRow;
-use consort_model::{ApiError, Application, ApplicationId, GuildId, User, UserId};
-use consort_rpc::{Caller, guild, user};
-use consort_store::{Batch, Error, Key, Range, Table};
+use consort_model::object::account::{UserRow, username_key};
+use consort_model::{ApiError, Application, ApplicationId, User, UserId};
+use consort_rpc::application::Op;
+use consort_rpc::name::Kind as NameKind;
+use consort_rpc::{Caller, account, guild, user};
 
-use crate::accounts::register::{NewAccount, current_user};
 use crate::{App, Failure};
 
 /// Characters of a bot's name.
@@ -30,34 +29,31 @@ impl App {
         if application.bot.is_some() {
             return Err(Failure(has_bot()));
         }
-        let user = self.write_bot(application).await?;
-        self.change_application(id, |application| {
-            application.bot = Some(user.clone());
-            Ok(())
-        })
-        .await?;
+        let user = self.found_bot(application).await?;
+        self.ask_application(id, Op::SetBot { bot: Box::new(user) }).await?;
         self.reset_bot_token(id).await
     }
 
-    /// Writes the bot's account with a name and number nobody has.
-    async fn write_bot(&self, application: &Application) -> Result<User, Failure> {
-        let bot = User::bot(UserId::new(application.id.get()), bot_name(&application.name));
+    /// Makes the bot's account with a name and number nobody has; or finds the one that was made before.
+    async fn found_bot(&self, application: &Application) -> Result<User, Failure> {
+        let id: UserId = application.id.cast();
+        if let Some(row) = self.account_if_any(id).await? {
+            return Ok(row.current.user);
+        }
+        let bot = User::bot(id, bot_name(&application.name));
         let first = bot.discriminator.parse::<u64>().unwrap_or(1);
         for step in 0..DISCRIMINATORS_TRIED {
             // Numbers go from 0001 to 9999.
             let discriminator = format!("{:04}", (first - 1 + step * 487) % 9999 + 1);
+            let name = username_key(&bot.username, &discriminator);
+            let reserved = match self.reserve(id, vec![(NameKind::Username, name)]).await {
+                Ok(reserved) => reserved,
+                Err(Failure(error)) if error.status == 400 => continue,
+                Err(failure) => return Err(failure),
+            };
             let user = User { discriminator, avatar: application.icon.clone(), ..bot.clone() };
-            let current = current_user(user.clone(), "en-US");
-            let row = UserRow { current, admin: false, application: Some(application.id), disabled: false };
-            let mut batch = Batch::new();
-            NewAccount { row, credentials: None }.write(&mut batch);
-            batch.require_absent(Table::Users, user.id.get(), Key::empty());
-            match self.store.commit(batch).await {
-                Ok(()) => return Ok(user),
-                Err(Error::Conflict { index: 0 }) => {}
-                Err(Error::Conflict { .. }) => return Err(Failure(has_bot())),
-                Err(error) => return Err(error.into()),
-            }
+            let row = UserRow { application: Some(application.id), ..UserRow::person(user, "en-US") };
+            return Ok(self.found_account(row, reserved.until_ms).await?.current.user);
         }
         Err(Failure(ApiError::invalid_field(
             "name",
@@ -73,30 +69,21 @@ impl App {
     pub async fn delete_application(&self, application: &Application) -> Result<(), Failure> {
         let id = application.id;
         let bot = UserId::new(id.get());
-        let tokens = self.tokens.list(bot).await?;
-        self.end(&tokens).await?;
+        self.ask_account(bot, account::Op::Close).await?;
         if application.bot.is_some() {
             self.leave_guilds(bot, id).await?;
             let disable = user::Op::Account(user::account::Op::Disable);
             self.users.call(bot.get(), Caller::system(), disable).await?;
         }
-        let mut batch = Batch::new();
-        let now_ms = self.now_ms();
-        for emoji in self.application_emojis(id).await? {
-            orphans::release(&mut batch, &name::emoji(emoji.id.get()), now_ms);
-        }
-        let icon = application.icon.as_deref();
-        orphans::replace_image(&mut batch, now_ms, (Kind::AppIcon, id.get()), icon, None);
-        batch.delete_partition(Table::Applications, id.get());
-        batch.delete(Table::UserApplications, application.owner.id.get(), id.get());
-        self.store.commit(batch).await?;
+        self.ask_application(id, Op::Delete).await?;
+        let remove = account::Op::RemoveApplication { application: id };
+        self.ask_account(application.owner.id, remove).await?;
         Ok(())
     }
 
     async fn leave_guilds(&self, bot: UserId, application: ApplicationId) -> Result<(), Failure> {
-        let guilds = self.store.scan(Table::UserGuilds, bot.get(), Range::all(10_000)).await?;
         let caller = Caller { application: Some(application), ..Caller::user(bot, true) };
-        for guild in guilds.iter().filter_map(|row| row.key.to_id()).map(GuildId::new) {
+        for guild in self.guilds_of(bot).await? {
             let leave = guild::Op::Member(guild::member::Op::Leave);
             let left = self.guilds.call(guild.get(), caller.clone(), leave).await;
             // A guild that is gone, or that it is no member of any more, is left already.

@@ -1,40 +1,33 @@
-//! Emojis of an application, for its bot to use anywhere.
+//! Emojis of an application: their pictures are stored here, everything else is the owner's.
 
-use consort_files::{name as blob, orphans};
-use consort_model::{ApiError, ApplicationId, Emoji, EmojiId, Image, PartialEmoji, User};
-use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, IndexRow, Op};
+use consort_model::{ApplicationId, Emoji, EmojiId, Image, PartialEmoji, User};
+use consort_rpc::application::{EmojiOp, Op};
+use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, IndexRow, Op as GuildEmojiOp};
 use consort_rpc::{Caller, guild};
-use consort_store::{Batch, Key, Range, StoreExt as _, Table};
+use consort_store::{Key, StoreExt as _, Table};
 
+use crate::app::read;
 use crate::{App, Failure};
-
-/// Emojis of one application (Emoji, "Application-Owned Emoji").
-const EMOJIS_MAX: usize = 2000;
-/// First byte of their keys beside the application's own rows ([`Table::Applications`], partition: the application).
-const PREFIX: &[u8] = b"e";
-
-fn key(id: EmojiId) -> Key {
-    Key::bytes(&[PREFIX, &id.get().to_be_bytes()].concat())
-}
 
 impl App {
     /// An application's emojis, oldest first.
     ///
     /// # Errors
-    /// 503 when the store fails.
+    /// 503 when the owner cannot be asked.
     pub async fn application_emojis(&self, application: ApplicationId) -> Result<Vec<Emoji>, Failure> {
-        let range = Range::prefix(PREFIX, EMOJIS_MAX);
-        let rows = self.store.scan_rows(Table::Applications, application.get(), range).await?;
-        Ok(rows.into_iter().map(|(_, emoji)| emoji).collect())
+        Ok(read(&self.ask_application(application, Op::Emoji(EmojiOp::List)).await?)?)
     }
 
     /// One of an application's emojis.
     ///
     /// # Errors
     /// 404/10014 when there is none.
-    pub async fn application_emoji(&self, application: ApplicationId, id: EmojiId) -> Result<Emoji, Failure> {
-        let row = self.store.get_row(Table::Applications, application.get(), key(id)).await?;
-        Ok(row.ok_or_else(ApiError::unknown_emoji)?)
+    pub async fn application_emoji(
+        &self,
+        application: ApplicationId,
+        emoji: EmojiId,
+    ) -> Result<Emoji, Failure> {
+        Ok(read(&self.ask_application(application, Op::Emoji(EmojiOp::Get { emoji })).await?)?)
     }
 
     /// An emoji of the caller's application, or of a guild it is in and may use it of.
@@ -43,17 +36,19 @@ impl App {
     /// 503 when the store fails or the guild does not answer.
     pub async fn external_emoji(&self, caller: Caller, id: EmojiId) -> Result<Option<PartialEmoji>, Failure> {
         if let Some(application) = caller.application.filter(|_| caller.bot) {
-            let row: Option<Emoji> =
-                self.store.get_row(Table::Applications, application.get(), key(id)).await?;
-            if let Some(emoji) = row {
-                let (id, name) = (Some(emoji.id), Some(emoji.name));
-                return Ok(Some(PartialEmoji { id, name, animated: emoji.animated }));
+            match self.application_emoji(application, id).await {
+                Ok(emoji) => {
+                    let (id, name) = (Some(emoji.id), Some(emoji.name));
+                    return Ok(Some(PartialEmoji { id, name, animated: emoji.animated }));
+                }
+                Err(Failure(error)) if error.status >= 500 => return Err(Failure(error)),
+                Err(_) => {}
             }
         }
         let index: Option<IndexRow> =
             self.store.get_row(Table::GuildMisc, id.get(), Key::text(EMOJI_INDEX_KEY)).await?;
         let Some(IndexRow { guild }) = index else { return Ok(None) };
-        let op = guild::Op::Emoji(Op::Usable { emoji: id });
+        let op = guild::Op::Emoji(GuildEmojiOp::Usable { emoji: id });
         match self.guilds.call(guild.get(), caller, op).await {
             Ok(answer) => Ok(answer.body().and_then(|body| serde_json::from_slice(body).ok())),
             Err(error) if error.status >= 500 => Err(Failure(error)),
@@ -72,9 +67,6 @@ impl App {
         image: Image,
         user: User,
     ) -> Result<Emoji, Failure> {
-        if self.application_emojis(application).await?.len() >= EMOJIS_MAX {
-            return Err(Failure(ApiError::max_emojis()));
-        }
         let id = EmojiId::new(self.next_id());
         let animated = self.cdn.put_emoji(id.get(), image).await?;
         let emoji = Emoji {
@@ -87,8 +79,10 @@ impl App {
             animated,
             available: true,
         };
-        self.keep_emoji(application, &emoji).await?;
-        Ok(emoji)
+        // A picture that nothing claims is swept.
+        let added =
+            self.ask_application(application, Op::Emoji(EmojiOp::Add { emoji: Box::new(emoji) })).await;
+        Ok(read(&added?)?)
     }
 
     /// Gives an emoji another name.
@@ -98,20 +92,10 @@ impl App {
     pub async fn rename_application_emoji(
         &self,
         application: ApplicationId,
-        id: EmojiId,
+        emoji: EmojiId,
         name: String,
     ) -> Result<Emoji, Failure> {
-        let emoji = Emoji { name, ..self.application_emoji(application, id).await? };
-        self.keep_emoji(application, &emoji).await?;
-        Ok(emoji)
-    }
-
-    async fn keep_emoji(&self, application: ApplicationId, emoji: &Emoji) -> Result<(), Failure> {
-        let mut batch = Batch::new();
-        batch.require_present(Table::Applications, application.get(), Key::empty());
-        orphans::claim(&mut batch, &blob::emoji(emoji.id.get()));
-        batch.put_row(Table::Applications, application.get(), key(emoji.id), emoji);
-        Ok(self.store.commit(batch).await?)
+        Ok(read(&self.ask_application(application, Op::Emoji(EmojiOp::Rename { emoji, name })).await?)?)
     }
 
     /// Removes an emoji and its image.
@@ -121,12 +105,9 @@ impl App {
     pub async fn remove_application_emoji(
         &self,
         application: ApplicationId,
-        id: EmojiId,
+        emoji: EmojiId,
     ) -> Result<(), Failure> {
-        self.application_emoji(application, id).await?;
-        let mut batch = Batch::new();
-        batch.delete(Table::Applications, application.get(), key(id));
-        orphans::release(&mut batch, &blob::emoji(id.get()), self.now_ms());
-        Ok(self.store.commit(batch).await?)
+        self.ask_application(application, Op::Emoji(EmojiOp::Remove { emoji })).await?;
+        Ok(())
     }
 }

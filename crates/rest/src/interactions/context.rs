@@ -53,11 +53,7 @@ fn dm_permissions() -> Permissions {
 
 /// Reads an owner's answer.
 pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
-    let body = answer.body().ok_or_else(ApiError::internal)?;
-    serde_json::from_slice(body).map_err(|error| {
-        tracing::error!(%error, "an owner's answer cannot be read");
-        Failure(ApiError::internal())
-    })
+    crate::app::read(answer).map_err(Failure)
 }
 
 /// A channel or thread of a guild.

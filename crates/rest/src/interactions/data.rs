@@ -4,21 +4,20 @@
 use std::collections::BTreeMap;
 
 use consort_model::request::message::CreateMessage;
+use consort_model::request::modal::Modal;
 use consort_model::{ApiError, Attachment, CommandId, Message, MessageId, Permissions};
 use consort_rpc::{Caller, message};
 use serde_json::{Map, Value, json};
 
 use super::context::{Context, InGuild, read};
-use super::modal::Modal;
+use super::modal;
 use super::named::{Findings, What, id_of};
 use super::options::{self, Purpose};
 use super::resolved::resolve;
 use super::select;
-use crate::commands::Scope;
-use crate::commands::model::{Command, kind};
-use crate::commands::permissions::Overwrite;
 use crate::files::{Kept, take_files};
 use crate::{App, Auth, Failure, UploadedFile};
+use consort_model::command::{Command, Overwrite, Scope, kind};
 
 /// What the client sent of an interaction.
 pub struct Sent<'a> {
@@ -167,7 +166,7 @@ impl Asking<'_> {
     /// 400/50035 by field for what does not fit the form that was shown.
     pub async fn form(self, modal: &Modal, sent: Sent<'_>) -> Result<Value, Failure> {
         let mut found = Findings::default();
-        let components = modal.submit(&sent.data["components"], &mut found);
+        let components = modal::submit(modal, &sent.data["components"], &mut found);
         let data = json!({"custom_id": modal.custom_id, "components": components});
         let draft = Draft { data, found, ..Draft::default() };
         self.finish(sent, draft, true).await
@@ -290,7 +289,7 @@ fn find_component<'a>(components: &'a Value, custom_id: &str) -> Option<&'a Valu
 /// # Errors
 /// 404/10008 when it cannot be seen or is not the application's.
 pub async fn source(app: &App, auth: &Auth, context: &Context, id: MessageId) -> Result<Value, Failure> {
-    let message = match app.ephemeral(id, auth.user_id()).await? {
+    let message = match app.ephemeral(context.application.id, id, auth.user_id()).await? {
         Some(message) => message,
         None => {
             let op = message::Op::Get { message: id };

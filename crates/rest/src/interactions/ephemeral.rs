@@ -1,23 +1,16 @@
 //! Messages that only one person sees: they are never in a channel, and forgotten with their interaction.
 
 use consort_model::request::message::{CreateMessage, EditMessage, FLAG_EPHEMERAL};
-use consort_model::{ApiError, Attachment, Component, Embed, MessageFlags, MessageId, Patch, User, UserId};
-use consort_store::{Batch, Key, StoreExt as _, Table};
+use consort_model::{
+    ApiError, ApplicationId, Attachment, Component, Embed, MessageFlags, MessageId, Patch, User, UserId,
+};
+use consort_rpc::application::{Interaction, InteractionOp};
+use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
 
-use super::{EPHEMERALS, Interaction};
+use crate::app::read;
 use crate::{App, Failure};
-
-/// The row of such a message.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Ephemeral {
-    /// Who sees it.
-    pub(super) user: UserId,
-    /// The message, without addresses.
-    pub(super) message: Value,
-}
 
 /// A message for one person, without addresses.
 pub(super) fn compose(
@@ -98,28 +91,33 @@ impl App {
     /// A message that only `user` sees, without addresses, if there is one of that id.
     ///
     /// # Errors
-    /// 503 when the store fails.
-    pub(super) async fn ephemeral(&self, id: MessageId, user: UserId) -> Result<Option<Value>, Failure> {
-        let row: Option<Ephemeral> =
-            self.store.get_row(Table::Commands, EPHEMERALS, Key::id(id.get())).await?;
-        Ok(row.filter(|row| row.user == user).map(|row| row.message))
+    /// 503 when the owner cannot be asked.
+    pub(super) async fn ephemeral(
+        &self,
+        application: ApplicationId,
+        message: MessageId,
+        user: UserId,
+    ) -> Result<Option<Value>, Failure> {
+        Ok(read(&self.ask_interaction(application, InteractionOp::Shown { message, user }).await?)?)
     }
 
     /// Keeps a message and shows it to its person.
     pub(super) async fn show_ephemeral(
         &self,
         row: &Interaction,
-        event: &'static str,
+        id: MessageId,
         message: Value,
+        is_new: bool,
     ) -> Result<Value, Failure> {
-        let id: MessageId =
-            serde_json::from_value(message["id"].clone()).map_err(|_| ApiError::internal())?;
-        let mut batch = Batch::new();
-        let kept = Ephemeral { user: row.user, message: message.clone() };
-        batch.put_row(Table::Commands, EPHEMERALS, id.get(), &kept);
-        self.store.commit(batch).await?;
-        let shown = self.with_addresses(message)?;
-        self.tell(row.user, None, event, &shown);
+        let shown = self.with_addresses(message.clone())?;
+        let op = InteractionOp::Show {
+            interaction: row.id,
+            message: id,
+            body: message,
+            shown: shown.clone(),
+            is_new,
+        };
+        self.ask_interaction(row.application, op).await?;
         Ok(shown)
     }
 
@@ -127,20 +125,21 @@ impl App {
     pub(super) async fn edit_ephemeral(
         &self,
         row: &Interaction,
+        id: MessageId,
         mut message: Value,
         edit: &EditMessage,
     ) -> Result<Value, Failure> {
         apply(&mut message, edit, self.now());
-        self.show_ephemeral(row, "MESSAGE_UPDATE", message).await
+        self.show_ephemeral(row, id, message, false).await
     }
 
     /// Takes a message away from its person.
-    pub(super) async fn remove_ephemeral(&self, row: &Interaction, id: MessageId) -> Result<(), Failure> {
-        let mut batch = Batch::new();
-        batch.delete(Table::Commands, EPHEMERALS, id.get());
-        self.store.commit(batch).await?;
-        let gone = json!({"id": id, "channel_id": row.channel, "guild_id": row.guild});
-        self.tell(row.user, None, "MESSAGE_DELETE", &gone);
+    pub(super) async fn remove_ephemeral(
+        &self,
+        row: &Interaction,
+        message: MessageId,
+    ) -> Result<(), Failure> {
+        self.ask_interaction(row.application, InteractionOp::Hide { interaction: row.id, message }).await?;
         Ok(())
     }
 }

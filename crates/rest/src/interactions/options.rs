@@ -4,7 +4,7 @@
 use serde_json::{Map, Value, json};
 
 use super::named::{Findings, What};
-use crate::commands::model::{Choice, CommandOption, option};
+use consort_model::command::{Choice, CommandOption, option};
 
 /// Longest text of an option.
 const TEXT_CHARS_MAX: usize = 6000;

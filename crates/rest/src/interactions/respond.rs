@@ -7,10 +7,11 @@ use consort_rpc::message::{Op, Speaker};
 use serde_json::{Value, json};
 
 use super::context::read;
-use super::modal::Modal;
-use super::{ANSWER_GRACE_MS, ANSWER_MS, Held, Interaction, State, ephemeral, kind};
+use super::modal;
+use super::{Token, ephemeral, kind};
 use crate::routes::messages::prepare;
 use crate::{App, Failure, Upload};
+use consort_rpc::application::{Interaction, InteractionOp, Settled, State};
 
 /// Kinds of answers ("Interaction Callback Type").
 mod answer {
@@ -100,6 +101,26 @@ fn read_choices(data: &Value) -> Result<Vec<Value>, ApiError> {
     })
 }
 
+/// What an answer did.
+struct Performed {
+    message: Option<Value>,
+    settled: Settled,
+    choices: Option<Value>,
+}
+
+impl Performed {
+    fn new(row: &Interaction) -> Self {
+        let settled = Settled {
+            state: State::Answered,
+            ephemeral: row.ephemeral,
+            original: row.original,
+            form: None,
+            told: true,
+        };
+        Self { message: None, settled, choices: None }
+    }
+}
+
 impl App {
     /// Takes the first answer.
     ///
@@ -107,18 +128,13 @@ impl App {
     /// 404/10062 when it comes too late, 400/40060 when there was one already, 400/50035 for what does not fit.
     pub(crate) async fn respond(
         &self,
-        mut held: Held,
+        token: Token,
         mut upload: Upload,
     ) -> Result<(Interaction, Response), Failure> {
-        if held.row.state != State::Pending {
-            return Err(Failure(ApiError::interaction_already_answered()));
-        }
-        if self.now_ms() > held.row.id.timestamp_ms() + ANSWER_MS + ANSWER_GRACE_MS {
-            return Err(Failure(ApiError::unknown_interaction()));
-        }
         let answer = Form::root(&upload.payload)?
             .check(|f| f.required("type", f.int("type", 0..=u64::from(u8::MAX))))?;
-        if !fits(&held.row, answer) && answer != answer::PONG {
+        let row = self.interaction(&token).await?;
+        if row.state == State::Pending && !fits(&row, answer) && answer != answer::PONG {
             let message = "Invalid interaction callback type for this interaction.";
             return Err(Failure(ApiError::invalid_field(
                 "type",
@@ -127,67 +143,69 @@ impl App {
             )));
         }
         upload.payload = upload.payload["data"].take();
-        let before = held.row.clone();
         // Claimed before anything is done, so that of two answers one does nothing.
-        held.row.state = State::Answered;
-        self.keep_interaction(&mut held).await?;
-        match self.perform(&mut held.row, answer, upload).await {
-            Ok(message) => {
-                self.keep_interaction(&mut held).await?;
-                if held.row.kind != kind::AUTOCOMPLETE {
-                    self.tell_outcome(&held.row, "INTERACTION_SUCCESS");
-                }
-                Ok((held.row, Response { kind: answer, message }))
+        let op = InteractionOp::Claim { interaction: token.interaction, hash: token.hash };
+        let row: Interaction = read(&self.ask_interaction(token.application, op).await?)?;
+        match self.perform(&row, answer, upload).await {
+            Ok(Performed { message, settled, choices }) => {
+                let row = Interaction { state: settled.state, ephemeral: settled.ephemeral, ..row };
+                self.settle(&row, settled, choices).await?;
+                Ok((row, Response { kind: answer, message }))
             }
             Err(failure) => {
-                held.row = before;
-                self.keep_interaction(&mut held).await?;
+                self.unclaim(&row).await?;
                 Err(failure)
             }
         }
     }
 
-    async fn perform(
+    /// Says what became of an interaction that was claimed.
+    pub(super) async fn settle(
         &self,
-        row: &mut Interaction,
-        answer: u64,
-        upload: Upload,
-    ) -> Result<Option<Value>, Failure> {
+        row: &Interaction,
+        settled: Settled,
+        choices: Option<Value>,
+    ) -> Result<(), Failure> {
+        let op = InteractionOp::Settle { interaction: row.id, settled: Box::new(settled), choices };
+        self.ask_interaction(row.application, op).await?;
+        Ok(())
+    }
+
+    /// Gives an interaction back as it was when it was claimed.
+    pub(super) async fn unclaim(&self, row: &Interaction) -> Result<(), Failure> {
+        let op = InteractionOp::Unclaim { interaction: row.id, state: row.state };
+        self.ask_interaction(row.application, op).await?;
+        Ok(())
+    }
+
+    async fn perform(&self, row: &Interaction, answer: u64, upload: Upload) -> Result<Performed, Failure> {
+        let mut done = Performed::new(row);
+        let settled = &mut done.settled;
         match answer {
-            answer::MESSAGE => self.answer_message(row, upload).await.map(Some),
+            answer::MESSAGE => {
+                let body = CreateMessage::parse(&upload.payload)?;
+                settled.ephemeral = body.flags & FLAG_EPHEMERAL != 0;
+                let message = self.post_for(row, body, upload, settled.ephemeral).await?;
+                settled.original = message["id"].as_str().and_then(|id| id.parse().ok());
+                done.message = Some(message);
+            }
             answer::DEFERRED_MESSAGE => {
                 let flags =
                     Form::root(&upload.payload)?.check(|f| Some(f.int("flags", 0..=u64::from(u32::MAX))))?;
-                row.ephemeral = flags.unwrap_or_default() & FLAG_EPHEMERAL != 0;
-                row.state = State::Deferred;
-                Ok(None)
+                settled.ephemeral = flags.unwrap_or_default() & FLAG_EPHEMERAL != 0;
+                settled.state = State::Deferred;
             }
-            answer::DEFERRED_UPDATE => {
-                row.original = row.source;
-                Ok(None)
-            }
+            answer::DEFERRED_UPDATE => settled.original = row.source,
             answer::UPDATE => {
-                row.original = row.source;
+                settled.original = row.source;
                 let source = row.source.ok_or_else(ApiError::unknown_message)?;
-                self.edit_answer(row, source, upload).await.map(Some)
+                done.message = Some(self.edit_answer(row, source, upload).await?);
             }
-            answer::CHOICES => self.offer(row, &upload.payload).map(|()| None),
-            answer::MODAL => self.show_modal(row, &upload.payload).map(|()| None),
-            _ => Ok(None),
+            answer::CHOICES => done.choices = Some(Value::Array(read_choices(&upload.payload)?)),
+            answer::MODAL => settled.form = Some(modal::read(&upload.payload)?),
+            _ => {}
         }
-    }
-
-    /// Posts the message that answers.
-    pub(super) async fn answer_message(
-        &self,
-        row: &mut Interaction,
-        upload: Upload,
-    ) -> Result<Value, Failure> {
-        let body = CreateMessage::parse(&upload.payload)?;
-        row.ephemeral = body.flags & FLAG_EPHEMERAL != 0;
-        let message = self.post_for(row, body, upload, row.ephemeral).await?;
-        row.original = message["id"].as_str().and_then(|id| id.parse().ok());
-        Ok(message)
+        Ok(done)
     }
 
     /// Posts a message in the name of the application, for the channel or for the person alone.
@@ -216,7 +234,7 @@ impl App {
             }
             let id = MessageId::new(self.next_id());
             let message = ephemeral::compose(row, &author, id, self.now(), &create.body, &create.attachments);
-            return self.show_ephemeral(row, "MESSAGE_CREATE", message).await;
+            return self.show_ephemeral(row, id, message, true).await;
         }
         create.speaker = Some(Box::new(Speaker {
             author,
@@ -231,31 +249,6 @@ impl App {
         read(&posted?)
     }
 
-    /// Suggests values to the person that types.
-    fn offer(&self, row: &Interaction, data: &Value) -> Result<(), Failure> {
-        let choices = read_choices(data)?;
-        let offered = json!({"choices": choices, "nonce": row.nonce});
-        self.tell(row.user, None, "APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE", &offered);
-        Ok(())
-    }
-
-    /// Shows a form to the person.
-    fn show_modal(&self, row: &mut Interaction, data: &Value) -> Result<(), Failure> {
-        let modal = Modal::read(data)?;
-        let shown = json!({
-            "id": row.id,
-            "channel_id": row.channel,
-            "title": modal.title,
-            "custom_id": modal.custom_id,
-            "components": modal.components,
-            "application": {"id": row.application},
-            "nonce": row.nonce,
-        });
-        self.tell(row.user, None, "INTERACTION_MODAL_CREATE", &shown);
-        row.form = Some(modal);
-        Ok(())
-    }
-
     /// Changes a message of the application: the one that answers, or the one whose component was used.
     pub(super) async fn edit_answer(
         &self,
@@ -264,8 +257,8 @@ impl App {
         upload: Upload,
     ) -> Result<Value, Failure> {
         let body = EditMessage::parse(&upload.payload)?;
-        if let Some(message) = self.ephemeral(id, row.user).await? {
-            return self.edit_ephemeral(row, message, &body).await;
+        if let Some(message) = self.ephemeral(row.application, id, row.user).await? {
+            return self.edit_ephemeral(row, id, message, &body).await;
         }
         let message: Value = read(&self.own_message(row, id).await?)?;
         let (mut edit, kept) =

@@ -1,20 +1,19 @@
 //! A person starts an interaction.
 
-use std::sync::Arc;
-use std::time::Duration;
-
 use consort_model::{
     ApiError, ApplicationId, ChannelId, Form, InteractionId, MessageId, MessageType, Permissions,
 };
+use consort_rpc::application::{Interaction, InteractionOp, State};
 use serde_json::{Value, json};
 
 use super::context::Context;
 use super::data::{Asking, Sent};
 use super::named::id_of;
 use super::options::Purpose;
-use super::{ANSWER_MS, Interaction, State, data, kind, mint, token_hash};
-use crate::commands::model::{Command, kind as command_kind};
+use super::{data, kind, mint, token_hash};
+use crate::app::read;
 use crate::{App, Auth, Failure, UploadedFile};
+use consort_model::command::{Command, kind as command_kind};
 
 /// A request to interact.
 #[derive(Debug, Clone, PartialEq)]
@@ -73,7 +72,7 @@ impl App {
     /// # Errors
     /// 400/50035 for what does not fit, 403/50001 and 50013, 404 for what there is not.
     pub async fn interact(
-        self: &Arc<Self>,
+        &self,
         auth: &Auth,
         request: Request,
         files: Vec<UploadedFile>,
@@ -83,9 +82,8 @@ impl App {
         let particular =
             self.particular(Asking { app: self, auth, context: &context }, &request, sent).await?;
         let id = InteractionId::new(self.next_id());
-        let token = mint(id);
+        let token = mint(context.application.id, id);
         let row = remember(&context, &request, &particular, id, &token);
-        self.add_interaction(&row).await?;
         let mut payload = context.payload();
         payload["id"] = json!(id);
         payload["type"] = json!(request.kind);
@@ -94,11 +92,8 @@ impl App {
         if let Some(message) = particular.message {
             payload["message"] = message;
         }
-        if request.kind != kind::AUTOCOMPLETE {
-            self.tell(row.user, None, "INTERACTION_CREATE", &json!({"id": id, "nonce": row.nonce}));
-        }
-        self.tell(row.application.cast(), row.guild, "INTERACTION_CREATE", &payload);
-        self.watch(id);
+        self.ask_interaction(row.application, InteractionOp::Begin { interaction: Box::new(row), payload })
+            .await?;
         Ok(())
     }
 
@@ -130,7 +125,8 @@ impl App {
         let Asking { auth, context, .. } = asking;
         let shown =
             id_of(&sent.data["id"]).map(InteractionId::new).ok_or_else(ApiError::unknown_interaction)?;
-        let triggering = self.interaction_by_id(shown).await?.row;
+        let op = InteractionOp::Get { interaction: shown, hash: None };
+        let triggering: Interaction = read(&self.ask_interaction(context.application.id, op).await?)?;
         let is_here = triggering.user == auth.user_id()
             && triggering.application == context.application.id
             && triggering.channel == context.channel.id;
@@ -145,21 +141,6 @@ impl App {
             None => None,
         };
         Ok(Particular { data, command: None, message, triggering: Some(triggering) })
-    }
-
-    /// Tells the person that the application did not answer, if it does not in time.
-    fn watch(self: &Arc<Self>, id: InteractionId) {
-        let app = self.clone();
-        consort_runtime::spawn("interaction", async move {
-            tokio::time::sleep(Duration::from_millis(ANSWER_MS)).await;
-            match app.interaction_by_id(id).await {
-                Ok(held) if held.row.state == State::Pending && held.row.kind != kind::AUTOCOMPLETE => {
-                    app.tell_outcome(&held.row, "INTERACTION_FAILURE");
-                }
-                Ok(_) => {}
-                Err(failure) => tracing::debug!(error = %failure.0, "an interaction could not be looked at"),
-            }
-        });
     }
 }
 

@@ -4,8 +4,8 @@ pub mod grant;
 pub mod scope;
 
 use axum::response::{IntoResponse, Response};
-use consort_model::{ApplicationId, AuthSessionId, UserId};
-use consort_store::Batch;
+use consort_model::{ApiError, ApplicationId, UserId};
+use consort_rpc::account;
 use http::StatusCode;
 use serde_json::json;
 
@@ -54,8 +54,8 @@ impl From<Failure> for TokenFailure {
     }
 }
 
-impl From<consort_store::Error> for TokenFailure {
-    fn from(error: consort_store::Error) -> Self {
+impl From<ApiError> for TokenFailure {
+    fn from(error: ApiError) -> Self {
         Self::Api(error.into())
     }
 }
@@ -86,11 +86,9 @@ impl App {
     /// # Errors
     /// 503 when the store fails.
     pub async fn issue_code(&self, user: UserId, kind: Kind) -> Result<String, Failure> {
-        let mut batch = Batch::new();
-        let session = AuthSessionId::new(self.next_id());
         let expires = Some(self.now_ms() + CODE_MS);
-        let (code, _) = self.tokens.issue(&mut batch, user, session, kind, expires, ClientInfo::default());
-        self.store.commit(batch).await?;
+        let (code, row) = self.fresh_token(user, kind, expires, ClientInfo::default());
+        self.ask_account(user, account::Op::Add { tokens: vec![row], using: None, alone: false }).await?;
         Ok(code)
     }
 
@@ -107,29 +105,24 @@ impl App {
         used: Option<&TokenRow>,
         with_refresh: bool,
     ) -> Result<Issued, TokenFailure> {
-        let mut batch = Batch::new();
-        if let Some(used) = used {
-            self.tokens.require(&mut batch, used);
-            self.tokens.revoke(&mut batch, used);
-        }
         let now_ms = self.now_ms();
-        let mut issue = |kind, lifetime_ms| {
-            let session = AuthSessionId::new(self.next_id());
-            let expires = Some(now_ms + lifetime_ms);
-            self.tokens.issue(&mut batch, user, session, kind, expires, ClientInfo::default()).0
+        let issue = |kind, lifetime_ms| {
+            self.fresh_token(user, kind, Some(now_ms + lifetime_ms), ClientInfo::default())
         };
-        let access = issue(Kind::Bearer { application, scopes: scopes.clone() }, ACCESS_S * 1000);
-        let refresh =
-            with_refresh.then(|| issue(Kind::Refresh { application, scopes: scopes.clone() }, REFRESH_MS));
-        match self.store.commit(batch).await {
-            Ok(()) => {}
-            Err(consort_store::Error::Conflict { .. }) => {
+        let (access, row) = issue(Kind::Bearer { application, scopes: scopes.clone() }, ACCESS_S * 1000);
+        let mut tokens = vec![row];
+        let refresh = with_refresh.then(|| {
+            let (refresh, row) = issue(Kind::Refresh { application, scopes: scopes.clone() }, REFRESH_MS);
+            tokens.push(row);
+            refresh
+        });
+        let op = account::Op::Add { tokens, using: used.map(|used| used.session), alone: false };
+        match self.ask_account(user, op).await {
+            Ok(_) => {}
+            Err(Failure(error)) if error.status == 401 => {
                 return Err(OauthError("invalid_grant", "It has been used.").into());
             }
-            Err(error) => return Err(error.into()),
-        }
-        if let Some(used) = used {
-            self.tokens.forget(std::slice::from_ref(used));
+            Err(failure) => return Err(failure.into()),
         }
         Ok(Issued { access, refresh, scopes })
     }
@@ -139,12 +132,11 @@ impl App {
     /// # Errors
     /// 503 when the store fails.
     pub async fn revoke_grants(&self, user: UserId, application: ApplicationId) -> Result<(), Failure> {
-        let rows = self.tokens.list(user).await?;
-        let granted: Vec<_> = rows
-            .into_iter()
+        let rows = self.tokens_of(user).await?;
+        let granted = rows
+            .iter()
             .filter(|row| !matches!(row.kind, Kind::User | Kind::Bot { .. }))
-            .filter(|row| row.application() == Some(application))
-            .collect();
-        self.end(&granted).await
+            .filter(|row| row.application() == Some(application));
+        self.end(user, granted).await
     }
 }

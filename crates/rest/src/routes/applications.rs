@@ -5,13 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
+use consort_application::Edit;
 use consort_cdn::Kind;
 use consort_model::limits::EMOJI_BYTES_MAX;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Application, ApplicationId, EmojiId, Form, Patch, validate};
 use serde_json::json;
 
-use crate::apps::edit::Edit;
 use crate::apps::view;
 use crate::{
     Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, LargeJson, UserAuth, created, empty, json,
@@ -53,11 +53,9 @@ fn own_id(auth: &BotAuth) -> Result<ApplicationId, Failure> {
 /// An application as its owner or its bot sees it, with its present figures.
 async fn full(app: &App, application: Application) -> Answered {
     let mut application = app.with_accounts(application).await?;
-    let bot = application.id.get();
-    let guilds =
-        app.store.scan(consort_store::Table::UserGuilds, bot, consort_store::Range::all(10_000)).await;
     // A figure that cannot be had now is no reason to fail.
-    application.approximate_guild_count = guilds.map_or(0, |rows| rows.len() as u32);
+    let guilds = app.guilds_of(application.id.cast()).await;
+    application.approximate_guild_count = guilds.map_or(0, |guilds| guilds.len() as u32);
     Ok(json(&application))
 }
 
@@ -92,16 +90,12 @@ async fn update(
 
 async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
     let edit = Edit::read(body)?;
-    let icon = match &edit.icon {
-        // Only who may change the application comes here, so nobody refuses it.
-        Patch::Value(image) => Some(app.cdn.put_image(Kind::AppIcon, id.get(), image.clone()).await?),
-        _ => None,
+    let icon = match edit.icon {
+        Patch::Value(image) => Patch::Value(app.cdn.put_image(Kind::AppIcon, id.get(), image).await?),
+        Patch::Null => Patch::Null,
+        Patch::Absent => Patch::Absent,
     };
-    let application = app.change_application(id, |application| {
-        edit.apply(application, icon.as_deref());
-        Ok(())
-    });
-    full(app, application.await?).await
+    full(app, app.change_application(id, body, icon).await?).await
 }
 
 async fn delete(

@@ -48,7 +48,12 @@ async fn login(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(body): 
     })?;
     let user = app.find_login(&login).await?;
     let stored = match user {
-        Some(user) => Some(app.credentials(user).await?.password),
+        // A name that is only reserved has no password behind it.
+        Some(user) => match app.password_hash(user).await {
+            Ok(hash) => Some(hash),
+            Err(Failure(error)) if error.status == 401 => None,
+            Err(failure) => return Err(failure),
+        },
         None => None,
     };
     let right = app.passwords.verify(password, stored).await?;
@@ -74,7 +79,7 @@ fn wrong_login() -> FormErrors {
 }
 
 async fn logout(State(app): State<Arc<App>>, auth: UserAuth, _body: JsonBody) -> Answered {
-    app.end(std::slice::from_ref(&auth.token)).await?;
+    app.end(auth.user_id(), [&*auth.token]).await?;
     Ok(empty())
 }
 
@@ -102,8 +107,7 @@ async fn end_sessions(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body
     })?;
     app.check_password(auth.user_id(), "password", &password).await?;
     let logins = app.logins(auth.user_id()).await?;
-    let ended: Vec<_> = logins.into_iter().filter(|row| hashes.contains(&row.id_hash())).collect();
-    app.end(&ended).await?;
+    app.end(auth.user_id(), logins.iter().filter(|row| hashes.contains(&row.id_hash()))).await?;
     Ok(empty())
 }
 

@@ -5,14 +5,13 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
+use consort_model::command::{CommandPermissions, Overwrite, Scope};
+use consort_model::request::command::Draft;
 use consort_model::{ApiError, ApplicationId, CommandId, GuildId};
+use consort_rpc::application::Put;
 use consort_rpc::guild;
-use consort_store::{Key, Table};
 
 use super::oauth2::may_manage;
-use crate::commands::Scope;
-use crate::commands::form::Draft;
-use crate::commands::permissions::{CommandPermissions, Overwrite};
 use crate::{Answered, AnyAuth, App, Failure, Ids, JsonBody, LargeJson, Query, created, empty, json};
 
 /// What an OAuth2 token needs to change commands.
@@ -60,8 +59,13 @@ async fn in_guild(
     guild: GuildId,
 ) -> Result<Scope, Failure> {
     let scope = everywhere(app, auth, application).await?;
-    let bot = application.get();
-    if app.store.get(Table::UserGuilds, bot, Key::id(guild.get())).await?.is_none() {
+    let guilds = match app.guilds_of(application.cast()).await {
+        Ok(guilds) => guilds,
+        // It has no bot.
+        Err(Failure(error)) if error.status == 404 => Vec::new(),
+        Err(failure) => return Err(failure),
+    };
+    if !guilds.contains(&guild) {
         return Err(Failure(ApiError::missing_access()));
     }
     Ok(Scope { guild: Some(guild), ..scope })
@@ -78,7 +82,7 @@ async fn answer_list(app: &App, scope: Scope, query: &Query) -> Answered {
 }
 
 async fn answer_create(app: &App, scope: Scope, body: &serde_json::Value) -> Answered {
-    let (command, is_new) = app.upsert_command(scope, Draft::read(body)?).await?;
+    let Put { command, is_new } = app.put_command(scope, Draft::read(body)?).await?;
     let view = command.view(true);
     Ok(if is_new { created(&view) } else { json(&view) })
 }
@@ -89,7 +93,7 @@ async fn answer_replace(app: &App, scope: Scope, body: &serde_json::Value) -> An
 }
 
 async fn answer_edit(app: &App, scope: Scope, id: CommandId, body: &serde_json::Value) -> Answered {
-    let command = app.edit_command(scope, id, |command| Draft::edit(body, command)).await?;
+    let command = app.edit_command(scope, id, body).await?;
     Ok(json(&command.view(true)))
 }
 
@@ -246,6 +250,7 @@ async fn set_permissions(
     }
     let row =
         CommandPermissions { id: command, application_id: id, guild_id: guild, permissions: overwrites };
-    app.set_command_permissions(&row).await?;
-    Ok(json(&row))
+    let shown = json(&row);
+    app.set_command_permissions(row).await?;
+    Ok(shown)
 }

@@ -6,12 +6,10 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, patch, post, put as put_route};
 use consort_cdn::Kind;
-use consort_model::account::UserRow;
 use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::settings::{Op, Update};
-use consort_store::{Key, StoreExt as _, Table};
 use serde_json::{Value, json};
 
 use crate::extract::{Auth, Ids, JsonBody, LargeJson, MaybeAuth, Query, UserAuth};
@@ -44,8 +42,7 @@ fn settings(op: Op) -> guild::Op {
 
 /// The account behind a request, as everybody sees it.
 pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
-    let row: Option<UserRow> = app.store.get_row(Table::Users, user.get(), Key::empty()).await?;
-    row.map(|row| row.current.user).ok_or(Failure(ApiError::unknown_user()))
+    Ok(app.account(user).await?.current.user)
 }
 
 async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body }: LargeJson) -> Answered {
@@ -55,12 +52,7 @@ async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body
         let channels = f.array("channels", limits::GUILD_CHANNELS_MAX, super::channels::create_form);
         Some((name?, icon, channels.unwrap_or_default()))
     })?;
-    let guilds = app.store.scan(
-        Table::UserGuilds,
-        auth.user_id().get(),
-        consort_store::Range::all(limits::USER_GUILDS_MAX),
-    );
-    if guilds.await?.len() >= limits::USER_GUILDS_MAX {
+    if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
         return Err(ApiError::max_guilds().into());
     }
     let id = GuildId::new(app.next_id());

@@ -5,13 +5,14 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use consort_model::{ApplicationId, ChannelId, GuildId, Integration, InteractionId};
-use consort_rpc::guild;
-use consort_store::{Range, StoreExt as _, Table};
+use consort_model::command::Scope;
+use consort_model::{ApiError, ApplicationId, ChannelId, GuildId, Integration, InteractionId};
+use consort_rpc::{Caller, guild};
 use serde_json::{Value, json};
 
+use crate::app::read;
 use crate::apps::view;
-use crate::commands::Scope;
+use crate::interactions::Token;
 use crate::interactions::followup::Which;
 use crate::interactions::start::Request;
 use crate::{Answered, App, Auth, Failure, Ids, Place, Query, Upload, UserAuth, empty, json};
@@ -46,8 +47,9 @@ async fn respond(
     query: Query,
     upload: Upload,
 ) -> Answered {
-    let held = app.interaction(id, &token).await?;
-    let (row, response) = app.respond(held, upload).await?;
+    let token = Token::read(&token).filter(|token| token.interaction == id);
+    let token = token.ok_or_else(ApiError::unknown_interaction)?;
+    let (row, response) = app.respond(token, upload).await?;
     if query.form().flag("with_response") {
         return Ok(json(&response.view(&row)));
     }
@@ -100,10 +102,11 @@ async fn own_index(_auth: UserAuth) -> Answered {
 async fn index(app: &App, auth: &Auth, guild: GuildId) -> Answered {
     let own = guild::Op::Member(guild::member::Op::Own);
     app.guilds.call(guild.get(), auth.caller(), own).await?;
-    let rows: Vec<(_, Integration)> =
-        app.store.scan_rows(Table::Integrations, guild.get(), Range::all(APPLICATIONS_MAX)).await?;
+    let integrations = guild::Op::Settings(guild::settings::Op::Integrations);
+    let integrations = app.guilds.call(guild.get(), Caller::system(), integrations).await?;
+    let integrations: Vec<Integration> = read(&integrations)?;
     let (mut applications, mut commands) = (Vec::new(), Vec::<Value>::new());
-    for id in rows.into_iter().map(|(_, integration)| integration.application.id) {
+    for id in integrations.into_iter().take(APPLICATIONS_MAX).map(|integration| integration.application.id) {
         let application = match app.application(id).await {
             Ok(application) => application,
             Err(Failure(error)) if error.status == 404 => continue,

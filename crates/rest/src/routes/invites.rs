@@ -9,7 +9,7 @@ use consort_model::account::index_partition;
 use consort_model::{ApiError, ChannelId, Form, GuildId, limits};
 use consort_rpc::guild::invite::{Create, IndexRow, Op};
 use consort_rpc::{Caller, Reply, guild};
-use consort_store::{Key, Range, StoreExt as _, Table};
+use consort_store::{Key, StoreExt as _, Table};
 
 use super::guilds::account;
 use crate::extract::{Auth, Ids, JsonBody, Query, UserAuth};
@@ -95,8 +95,8 @@ async fn accept(
     let guild = guild_of(&app, &code).await?;
     let user = account(&app, auth.user_id()).await?;
     let max = limits::USER_GUILDS_MAX;
-    let guilds = app.store.scan(Table::UserGuilds, auth.user_id().get(), Range::all(max)).await?;
-    if guilds.len() >= max && !guilds.iter().any(|row| row.key.to_id() == Some(guild.get())) {
+    let guilds = app.guilds_of(auth.user_id()).await?;
+    if guilds.len() >= max && !guilds.contains(&guild) {
         return Err(Failure(ApiError::max_guilds()));
     }
     let op = guild::member::Op::JoinByInvite { code, user: Box::new(user) };

@@ -8,7 +8,6 @@ use axum::response::Response;
 use axum::routing::{get, post};
 use consort_model::{ApiError, Application, Form, GuildId, Permissions, Timestamp, User};
 use consort_rpc::guild;
-use consort_store::{Range, Table};
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -110,12 +109,11 @@ async fn preview(State(app): State<Arc<App>>, auth: UserAuth, query: Query) -> A
 
 /// The guilds to which the person may add a bot.
 async fn guilds(app: &App, auth: &Auth) -> Result<Vec<Value>, Failure> {
-    let rows = app.store.scan(Table::UserGuilds, auth.user_id().get(), Range::all(GUILDS_MAX)).await?;
-    let ids: Vec<u64> = rows.iter().filter_map(|row| row.key.to_id()).collect();
-    let summaries = stream::iter(ids.into_iter().map(|id| {
+    let ids = app.guilds_of(auth.user_id()).await?;
+    let summaries = stream::iter(ids.into_iter().take(GUILDS_MAX).map(|id| {
         let op = guild::Op::Member(guild::member::Op::Summary { with_counts: false });
         let caller = auth.caller();
-        async move { app.guilds.call(id, caller, op).await.ok() }
+        async move { app.guilds.call(id.get(), caller, op).await.ok() }
     }));
     let answers: Vec<_> = summaries.buffered(GUILDS_AT_ONCE).collect().await;
     let guilds =

@@ -5,12 +5,12 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, put};
-use consort_model::object::account::{AccountIndexRow, index_partition, username_key};
+use consort_model::object::account::username_key;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, UserId, limits};
+use consort_rpc::name::Kind as NameKind;
 use consort_rpc::user;
 use consort_rpc::user::relationship::Op;
-use consort_store::{Key, StoreExt as _, Table};
 use serde_json::Value;
 
 use crate::{Answered, App, Failure, Ids, JsonBody, UserAuth};
@@ -47,10 +47,9 @@ async fn request(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): Js
         Some((username?, discriminator.filter(|text| text != "0000").unwrap_or_default()))
     })?;
     let key = username_key(&username, &discriminator);
-    let found: Option<AccountIndexRow> =
-        app.store.get_row(Table::UsernameIndex, index_partition(&key), Key::text(&key)).await?;
-    let found = found.ok_or(Failure(ApiError::no_users_with_tag()))?;
-    ask(&app, &auth, Op::Request { user: found.user }).await
+    let found = app.holder(NameKind::Username, &key).await?;
+    let user = found.ok_or(Failure(ApiError::no_users_with_tag()))?;
+    ask(&app, &auth, Op::Request { user }).await
 }
 
 async fn clear(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {

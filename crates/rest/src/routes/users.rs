@@ -6,18 +6,20 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{delete, get};
 use consort_cdn::Kind;
+use consort_model::object::account::{UserRow, username_key};
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Patch, UserId, limits, validate};
 use consort_rpc::guild::member::Op as MemberOp;
+use consort_rpc::name::Kind as NameKind;
 use consort_rpc::user::account::{Op, Update};
-use consort_rpc::{guild, user};
-use consort_store::{Range, Table};
+use consort_rpc::{account, guild, user};
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
 use http::header::AUTHORIZATION;
 use serde_json::value::RawValue;
 use serde_json::{Value, json};
 
+use crate::accounts::Reserved;
 use crate::files::Kept;
 use crate::token::Kind as TokenKind;
 use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, LargeJson, Query, UserAuth, answer, json};
@@ -130,26 +132,62 @@ async fn update(
         };
         app.check_password(user, "password", &password).await?;
     }
-    let changes_password = new_password.is_some();
-    if let Some(password) = new_password {
-        update.password = Some(app.passwords.hash(password).await?);
-    }
+    let new_password = match new_password {
+        Some(password) => Some(app.passwords.hash(password).await?),
+        None => None,
+    };
+    let before = app.account(user).await?;
+    let reserved = app.reserve(user, wanted_names(&before, &update)).await?;
+    update.reserved_until_ms = reserved.until_ms;
     let mut kept = Kept::default();
     update.avatar = kept.put_image(&app, Kind::Avatar, user.get(), avatar).await?;
     update.banner = kept.put_image(&app, Kind::Banner, user.get(), banner).await?;
     let reply =
         app.users.call(user.get(), auth.caller(), user::Op::Account(Op::Update(Box::new(update)))).await;
     kept.settle(&app, &reply).await;
-    if !changes_password || reply.is_err() {
+    if reply.is_err() {
+        app.give_back(&reserved);
         return Ok(answer(reply));
     }
+    free_names(&app, user, &before, &reserved);
+    let Some(password) = new_password else { return Ok(answer(reply)) };
     // Whoever knew the old password is out; this login stays, and clients expect its token.
-    app.end_other_logins(user, auth.token.session).await?;
+    app.ask_account(user, account::Op::SetPassword { password, keep: auth.token.session }).await?;
     let mut current: Value =
         reply?.body().and_then(|body| serde_json::from_slice(body).ok()).unwrap_or_default();
     let token = headers.get(AUTHORIZATION).and_then(|value| value.to_str().ok()).unwrap_or_default();
     current["token"] = json!(token.trim());
     Ok(json(&current))
+}
+
+/// The names that a change takes and the account has not.
+fn wanted_names(before: &UserRow, update: &Update) -> Vec<(NameKind, String)> {
+    let (current, mut names) = (&before.current, Vec::new());
+    if let Some(username) = &update.username {
+        let key = username_key(username, &current.user.discriminator);
+        if key != username_key(&current.user.username, &current.user.discriminator) {
+            names.push((NameKind::Username, key));
+        }
+    }
+    if let Some(email) = update.email.as_ref().filter(|email| current.email.as_ref() != Some(*email)) {
+        names.push((NameKind::Email, email.clone()));
+    }
+    names
+}
+
+/// Gives the names free in whose place others have come.
+fn free_names(app: &App, user: UserId, before: &UserRow, reserved: &Reserved) {
+    let current = &before.current;
+    for kind in reserved.kinds() {
+        match (kind, &current.email) {
+            (NameKind::Username, _) => {
+                let key = username_key(&current.user.username, &current.user.discriminator);
+                app.release(user, kind, &key);
+            }
+            (NameKind::Email, Some(email)) => app.release(user, kind, email),
+            _ => {}
+        }
+    }
 }
 
 /// Whether a person must prove itself: for another name or address, and a new password.
@@ -191,32 +229,38 @@ async fn update_profile(
     })))
 }
 
+/// The last guilds before an id, or the first after one, of a list by rising id.
+fn page(
+    mut guilds: Vec<GuildId>,
+    before: Option<GuildId>,
+    after: Option<GuildId>,
+    limit: usize,
+) -> Vec<GuildId> {
+    match (before, after) {
+        (Some(before), _) => {
+            guilds.retain(|guild| *guild < before);
+            guilds.drain(..guilds.len().saturating_sub(limit));
+        }
+        (None, Some(after)) => guilds.retain(|guild| *guild > after),
+        (None, None) => {}
+    }
+    guilds.truncate(limit);
+    guilds
+}
+
 /// The caller's guilds, by rising id, as each guild's owner shows itself.
 async fn guilds(State(app): State<Arc<App>>, auth: AnyAuth, query: Query) -> Answered {
     auth.require_scope("guilds")?;
     let (before, after, limit, with_counts) = query.form().check(|f| {
         let limit = f.int("limit", limits::PAGE_GUILDS).unwrap_or(limits::PAGE_GUILDS_DEFAULT);
         let counts = f.bool("with_counts").unwrap_or(false);
-        Some((f.id::<GuildId>("before"), f.id::<GuildId>("after"), limit as usize, counts))
+        Some((f.id("before"), f.id("after"), limit as usize, counts))
     })?;
-    let user = auth.user_id().get();
-    let range = match (before, after) {
-        (Some(before), _) => Range::before(before.get(), limit),
-        (None, Some(after)) => Range::after(after.get(), limit),
-        (None, None) => Range::all(limit),
-    };
-    let mut ids: Vec<u64> = app
-        .store
-        .scan(Table::UserGuilds, user, range)
-        .await?
-        .iter()
-        .filter_map(|row| row.key.to_id())
-        .collect();
-    ids.sort_unstable();
-    let summary = |guild: u64| {
+    let ids = page(app.guilds_of(auth.user_id()).await?, before, after, limit);
+    let summary = |guild: GuildId| {
         let op = guild::Op::Member(MemberOp::Summary { with_counts });
         let (app, caller) = (app.clone(), auth.caller());
-        async move { app.guilds.call(guild, caller, op).await }
+        async move { app.guilds.call(guild.get(), caller, op).await }
     };
     let replies: Vec<_> = stream::iter(ids).map(summary).buffered(SUMMARIES_AT_ONCE).collect().await;
     let mut shown: Vec<Box<RawValue>> = Vec::with_capacity(replies.len());

@@ -225,7 +225,7 @@ async fn execute(
     query: Query,
     upload: Upload,
 ) -> Answered {
-    if interactions::of_token(&token).is_some() {
+    if interactions::Token::read(&token).is_some() {
         return app.follow_up(&token, upload).await;
     }
     run(&app, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
@@ -302,7 +302,7 @@ async fn show_message(
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
 ) -> Answered {
-    if interactions::of_token(&token).is_some() {
+    if interactions::Token::read(&token).is_some() {
         return app.show_answer(&token, Which::Id(message)).await;
     }
     on_message(&app, (webhook, token), message, &query, OnMessage::Get).await
@@ -314,7 +314,7 @@ async fn edit_message(
     query: Query,
     upload: Upload,
 ) -> Answered {
-    if interactions::of_token(&token).is_some() {
+    if interactions::Token::read(&token).is_some() {
         return app.change_answer(&token, Which::Id(message), upload).await;
     }
     let mut body = EditMessage::parse(&upload.payload)?;
@@ -335,7 +335,7 @@ async fn remove_message(
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
 ) -> Answered {
-    if interactions::of_token(&token).is_some() {
+    if interactions::Token::read(&token).is_some() {
         return app.remove_answer(&token, Which::Id(message)).await;
     }
     on_message(&app, (webhook, token), message, &query, OnMessage::Delete).await

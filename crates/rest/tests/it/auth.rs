@@ -70,10 +70,8 @@ async fn a_login_ends_by_logout_and_nobody_elses_does() {
     let world = world();
     let (_, token) = world.person("ada").await;
     let other = login(&world, "ada", "long enough").await.body["token"].as_str().unwrap().to_owned();
-    let mut revoked = world.app.tokens.revocations();
     let answer = world.post("/api/v10/auth/logout", &token, json!({"provider": null})).await;
     assert_eq!((answer.status.as_u16(), answer.body), (204, Value::Null));
-    assert!(revoked.try_recv().is_ok());
     assert_eq!(world.get("/api/v10/auth/sessions", &token).await.status, 401);
     let list = world.get("/api/v10/auth/sessions", &other).await;
     assert_eq!(list.body["user_sessions"].as_array().unwrap().len(), 1);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use axum::body::Body;
 use axum::{Router, response::Response};
+use consort_actor::{Env, Owners, Work};
 use consort_cdn::blobs::Memory as Blobs;
 use consort_cdn::{Cdn, Links, Media};
 use consort_model::UserId;
 use consort_rest::{App, Config, Parts, router};
-use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static};
+use consort_rpc::{InProcess, Mesh, MeshRef, NodeId, Static, account, application, name, user};
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::StoreRef;
 use consort_store::memory::Memory;
@@ -55,16 +56,30 @@ pub fn with(config: Config) -> World {
     let node = NodeId(1);
     let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
     let store: StoreRef = Arc::new(Memory::new());
+    let ids = Arc::new(Ids::new(1));
     let links = Links::new([7; 32], "http://listening.test");
     let media = Media::new(links.clone(), clock.clone(), Arc::new(Blobs::default()), true);
     let cdn = Cdn::new(Arc::new(Blobs::default()), links, store.clone(), clock.clone());
+    let env = Env {
+        clock: clock.clone(),
+        store: store.clone(),
+        mesh: mesh.clone(),
+        ids: ids.clone(),
+        registry: Registry::default(),
+        work: Work::default(),
+        links: cdn.links().clone(),
+    };
+    mesh.host::<account::Account>(Owners::<consort_account::Account>::new(env.clone()));
+    mesh.host::<application::Application>(Owners::<consort_application::Application>::new(env.clone()));
+    mesh.host::<name::Name>(Owners::<consort_account::Names>::new(env.clone()));
+    mesh.host::<user::User>(Owners::<consort_user::User>::new(env));
     let app = App::new(Parts {
         mesh: mesh.clone(),
         store,
         cdn,
         media,
         clock: clock.clone(),
-        ids: Arc::new(Ids::new(1)),
+        ids,
         registry: Registry::default(),
         health: consort_runtime::Health::default(),
         room: Arc::new(true.into()),

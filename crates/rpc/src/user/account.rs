@@ -1,5 +1,6 @@
 //! Operations on the account itself: names, pictures, password, guilds.
 
+use consort_model::object::account::UserRow;
 use consort_model::{Patch, UserId};
 use serde::{Deserialize, Serialize};
 
@@ -16,6 +17,11 @@ pub enum Op {
     Update(Box<Update>),
     /// Logins have ended: their sessions are closed with 4004.
     LoggedOut { auth_sessions: Vec<u64> },
+    /// The account's row, for the system. Answers it.
+    Row,
+    /// Makes the account, from the system, if there is none of that id yet. `until_ms` is when the reservation of its names lapses
+    /// ([`name`](crate::name)): 503 when that is too soon. Answers the row there is.
+    Found { row: Box<UserRow>, until_ms: u64 },
     /// The account can no longer be used (the bot of a deleted application): its sessions are closed. From the system.
     Disable,
 }
@@ -24,6 +30,9 @@ pub enum Op {
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 #[serde(default)]
 pub struct Update {
+    /// When the reservation of `username` and `email` lapses, Unix milliseconds ([`name`](crate::name)): without it neither is
+    /// changed.
+    pub reserved_until_ms: u64,
     /// A new unique name, in lower case for people.
     pub username: Option<String>,
     /// The name shown.
@@ -48,6 +57,4 @@ pub struct Update {
     pub email: Option<String>,
     /// BCP 47 tag.
     pub locale: Option<String>,
-    /// The Argon2id hash of a new password.
-    pub password: Option<String>,
 }

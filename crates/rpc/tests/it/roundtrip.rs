@@ -75,6 +75,21 @@ fn what_a_user_is_asked() {
 }
 
 #[test]
+fn what_is_asked_of_secrets_names_and_nodes() {
+    all_cross(&samples::secrets());
+    all_cross(&samples::names());
+    all_cross(&samples::identity());
+}
+
+#[test]
+fn what_an_application_is_asked() {
+    all_cross(&samples::application_emojis());
+    all_cross(&samples::application_commands());
+    all_cross(&samples::interactions());
+    all_cross(&samples::application());
+}
+
+#[test]
 fn what_a_relay_is_told() {
     all_cross::<relay::Op>(&samples::relay());
 }

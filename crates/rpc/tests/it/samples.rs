@@ -3,9 +3,11 @@
 use std::sync::Arc;
 
 use bytes::Bytes;
-use consort_model::{Intents, Message};
+use consort_model::request::command::Draft;
+use consort_model::{Application, Intents, Message};
 use consort_rpc::{
-    Audience, Change, Effect, Event, Publication, View, Withheld, guild, message, private, relay, user,
+    Audience, Change, Effect, Event, Publication, View, Withheld, account, application, guild, identity,
+    message, name, private, relay, user,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -336,9 +338,111 @@ pub fn private() -> Vec<private::Op> {
 pub fn account() -> Vec<user::account::Op> {
     read(json!([
         "Get", "Guilds", "Disable", {"Profile": {"user": "1", "mutual_guilds": true, "mutual_friends": false}},
-        {"Update": {}}, {"Update": {"username": "n", "global_name": null, "accent_color": 1, "password": "hash"}},
-        {"LoggedOut": {"auth_sessions": [u64::MAX]}},
+        {"Update": {}}, {"Update": {"username": "n", "global_name": null, "accent_color": 1, "reserved_until_ms": 7}},
+        {"LoggedOut": {"auth_sessions": [u64::MAX]}}, "Row", {"Found": {"row": a_row(), "until_ms": u64::MAX}},
     ]))
+}
+
+fn a_row() -> Value {
+    json!({
+        "id": ID, "username": "ann", "discriminator": "0", "mfa_enabled": false, "locale": "de", "premium_type": 0,
+        "email": "a@b.test", "verified": true, "bio": "b", "phone": null, "nsfw_allowed": true, "pronouns": "x",
+        "admin": true, "application": "5", "disabled": true,
+    })
+}
+
+fn a_token() -> Value {
+    json!({
+        "user": ID, "session": "2", "hash": "ab", "created_ms": 1, "expires_ms": u64::MAX,
+        "kind": {"code": {"application": "5", "scopes": ["bot"], "redirect_uri": "https://a", "challenge": null}},
+        "client": {"os": "x", "platform": null},
+    })
+}
+
+pub fn secrets() -> Vec<account::Op> {
+    let login = json!({"user": "1", "session": "2", "hash": "ab", "created_ms": 1, "kind": "user"});
+    read(json!([
+        {"Open": {"password": "hash", "token": login}}, "Password", {"SetPassword": {"password": "hash", "keep": "2"}},
+        {"Add": {"tokens": [a_token(), login], "using": "7", "alone": true}}, {"Find": {"hash": "ab"}}, "List",
+        {"End": {"sessions": ["1", ID]}}, "Close", "Applications", {"AddApplication": {"application": "5"}},
+        {"RemoveApplication": {"application": "5"}},
+    ]))
+}
+
+pub fn names() -> Vec<name::Op> {
+    read(json!([
+        {"Find": {"kind": "Email", "name": "a@b.test"}}, {"Reserve": {"kind": "Username", "name": "n", "user": ID}},
+        {"Release": {"kind": "Administrator", "name": "administrator", "user": "1"}},
+    ]))
+}
+
+pub fn identity() -> Vec<identity::Op> {
+    read(json!([{"Revoked": {"hashes": ["ab"]}}, {"Changed": {"application": ID}}]))
+}
+
+fn an_emoji() -> Value {
+    json!({"id": "1", "name": "wave", "roles": [], "require_colons": true, "managed": false, "animated": true, "available": true})
+}
+
+pub fn application_emojis() -> Vec<application::EmojiOp> {
+    read(json!([
+        "List", {"Get": {"emoji": "1"}}, {"Add": {"emoji": an_emoji()}}, {"Rename": {"emoji": "1", "name": "n"}},
+        {"Remove": {"emoji": "1"}},
+    ]))
+}
+
+pub fn application_commands() -> Vec<application::CommandOp> {
+    let draft = Draft::read(&json!({
+        "name": "c", "description": "d", "name_localizations": {"de": "c"}, "contexts": [0], "nsfw": true,
+        "default_member_permissions": "8", "options": [
+            {"type": 10, "name": "n", "description": "d", "min_value": -0.5, "max_value": 9007199254740991_u64,
+             "choices": [{"name": "half", "value": 0.5}], "required": true},
+            {"type": 3, "name": "t", "description": "d", "min_length": 1, "autocomplete": true},
+        ],
+    }));
+    let draft = serde_json::to_value(draft.unwrap()).unwrap();
+    let permissions = json!({"id": "1", "application_id": "2", "guild_id": "3",
+        "permissions": [{"id": ID, "type": 3, "permission": false}]});
+    read(json!([
+        {"List": {"guild": null}}, {"Get": {"guild": "1", "command": ID}}, {"Put": {"guild": null, "draft": draft}},
+        {"Replace": {"guild": "1", "drafts": [draft, draft]}}, {"Delete": {"guild": null, "command": "1"}},
+        {"Edit": {"guild": null, "command": "1", "body": {"name": "x", "options": null}}},
+        {"Permissions": {"guild": "1"}}, {"PermissionsOf": {"guild": "1", "command": "2"}}, {"SetPermissions": permissions},
+    ]))
+}
+
+pub fn interactions() -> Vec<application::InteractionOp> {
+    let form = json!({"custom_id": "m", "title": "t", "components": [
+        {"type": 18, "id": 1, "label": "l", "component": {"type": 4, "id": 2, "custom_id": "a", "style": 1}}]});
+    let interaction = json!({
+        "id": ID, "kind": 2, "application": "1", "user": "2", "guild": "3", "channel": "4", "token_hash": "ab", "nonce": 7,
+        "metadata": {"user": {"id": "2"}, "original": null}, "old": {"id": "1"}, "message_kind": 20, "may_mention_all": true,
+        "source": "5", "form": form, "state": "Deferred", "ephemeral": true, "original": "6",
+    });
+    let settled =
+        json!({"state": "Answered", "ephemeral": false, "original": "1", "form": form, "told": true});
+    read(json!([
+        {"Begin": {"interaction": interaction, "payload": {"data": {"options": [{"value": 0.5}]}}}},
+        {"Get": {"interaction": ID, "hash": null}}, {"Claim": {"interaction": "1", "hash": "ab"}},
+        {"ClaimDeferred": {"interaction": "1", "hash": "ab"}}, {"Unclaim": {"interaction": "1", "state": "Pending"}},
+        {"Settle": {"interaction": "1", "settled": settled, "choices": [{"name": "a", "value": 1}]}},
+        {"Show": {"interaction": "1", "message": "2", "body": {"content": ""}, "shown": {"content": ""}, "is_new": true}},
+        {"Shown": {"message": "1", "user": "2"}}, {"Hide": {"interaction": "1", "message": "2"}},
+    ]))
+}
+
+pub fn application() -> Vec<application::Op> {
+    let model =
+        Application::new(5.into(), "Helper", consort_model::User::person(1.into(), "ann"), "key".into());
+    let mut all: Vec<application::Op> = read(json!([
+        "Get", {"Found": {"application": serde_json::to_value(model).unwrap()}}, "Delete", {"SetBot": {"bot": a_user()}},
+        {"Change": {"body": {"name": "n", "tags": null}}}, {"Change": {"body": {}, "icon": null}},
+        {"Change": {"body": {}, "icon": "hash"}}, {"SetSecret": {"hash": "ab"}}, {"CheckSecret": {"hash": "ab"}},
+    ]));
+    all.extend(application_emojis().into_iter().map(application::Op::Emoji));
+    all.extend(application_commands().into_iter().map(application::Op::Command));
+    all.extend(interactions().into_iter().map(application::Op::Interaction));
+    all
 }
 
 pub fn session() -> Vec<user::gateway::Op> {
@@ -460,7 +564,8 @@ pub fn publications() -> Vec<Publication> {
         relay().into_iter().map(|message| Publication::Relay { node: consort_rpc::NodeId(3), message });
     let user = user().into_iter().map(|op| Publication::User { user: 1.into(), op });
     let guild = guild().into_iter().map(|op| Publication::Guild { guild: 1.into(), op });
-    relay.chain(user).chain(guild).collect()
+    let everywhere = identity().into_iter().map(Publication::Everywhere);
+    relay.chain(user).chain(guild).chain(everywhere).collect()
 }
 
 /// Channels of all shapes, as they are carried in events and openings.

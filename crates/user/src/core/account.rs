@@ -1,14 +1,13 @@
-//! The account's row: names, pictures, address, password.
+//! The account's row: names, pictures, address.
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_files::{Kind, orphans};
-use consort_model::object::account::{
-    AccountIndexRow, CredentialsRow, UserRow, index_partition, username_key,
-};
-use consort_model::{ApiError, Timestamp};
+use consort_model::ApiError;
+use consort_model::object::account::{UserRow, username_key};
+use consort_rpc::name::MARGIN_MS;
 use consort_rpc::user::account::{Op, Update};
 use consort_rpc::{Effect, guild, private};
-use consort_store::{Key, Range, Table};
+use consort_store::{Key, Table};
 
 use super::User;
 
@@ -16,6 +15,14 @@ impl User {
     pub(super) fn handle_account(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         self.require_self(cx)?;
         match op {
+            Op::Row => {
+                Self::require_system(cx)?;
+                Outcome::json(&self.row)
+            }
+            Op::Found { .. } => {
+                Self::require_system(cx)?;
+                Outcome::json(&self.row)
+            }
             Op::Get => Outcome::json(&self.row.current),
             Op::Guilds => Outcome::json(&self.guilds),
             Op::Profile { user, mutual_guilds, mutual_friends } => {
@@ -33,36 +40,23 @@ impl User {
         }
     }
 
+    /// Makes an account that is not there yet.
+    pub(super) fn found(&mut self, cx: &mut Cx<'_>, row: &UserRow, until_ms: u64) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        if cx.now_ms + MARGIN_MS > until_ms {
+            return Err(ApiError::overloaded().into());
+        }
+        cx.put(Table::Users, self.id.get(), Key::empty(), row);
+        *self = super::load::blank(self.id, row.clone(), cx.now_ms);
+        Outcome::json(&self.row)
+    }
+
     fn update(&mut self, cx: &mut Cx<'_>, update: &Update) -> Result<Outcome, Stop> {
         let mut row = self.row.clone();
         apply(&mut row, update);
-        let names = (name_key(&self.row), name_key(&row));
-        let emails = (self.row.current.email.clone(), row.current.email.clone());
-        if names.0 != names.1 {
-            check_free(cx, Table::UsernameIndex, &names.1, username_taken)?;
-        }
-        if let (before, Some(after)) = (&emails.0, &emails.1)
-            && before.as_ref() != Some(after)
-        {
-            check_free(cx, Table::EmailIndex, after, email_taken)?;
-        }
-        let index = AccountIndexRow { user: self.id };
-        if names.0 != names.1 {
-            cx.on_conflict(username_taken());
-            move_index(cx, Table::UsernameIndex, Some(&names.0), &names.1, &index);
-        }
-        if let (before, Some(after)) = (&emails.0, &emails.1)
-            && before.as_ref() != Some(after)
-        {
-            if names.0 == names.1 {
-                cx.on_conflict(email_taken());
-            }
-            move_index(cx, Table::EmailIndex, before.as_deref(), after, &index);
-        }
-        if let Some(password) = &update.password {
-            let changed_at = Timestamp::from_ms(cx.now_ms);
-            let credentials = CredentialsRow { password: password.clone(), changed_at };
-            cx.put(Table::Credentials, self.id.get(), Key::empty(), &credentials);
+        let takes = name_key(&self.row) != name_key(&row) || self.row.current.email != row.current.email;
+        if takes && cx.now_ms + MARGIN_MS > update.reserved_until_ms {
+            return Err(ApiError::overloaded().into());
         }
         self.become_row(cx, row);
         Outcome::json(&self.row.current)
@@ -132,29 +126,4 @@ fn apply(row: &mut UserRow, update: &Update) {
 
 fn name_key(row: &UserRow) -> String {
     username_key(&row.user().username, &row.user().discriminator)
-}
-
-/// Refuses a name or address that somebody has. The precondition of the batch decides should two take it at once.
-fn check_free(cx: &mut Cx<'_>, table: Table, key: &str, taken: fn() -> ApiError) -> Result<(), Stop> {
-    let key = Key::text(key);
-    let only = Range::between(&key, key.successor(), 1);
-    let partition = index_partition(key.to_text().unwrap_or_default());
-    if cx.scan(table, partition, only)?.is_empty() { Ok(()) } else { Err(taken().into()) }
-}
-
-fn move_index(cx: &mut Cx<'_>, table: Table, from: Option<&str>, to: &str, index: &AccountIndexRow) {
-    cx.batch.require_absent(table, index_partition(to), Key::text(to));
-    cx.put(table, index_partition(to), Key::text(to), index);
-    if let Some(from) = from {
-        cx.delete(table, index_partition(from), Key::text(from));
-    }
-}
-
-fn username_taken() -> ApiError {
-    let message = "Username is unavailable. Try adding numbers, letters, underscores _ , or periods.";
-    ApiError::invalid_field("username", "USERNAME_ALREADY_TAKEN", message)
-}
-
-fn email_taken() -> ApiError {
-    ApiError::invalid_field("email", "EMAIL_ALREADY_REGISTERED", "Email is already registered.")
 }

@@ -51,6 +51,7 @@ pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Opt
 pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
     User {
         id,
+        founded: true,
         since_ms: now_ms,
         row,
         guilds: BTreeSet::new(),

@@ -21,7 +21,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::object::account::UserRow;
-use consort_model::{ApiError, ChannelId, GuildId, Intents, Presence, UserId};
+use consort_model::{self as model, ApiError, ChannelId, GuildId, Intents, Presence, UserId};
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::settings::ProtoKind;
 use consort_rpc::user::{self, Op};
@@ -38,6 +38,8 @@ use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
 #[derive(Debug)]
 pub struct User {
     pub(crate) id: UserId,
+    /// Whether there is such an account; if not, it may be made by a call.
+    founded: bool,
     /// When this owner was loaded, Unix milliseconds; rest does not count.
     pub(crate) since_ms: u64,
     pub(crate) row: UserRow,
@@ -74,16 +76,31 @@ impl Core for User {
         Box::pin(load::load(UserId::new(key), store, now_ms))
     }
 
+    fn vacant(key: u64) -> Option<Self> {
+        let id = UserId::new(key);
+        let row = UserRow::person(model::User::person(id, ""), "");
+        Some(Self { founded: false, grace: None, ..load::blank(id, row, 0) })
+    }
+
     fn not_found() -> ApiError {
         ApiError::unknown_user()
     }
 
     fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
+        if !self.founded {
+            return Vec::new();
+        }
         let message = relay::Op::UserRestarted { user: self.id, since_ms: self.since_ms };
         nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
+        if !self.founded {
+            return match op {
+                Op::Account(user::account::Op::Found { row, until_ms }) => self.found(cx, row, *until_ms),
+                _ => Err(Self::not_found().into()),
+            };
+        }
         match op {
             Op::Account(op) => self.handle_account(cx, op),
             Op::Gateway(op) => self.handle_gateway(cx, op),
@@ -125,6 +142,10 @@ impl Core for User {
 
     fn is_idle(&self) -> bool {
         self.sessions.is_empty() && self.grace.is_none()
+    }
+
+    fn is_over(&self) -> bool {
+        !self.founded
     }
 
     fn freeze(&self) -> Option<Box<[u8]>> {

@@ -1,20 +1,25 @@
-use consort_model::{Patch, UserId};
+use consort_model::object::account::UserRow;
+use consort_model::{Patch, User, UserId};
 use consort_rpc::user::Op;
 use consort_rpc::user::account::{Op as Account, Update};
 use consort_rpc::user::relationship::Op as Relationship;
 use consort_rpc::{guild, private};
-use consort_store::Table;
 use serde_json::json;
 
 use crate::relationships::befriend;
-use crate::world::World;
+use crate::world::{NOW_MS, World};
 
 fn update(update: Update) -> Op {
     Op::Account(Account::Update(Box::new(update)))
 }
 
+/// A change by somebody whose names are reserved for long enough.
+fn reserved() -> Update {
+    Update { reserved_until_ms: u64::MAX, ..Update::default() }
+}
+
 fn rename(name: &str) -> Op {
-    update(Update { username: Some(name.into()), ..Update::default() })
+    update(Update { username: Some(name.into()), ..reserved() })
 }
 
 #[test]
@@ -51,14 +56,31 @@ fn a_new_name_reaches_everybody_who_shows_it() {
 }
 
 #[test]
-fn names_are_unique_and_free_again_when_given_up() {
-    let mut world = World::new([1, 2]);
-    assert_eq!(world.err(1, rename("user2")), (400, 50035));
+fn names_are_taken_only_while_they_are_reserved() {
+    let mut world = World::new([1]);
+    let late = Update { username: Some("ada".into()), reserved_until_ms: NOW_MS + 1000, ..Update::default() };
+    assert_eq!(world.err(1, update(late)), (503, 130_000));
+    let email = Update { email: Some("a@example.org".into()), ..Update::default() };
+    assert_eq!(world.err(1, update(email)), (503, 130_000));
+    let same = Update { username: Some("user1".into()), bio: Patch::Value("x".into()), ..Update::default() };
+    assert_eq!(world.ok(1, update(same))["bio"], "x");
     world.ok(1, rename("ada"));
-    world.ok(2, rename("user1"));
-    assert_eq!(world.err(1, rename("user1")), (400, 50035));
     world.restart();
     assert_eq!(world.ok(1, Op::Account(Account::Get))["username"], "ada");
+}
+
+#[test]
+fn an_account_is_made_once() {
+    let mut world = World::new([1]);
+    let row = |name: &str| Box::new(UserRow::person(User::person(UserId::new(7), name), "de"));
+    let found = |name: &str, until_ms| Op::Account(Account::Found { row: row(name), until_ms });
+    assert_eq!(world.err(7, Op::Account(Account::Get)), (404, 10013));
+    assert_eq!(world.system(7, found("eve", NOW_MS + 1000)), Err((503, 130_000)));
+    assert_eq!(world.system(7, found("eve", u64::MAX)).unwrap()["username"], "eve");
+    assert_eq!(world.system(7, found("mallory", u64::MAX)).unwrap()["username"], "eve");
+    world.restart();
+    assert_eq!(world.ok(7, Op::Account(Account::Get))["locale"], "de");
+    assert_eq!(world.err(7, found("mallory", u64::MAX)), (403, 50013));
 }
 
 #[test]
@@ -67,16 +89,11 @@ fn what_only_oneself_sees_is_told_to_nobody_else() {
     let (one, two) = (world.connect(1), world.connect(2));
     befriend(&mut world, 1, 2);
     world.look_away();
-    let change =
-        Update { email: Some("a@example.org".into()), password: Some("$hash".into()), ..Update::default() };
+    let change = Update { email: Some("a@example.org".into()), ..reserved() };
     let answer = world.ok(1, update(change));
     assert_eq!(answer["email"], "a@example.org");
-    assert!(answer.get("password").is_none());
     assert_eq!(world.names(one), ["USER_UPDATE"]);
     assert_eq!(world.names(two), Vec::<String>::new());
-    assert_eq!(world.rows(Table::Credentials, 1), 1);
-    let taken = Update { email: Some("a@example.org".into()), ..Update::default() };
-    assert_eq!(world.err(2, update(taken)), (400, 50035));
     let bio = Update {
         bio: Patch::Value("I was here".into()),
         global_name: Patch::Value("Ada".into()),

@@ -8,7 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
-use consort_model::object::account::{AccountIndexRow, UserRow, index_partition, username_key};
+use consort_model::object::account::UserRow;
 use consort_model::{ChannelId, CurrentUser, GuildId, Presence, Status, User as UserObject, UserId};
 use consort_rpc::private::Op as PrivateOp;
 use consort_rpc::relay::SessionKey;
@@ -328,6 +328,16 @@ impl World {
         (error.status, error.code)
     }
 
+    /// Asks a user's owner as the system does.
+    pub fn system(&mut self, user: u64, op: Op) -> Result<Value, (u16, u32)> {
+        let shown = format!("{op:?}");
+        let client = self.nodes[0].client::<user::User>();
+        let reply = self.runtime.block_on(client.call(user, Caller::system(), op));
+        self.settle();
+        self.check(&shown);
+        reply.map(|answer| body(&shown, Ok(answer))).map_err(|error| (error.status, error.code))
+    }
+
     /// Asks a private channel, expects success and checks the laws.
     pub fn private(&mut self, user: u64, channel: ChannelId, op: PrivateOp) -> Value {
         let shown = format!("{op:?}");
@@ -475,13 +485,6 @@ fn body(shown: &str, reply: Reply) -> Value {
 
 fn register(batch: &mut Batch, id: u64) {
     let user = account(id);
-    let key = username_key(&user.username, &user.discriminator);
-    batch.put_row(
-        Table::UsernameIndex,
-        index_partition(&key),
-        Key::text(&key),
-        &AccountIndexRow { user: user.id },
-    );
     if !STRANGERS.contains(&id) {
         let row = consort_user::rows::UserGuildRow { joined_at: consort_model::Timestamp::from_ms(NOW_MS) };
         batch.put_row(Table::UserGuilds, id, GUILD.get(), &row);

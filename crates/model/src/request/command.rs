@@ -1,10 +1,10 @@
 //! Reading a command from a request.
 
-use consort_model::{ApiError, CommandId, Form, FormErrors, Permissions};
+use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
-use super::Scope;
-use super::model::{Choice, Command, CommandOption, Localizations, kind, option};
+use crate::command::{Choice, Command, CommandOption, Localizations, Scope, kind, option};
+use crate::{ApiError, CommandId, Form, FormErrors, Permissions};
 
 const NAME_CHARS_MAX: usize = 32;
 const DESCRIPTION_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
@@ -19,7 +19,7 @@ const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
 const COMMANDS_MAX: usize = 131;
 
 /// A command without the ids the server gives.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Draft {
     kind: u8,
     name: String,
@@ -220,7 +220,7 @@ fn default_permissions(f: &Form<'_>) -> Option<Permissions> {
 }
 
 /// Reads a list of numbers up to `max`, each once. JDA sends them as texts.
-pub(crate) fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
+fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
     let list = f.list(field, usize::from(max) + 1)?;
     let mut numbers = Vec::with_capacity(list.len());
     for (index, value) in list.iter().enumerate() {
@@ -368,7 +368,7 @@ fn choices(f: &Form<'_>, kind: u8) -> Option<Vec<Choice>> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use consort_model::{ApplicationId, GuildId};
+    use crate::{ApplicationId, GuildId};
     use serde_json::json;
 
     fn refused(body: &Value) -> FormErrors {

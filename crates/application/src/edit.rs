@@ -1,8 +1,9 @@
 //! Changes of an application's settings.
 
+use serde_json::{Map, Value, json};
+
 use consort_model::validate::Named;
 use consort_model::{ApiError, Application, ApplicationFlags as Flags, Form, Image, Patch};
-use serde_json::{Map, Value, json};
 
 /// The bits an owner may set: the privileged intents, limited or not.
 const SETTABLE: u64 = Flags::GATEWAY_PRESENCE
@@ -122,13 +123,9 @@ impl Edit {
         })
     }
 
-    /// Applies the change. `icon` is the hash of the new icon, if there is one.
-    pub fn apply(&self, application: &mut Application, icon: Option<&str>) {
-        match &self.icon {
-            Patch::Absent => {}
-            Patch::Null => application.icon = None,
-            Patch::Value(_) => application.icon = icon.map(str::to_owned),
-        }
+    /// Applies the change. `icon` is the hash of the new icon, which was stored before.
+    pub fn apply(&self, application: &mut Application, icon: &Patch<String>) {
+        icon.clone().apply(&mut application.icon);
         if let Some(name) = &self.name {
             application.name.clone_from(name);
         }
@@ -183,7 +180,7 @@ mod tests {
         let owner = User::person(UserId::new(1), "ada");
         let mut application = Application::new(ApplicationId::new(2), "before", owner, String::new());
         application.flags = 1 << 23;
-        Edit::read(&body).unwrap().apply(&mut application, None);
+        Edit::read(&body).unwrap().apply(&mut application, &Patch::Absent);
         application
     }
 

@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use consort_model::{ApplicationId, CommandId, GuildId, Permissions};
+use crate::{ApiError, ApplicationId, CommandId, Form, GenericId, GuildId, Permissions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
@@ -42,6 +42,15 @@ pub mod option {
     pub const NUMBER: u8 = 10;
     /// A file.
     pub const ATTACHMENT: u8 = 11;
+}
+
+/// Where commands are available.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Scope {
+    /// Whose they are.
+    pub application: ApplicationId,
+    /// The guild, or everywhere.
+    pub guild: Option<GuildId>,
 }
 
 /// A text in other languages, by locale.
@@ -167,5 +176,51 @@ fn strip_localizations(value: &mut Value) {
         fields.values_mut().for_each(strip_localizations);
     } else if let Value::Array(list) = value {
         list.iter_mut().for_each(strip_localizations);
+    }
+}
+
+/// Overwrites of one command.
+const OVERWRITES_MAX: usize = 100;
+
+/// The permissions of a command in a guild ([`Table::Commands`], partition: the application, key: guild and command).
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct CommandPermissions {
+    /// The command, or the application for all its commands.
+    pub id: CommandId,
+    /// Whose it is.
+    pub application_id: ApplicationId,
+    /// Where.
+    pub guild_id: GuildId,
+    /// For whom.
+    pub permissions: Vec<Overwrite>,
+}
+
+/// A permission of somebody or somewhere.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Overwrite {
+    /// Role, user or channel; the guild's id for everyone, one less for all channels.
+    pub id: GenericId,
+    /// 1 role, 2 user, 3 channel.
+    #[serde(rename = "type")]
+    pub kind: u8,
+    /// Whether it is allowed.
+    pub permission: bool,
+}
+
+impl Overwrite {
+    /// Reads the body of a change.
+    ///
+    /// # Errors
+    /// 400/50035 by field.
+    pub fn read(body: &Value) -> Result<Vec<Self>, ApiError> {
+        Form::root(body)?.check(|f| {
+            let list = f.array("permissions", OVERWRITES_MAX, |f| {
+                let id = f.required("id", f.id("id"));
+                let kind = f.required("type", f.choice_u8("type", &[1, 2, 3]));
+                let permission = f.required("permission", f.bool("permission"));
+                Some(Self { id: id?, kind: kind?, permission: permission? })
+            });
+            f.required("permissions", list)
+        })
     }
 }

@@ -1,0 +1,5 @@
+//! The owners of secrets and of names, in the shell they ship in.
+
+mod names;
+mod tokens;
+mod world;

@@ -1,0 +1,30 @@
+//! Keys in `Table::Applications`, beside the application's own row under the empty one.
+
+use consort_model::{EmojiId, InteractionId, MessageId};
+use consort_store::Key;
+
+/// The client secret.
+pub(crate) const SECRET: &str = "secret";
+/// First byte of the keys of emojis.
+pub(crate) const EMOJIS: &[u8] = b"e";
+/// First byte of the keys of interactions.
+pub(crate) const INTERACTIONS: &[u8] = b"i";
+/// First byte of the keys of messages that one person sees.
+pub(crate) const MESSAGES: &[u8] = b"m";
+
+/// A key that begins with a prefix and goes on with a snowflake.
+pub(crate) fn numbered(prefix: &[u8], id: u64) -> Key {
+    Key::bytes(&[prefix, &id.to_be_bytes()].concat())
+}
+
+pub(crate) fn emoji(id: EmojiId) -> Key {
+    numbered(EMOJIS, id.get())
+}
+
+pub(crate) fn interaction(id: InteractionId) -> Key {
+    numbered(INTERACTIONS, id.get())
+}
+
+pub(crate) fn message(id: MessageId) -> Key {
+    numbered(MESSAGES, id.get())
+}
