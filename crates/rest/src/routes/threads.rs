@@ -3,22 +3,23 @@
 
 use std::sync::Arc;
 
-use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post, put};
+use axum::{Extension, Router};
 use consort_model::limits::{
     PAGE_ARCHIVED_THREADS, PAGE_ARCHIVED_THREADS_DEFAULT, PAGE_THREAD_MEMBERS, PAGE_THREAD_MEMBERS_DEFAULT,
 };
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
-use consort_model::{ChannelId, Form, GuildId, Intents, MessageId, Timestamp, UserId};
+use consort_model::{ApiError, ChannelId, Form, GuildId, Intents, MessageId, Timestamp, UserId};
 use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
-use consort_rpc::{Caller, guild};
+use consort_rpc::{Answer, Caller, guild};
 use serde_json::Value;
 
 use super::messages::{component_sender, prepare};
+use crate::extract::V9;
 use crate::files::Kept;
-use crate::{Answered, App, Auth, Ids, JsonBody, Query, Upload, answer};
+use crate::{Answered, App, Auth, Ids, JsonBody, Query, Upload, answer, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -33,6 +34,7 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/channels/{channel_id}/threads/archived/private", get(archived_private))
         .route("/channels/{channel_id}/threads/search", get(search))
         .route("/channels/{channel_id}/users/@me/threads/archived/private", get(archived_own))
+        .route("/channels/{channel_id}/threads/active", get(active_in))
         .route("/guilds/{guild_id}/threads/active", get(active))
 }
 
@@ -239,4 +241,55 @@ async fn search(
 async fn active(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
     let channel = guild.cast();
     app.ask_guild(guild, auth.caller(), guild::Op::Thread { channel, op: Op::Active }).await
+}
+
+/// The active threads of one channel, which only version 9 has (Change Log of 2022-02-14; detritus asks so).
+async fn active_in(
+    State(app): State<Arc<App>>,
+    version: Option<Extension<V9>>,
+    auth: Auth,
+    Ids(channel): Ids<ChannelId>,
+) -> Answered {
+    if version.is_none() {
+        return Err(ApiError::not_found_route().into());
+    }
+    let guild = app.guild_of(channel).await?;
+    let op = guild::Op::Thread { channel: guild.cast(), op: Op::Active };
+    let body = match app.guilds.call(guild.get(), auth.caller(), op).await {
+        Ok(Answer::Json(body)) => body,
+        other => return Ok(answer(other)),
+    };
+    let mut list: Value = serde_json::from_slice(&body).map_err(|_| ApiError::internal())?;
+    keep_threads_of(channel, &mut list);
+    Ok(json(&list))
+}
+
+/// Keeps the threads of a channel, and the caller's memberships in them.
+fn keep_threads_of(channel: ChannelId, list: &mut Value) {
+    let parent = Value::from(channel.to_string());
+    let Some(threads) = list["threads"].as_array_mut() else { return };
+    threads.retain(|thread| thread["parent_id"] == parent);
+    let kept: Vec<Value> = threads.iter().map(|thread| thread["id"].clone()).collect();
+    if let Some(members) = list["members"].as_array_mut() {
+        members.retain(|member| kept.contains(&member["id"]));
+    }
+    list["has_more"] = Value::Bool(false);
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn active_threads_of_a_channel_are_those_under_it() {
+        let mut list = serde_json::json!({
+            "threads": [{"id": "3", "parent_id": "1"}, {"id": "4", "parent_id": "2"}],
+            "members": [{"id": "3"}, {"id": "4"}],
+        });
+        keep_threads_of(ChannelId::new(1), &mut list);
+        let expected = serde_json::json!({
+            "threads": [{"id": "3", "parent_id": "1"}], "members": [{"id": "3"}], "has_more": false,
+        });
+        assert_eq!(list, expected);
+    }
 }
