@@ -70,25 +70,31 @@ enum Known {
 pub(crate) struct Seat {
     network: IpAddr,
     stands: bool,
+    /// Rises with every seat that is taken.
+    number: u64,
     began: Instant,
     turn: AtomicU8,
     /// Since when it is the client's turn, milliseconds after `began`, later by what it has sent or taken since.
     since_ms: AtomicU64,
     known: AtomicU8,
     leaving: AtomicBool,
+    /// When it was asked to leave, as `since_ms`.
+    asked_ms: AtomicU64,
     leave: Notify,
 }
 
 impl Seat {
-    fn new(network: IpAddr, stands: bool, began: Instant) -> Self {
+    fn new(network: IpAddr, stands: bool, number: u64, began: Instant) -> Self {
         let seat = Self {
             network,
             stands,
+            number,
             began,
             turn: AtomicU8::new(Turn::Speak as u8),
             since_ms: AtomicU64::new(0),
             known: AtomicU8::new(Known::Silent as u8),
             leaving: AtomicBool::new(false),
+            asked_ms: AtomicU64::new(0),
             leave: Notify::new(),
         };
         seat.speak();
@@ -183,6 +189,7 @@ impl Seat {
     }
 
     fn ask_to_leave(&self) {
+        self.asked_ms.store(self.now_ms(), Ordering::Relaxed);
         self.leaving.store(true, Ordering::Relaxed);
         self.leave.notify_one();
     }
@@ -199,6 +206,7 @@ impl Seat {
 struct Hall {
     seats: Slab<Arc<Seat>>,
     standing: usize,
+    taken: u64,
     by_network: HashMap<IpAddr, usize>,
 }
 
@@ -207,8 +215,19 @@ impl Hall {
         self.seats.len() - self.standing
     }
 
+    /// Those who were asked to leave a moment ago and are still there. Whoever stays longer, as a WebSocket whose IDENTIFY is being
+    /// looked at may, makes no room.
+    fn leaving(&self, now_ms: u64, stands: bool) -> usize {
+        let patience_ms = PATIENCE.as_millis() as u64;
+        let is_going = |seat: &Seat| {
+            seat.is_leaving() && now_ms.saturating_sub(seat.asked_ms.load(Ordering::Relaxed)) <= patience_ms
+        };
+        self.seats.iter().filter(|(_, seat)| seat.stands == stands && is_going(seat)).count()
+    }
+
     fn take(&mut self, seat: &Arc<Seat>) -> usize {
         self.standing += usize::from(seat.stands);
+        self.taken += 1;
         *self.by_network.entry(seat.network).or_default() += 1;
         self.seats.insert(seat.clone())
     }
@@ -230,7 +249,7 @@ impl Hall {
     fn make_room(&self, now_ms: u64, may_go: impl Fn(&Seat) -> bool) -> bool {
         let order = |seat: &Seat, waited: u64| {
             let of_network = self.by_network.get(&seat.network).copied().unwrap_or_default();
-            (seat.known.load(Ordering::Relaxed), Reverse(of_network), Reverse(waited))
+            (seat.known.load(Ordering::Relaxed), Reverse(of_network), Reverse(waited), seat.number)
         };
         let waiting = self.seats.iter().filter(|(_, seat)| may_go(seat));
         let mut candidates: Vec<_> =
@@ -243,7 +262,7 @@ impl Hall {
         candidates.truncate(part);
         candidates.sort_unstable_by_key(|(order, _)| *order);
         let patience_ms = PATIENCE.as_millis() as u64;
-        for (n, ((_, _, Reverse(waited)), seat)) in candidates.iter().enumerate() {
+        for (n, ((_, _, Reverse(waited), _), seat)) in candidates.iter().enumerate() {
             if n == 0 || *waited >= patience_ms {
                 seat.ask_to_leave();
             }
@@ -284,7 +303,11 @@ impl Seats {
                 if hall.seats.len() < all {
                     return;
                 }
-                hall.make_room(self.now_ms(), |_| true);
+                // Those who are leaving already make the room: whoever has only just come is not asked as well.
+                let now_ms = self.now_ms();
+                if hall.leaving(now_ms, true) + hall.leaving(now_ms, false) == 0 {
+                    hall.make_room(now_ms, |_| true);
+                }
             }
             // Nobody may have been there to be asked: then somebody becomes so soon.
             let _freed = tokio::time::timeout(Duration::from_millis(50), freed).await;
@@ -310,10 +333,12 @@ impl Seats {
             return None;
         } else {
             // Whoever is asked leaves at once or, on the gateway, within a moment, and until then there is room to stand.
-            let has_seat = hall.sitting() < self.limits.seats || hall.make_room(now_ms, |seat| !seat.stands);
+            let has_seat = hall.sitting() < self.limits.seats
+                || hall.sitting() - hall.leaving(now_ms, false) < self.limits.seats
+                || hall.make_room(now_ms, |seat| !seat.stands);
             !has_seat && has_standing_room
         };
-        let seat = Arc::new(Seat::new(network, stands, self.began));
+        let seat = Arc::new(Seat::new(network, stands, hall.taken, self.began));
         let key = hall.take(&seat);
         drop(hall);
         Some(Place { seats: self.clone(), seat, key })
@@ -404,6 +429,23 @@ mod tests {
         assert!(!fourth.seat().stands());
         let leaving: Vec<_> = places.iter().map(|place| place.seat().is_leaving()).collect();
         assert_eq!(leaving, [false, true, false]);
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_comes_last_is_not_asked_while_others_are_leaving() {
+        let seats = seats(4, 100, true);
+        // All in one moment, and faster than anybody can leave.
+        let crowd: Vec<_> = std::iter::from_fn(|| seats.admit(ip(1))).collect();
+        assert_eq!(crowd.len(), 4 + 8);
+        assert!(!crowd[11].seat().is_leaving());
+        let asked = || crowd.iter().filter(|place| place.seat().is_leaving()).count();
+        let before = asked();
+        assert!(tokio::time::timeout(PATIENCE / 2, seats.has_room()).await.is_err());
+        assert_eq!(asked(), before);
+        // Who does not go makes no room, so another is asked.
+        assert!(tokio::time::timeout(PATIENCE, seats.has_room()).await.is_err());
+        assert!(asked() > before && !crowd[11].seat().is_leaving());
+        assert!(crowd[0].seat().is_leaving());
     }
 
     #[tokio::test(start_paused = true)]

@@ -92,12 +92,12 @@ fn refused(token: &str) -> Vec<(&'static str, &'static str, String, u16)> {
         ("POST", "/api/v10/nowhere", token(), 404),
         ("PUT", "/api/v10/auth/login", token(), 405),
         ("DELETE", "/api/v10/channels/1/messages/2", token(), 404),
-        ("PUT", "/api/v10/channels/1/messages/2/reactions/a/@me", token(), 404),
+        ("PUT", "/api/v10/channels/1/messages/2/reactions/%E2%9C%85/@me", token(), 404),
         ("POST", "/api/v10/channels/1/typing", token(), 404),
         ("GET", "/api/v10/users/@me", token(), 200),
         ("OPTIONS", "/api/v10/users/@me", String::new(), 204),
         ("POST", "/", String::new(), 405),
-        ("PUT", "/cdn/upload/1/a.txt", String::new(), 403),
+        ("PUT", "/cdn/embed/avatars/0.png", String::new(), 405),
     ]
 }
 
