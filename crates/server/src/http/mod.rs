@@ -115,8 +115,10 @@ async fn accept(listener: TcpListener, seats: Arc<Seats>, shared: Arc<Shared>) {
     let mut stopping = shared.stopping.clone();
     loop {
         let accepted = async {
+            let accepted = listener.accept().await;
+            // Only now that somebody has come is anybody asked to leave.
             seats.has_room().await;
-            listener.accept().await
+            accepted
         };
         let accepted = tokio::select! {
             accepted = accepted => accepted,

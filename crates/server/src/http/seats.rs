@@ -243,13 +243,16 @@ impl Hall {
         }
     }
 
-    /// Asks at least one to leave, and with it others who have kept the server waiting too long, up to a part of all. Of those
-    /// who are known least, those of the network with the most go first, and of these whoever has kept the server waiting
-    /// longest. Whether there was anybody.
+    /// Asks at least one to leave, and with it others who have kept the server waiting too long, up to a part of all. Those without
+    /// a token go before those with one, then whoever has had their patience before whoever has only just come, who is known
+    /// least, who is of the network with the most, who has kept the server waiting longest. Whether there was anybody.
     fn make_room(&self, now_ms: u64, may_go: impl Fn(&Seat) -> bool) -> bool {
         let order = |seat: &Seat, waited: u64| {
             let of_network = self.by_network.get(&seat.network).copied().unwrap_or_default();
-            (seat.known.load(Ordering::Relaxed), Reverse(of_network), Reverse(waited), seat.number)
+            let known = seat.known.load(Ordering::Relaxed);
+            let is_new = waited < PATIENCE.as_millis() as u64;
+            let rank = (known == Known::Authenticated as u8, is_new, known, Reverse(of_network));
+            (rank, Reverse(waited), seat.number)
         };
         let waiting = self.seats.iter().filter(|(_, seat)| may_go(seat));
         let mut candidates: Vec<_> =
@@ -262,7 +265,7 @@ impl Hall {
         candidates.truncate(part);
         candidates.sort_unstable_by_key(|(order, _)| *order);
         let patience_ms = PATIENCE.as_millis() as u64;
-        for (n, ((_, _, Reverse(waited), _), seat)) in candidates.iter().enumerate() {
+        for (n, ((_, Reverse(waited), _), seat)) in candidates.iter().enumerate() {
             if n == 0 || *waited >= patience_ms {
                 seat.ask_to_leave();
             }
@@ -293,7 +296,7 @@ impl Seats {
         u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX)
     }
 
-    /// Waits until another socket may be accepted, be it to stand.
+    /// Waits until there is a place for somebody who has come, be it to stand.
     pub(crate) async fn has_room(&self) {
         let all = self.limits.seats + self.limits.standing();
         loop {
@@ -464,6 +467,18 @@ mod tests {
         let _last = seats.admit(ip(11)).unwrap();
         assert!(asked.seat().is_leaving());
         assert!(!known.seat().is_leaving());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn whoever_has_only_just_come_stays_while_others_keep_the_server_waiting() {
+        let seats = seats(2, 100, true);
+        let slow = seats.admit(ip(1)).unwrap();
+        slow.seat().asked();
+        slow.seat().speak_on();
+        advance(1000).await;
+        let fresh = seats.admit(ip(2)).unwrap();
+        let _next = seats.admit(ip(3)).unwrap();
+        assert!(slow.seat().is_leaving() && !fresh.seat().is_leaving());
     }
 
     #[tokio::test(start_paused = true)]
