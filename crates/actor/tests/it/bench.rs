@@ -33,7 +33,7 @@ pub struct Bench {
 
 impl Bench {
     pub fn new() -> Self {
-        let mesh = Mesh::new(NodeId(1), Arc::new(Static::new(vec![NodeId(1)])), Arc::new(InProcess::new()));
+        let mesh = Mesh::new(NodeId(1), Arc::new(Static::alone(NodeId(1), 1)), Arc::new(InProcess::new()));
         let (gate, clock, registry) = (Gate::new(), Manual::new(NOW_MS), Registry::default());
         let work = Work::default();
         let env = Env {

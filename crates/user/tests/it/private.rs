@@ -198,6 +198,7 @@ fn a_group_grows_shrinks_and_ends() {
     world.private(3, group, Op::RemoveRecipient { user: UserId::new(3) });
     world.private(2, group, Op::Close);
     assert_eq!(world.private_err(2, group, Op::Get), (404, 10003));
+    world.erase();
     assert_eq!(world.rows(Table::Messages, group.get()), 0);
     assert_eq!(world.rows(Table::ChannelIndex, group.get()), 0);
 }

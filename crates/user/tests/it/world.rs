@@ -8,6 +8,7 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work};
+use consort_eraser::Eraser;
 use consort_model::object::account::UserRow;
 use consort_model::{ChannelId, CurrentUser, GuildId, Presence, Status, User as UserObject, UserId};
 use consort_rpc::private::Op as PrivateOp;
@@ -187,6 +188,12 @@ impl World {
     /// Ends all owners, as if all nodes had died, and starts new ones on the same rows.
     pub fn restart(&mut self) {
         self.nodes = start(&self.clock, &self.store, &self.ids, &self.outside);
+    }
+
+    /// Lets the eraser do what deletions left to it.
+    pub fn erase(&self) {
+        let eraser = Eraser::new(Arc::new(self.store.clone()), &self.nodes[0]);
+        self.runtime.block_on(async { while eraser.round().await.expect("erased") > 0 {} });
     }
 
     pub fn outside(&self) -> MutexGuard<'_, Outside> {
