@@ -5,7 +5,7 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{conformance, crash, permissions, prepare, sh, tidy, web};
+use crate::{conformance, crash, permissions, prepare, sh, sim, tidy, web};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -151,6 +151,10 @@ fn tools_lane(board: &Board) {
 fn served_sections(board: &Board) {
     board.section("conformance", || conformance::check(&[], false).unwrap_or_else(Tally::failure));
     board.section("crash", || crash::check().into());
+    board.section("sim", || match sim::check() {
+        Ok(seeds) => Tally { passed: seeds as usize, failed: 0, text: String::new() },
+        Err(text) => Tally::failure(text),
+    });
     board.section("e2e", e2e);
 }
 

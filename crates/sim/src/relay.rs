@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consort_model::{GuildId, UserId};
-use consort_rpc::relay::{Op, Relay, SessionKey};
+use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
 use consort_rpc::{Answer, Call, Caller, ClassId, Event, Host, MeshRef, View, guild};
 use serde_json::Value;
 
@@ -21,6 +21,8 @@ pub(crate) struct Session {
 
 #[derive(Default)]
 struct State {
+    /// The number of the newest word of each guild, and the life of the owner that said it.
+    newest: BTreeMap<GuildId, (Epoch, u64)>,
     sessions: BTreeMap<SessionKey, Session>,
     events: u64,
     broken: Vec<String>,
@@ -67,6 +69,16 @@ impl Sessions {
 }
 
 impl State {
+    /// Whether a word was not heard before. One that is missing is not asked for: what sessions miss is not judged here.
+    fn is_new(&mut self, word: &Numbered) -> bool {
+        let newest = self.newest.entry(word.guild).or_insert((word.epoch, 0));
+        let is_double = newest.0 == word.epoch && word.n <= newest.1 && !word.follows;
+        if !is_double {
+            *newest = (word.epoch, word.n);
+        }
+        !is_double
+    }
+
     fn publish(&mut self, event: &Event) {
         let Some(guild) = event.guild else { return };
         let body: Value = serde_json::from_slice(&event.body).unwrap_or_default();
@@ -104,7 +116,14 @@ impl State {
 impl Host<Relay> for Sessions {
     fn deliver(&self, _key: u64, call: Call<Relay>) {
         let mut state = self.lock();
-        match call.op {
+        let op = match call.op {
+            Op::Numbered(word) => match state.is_new(&word) {
+                true => word.op,
+                false => return call.respond.send(Ok(Answer::Empty)),
+            },
+            op => op,
+        };
+        match op {
             Op::Publish(event) => state.publish(&event),
             Op::Attached { session, guild, class, .. } => {
                 if let Some(session) = state.sessions.get_mut(&session) {

@@ -222,7 +222,8 @@ pub fn invite() -> Vec<guild::invite::Op> {
 
 pub fn emoji() -> Vec<guild::emoji::Op> {
     read(json!([
-        "List", "ListStickers", {"Get": {"emoji": "1"}}, {"Delete": {"emoji": "1"}}, {"GetSticker": {"sticker": "1"}},
+        "List", "ListStickers", {"Get": {"emoji": "1"}}, {"Usable": {"emoji": "1"}}, {"Delete": {"emoji": "1"}},
+        {"GetSticker": {"sticker": "1"}},
         {"Create": {"id": "1", "name": "e", "animated": true, "roles": ["1"]}},
         {"Update": {"emoji": "1", "name": null, "roles": ["1"]}}, {"Update": {"emoji": "1", "name": "n"}},
         {"CreateSticker": {"id": "1", "name": "s", "description": null, "tags": "t", "format": 3}},
