@@ -32,7 +32,7 @@ cargo xtask TASK
   tidy [--bless]                            the repository's own rules
   conformance [--bless] [SUITE …]           client libraries against a fresh server
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
-  sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going]
+  sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed
   permissions [--seed N | --seeds K | --planted]  random acts, judged by a model of permissions
   bench rest [--seconds N]                  rate and cost of REST calls

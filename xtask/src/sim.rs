@@ -21,8 +21,10 @@ pub fn run(args: &mut Args) -> Result<(), String> {
             words.extend([option.to_owned(), value.to_string()]);
         }
     }
-    if args.flag("--keep-going") {
-        words.push("--keep-going".to_owned());
+    for flag in ["--keep-going", "--planted"] {
+        if args.flag(flag) {
+            words.push(flag.to_owned());
+        }
     }
     args.rest()?;
     let status = command(&words).status().map_err(|error| format!("cargo: {error}"))?;
@@ -39,8 +41,20 @@ pub fn check() -> Result<u64, String> {
     Ok(SEEDS_TESTED)
 }
 
+/// Looks for the planted bugs.
+///
+/// # Errors
+/// The end of the output when one was not found.
+pub fn check_planted() -> Result<(), String> {
+    sh::logged("planted-bugs", &mut command(&["--planted".to_owned()]), LIMIT).map(drop)
+}
+
 fn command(words: &[String]) -> std::process::Command {
     let mut command = sh::cargo();
-    command.args(["run", "--quiet", "--locked", "-p", "consort-sim", "--"]).args(words);
+    command.args(["run", "--quiet", "--locked", "-p", "consort-sim"]);
+    if words.iter().any(|word| word == "--planted") {
+        command.args(["--features", "planted"]);
+    }
+    command.arg("--").args(words);
     command
 }

@@ -155,6 +155,7 @@ fn served_sections(board: &Board) {
         Ok(seeds) => Tally { passed: seeds as usize, failed: 0, text: String::new() },
         Err(text) => Tally::failure(text),
     });
+    board.section("planted-bugs", || sim::check_planted().into());
     board.section("e2e", e2e);
 }
 

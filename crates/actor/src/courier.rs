@@ -6,6 +6,7 @@
 use std::time::Duration;
 
 use bytes::Bytes;
+use consort_runtime::Planted;
 use consort_store::{Batch, Bound, Error, Key, Range, StoreRef, Table};
 use tokio::time::{Instant, sleep};
 
@@ -50,7 +51,9 @@ async fn wake_senders(env: &Env) -> Result<(), Error> {
                 from = Bound::Excluded(row.key);
                 continue;
             };
-            env.work.wake(&owner);
+            if !Planted::NoCourier.is_here() {
+                env.work.wake(&owner);
+            }
             let mut last = prefix(&owner);
             last.extend([0xff; 17]);
             from = Bound::Excluded(Key::bytes(&last));

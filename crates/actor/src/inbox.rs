@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, VecDeque};
 
 use consort_rpc::{Call, Number, Origin, Owner, Service};
+use consort_runtime::Planted;
 use consort_store::{Batch, Key, Table};
 
 use crate::outbox::{decode_number, encode_number, prefix, shard};
@@ -127,7 +128,9 @@ impl<S: Service> Inbox<S> {
     /// An effect was applied; `batch` is what it changed, and takes the mark unless it is `None`.
     pub(crate) fn applied(&mut self, origin: &Origin, batch: Option<&mut Batch>) {
         self.keep(&origin.sender, Some(origin.number));
-        if let Some(batch) = batch {
+        if let Some(batch) = batch
+            && !Planted::EffectWithoutMark.is_here()
+        {
             let (table, partition, key) = self.row(&origin.sender);
             batch.put(table, partition, key, encode_number(origin.number));
         }

@@ -13,6 +13,7 @@ use std::time::Duration;
 
 use consort_model::ApiError;
 use consort_rpc::{Effect, Number, Origin, Owner, Reply};
+use consort_runtime::Planted;
 use consort_store::{Batch, Error, Key, Range, StoreExt as _, StoreRef, Table, row};
 use tokio::time::Instant;
 use xxhash_rust::xxh3::xxh3_64_with_seed;
@@ -143,6 +144,9 @@ impl Outbox {
 
     /// Writes the row of an effect.
     pub(crate) fn write(&self, batch: &mut Batch, number: Number, effect: &Effect) {
+        if Planted::EffectWithoutRow.is_here() {
+            return;
+        }
         batch.put(Table::Outbox, shard(&self.me), self.key(number), row::encode(effect));
     }
 
@@ -184,6 +188,7 @@ impl Outbox {
     ) -> Vec<Number> {
         let Some(lane) = self.lanes.get_mut(receiver) else { return Vec::new() };
         let failure = reply.as_ref().err().filter(|error| error.status >= 500);
+        let failure = failure.filter(|_| !Planted::EffectNotSentAgain.is_here());
         if let Some(error) = failure {
             return self.failed(now, (receiver, number, attempt), error);
         }

@@ -7,6 +7,7 @@
 mod clock;
 mod health;
 mod ids;
+mod planted;
 mod random;
 mod registry;
 mod shares;
@@ -15,6 +16,7 @@ mod task;
 pub use clock::{Clock, ClockRef, Manual, System};
 pub use health::Health;
 pub use ids::Ids;
+pub use planted::{Planted, plant};
 pub use random::{random_bytes, random_hex, random_token, random_u64, seed_randomness};
 pub use registry::{ActorGauge, ActorInfo, Registry};
 pub use shares::{Holder, Refused, Sender, Share, Shares, network};

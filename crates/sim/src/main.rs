@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Parser;
+use consort_runtime::Planted;
 use consort_sim::{Plan, Report, run};
 
 /// Simulates whole clusters, a seed each
@@ -23,6 +24,9 @@ struct Args {
     /// Simulated seconds of work and faults
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// Plants one bug after the other and looks for it, in at most 200 seeds each
+    #[arg(long)]
+    planted: bool,
     /// Goes on after a seed that fails
     #[arg(long)]
     keep_going: bool,
@@ -33,6 +37,9 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CONSORT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
+    if args.planted {
+        return find_planted(args.seed);
+    }
     let mut failed = 0;
     let mut sum = Report::default();
     let mut out = io::stdout().lock();
@@ -67,4 +74,33 @@ fn main() -> ExitCode {
         args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.crashes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Seeds in which a planted bug must be found.
+const PLANTED_SEEDS: u64 = 200;
+
+/// Plants each bug and runs seeds until a check finds it.
+fn find_planted(first: u64) -> ExitCode {
+    let mut out = io::stdout().lock();
+    if !cfg!(feature = "planted") {
+        let _told = writeln!(out, "this build has no planted bugs: build it with --features planted");
+        return ExitCode::FAILURE;
+    }
+    let mut missed = 0;
+    for bug in Planted::ALL {
+        consort_runtime::plant(Some(bug));
+        let found = (first..first + PLANTED_SEEDS).find_map(|seed| {
+            let broken = run(Plan::of(seed)).broken;
+            Some((seed, broken.first()?.clone()))
+        });
+        let _told = match found {
+            Some((seed, text)) => writeln!(out, "{bug:?}: found by seed {seed}: {text}"),
+            None => {
+                missed += 1;
+                writeln!(out, "{bug:?}: NOT FOUND in {PLANTED_SEEDS} seeds")
+            }
+        };
+    }
+    consort_runtime::plant(None);
+    if missed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -16,6 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use consort_model::ApiError;
 use consort_rpc::{Call, Effect, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service};
+use consort_runtime::Planted;
 use consort_store::{Batch, Error, Precondition, Row};
 use tokio::time::Instant;
 
@@ -418,13 +419,13 @@ impl<C: Core> Pipeline<C> {
             self.outbox.clean(&mut batch);
         }
         let written = !batch.is_empty();
-        let decided = (!written).then_some(Ok(()));
+        let decided = (!written || Planted::AnswerBeforeCommit.is_here()).then_some(Ok(()));
         if written {
             // A refusal by a precondition undoes this turn, so nothing may build on it. A stale epoch ends the actor anyway.
             if !batch.preconditions.is_empty() {
                 self.fence = Some(number);
             }
-            if self.ownership.fenced {
+            if self.ownership.fenced && !Planted::BatchWithoutEpoch.is_here() {
                 batch.preconditions.push(Precondition::Epoch {
                     service: C::Service::NAME,
                     owner: self.key,
@@ -453,7 +454,8 @@ impl<C: Core> Pipeline<C> {
             After::Publication(publication) => Leaving::Publication(publication),
             After::Effect { effect, awaited } => {
                 let id = self.machine.next_id(now.wall_ms);
-                let number = Number { epoch: self.ownership.epoch, id };
+                let epoch = if Planted::NumberWithoutEpoch.is_here() { 0 } else { self.ownership.epoch };
+                let number = Number { epoch, id };
                 self.outbox.write(batch, number, &effect);
                 if awaited {
                     waits.push(number);
