@@ -21,19 +21,18 @@ export class Bot {
   connect(intents = 0) {
     return new Promise((resolve, reject) => {
       const socket = (this.socket = new WebSocket(`${BASE_URL.replace(/^http/, 'ws')}/?v=10&encoding=json`));
-      let beat;
       let seq = null;
       socket.onmessage = (e) => {
         const { op, d, t, s } = JSON.parse(e.data);
         if (s) seq = s;
         if (op === 10) {
-          beat = setInterval(() => socket.send(JSON.stringify({ op: 1, d: seq })), d.heartbeat_interval);
+          this.beat = setInterval(() => socket.send(JSON.stringify({ op: 1, d: seq })), d.heartbeat_interval);
           socket.send(JSON.stringify({ op: 2, d: { token: this.token, intents, properties: { os: 'linux', browser: 'e2e', device: '' } } }));
         } else if (t === 'READY') resolve(d.user);
         else if (t === 'INTERACTION_CREATE') void this.#interaction(d);
       };
       socket.onclose = (e) => {
-        clearInterval(beat);
+        clearInterval(this.beat);
         reject(new Error(`closed with ${e.code}`));
       };
     });
@@ -52,6 +51,7 @@ export class Bot {
   }
 
   close() {
+    clearInterval(this.beat);
     this.socket.onclose = null;
     this.socket.close();
   }
