@@ -14,8 +14,15 @@ function takePage(page: Message[], guildId: Id | undefined): Message[] {
   return messages;
 }
 
+/** The end of the load that is on its way. */
+const underWay = new WeakMap<ChannelLog, Promise<void>>();
+
+/** Loads one page at a time. One that begins anew waits for the page that is on its way; one that goes on is not needed then. */
 async function loading(log: ChannelLog, kind: 'initial' | 'older' | 'newer', work: () => Promise<void>): Promise<void> {
+  while (kind === 'initial' && underWay.has(log)) await underWay.get(log);
   if (log.loading !== 'none') return;
+  let done = () => {};
+  underWay.set(log, new Promise((resolve) => (done = resolve)));
   log.loading = kind;
   try {
     await work();
@@ -24,6 +31,8 @@ async function loading(log: ChannelLog, kind: 'initial' | 'older' | 'newer', wor
     log.error = describe(error);
   } finally {
     log.loading = 'none';
+    underWay.delete(log);
+    done();
   }
 }
 
