@@ -2,8 +2,8 @@
 //!
 //! A handler reads its input with the extractors of [`extract`], turns it into an operation of `consort-rpc` and
 //! passes the owner's [`Reply`](consort_rpc::Reply) on with [`answer`]. It holds no product rules: permissions are
-//! checked by the owner. It writes nothing to the store, and reads there only whose something is: the indexes of channels,
-//! direct messages, invites, webhooks and stickers.
+//! checked by the owner. It reads in the store only whose something is: the indexes of channels, direct messages, invites,
+//! webhooks and stickers. It writes one row there: the base of file URLs, when the first account registers.
 //!
 //! * [`App`]: what every handler shares, and the short ways to the owners.
 //! * [`routes`]: every route, one file an area, one table.
