@@ -14,8 +14,9 @@ use consort_rpc::message::Edit;
 
 use crate::access::{not_archived, require};
 use crate::events::publish_edited;
-use crate::history::{Viewer, answer};
+use crate::history::answer;
 use crate::mentions::{self, Pings};
+use crate::viewer::Viewer;
 use crate::{Host, store, stored};
 
 /// Changes a message: all of it by its author, its flags also with MANAGE_MESSAGES.

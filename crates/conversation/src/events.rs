@@ -8,7 +8,7 @@ use consort_rpc::{Answer, Change, Event, View, Withheld};
 use serde::Serialize;
 
 use crate::Host;
-use crate::history::Viewer;
+use crate::viewer::Viewer;
 
 /// The intent a session needs for messages.
 pub fn intents_of(guild: Option<GuildId>) -> Intents {

@@ -5,11 +5,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_files::Links;
 use consort_model::account::UserRow;
 use consort_model::{
-    ApiError, Channel, ChannelId, GuildId, Intents, Message, MessageFlags, MessageId, MessageType,
-    Permissions, User, UserId,
+    ApiError, Channel, ChannelId, GuildId, Message, MessageFlags, MessageId, MessageType, Permissions, User,
+    UserId,
 };
 use consort_rpc::Answer;
 use consort_rpc::message::Page;
@@ -17,36 +16,8 @@ use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
 
 use crate::access::require;
 use crate::events::conceal;
+use crate::viewer::{Viewer, failed};
 use crate::{Host, polls, reactions, stored};
-
-/// A read that failed is 503: it may succeed when tried again.
-pub(crate) fn failed(error: Error) -> ApiError {
-    tracing::warn!(%error, "messages could not be read");
-    ApiError::overloaded()
-}
-
-/// Who looks at what, for the parts of a message that depend on it.
-#[derive(Debug, Clone)]
-pub(crate) struct Viewer {
-    pub(crate) user: UserId,
-    pub(crate) guild: Option<GuildId>,
-    pub(crate) now_ms: u64,
-    /// The privileged intents that it does not have.
-    pub(crate) lacks: Intents,
-    pub(crate) links: Links,
-}
-
-impl Viewer {
-    pub(crate) fn of<H: Host>(host: &H, cx: &Cx<'_>) -> Self {
-        Self {
-            user: cx.caller.user,
-            guild: host.guild(),
-            now_ms: cx.now_ms,
-            lacks: cx.caller.lacks,
-            links: cx.links.clone(),
-        }
-    }
-}
 
 /// One message.
 pub(crate) fn get<H: Host>(
@@ -211,18 +182,4 @@ async fn add_threads(store: &StoreRef, guild: GuildId, messages: &mut [Message])
         message.thread = threads.remove(&message.id.cast()).map(Box::new);
     }
     Ok(())
-}
-
-/// Accounts, in the order of `ids`; those that are gone are left out.
-///
-/// # Errors
-/// 503 when the store fails.
-pub(crate) async fn users(store: &StoreRef, ids: Vec<UserId>) -> Result<Vec<User>, ApiError> {
-    let mut users = Vec::with_capacity(ids.len());
-    for id in ids {
-        let row: Option<UserRow> =
-            store.get_row(Table::Users, id.get(), Key::empty()).await.map_err(failed)?;
-        users.extend(row.map(|row| row.current.user));
-    }
-    Ok(users)
 }

@@ -33,6 +33,7 @@ mod reactions;
 mod slowmode;
 mod talk;
 mod typing;
+mod viewer;
 
 pub use host::{Audit, Host};
 pub use polls::{OpenPoll, tick};
@@ -57,7 +58,7 @@ pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &O
     match op {
         Op::Create(create) => {
             let mut message = create::create(host, cx, channel, create)?;
-            events::conceal(&history::Viewer::of(host, cx), &mut message);
+            events::conceal(&viewer::Viewer::of(host, cx), &mut message);
             Outcome::json(&message)
         }
         Op::Edit { message, edit } => edit::edit(host, cx, channel, *message, edit),

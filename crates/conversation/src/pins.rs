@@ -11,8 +11,9 @@ use serde::Serialize;
 
 use crate::access::{not_archived, require};
 use crate::events::publish_updated;
-use crate::history::{Viewer, complete, failed};
+use crate::history::complete;
 use crate::post::{reference, system_message};
+use crate::viewer::{Viewer, failed};
 use crate::{Audit, Host, store, stored};
 
 #[derive(Serialize)]

@@ -20,9 +20,10 @@ use serde_json::Value;
 
 use crate::access::require;
 use crate::events::publish_updated;
-use crate::history::{Viewer, answer as answer_message, failed, users};
+use crate::history::answer as answer_message;
 use crate::post::{reference, system_message};
 use crate::reactions::{shown, user_of};
+use crate::viewer::{Viewer, failed, users};
 use crate::{Host, store, stored};
 
 const HOUR_MS: u64 = 3_600_000;

@@ -15,7 +15,7 @@ use consort_store::{Key, Range, StoreExt as _, StoreRef, Table};
 use serde::Serialize;
 
 use crate::access::{not_archived, require};
-use crate::history::{failed, users};
+use crate::viewer::{failed, users};
 use crate::{Host, store, stored};
 
 /// The part of a row's key that stands for the emoji.

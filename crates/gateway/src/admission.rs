@@ -37,18 +37,18 @@ const CONTENT_FLAGS: u64 =
     ApplicationFlags::GATEWAY_MESSAGE_CONTENT | ApplicationFlags::GATEWAY_MESSAGE_CONTENT_LIMITED;
 
 /// A place among those at work or waiting; given back when dropped, however the task ends.
-struct Place(Arc<Admissions>, fn(&Admissions) -> &AtomicUsize);
+struct Slot(Arc<Admissions>, fn(&Admissions) -> &AtomicUsize);
 
-impl Drop for Place {
+impl Drop for Slot {
     fn drop(&mut self) {
         (self.1)(&self.0).fetch_sub(1, Ordering::Relaxed);
     }
 }
 
 /// A place among the identifies of an account; given back when dropped.
-struct AccountPlace(Arc<Admissions>, UserId);
+struct AccountSlot(Arc<Admissions>, UserId);
 
-impl Drop for AccountPlace {
+impl Drop for AccountSlot {
     fn drop(&mut self) {
         let mut accounts = self.0.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(count) = accounts.get_mut(&self.1) {
@@ -113,7 +113,7 @@ impl Admissions {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return self.refuse(&identifying, Refusal::Later);
         }
-        let place = Place(self.clone(), |admissions| &admissions.waiting);
+        let place = Slot(self.clone(), |admissions| &admissions.waiting);
         consort_runtime::spawn("identify", async move {
             let admissions = &place.0;
             let _permit = admissions.identifies.acquire().await;
@@ -122,14 +122,14 @@ impl Admissions {
     }
 
     /// Counts an identify against its account; `None` when it has as many as it may.
-    fn enter(self: &Arc<Self>, user: UserId) -> Option<AccountPlace> {
+    fn enter(self: &Arc<Self>, user: UserId) -> Option<AccountSlot> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = accounts.entry(user).or_default();
         if *count >= IDENTIFIES_PER_ACCOUNT_MAX {
             return None;
         }
         *count += 1;
-        Some(AccountPlace(self.clone(), user))
+        Some(AccountSlot(self.clone(), user))
     }
 
     fn refuse(&self, identifying: &Identifying, refusal: Refusal) {

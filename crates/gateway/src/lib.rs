@@ -26,6 +26,7 @@ mod interest;
 mod listener;
 mod presence;
 mod relay;
+mod resume_url;
 mod seat;
 mod shell;
 mod slice;

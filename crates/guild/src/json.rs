@@ -1,10 +1,16 @@
 //! Writing JSON by hand, where serde's way through owned structs would take several times as long.
 
+use bytes::Bytes;
 use consort_model::Timestamp;
 use serde::Serialize;
 
 /// Digits of the largest number.
 const DIGITS_MAX: usize = 20;
+
+/// The JSON of one of our models.
+pub(crate) fn encode<T: Serialize + ?Sized>(object: &T) -> Bytes {
+    consort_rpc::Answer::bytes(object)
+}
 
 /// Adds a number.
 pub(crate) fn put_number(out: &mut Vec<u8>, mut number: u64) {
@@ -59,7 +65,7 @@ pub(crate) fn put_or_null<T>(out: &mut Vec<u8>, value: Option<T>, put: impl FnOn
 
 /// Adds anything else as serde writes it.
 pub(crate) fn put_value<T: Serialize + ?Sized>(out: &mut Vec<u8>, value: &T) {
-    out.extend_from_slice(&crate::core::encode(value));
+    out.extend_from_slice(&encode(value));
 }
 
 #[cfg(test)]

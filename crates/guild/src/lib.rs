@@ -13,8 +13,8 @@
 
 pub mod core;
 mod json;
-pub mod list;
 pub mod planted;
+pub mod ranked_list;
 pub mod roster;
 
 pub use core::Guild;

@@ -6,17 +6,16 @@ use std::sync::atomic::AtomicBool;
 
 use axum::response::Response;
 use consort_cdn::{Cdn, Media};
-use consort_model::{ApiError, ChannelId, GuildId, Timestamp, UserId};
+use consort_model::{ChannelId, GuildId, Timestamp, UserId};
 use consort_rpc::{
-    Answer, Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, user,
+    Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, user,
 };
 use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
 use consort_store::StoreRef;
-use serde::de::DeserializeOwned;
 
 use crate::accounts::password::Passwords;
+use crate::channel_owner::{ChannelOwner, ChannelOwners};
 use crate::limit::Limiter;
-use crate::place::{Place, Places};
 use crate::token::Tokens;
 use crate::{Answered, Failure, answer};
 
@@ -118,7 +117,7 @@ pub struct App {
     /// Hashes passwords.
     pub passwords: Passwords,
     /// Where channels are.
-    pub places: Places,
+    pub places: ChannelOwners,
     /// The list of actors.
     pub registry: Registry,
     /// What is wrong with the node.
@@ -129,7 +128,7 @@ pub struct App {
     pub config: Config,
     /// Memory that request bodies may take, in bytes.
     pub(crate) body_bytes: Arc<Shares>,
-    /// Places for requests that are handled at once.
+    /// ChannelOwners for requests that are handled at once.
     pub(crate) requests: Arc<Shares>,
 }
 
@@ -137,18 +136,6 @@ impl fmt::Debug for App {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("App").field("config", &self.config).finish_non_exhaustive()
     }
-}
-
-/// Reads an owner's answer.
-///
-/// # Errors
-/// 500 when it is not what was expected.
-pub(crate) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, ApiError> {
-    let body = answer.body().ok_or_else(ApiError::internal)?;
-    serde_json::from_slice(body).map_err(|error| {
-        tracing::error!(%error, "an owner's answer cannot be read");
-        ApiError::internal()
-    })
 }
 
 impl App {
@@ -165,7 +152,7 @@ impl App {
             names: mesh.client(),
             tokens: Tokens::new(&mesh, clock.clone()),
             passwords: Passwords::default(),
-            places: Places::default(),
+            places: ChannelOwners::default(),
             body_bytes: Shares::new(BODY_BYTES_MAX, BODY_BYTES_FLOOR),
             requests: Shares::new(config.requests_max as u64, 1),
             mesh,
@@ -200,7 +187,7 @@ impl App {
     ///
     /// # Errors
     /// 404/10003 when there is no such channel.
-    pub async fn place(&self, channel: ChannelId) -> Result<Place, Failure> {
+    pub async fn place(&self, channel: ChannelId) -> Result<ChannelOwner, Failure> {
         self.places.find(&self.store, channel).await
     }
 
@@ -210,8 +197,8 @@ impl App {
     /// 404/10003 when there is no such channel, 400/50024 when it is a private one.
     pub async fn guild_of(&self, channel: ChannelId) -> Result<GuildId, Failure> {
         match self.place(channel).await? {
-            Place::Guild(guild) => Ok(guild),
-            Place::Private => Err(Failure(consort_model::ApiError::cannot_execute_on_dm())),
+            ChannelOwner::Guild(guild) => Ok(guild),
+            ChannelOwner::Private => Err(Failure(consort_model::ApiError::cannot_execute_on_dm())),
         }
     }
 
@@ -250,10 +237,10 @@ impl App {
         op: message::Op,
     ) -> Result<Reply, Failure> {
         Ok(match self.place(channel).await? {
-            Place::Guild(guild) => {
+            ChannelOwner::Guild(guild) => {
                 self.guilds.call(guild.get(), caller, guild::Op::Message { channel, op }).await
             }
-            Place::Private => {
+            ChannelOwner::Private => {
                 self.privates.call(channel.get(), caller, private::Op::Message { channel, op }).await
             }
         })

@@ -7,7 +7,7 @@ use consort_rpc::application::{CommandOp, Op, Put};
 use serde::de::DeserializeOwned;
 use serde_json::Value;
 
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Failure};
 
 impl App {

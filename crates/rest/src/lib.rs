@@ -13,6 +13,7 @@
 pub mod accounts;
 pub mod app;
 pub mod apps;
+pub mod channel_owner;
 pub mod commands;
 mod edge;
 pub mod extract;
@@ -23,16 +24,16 @@ pub mod limit;
 pub mod normalise;
 pub mod oauth;
 mod operations;
-pub mod place;
+mod reply;
 pub mod routes;
 pub mod token;
 mod webhook_services;
 
 pub use app::{App, Config, Parts};
+pub use channel_owner::ChannelOwner;
 pub use edge::{HEALTH, router};
 pub use extract::{
     AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Upload, UploadedFile,
     UserAuth,
 };
 pub use failure::{Answered, Failure, answer, created, empty, json};
-pub use place::Place;

@@ -183,7 +183,7 @@ impl Tokens {
 
     async fn ask(&self, user: UserId, hash: String) -> Result<Option<TokenRow>, ApiError> {
         match self.accounts.call(user.get(), Caller::system(), Op::Find { hash }).await {
-            Ok(answer) => Ok(Some(crate::app::read(&answer)?)),
+            Ok(answer) => Ok(Some(crate::reply::read(&answer)?)),
             Err(error) if error.status == 401 => Ok(None),
             Err(error) => Err(error),
         }

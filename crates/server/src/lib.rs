@@ -14,5 +14,5 @@ mod watch;
 mod web;
 mod world;
 
-pub use node::{Node, Place};
+pub use node::{Membership, Node};
 pub use settings::Settings;

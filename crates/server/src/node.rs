@@ -58,7 +58,7 @@ impl fmt::Debug for Node {
 }
 
 /// Where a node stands among those that share a store with it.
-pub struct Place {
+pub struct Membership {
     /// Its number, unique among them.
     pub node: NodeId,
     /// Who they are.
@@ -71,9 +71,9 @@ pub struct Place {
     pub ids: Arc<Ids>,
 }
 
-impl fmt::Debug for Place {
+impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Place").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("Membership").field("node", &self.node).finish_non_exhaustive()
     }
 }
 
@@ -88,15 +88,16 @@ impl Node {
         let generation = next_generation(&store).await;
         let generation = generation.map_err(|error| format!("{}: {error}", settings.data.display()))?;
         let directory = Arc::new(Static::alone(ALONE, generation));
-        Self::join(settings, Place { node: ALONE, directory, network: InProcess::new(), store, ids }).await
+        Self::join(settings, Membership { node: ALONE, directory, network: InProcess::new(), store, ids })
+            .await
     }
 
     /// Starts everything in its place among other nodes.
     ///
     /// # Errors
     /// As [`Node::start`].
-    pub async fn join(settings: &Settings, place: Place) -> Result<Self, String> {
-        let Place { node, directory, network, store, ids } = place;
+    pub async fn join(settings: &Settings, place: Membership) -> Result<Self, String> {
+        let Membership { node, directory, network, store, ids } = place;
         let clock: ClockRef = Arc::new(System);
         let registry = Registry::default();
         let (health, room) = (Health::default(), Room::new(true.into()));

@@ -9,7 +9,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use crate::export::{ExportedEntry, ExportedJournal};
-use crate::log::{PAGE_EVENTS, Page, Place};
+use crate::log::{LogPosition, PAGE_EVENTS, Page};
 use crate::{Choice, Dispatch};
 
 /// Entries kept whatever the client says it has, if they are no more than [`JOURNAL_BYTES_KEPT`]: a client may resume from an older number than its last heartbeat's.
@@ -124,7 +124,7 @@ impl Journal {
     }
 
     /// Adds a dispatch that has a place in a log and gives its sequence number.
-    pub fn push_logged(&mut self, place: &Place, choice: Choice) -> u64 {
+    pub fn push_logged(&mut self, place: &LogPosition, choice: Choice) -> u64 {
         let index = place.index();
         match self.items.back_mut() {
             Some(Item::Run { page, from, len, choice: same })

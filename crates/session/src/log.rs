@@ -22,13 +22,13 @@ impl Page {
 
 /// Where an event is in its log.
 #[derive(Debug)]
-pub struct Place {
+pub struct LogPosition {
     page: Arc<Page>,
     index: u8,
     dispatch: Arc<Dispatch>,
 }
 
-impl Place {
+impl LogPosition {
     pub(crate) fn page(&self) -> &Arc<Page> {
         &self.page
     }
@@ -52,7 +52,7 @@ pub struct Log {
 
 impl Log {
     /// Adds an event.
-    pub fn append(&mut self, dispatch: Arc<Dispatch>) -> Place {
+    pub fn append(&mut self, dispatch: Arc<Dispatch>) -> LogPosition {
         let full = usize::from(self.used) >= PAGE_EVENTS || self.bytes >= PAGE_BYTES;
         let page = match &self.page {
             Some(page) if !full => page.clone(),
@@ -67,7 +67,7 @@ impl Log {
         self.bytes += dispatch.len(Choice::Full);
         // Each cell is filled once, by the one who counts them.
         let _filled = page.0[usize::from(index)].set(dispatch.clone());
-        Place { page, index, dispatch }
+        LogPosition { page, index, dispatch }
     }
 }
 

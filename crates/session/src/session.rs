@@ -9,7 +9,7 @@ use consort_rpc::relay::SessionKey;
 use consort_rpc::{ClassId, Event};
 
 use crate::journal::{Entry, Journal};
-use crate::log::Place;
+use crate::log::LogPosition;
 use crate::ready::{self, ReadyGuild};
 use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
 
@@ -528,7 +528,7 @@ impl Session {
     }
 
     /// Adds a dispatch that has a place in its guild's log, and gives its number.
-    pub fn push_logged(&mut self, place: &Place, choice: Choice) -> u64 {
+    pub fn push_logged(&mut self, place: &LogPosition, choice: Choice) -> u64 {
         self.backlog += place.dispatch().len(choice);
         self.journal.push_logged(place, choice)
     }

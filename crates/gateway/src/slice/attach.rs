@@ -9,7 +9,7 @@ use consort_rpc::relay::SessionKey;
 use consort_session::{Attachment, Step};
 use slab::Slab;
 
-use super::subscribers::Subscriber;
+use super::subscriber::Subscriber;
 use super::{Effect, Held, Refusal, Slice};
 use crate::config::ATTACH_BACKOFF_MAX;
 

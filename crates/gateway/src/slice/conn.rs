@@ -269,7 +269,7 @@ impl Slice {
                 let public = self.config.public_url.as_deref();
                 let opening = Opening {
                     connect: Connect::parse_target(request.target),
-                    resume_url: crate::upgrade::resume_url(public, |name| request.header(name)),
+                    resume_url: crate::resume_url::resume_url(public, |name| request.header(name)),
                 };
                 (accept, opening, request.len)
             }),

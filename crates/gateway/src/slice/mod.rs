@@ -18,6 +18,7 @@ mod members;
 mod passive;
 mod relay;
 mod resume;
+mod subscriber;
 mod subscribers;
 mod subscriptions;
 mod timers;

@@ -21,7 +21,7 @@ use serde::Serialize;
 use serde::ser::{SerializeSeq as _, Serializer};
 use serde_json::value::RawValue;
 
-use super::subscribers::Subscriber;
+use super::subscriber::Subscriber;
 
 /// Changes gathered of one guild; at more they are told at once.
 pub(super) const CHANGES_MAX: usize = 512;

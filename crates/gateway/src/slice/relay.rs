@@ -8,7 +8,8 @@ use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, ClassId, View, Withheld, user};
 use consort_session::{Attachment, Choice, Dispatch};
 
-use super::subscribers::{LOGGED_FROM, Subscriber, Subscribers};
+use super::subscriber::Subscriber;
+use super::subscribers::{LOGGED_FROM, Subscribers};
 use super::timers::Due;
 use super::{Effect, Slice};
 use crate::inbox::Lost;

@@ -1,27 +1,13 @@
 //! The sessions attached to one guild, densely, with what the filter needs of each. Those that look at the guild stand before
 //! those that do not: an event for the former alone passes the latter by without touching them.
 
-use consort_rpc::{ClassId, Event};
-use consort_session::{Choice, Log, Viewer};
+use consort_session::Log;
 
 use super::passive::Deltas;
+use super::subscriber::Subscriber;
 
 /// An event for fewer sessions is not logged: their own references cost less than a page.
 pub(super) const LOGGED_FROM: usize = if cfg!(test) { 1 } else { 8 };
-
-/// A session attached to a guild.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Subscriber {
-    pub(super) viewer: Viewer,
-    pub(super) class: ClassId,
-    pub(super) session: u32,
-}
-
-impl Subscriber {
-    pub(super) fn wants(&self, event: &Event) -> Option<Choice> {
-        self.viewer.wants(event, self.class)
-    }
-}
 
 /// The list; a session knows its own place in it, and is told of another through `moved`.
 #[derive(Debug, Default)]
@@ -125,6 +111,7 @@ mod tests {
     use std::collections::BTreeMap;
 
     use consort_model::{Intents, UserId};
+    use consort_session::Viewer;
     use proptest::prelude::*;
 
     use super::*;

@@ -1,6 +1,6 @@
 //! The ordered set behind member lists: integers, and the keys of members.
 
-use consort_guild::list::{Counted, Group, Key, List};
+use consort_guild::ranked_list::{Counted, Group, Key, List};
 use consort_model::UserId;
 
 use super::world::{Random, each, resident, timed};

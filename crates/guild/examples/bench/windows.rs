@@ -5,7 +5,7 @@
 
 use consort_actor::{Core, Driven};
 use consort_guild::Guild;
-use consort_guild::list::{Group, Key, List};
+use consort_guild::ranked_list::{Group, Key, List};
 use consort_model::{ClientStatus, Presence, Status, UserRef};
 use consort_rpc::guild::{Op, gateway};
 use consort_rpc::{Caller, Publication, relay};

@@ -15,8 +15,9 @@ use serde::Serialize;
 use serde_json::Value;
 
 use super::gateway::PRESENCES_TOLD_MAX;
-use super::shown::{encode, put_list};
+use super::shown::put_list;
 use super::{Guild, Thread};
+use crate::json::encode;
 use crate::planted::Leak;
 use crate::roster::Packed;
 

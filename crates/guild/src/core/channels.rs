@@ -87,7 +87,7 @@ impl Guild {
             self.require_in(cx, parent, Permissions::MANAGE_CHANNELS)?;
         }
         if let Some(overwrites) = &create.permission_overwrites {
-            self.require_overwrites(cx, overwrites, &[], Place { channel: None, parent })?;
+            self.require_overwrites(cx, overwrites, &[], OverwriteScope { channel: None, parent })?;
         }
         let channel = self.new_channel(cx.next_id().into(), create)?;
         let changes = AuditLogChange::between(&Value::Null, &value(&channel), AUDITED);
@@ -200,7 +200,7 @@ impl Guild {
         cx: &Cx<'_>,
         wanted: &[Overwrite],
         present: &[Overwrite],
-        place: Place,
+        place: OverwriteScope,
     ) -> Result<(), Stop> {
         if wanted.len() > limits::OVERWRITES_MAX {
             return Err(ApiError::max_overwrites().into());
@@ -250,7 +250,7 @@ impl Guild {
         if update.permission_overwrites.is_present() {
             let wanted = update.permission_overwrites.as_option().map(Vec::as_slice).unwrap_or_default();
             let present = old.permission_overwrites.as_deref().unwrap_or_default();
-            self.require_overwrites(cx, wanted, present, Place::of(&old))?;
+            self.require_overwrites(cx, wanted, present, OverwriteScope::of(&old))?;
         }
         let mut channel = old.clone();
         self.apply_update(&mut channel, update)?;
@@ -440,7 +440,7 @@ impl Guild {
             channel.permission_overwrites.clone_from(&parent.permission_overwrites);
             let [wanted, present] =
                 [&channel, old].map(|c| c.permission_overwrites.as_deref().unwrap_or_default());
-            self.require_overwrites(cx, wanted, present, Place::of(&channel))?;
+            self.require_overwrites(cx, wanted, present, OverwriteScope::of(&channel))?;
         }
         Ok(channel)
     }
@@ -461,7 +461,7 @@ impl Guild {
         let mut wanted = rest;
         wanted.push(overwrite);
         let present = old.permission_overwrites.as_deref().unwrap_or_default();
-        self.require_overwrites(cx, &wanted, present, Place::of(&old))?;
+        self.require_overwrites(cx, &wanted, present, OverwriteScope::of(&old))?;
         let existed = present.iter().copied().find(|o| o.id == overwrite.id);
         self.replace_overwrites(cx, &old, wanted);
         let action = match existed {
@@ -558,14 +558,14 @@ impl Guild {
 
 /// Where overwrites are changed.
 #[derive(Clone, Copy)]
-struct Place {
+struct OverwriteScope {
     /// `None` for a channel that is being made.
     channel: Option<ChannelId>,
     /// The category that it is in, or will be.
     parent: Option<ChannelId>,
 }
 
-impl Place {
+impl OverwriteScope {
     fn of(channel: &Channel) -> Self {
         Self { channel: Some(channel.id), parent: channel.parent_id }
     }

@@ -11,8 +11,8 @@ mod files;
 mod follow;
 mod gateway;
 mod invites;
-mod lists;
 mod load;
+mod member_list;
 mod members;
 mod messages;
 mod moving;
@@ -40,7 +40,6 @@ use serde::{Serialize, Serializer};
 
 use crate::roster::{Presences, Roster};
 use access::Classes;
-pub(crate) use shown::encode;
 use shown::{Shown, ShownMap};
 
 /// A thread that is not archived, with its members.
@@ -89,7 +88,7 @@ pub struct Guild {
     /// Those of them where a bot has asked for presences.
     pub(crate) presence_nodes: BTreeSet<NodeId>,
     pub(crate) classes: Classes,
-    pub(crate) lists: lists::Lists,
+    pub(crate) lists: member_list::Lists,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }

@@ -16,7 +16,7 @@ use super::Guild;
 use super::access::ClassKey;
 use super::numbers::Numbers;
 use super::voice::Doubt;
-use crate::list::Window;
+use crate::ranked_list::Window;
 
 /// What is kept.
 #[derive(Debug, Serialize, Deserialize)]

@@ -12,6 +12,8 @@ use std::sync::OnceLock;
 use bytes::Bytes;
 use serde::Serialize;
 
+use crate::json::encode;
+
 /// One object.
 #[derive(Debug, Default)]
 pub(crate) struct Shown<T> {
@@ -124,11 +126,6 @@ impl<K: Ord + fmt::Debug, V> Index<&K> for ShownMap<K, V> {
     fn index(&self, key: &K) -> &V {
         &self.objects[key]
     }
-}
-
-/// The JSON of one of our models.
-pub(crate) fn encode<T: Serialize + ?Sized>(object: &T) -> Bytes {
-    consort_rpc::Answer::bytes(object)
 }
 
 /// Adds an array of objects that are JSON already.

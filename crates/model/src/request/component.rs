@@ -1,7 +1,7 @@
 //! Components of a request, each read into its typed fields.
 //!
 //! Fields and bounds: Component Reference, and the `...ForMessageRequest` and `...ForModalRequest` schemas of the published
-//! API description. Unknown keys are dropped. What may stand where is decided by [`Place`], so nesting has an end.
+//! API description. Unknown keys are dropped. What may stand where is decided by [`Surface`], so nesting has an end.
 
 use std::collections::HashSet;
 use std::ops::RangeInclusive;
@@ -29,7 +29,7 @@ const CHANNEL_TYPES: &[u8] = &[0, 1, 2, 3, 4, 5, 10, 11, 12, 13, 14, 15, 16];
 
 /// Where a component stands, which decides the kinds that are allowed.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-enum Place {
+enum Surface {
     /// At the top of a message without IS_COMPONENTS_V2.
     Message,
     /// At the top of a message with it.
@@ -48,7 +48,7 @@ enum Place {
     Label,
 }
 
-impl Place {
+impl Surface {
     const fn allowed(self) -> &'static [u8] {
         match self {
             Self::Message => &[1],
@@ -72,7 +72,7 @@ impl Place {
 /// Reads `components` of a message.
 pub(super) fn of_message(form: &Form<'_>, v2: bool) -> Patch<Vec<Component>> {
     let (place, max) =
-        if v2 { (Place::MessageV2, COMPONENTS_V2_MAX) } else { (Place::Message, ACTION_ROWS_MAX) };
+        if v2 { (Surface::MessageV2, COMPONENTS_V2_MAX) } else { (Surface::Message, ACTION_ROWS_MAX) };
     form.patch("components", |form| Reader::default().list(form, 0..=max, place)).map(|mut list| {
         number_components(&mut list);
         list
@@ -81,7 +81,7 @@ pub(super) fn of_message(form: &Form<'_>, v2: bool) -> Patch<Vec<Component>> {
 
 /// Reads `components` of a form.
 pub(super) fn of_modal(form: &Form<'_>) -> Option<Vec<Component>> {
-    let list = Reader::default().list(form, MODAL_COMPONENTS, Place::Modal);
+    let list = Reader::default().list(form, MODAL_COMPONENTS, Surface::Modal);
     let mut list = form.required("components", list)?;
     number_components(&mut list);
     Some(list)
@@ -96,11 +96,12 @@ pub fn require_message_v1(components: &[Component]) -> Result<(), ApiError> {
         let message = format!("Must be {ACTION_ROWS_MAX} or fewer in length.");
         return Err(ApiError::invalid_field("components", "BASE_TYPE_MAX_LENGTH", message));
     }
-    match components.iter().position(|component| !Place::Message.allowed().contains(&component.body.kind())) {
+    match components.iter().position(|component| !Surface::Message.allowed().contains(&component.body.kind()))
+    {
         None => Ok(()),
         Some(index) => {
             let path = format!("components.{index}.type");
-            Err(ApiError::invalid_field(&path, "UNION_TYPE_CHOICES", not_here(Place::Message)))
+            Err(ApiError::invalid_field(&path, "UNION_TYPE_CHOICES", not_here(Surface::Message)))
         }
     }
 }
@@ -120,7 +121,7 @@ pub fn require_not_interactive(components: &[Component]) -> Result<(), ApiError>
     }
 }
 
-fn not_here(place: Place) -> String {
+fn not_here(place: Surface) -> String {
     let list = place.allowed().iter().map(u8::to_string).collect::<Vec<_>>().join(", ");
     format!("Value of field \"type\" must be one of ({list}).")
 }
@@ -140,7 +141,7 @@ impl Reader {
         &mut self,
         form: &Form<'_>,
         length: RangeInclusive<usize>,
-        place: Place,
+        place: Surface,
     ) -> Option<Vec<Component>> {
         let list = self.children(form, length, place);
         if self.count > COMPONENTS_V2_MAX {
@@ -160,12 +161,12 @@ impl Reader {
         &mut self,
         form: &Form<'_>,
         length: RangeInclusive<usize>,
-        place: Place,
+        place: Surface,
     ) -> Option<Vec<Component>> {
         sized(form, "components", length, |form| self.component(form, place))
     }
 
-    fn component(&mut self, form: &Form<'_>, place: Place) -> Option<Component> {
+    fn component(&mut self, form: &Form<'_>, place: Surface) -> Option<Component> {
         self.count += 1;
         let kind: u8 = form.required("type", form.int("type", 0..=u8::MAX))?;
         if !place.allowed().contains(&kind) {
@@ -201,15 +202,15 @@ impl Reader {
         Some(Component { id, body })
     }
 
-    fn row(&mut self, form: &Form<'_>, place: Place) -> Option<Row> {
+    fn row(&mut self, form: &Form<'_>, place: Surface) -> Option<Row> {
         let (length, within) = match place.is_modal() {
-            true => (1..=1, Place::ModalRow),
-            false => (1..=ROW_BUTTONS_MAX, Place::Row),
+            true => (1..=1, Surface::ModalRow),
+            false => (1..=ROW_BUTTONS_MAX, Surface::Row),
         };
         let components = self.children(form, length, within)?;
         // A select is as wide as a row.
         let select =
-            components.iter().position(|component| within == Place::Row && component.body.kind() != 2);
+            components.iter().position(|component| within == Surface::Row && component.body.kind() != 2);
         if let Some(index) = select.filter(|_| components.len() > 1) {
             let message = "The specified component exceeds the maximum width";
             form.error(&format!("components.{index}"), "COMPONENT_LAYOUT_WIDTH_EXCEEDED", message);
@@ -261,7 +262,7 @@ impl Reader {
         Some(button)
     }
 
-    fn select(&mut self, form: &Form<'_>, place: Place, kind: u8) -> Option<Select> {
+    fn select(&mut self, form: &Form<'_>, place: Surface, kind: u8) -> Option<Select> {
         let custom_id = self.custom_id(form);
         let (min_values, max_values) = values(form, VALUES_MAX);
         let options = match kind {
@@ -292,12 +293,12 @@ impl Reader {
         })
     }
 
-    fn text_input(&mut self, form: &Form<'_>, place: Place) -> Option<TextInput> {
+    fn text_input(&mut self, form: &Form<'_>, place: Surface) -> Option<TextInput> {
         let custom_id = self.custom_id(form);
         let style = form.required("style", form.choice_u8("style", &[1, 2]));
         let mut label = form.text("label", LABEL_CHARS);
         match place {
-            Place::ModalRow => label = form.required("label", label),
+            Surface::ModalRow => label = form.required("label", label),
             _ => label = None,
         }
         let most = TEXT_INPUT_CHARS_MAX as u16;
@@ -320,8 +321,8 @@ impl Reader {
     }
 
     fn section(&mut self, form: &Form<'_>) -> Option<Section> {
-        let components = self.children(form, SECTION_TEXTS, Place::Section);
-        let accessory = form.object("accessory", |form| self.component(form, Place::Accessory));
+        let components = self.children(form, SECTION_TEXTS, Surface::Section);
+        let accessory = form.object("accessory", |form| self.component(form, Surface::Accessory));
         let accessory = form.required("accessory", accessory)?;
         Some(Section { components: components?, accessory: Box::new(accessory) })
     }
@@ -334,7 +335,7 @@ impl Reader {
     }
 
     fn container(&mut self, form: &Form<'_>) -> Option<Container> {
-        let components = self.children(form, 1..=COMPONENTS_V2_MAX, Place::Container);
+        let components = self.children(form, 1..=COMPONENTS_V2_MAX, Surface::Container);
         let (accent_color, spoiler) = (form.color("accent_color"), form.flag("spoiler"));
         Some(Container { components: components?, accent_color, spoiler })
     }
@@ -342,7 +343,7 @@ impl Reader {
     fn label(&mut self, form: &Form<'_>) -> Option<Label> {
         let label = form.required("label", form.text("label", LABEL_CHARS));
         let description = form.text("description", 0..=*LABEL_DESCRIPTION_CHARS.end());
-        let component = form.object("component", |form| self.component(form, Place::Label));
+        let component = form.object("component", |form| self.component(form, Surface::Label));
         let component = form.required("component", component)?;
         Some(Label {
             label: label?,

@@ -10,7 +10,7 @@ use consort_model::{ApiError, FormErrors, GuildId, UserId};
 use consort_rpc::name::{self, Kind as NameKind};
 use consort_rpc::{Answer, Caller, account, user};
 
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Failure};
 
 /// Names that were reserved for a change, to be given back if it fails.

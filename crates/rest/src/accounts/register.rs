@@ -9,7 +9,7 @@ use consort_rpc::{Caller, account, user};
 use consort_store::Batch;
 use serde_json::Value;
 
-use crate::app::read;
+use crate::reply::read;
 use crate::token::{ClientInfo, Kind};
 use crate::{App, Failure};
 

@@ -8,7 +8,7 @@ use http::HeaderMap;
 use http::header::USER_AGENT;
 use serde_json::Value;
 
-use crate::app::read;
+use crate::reply::read;
 use crate::token::{self, ClientInfo, Kind, TokenRow};
 use crate::{App, Failure};
 

@@ -6,7 +6,7 @@ use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, IndexRow, Op as GuildEmojiOp};
 use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Failure};
 
 impl App {

@@ -12,7 +12,7 @@ use consort_rpc::{Answer, Caller, account};
 use consort_runtime::random_hex;
 use serde_json::Value;
 
-use crate::app::read;
+use crate::reply::read;
 use crate::token::{ClientInfo, Kind};
 use crate::{App, Failure};
 

@@ -11,8 +11,6 @@ use futures_util::{Stream, StreamExt as _, TryStreamExt as _, stream};
 use http::header::CONTENT_LENGTH;
 use http::request::Parts;
 
-use super::body::too_slow;
-
 /// How long a client may be silent in the middle of a body.
 const SILENCE_MAX: Duration = Duration::from_secs(15);
 
@@ -70,6 +68,11 @@ impl Arrival {
             }
         })
     }
+}
+
+/// The answer to who sends a body too slowly.
+pub(crate) fn too_slow() -> ApiError {
+    ApiError::new(408, 0, "408: Request Timeout")
 }
 
 #[cfg(test)]

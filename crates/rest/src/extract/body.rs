@@ -13,7 +13,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use crate::extract::Query;
-use crate::extract::arrival::Arrival;
+use crate::extract::arrival::{Arrival, too_slow};
 use crate::{App, Failure};
 
 /// Bytes of a plain JSON body; choice of ours.
@@ -123,11 +123,6 @@ fn form_value(bytes: &[u8]) -> Result<Value, ApiError> {
         Some(Value::String(payload)) => parse(payload.as_bytes()),
         _ => Ok(Value::Object(fields)),
     }
-}
-
-/// The answer to who sends a body too slowly.
-pub(crate) fn too_slow() -> ApiError {
-    ApiError::new(408, 0, "408: Request Timeout")
 }
 
 /// Reads the whole body.

@@ -12,7 +12,7 @@ use http::header::CONTENT_TYPE;
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::{Map, Value};
 
-use super::arrival::{Arrival, Held};
+use super::arrival::{Arrival, Held, too_slow};
 use super::body::{self, JSON_BYTES_MAX, Media, PAYLOAD_JSON};
 use crate::{App, Failure};
 
@@ -65,7 +65,7 @@ impl FromRequest<Arc<App>> for Upload {
         let arrival = Arrival::begin(&parts, body, UPLOAD_BYTES_MAX)?;
         let memory = arrival.share();
         let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, arrival.stream())).await;
-        let (payload, files) = read.map_err(|_| body::too_slow())??;
+        let (payload, files) = read.map_err(|_| too_slow())??;
         Ok(Self { payload, files, _memory: memory })
     }
 }

@@ -9,7 +9,7 @@ use consort_rpc::{Answer, Caller, guild, private};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::{App, Auth, Failure, Place};
+use crate::{App, Auth, ChannelOwner, Failure};
 
 /// The place of an interaction.
 #[derive(Debug)]
@@ -53,7 +53,7 @@ fn dm_permissions() -> Permissions {
 
 /// Reads an owner's answer.
 pub(super) fn read<T: DeserializeOwned>(answer: &Answer) -> Result<T, Failure> {
-    crate::app::read(answer).map_err(Failure)
+    crate::reply::read(answer).map_err(Failure)
 }
 
 /// A channel or thread of a guild.
@@ -91,10 +91,10 @@ impl Context {
         let account = app.account(auth.user_id()).await?.current;
         let (user, locale) = (account.user, account.locale);
         match app.place(channel).await? {
-            Place::Guild(guild) => {
+            ChannelOwner::Guild(guild) => {
                 Self::in_guild(app, auth, application, (user, locale), guild, channel).await
             }
-            Place::Private => {
+            ChannelOwner::Private => {
                 let reply = app.privates.call(channel.get(), auth.caller(), private::Op::Get).await?;
                 let channel: Channel = read(&reply)?;
                 let bot: UserId = application.id.cast();

@@ -9,7 +9,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Failure};
 
 /// A message for one person, without addresses.

@@ -26,7 +26,7 @@ use consort_rpc::Answer;
 use consort_rpc::application::{Interaction, InteractionOp, Op};
 use consort_runtime::random_token;
 
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Failure};
 
 /// Kinds of interactions.

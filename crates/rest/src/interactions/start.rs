@@ -11,7 +11,7 @@ use super::data::{Asking, Sent};
 use super::named::id_of;
 use super::options::Purpose;
 use super::{data, kind, mint, token_hash};
-use crate::app::read;
+use crate::reply::read;
 use crate::{App, Auth, Failure, UploadedFile};
 use consort_model::command::{Command, kind as command_kind};
 

@@ -15,7 +15,7 @@ use serde_json::Value;
 
 use super::roles::entries;
 use crate::extract::{Auth, Ids, JsonBody, LargeJson};
-use crate::{Answered, App, Place, answer};
+use crate::{Answered, App, ChannelOwner, answer};
 
 /// Kinds that can be made in a guild.
 const MAKEABLE: &[u8] = &[0, 2, 4, 5, 13, 15, 16];
@@ -163,7 +163,7 @@ async fn reorder(
 
 async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
     let caller = auth.caller();
-    let Place::Guild(guild) = app.place(id).await? else {
+    let ChannelOwner::Guild(guild) = app.place(id).await? else {
         return app.ask_private(id, caller, private::Op::Get).await;
     };
     let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Get { channel: id })).await;
@@ -185,7 +185,7 @@ async fn update(
     LargeJson { 0: body }: LargeJson,
 ) -> Answered {
     let caller = auth.caller();
-    let Place::Guild(guild) = app.place(id).await? else {
+    let ChannelOwner::Guild(guild) = app.place(id).await? else {
         return super::private_channels::update(&app, caller, id, &body).await;
     };
     let update = Form::root(&body)?.check(|f| Some(update_form(f)))?;
@@ -226,7 +226,7 @@ fn update_form(f: &Form<'_>) -> Update {
 
 async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
     let caller = auth.caller();
-    let Place::Guild(guild) = app.place(id).await? else {
+    let ChannelOwner::Guild(guild) = app.place(id).await? else {
         return app.ask_private(id, caller, private::Op::Close).await;
     };
     let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Delete { channel: id })).await;

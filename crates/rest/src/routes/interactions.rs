@@ -10,12 +10,12 @@ use consort_model::{ApiError, ApplicationId, ChannelId, GuildId, Integration, In
 use consort_rpc::{Caller, guild};
 use serde_json::{Value, json};
 
-use crate::app::read;
 use crate::apps::view;
 use crate::interactions::Token;
 use crate::interactions::followup::Which;
 use crate::interactions::start::Request;
-use crate::{Answered, App, Auth, Failure, Ids, Place, Query, Upload, UserAuth, empty, json};
+use crate::reply::read;
+use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, Query, Upload, UserAuth, empty, json};
 
 /// Applications in a list of commands.
 const APPLICATIONS_MAX: usize = 100;
@@ -88,8 +88,8 @@ async fn channel_index(
     Ids(channel): Ids<ChannelId>,
 ) -> Answered {
     match app.place(channel).await? {
-        Place::Guild(guild) => index(&app, &auth, guild).await,
-        Place::Private => own_index(auth).await,
+        ChannelOwner::Guild(guild) => index(&app, &auth, guild).await,
+        ChannelOwner::Private => own_index(auth).await,
     }
 }
 

@@ -122,8 +122,8 @@ fn answer_or_refuse(reply: consort_rpc::Reply) -> Result<Answer, Failure> {
 async fn read_forwarded(app: &App, caller: Caller, reference: &Reference) -> Result<Message, Failure> {
     let channel = reference.channel.ok_or_else(ApiError::unknown_channel)?;
     let guild = match app.place(channel).await? {
-        crate::Place::Guild(guild) => Some(guild),
-        crate::Place::Private => None,
+        crate::ChannelOwner::Guild(guild) => Some(guild),
+        crate::ChannelOwner::Private => None,
     };
     // The server reads it: a bot that may not read the text may forward it all the same.
     let caller = Caller { lacks: Intents::empty(), ..caller };

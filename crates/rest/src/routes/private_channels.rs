@@ -14,7 +14,7 @@ use consort_store::{StoreExt as _, Table};
 use serde_json::Value;
 
 use crate::files::Kept;
-use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Place, answer};
+use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, JsonBody, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -110,8 +110,8 @@ pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: 
 
 async fn require_private(app: &App, channel: ChannelId) -> Result<(), Failure> {
     match app.place(channel).await? {
-        Place::Private => Ok(()),
-        Place::Guild(_) => Err(Failure(ApiError::wrong_channel_type())),
+        ChannelOwner::Private => Ok(()),
+        ChannelOwner::Guild(_) => Err(Failure(ApiError::wrong_channel_type())),
     }
 }
 

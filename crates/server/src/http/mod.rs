@@ -34,7 +34,7 @@ use tokio::time::MissedTickBehavior;
 use tower::ServiceExt as _;
 
 use self::body::{Answer, Lender};
-use self::seats::{Place, Seat, Seats};
+use self::seats::{Seat, Seats, TakenSeat};
 use self::socket::Socket;
 
 pub(crate) use self::seats::Limits;
@@ -161,12 +161,12 @@ async fn asked_to_stop(stopping: &mut watch::Receiver<bool>) {
 struct Visit {
     seat: Arc<Seat>,
     /// The place; the gateway takes it over with the socket.
-    place: Mutex<Option<Place>>,
+    place: Mutex<Option<TakenSeat>>,
     /// Whether a request was answered that had not come whole.
     is_unread: AtomicBool,
 }
 
-async fn connection(socket: TcpStream, peer: SocketAddr, place: Place, shared: Arc<Shared>) {
+async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, shared: Arc<Shared>) {
     if let Err(error) = socket.set_nodelay(true) {
         return tracing::debug!(%error, "a connection was gone at once");
     }

@@ -318,7 +318,7 @@ impl Seats {
     }
 
     /// Gives a new connection its place; `None` when there is none, and it is to be closed.
-    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<Place> {
+    pub(crate) fn admit(self: &Arc<Self>, ip: IpAddr) -> Option<TakenSeat> {
         let network = network(ip);
         let is_limited = self.limits.limits_local || !ip.to_canonical().is_loopback();
         let mut hall = self.hall();
@@ -344,7 +344,7 @@ impl Seats {
         let seat = Arc::new(Seat::new(network, stands, hall.taken, self.began));
         let key = hall.take(&seat);
         drop(hall);
-        Some(Place { seats: self.clone(), seat, key })
+        Some(TakenSeat { seats: self.clone(), seat, key })
     }
 
     /// Asks those to leave who have not taken anything of their answer for too long.
@@ -378,26 +378,26 @@ impl Seats {
 
 /// A seat while it is taken.
 #[derive(Debug)]
-pub(crate) struct Place {
+pub(crate) struct TakenSeat {
     seats: Arc<Seats>,
     seat: Arc<Seat>,
     key: usize,
 }
 
-impl Place {
+impl TakenSeat {
     pub(crate) fn seat(&self) -> &Arc<Seat> {
         &self.seat
     }
 }
 
-impl Drop for Place {
+impl Drop for TakenSeat {
     fn drop(&mut self) {
         self.seats.hall().free(self.key);
         self.seats.freed.notify_waiters();
     }
 }
 
-impl consort_gateway::Seat for Place {
+impl consort_gateway::Seat for TakenSeat {
     fn may_wait(&self) -> bool {
         !self.seat.is_leaving()
     }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use consort_rpc::{Directory as _, InProcess, NodeId, Static};
 use consort_runtime::Ids;
-use consort_server::{Node, Place, Settings};
+use consort_server::{Membership, Node, Settings};
 use consort_store::memory::Memory;
 use futures_util::SinkExt as _;
 use serde_json::{Value, json};
@@ -35,7 +35,8 @@ impl Cluster {
             std::fs::create_dir_all(&settings.data).unwrap();
             let store = Arc::new(store.reopen());
             let ids = Arc::new(Ids::new(node.0));
-            let place = Place { node, directory: directory.clone(), network: network.clone(), store, ids };
+            let place =
+                Membership { node, directory: directory.clone(), network: network.clone(), store, ids };
             nodes.push(World { node: Node::join(&settings, place).await.unwrap(), directory: files });
         }
         Self { directory, network, nodes }

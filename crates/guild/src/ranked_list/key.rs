@@ -9,13 +9,13 @@ const NAME_BYTES: usize = 14;
 /// first [`NAME_BYTES`] bytes are ordered by id. The header of a group is the key with no name and no user.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Key {
-    place: Place,
+    place: SortKey,
     user: u64,
 }
 
 /// Group and name of a key.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(super) struct Place {
+pub(super) struct SortKey {
     /// 16 bits of group above six bytes of name.
     high: u64,
     /// Eight bytes of name.
@@ -30,7 +30,7 @@ impl Key {
         fold(name, &mut bytes[2..]);
         let [high, low] =
             [0, 8].map(|at| u64::from_be_bytes([0, 1, 2, 3, 4, 5, 6, 7].map(|byte| bytes[at + byte])));
-        Self { place: Place { high, low }, user: user.get() }
+        Self { place: SortKey { high, low }, user: user.get() }
     }
 
     /// The key of a group's header.
@@ -38,11 +38,11 @@ impl Key {
         Self::new(group, "", UserId::new(0))
     }
 
-    pub(super) fn at(place: Place, user: UserId) -> Self {
+    pub(super) fn at(place: SortKey, user: UserId) -> Self {
         Self { place, user: user.get() }
     }
 
-    pub(super) fn place(&self) -> Place {
+    pub(super) fn place(&self) -> SortKey {
         self.place
     }
 

@@ -82,7 +82,7 @@ pub fn merge(ranges: &[(usize, usize)], width_max: usize) -> Vec<Window> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::list::{Group, List};
+    use crate::ranked_list::{Group, List};
     use consort_model::UserId;
     use proptest::prelude::*;
 

@@ -8,7 +8,7 @@ use consort_model::{Channel, ChannelId, OverwriteKind, Permissions, RoleId, User
 
 use super::super::Guild;
 use super::Listed;
-use crate::list::{Group, Key, List};
+use crate::ranked_list::{Group, Key, List};
 use crate::roster::Packed;
 
 /// What members with the same roles have in common.

@@ -15,7 +15,7 @@ use consort_model::{RoleId, UserId};
 
 pub use counted::Counted;
 pub use key::Key;
-use key::Place;
+use key::SortKey;
 pub use window::{Splice, Window, merge, splices};
 
 /// A group of the list. Ordered as shown: hoisted roles from the highest down, then those online, then those offline.
@@ -56,7 +56,7 @@ pub struct List {
     groups: Vec<Group>,
     counts: Vec<u32>,
     entries: Counted<Key>,
-    places: HashMap<UserId, Place>,
+    places: HashMap<UserId, SortKey>,
 }
 
 impl List {

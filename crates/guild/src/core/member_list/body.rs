@@ -10,9 +10,9 @@ use consort_rpc::{Audience, Event, Publication, relay};
 use serde::Serialize;
 
 use super::super::Guild;
-use super::super::shown::encode;
+use crate::json::encode;
 use crate::json::put_number;
-use crate::list::{Group, Key, List, Row, Splice, Window};
+use crate::ranked_list::{Group, Key, List, Row, Splice, Window};
 use crate::roster::Presences;
 
 #[derive(Serialize)]

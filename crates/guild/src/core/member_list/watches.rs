@@ -7,7 +7,7 @@ use consort_model::{ChannelId, Permissions, UserId};
 use consort_rpc::relay::SessionKey;
 
 use super::{Guild, Lists};
-use crate::list::Window;
+use crate::ranked_list::Window;
 
 /// Who looks, by which session, at which window of which list.
 pub(super) type Looked<'a> = (UserId, SessionKey, &'a (Arc<str>, Window));

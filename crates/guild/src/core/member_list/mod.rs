@@ -25,7 +25,7 @@ use consort_rpc::relay::SessionKey;
 use serde_json::Value;
 
 use super::{Guild, moving};
-use crate::list::{Key, List, Window, merge};
+use crate::ranked_list::{Key, List, Window, merge};
 use body::{Told, front};
 use pace::Pace;
 use tell::{Bench, Changes, Round, Telling};

@@ -14,7 +14,7 @@ use super::super::Guild;
 use super::body::{Told, front};
 use super::pace::{GO_NS, LOOK_NS, ROW_NS, UPDATE_NS};
 use super::{Listed, WINDOW_ROWS_MAX, Watched};
-use crate::list::{Key, List, Splice, Window, splices};
+use crate::ranked_list::{Key, List, Splice, Window, splices};
 
 /// The members who have changed, by the key they had then, since the windows were told that are told least often.
 #[derive(Debug, Default)]
