@@ -39,6 +39,7 @@ cargo xtask TASK
   bench fanout [--sessions N,N] [--events N] cost of delivering an event to many sessions
   bench offered|churn|slow [--sessions N,N] fixed rates, sessions that are cut off, clients that do not read
   bench passive                              bytes of those who do not look at a guild
+  bench placement                            cost of finding the owner of a key
   bench compression                          bytes and time of each way to compress a guild's events
 ";
 

@@ -20,6 +20,7 @@ mod kernel;
 mod measure;
 mod offered;
 mod options;
+mod placement;
 mod report;
 mod rest;
 mod rig;
@@ -36,6 +37,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
         Some("guild") => guild::run(args),
+        Some("placement") => placement::run(args),
         Some("offered") => offered::run(args),
         Some("churn") => churn::run(args),
         Some("slow") => slow::run(args),
@@ -44,7 +46,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         // a helper process
         Some("floor") => floor::run(args),
         other => Err(format!(
-            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive, compression and guild"
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive, compression, guild and placement"
         )),
     }
 }
