@@ -1,5 +1,6 @@
 import { mount } from 'svelte';
 import App from './App.svelte';
+import { register } from './lib/offline';
 import { prefs } from './lib/prefs.svelte';
 import { session } from './lib/session.svelte';
 import './styles/tokens.css';
@@ -8,3 +9,4 @@ import './styles/base.css';
 prefs.apply();
 session.start();
 mount(App, { target: document.getElementById('app')! });
+register();

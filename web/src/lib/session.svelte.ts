@@ -7,6 +7,7 @@ import { Gateway } from './gateway/shell';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
 import { Looking } from './looking';
+import { forgetReady, keepReady, recallReady } from './offline';
 import { readStorage, writeStorage } from './prefs.svelte';
 import { router } from './router.svelte';
 import { onDispatch } from './notice';
@@ -104,6 +105,7 @@ class Session {
       if (this.#gateway !== gateway) return;
       this.#gateway = null;
       this.link = 'reconnecting';
+      void this.#showKept();
       this.#startTimer = setTimeout(() => void this.connect(), 3000);
     }
   }
@@ -169,10 +171,20 @@ class Session {
     if (t === 'READY') {
       this.looking.begin();
       void restore();
+      keepReady(d);
     }
     onDispatch(t, d);
     onInteraction(t, d);
     if (t === 'MESSAGE_CREATE') this.heard(d);
+  }
+
+  /** Without a connection the page shows what it knew last; what is written then waits. */
+  async #showKept(): Promise<void> {
+    if (store.ready) return;
+    const kept = await recallReady();
+    if (!kept || store.ready || !this.token) return;
+    reduce(store, 'READY', kept);
+    void restore();
   }
 
   #onStatus(status: LinkStatus, resumed?: boolean): void {
@@ -195,6 +207,7 @@ class Session {
     this.token = null;
     setToken(null);
     writeStorage(TOKEN_KEY, null);
+    forgetReady();
     store.reset();
     this.looking.reset();
     ui.dialogs = [];

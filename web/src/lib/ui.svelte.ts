@@ -15,6 +15,8 @@ export type Dialog =
   | { kind: 'thread'; channelId: Id; message: Message | null }
   | { kind: 'lightbox'; url: string; alt: string; width?: number | null; height?: number | null; original: string }
   | { kind: 'switcher' }
+  | { kind: 'inbox' }
+  | { kind: 'shortcuts' }
   | { kind: 'modal-form'; form: ModalForm }
   | { kind: 'leave-site'; href: string; claimed: string }
   | { kind: 'create-poll'; channelId: Id }
