@@ -139,7 +139,7 @@ export default async function access(world) {
   await test('axe finds nothing in the settings, at home and at the door', async () => {
     await guildMenu(ada, world.guild, 'Community settings');
     const all = [];
-    for (const tab of ['Overview', 'Roles', 'Members', 'Audit log']) {
+    for (const tab of ['Overview', 'Channels', 'Roles', 'Members', 'Webhooks', 'Bots', 'Audit log']) {
       await ada.getByRole('dialog').getByRole('tab', { name: tab }).click();
       await ada.getByRole('tabpanel').getByRole('heading', { name: tab }).waitFor();
       all.push(...(await violations(ada)).map((v) => `${tab} ${v}`));

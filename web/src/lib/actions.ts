@@ -4,6 +4,7 @@ import { withReaction } from './store/reducers/message';
 import { putChannel } from './store/reducers/channel';
 import { store } from './store/store.svelte';
 import { router } from './router.svelte';
+import { idTimestamp } from './snowflake';
 import type { Emoji, Id, Message } from './types';
 import { ui } from './ui.svelte';
 
@@ -34,6 +35,24 @@ export async function editMessage(message: Message, content: string): Promise<vo
 export function confirmDelete(message: Message): void {
   const run = () => api.deleteMessage(message.channel_id, message.id).then(() => store.knownLog(message.channel_id)?.remove(new Set([message.id])));
   ui.open({ kind: 'confirm', title: 'Delete message', text: 'This cannot be undone.', action: 'Delete', danger: true, message, run });
+}
+
+/** Bounds of one bulk deletion (Discord developer docs, "Bulk Delete Messages"). */
+const BULK_MIN = 2;
+export const BULK_MAX = 100;
+const BULK_AGE_MAX_MS = 14 * 24 * 3600 * 1000;
+
+/** Deletes messages: those young enough together, others one by one. */
+export async function deleteMessages(channelId: Id, ids: Id[], nowMs = Date.now()): Promise<void> {
+  const young = ids.filter((id) => nowMs - idTimestamp(id) < BULK_AGE_MAX_MS - 60_000);
+  const together = young.length >= BULK_MIN ? young : [];
+  const alone = ids.filter((id) => !together.includes(id));
+  for (let i = 0; i < together.length; i += BULK_MAX) {
+    const part = together.slice(i, i + BULK_MAX);
+    await (part.length >= BULK_MIN ? api.bulkDelete(channelId, part) : api.deleteMessage(channelId, part[0]!));
+  }
+  for (const id of alone) await api.deleteMessage(channelId, id);
+  store.knownLog(channelId)?.remove(new Set(ids));
 }
 
 export const emojiParam = (emoji: Emoji) => encodeURIComponent(emoji.id ? `${emoji.name}:${emoji.id}` : emoji.name);

@@ -20,7 +20,22 @@ export const Permission = {
   USE_EXTERNAL_EMOJIS: 1n << 18n,
   CONNECT: 1n << 20n,
   SPEAK: 1n << 21n,
+  PRIORITY_SPEAKER: 1n << 8n,
   STREAM: 1n << 9n,
+  SEND_TTS_MESSAGES: 1n << 12n,
+  VIEW_GUILD_INSIGHTS: 1n << 19n,
+  USE_VAD: 1n << 25n,
+  REQUEST_TO_SPEAK: 1n << 32n,
+  MANAGE_EVENTS: 1n << 33n,
+  USE_EXTERNAL_STICKERS: 1n << 37n,
+  USE_EMBEDDED_ACTIVITIES: 1n << 39n,
+  USE_SOUNDBOARD: 1n << 42n,
+  CREATE_EVENTS: 1n << 44n,
+  USE_EXTERNAL_SOUNDS: 1n << 45n,
+  SEND_VOICE_MESSAGES: 1n << 46n,
+  SET_VOICE_CHANNEL_STATUS: 1n << 48n,
+  USE_EXTERNAL_APPS: 1n << 50n,
+  BYPASS_SLOWMODE: 1n << 52n,
   MUTE_MEMBERS: 1n << 22n,
   DEAFEN_MEMBERS: 1n << 23n,
   MOVE_MEMBERS: 1n << 24n,
@@ -75,6 +90,9 @@ export const PERMISSION_INFO: PermissionInfo[] = [
   info('General', 'CREATE_GUILD_EXPRESSIONS', 'Create emoji', 'Add custom emoji.'),
   info('General', 'MANAGE_GUILD_EXPRESSIONS', 'Manage emoji', 'Rename and remove custom emoji.'),
   info('General', 'MANAGE_WEBHOOKS', 'Manage webhooks', 'Create, edit and delete webhooks.', true),
+  info('General', 'CREATE_EVENTS', 'Create events', 'Plan events.', true),
+  info('General', 'MANAGE_EVENTS', 'Manage events', 'Change and cancel the events of others.', true),
+  info('General', 'VIEW_GUILD_INSIGHTS', 'View insights', 'See figures about the community.'),
   info('Membership', 'CREATE_INSTANT_INVITE', 'Create invites', 'Invite new people.', true),
   info('Membership', 'CHANGE_NICKNAME', 'Change nickname', 'Change their own nickname here.'),
   info('Membership', 'MANAGE_NICKNAMES', 'Manage nicknames', 'Change the nicknames of others.'),
@@ -89,6 +107,7 @@ export const PERMISSION_INFO: PermissionInfo[] = [
   info('Messages', 'ATTACH_FILES', 'Attach files', 'Upload files and images.', true),
   info('Messages', 'ADD_REACTIONS', 'Add reactions', 'React with new emoji.', true),
   info('Messages', 'USE_EXTERNAL_EMOJIS', 'Use emoji from elsewhere', 'Use custom emoji of other communities.', true),
+  info('Messages', 'USE_EXTERNAL_STICKERS', 'Use stickers from elsewhere', 'Use stickers of other communities.', true),
   info('Messages', 'MENTION_EVERYONE', 'Mention everyone', 'Notify everyone, and any role.', true),
   info('Messages', 'MANAGE_MESSAGES', 'Manage messages', 'Delete the messages of others.', true),
   info('Messages', 'SEND_POLLS', 'Start polls', 'Ask the others to vote.', true),
@@ -96,12 +115,23 @@ export const PERMISSION_INFO: PermissionInfo[] = [
   info('Messages', 'MANAGE_THREADS', 'Manage threads', 'Rename, archive and delete threads.', true),
   info('Messages', 'READ_MESSAGE_HISTORY', 'Read history', 'Read what was written before.', true),
   info('Messages', 'USE_APPLICATION_COMMANDS', 'Use commands', 'Use the commands of bots.', true),
+  info('Messages', 'USE_EXTERNAL_APPS', 'Use own apps', 'Show everyone the answers of apps they installed themselves.', true),
+  info('Messages', 'SEND_VOICE_MESSAGES', 'Send voice messages', 'Send recordings.', true),
+  info('Messages', 'SEND_TTS_MESSAGES', 'Send spoken messages', 'Send messages that are read aloud.', true),
+  info('Messages', 'BYPASS_SLOWMODE', 'Bypass slow mode', 'Write without waiting.', true),
   info('Voice', 'CONNECT', 'Connect', 'Join voice channels.', true),
   info('Voice', 'SPEAK', 'Speak', 'Talk in voice channels.', true),
   info('Voice', 'STREAM', 'Video', 'Share camera and screen.', true),
   info('Voice', 'MUTE_MEMBERS', 'Mute members', 'Mute others in voice channels.', true),
   info('Voice', 'DEAFEN_MEMBERS', 'Deafen members', 'Deafen others in voice channels.', true),
   info('Voice', 'MOVE_MEMBERS', 'Move members', 'Move others between voice channels.', true),
+  info('Voice', 'USE_VAD', 'Use voice activity', 'Talk without holding a key.', true),
+  info('Voice', 'PRIORITY_SPEAKER', 'Priority speaker', 'Be heard above the others.', true),
+  info('Voice', 'REQUEST_TO_SPEAK', 'Ask to speak', 'Ask for a turn on stages.', true),
+  info('Voice', 'USE_EMBEDDED_ACTIVITIES', 'Use activities', 'Start activities in voice channels.', true),
+  info('Voice', 'USE_SOUNDBOARD', 'Use the soundboard', 'Play sounds.', true),
+  info('Voice', 'USE_EXTERNAL_SOUNDS', 'Use sounds from elsewhere', 'Play sounds of other communities.', true),
+  info('Voice', 'SET_VOICE_CHANNEL_STATUS', 'Set a channel’s status', 'Say what a voice channel is about.', true),
   info('Advanced', 'ADMINISTRATOR', 'Administrator', 'Everything, in every channel. Give it with care.'),
 ];
 
@@ -172,4 +202,14 @@ export function channelPermissions(
 
 export function isThread(channel: { type: number }): boolean {
   return channel.type >= 10 && channel.type <= 12;
+}
+
+/** Whether two lists of overwrites say the same; entries that say nothing do not count. */
+export function sameOverwrites(a: Overwrite[], b: Overwrite[]): boolean {
+  const lines = (list: Overwrite[]) =>
+    list
+      .filter((o) => bits(o.allow) !== 0n || bits(o.deny) !== 0n)
+      .map((o) => `${o.type}/${o.id}/${bits(o.allow)}/${bits(o.deny)}`)
+      .sort();
+  return lines(a).join() === lines(b).join();
 }

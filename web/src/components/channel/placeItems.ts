@@ -1,11 +1,11 @@
 /** Menus of communities, categories and channels: reading, notifications, what may be changed. */
 import { attempt } from '../../lib/actions';
-import { settings as api } from '../../lib/api';
+import { channels, settings as api, users } from '../../lib/api';
 import { has, isThread, Permission } from '../../lib/permissions';
 import { markAllRead } from '../../lib/reading';
 import { channelPath } from '../../lib/router.svelte';
 import { isChannelMuted, isGuildMuted, Level, PRIVATE, settingsOf } from '../../lib/store/notify';
-import { isPrivate, isUnread, mentionCount, myPermissions } from '../../lib/store/selectors';
+import { isPrivate, isUnread, landingChannel, mentionCount, myGuildPermissions, myPermissions } from '../../lib/store/selectors';
 import { store } from '../../lib/store/store.svelte';
 import { ChannelType, type Channel, type Guild } from '../../lib/types';
 import { ui } from '../../lib/ui.svelte';
@@ -25,6 +25,9 @@ const LEVELS: [level: number, label: string][] = [
   [Level.nothing, 'Nothing'],
 ];
 
+/** Any of them opens the settings of a community. */
+const SETTINGS = [Permission.MANAGE_GUILD, Permission.MANAGE_ROLES, Permission.MANAGE_CHANNELS, Permission.BAN_MEMBERS, Permission.VIEW_AUDIT_LOG];
+
 const muteOf = (seconds: number) => ({ muted: true, mute_config: { end_time: seconds ? new Date(Date.now() + seconds * 1000).toISOString() : null, selected_time_window: seconds || -1 } });
 const UNMUTE = { muted: false, mute_config: null };
 
@@ -40,10 +43,10 @@ export function guildItems(guild: Guild): (MenuItem | null)[] {
   const set = (body: object) => change(guild.id, body);
   const level = settings?.message_notifications ?? Level.inherit;
   const shown = level === Level.inherit ? (guild.default_message_notifications ?? 0) : level;
-  const channels = [...store.channels.values()].filter((c) => c.guild_id === guild.id);
-  const unread = channels.some((c) => isUnread(store, c) || mentionCount(store, c.id));
+  const all = [...store.channels.values()].filter((c) => c.guild_id === guild.id);
+  const unread = all.some((c) => isUnread(store, c) || mentionCount(store, c.id));
   return [
-    { label: 'Mark as read', icon: 'check', disabled: !unread, run: () => void attempt(() => markAllRead(channels)) },
+    { label: 'Mark as read', icon: 'check', disabled: !unread, run: () => void attempt(() => markAllRead(all)) },
     null,
     muteItem('the community', isGuildMuted(store, guild.id), set),
     {
@@ -56,9 +59,48 @@ export function guildItems(guild: Guild): (MenuItem | null)[] {
         { label: 'Ignore mentions of roles', many: true, checked: settings?.suppress_roles ?? false, run: () => set({ suppress_roles: !settings?.suppress_roles }) },
       ],
     },
+    ...placeOwn(guild),
     null,
     { label: 'Copy ID', icon: 'code', run: () => void navigator.clipboard?.writeText(guild.id) },
   ];
+}
+
+/** What only those may do who may change a community, and leaving it. */
+function placeOwn(guild: Guild): (MenuItem | null)[] {
+  const permissions = myGuildPermissions(store, guild.id);
+  const landing = landingChannel(store, guild.id);
+  const invites = landing && has(myPermissions(store, landing), Permission.CREATE_INSTANT_INVITE);
+  const leave = () =>
+    ui.open({
+      kind: 'confirm',
+      title: `Leave ${guild.name}?`,
+      text: 'You can come back only with a new invite.',
+      action: 'Leave',
+      danger: true,
+      run: () => users.leaveGuild(guild.id),
+    });
+  const items: MenuItem[] = [
+    ...(invites ? [{ label: 'Invite people', icon: 'people' as const, run: () => ui.open({ kind: 'invite', guildId: guild.id, channelId: landing.id }) }] : []),
+    ...(SETTINGS.some((p) => has(permissions, p))
+      ? [{ label: 'Community settings', icon: 'gear' as const, run: () => ui.open({ kind: 'guild-settings', guildId: guild.id }) }]
+      : []),
+    ...(has(permissions, Permission.MANAGE_CHANNELS)
+      ? [{ label: 'Create channel', icon: 'plus' as const, run: () => ui.open({ kind: 'create-channel', guildId: guild.id, parentId: null }) }]
+      : []),
+    ...(guild.owner_id === store.me?.id ? [] : [{ label: 'Leave community', icon: 'door' as const, danger: true, run: leave }]),
+  ];
+  return items.length ? [null, ...items] : [];
+}
+
+function confirmRemove(channel: Channel, category: boolean): void {
+  ui.open({
+    kind: 'confirm',
+    title: `Delete ${channel.name}?`,
+    text: category ? 'Its channels stay, without a category.' : 'Everything written in it is deleted with it.',
+    action: 'Delete',
+    danger: true,
+    run: () => channels.remove(channel.id),
+  });
 }
 
 export function channelItems(channel: Channel): (MenuItem | null)[] {
@@ -84,7 +126,16 @@ export function channelItems(channel: Channel): (MenuItem | null)[] {
             items: [{ label: category || channel.parent_id ? 'As above it' : 'As the community', checked: level === Level.inherit, run: () => set({ message_notifications: Level.inherit }) }, ...LEVELS.map(([value, label]): MenuItem => ({ label, checked: level === value, run: () => set({ message_notifications: value }) }))],
           },
         ]),
-    ...(editable ? [null, { label: `Edit ${what}`, icon: 'gear' as const, run: () => ui.open({ kind: 'channel-settings', channelId: channel.id }) }] : []),
+    ...(editable
+      ? [
+          null,
+          { label: `Edit ${what}`, icon: 'gear' as const, run: () => ui.open({ kind: 'channel-settings', channelId: channel.id }) },
+          ...(category
+            ? [{ label: 'Create channel here', icon: 'plus' as const, run: () => ui.open({ kind: 'create-channel', guildId, parentId: channel.id }) }]
+            : []),
+          { label: `Delete ${what}`, icon: 'trash' as const, danger: true, run: () => confirmRemove(channel, category) },
+        ]
+      : []),
     null,
     ...(category ? [] : [{ label: 'Copy link', icon: 'link' as const, run: () => void navigator.clipboard?.writeText(location.origin + channelPath(channel.guild_id, channel.id)) }]),
     { label: 'Copy ID', icon: 'code', run: () => void navigator.clipboard?.writeText(channel.id) },

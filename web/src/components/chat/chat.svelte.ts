@@ -1,4 +1,5 @@
 /** What is going on in the open channel besides its messages: editing, replying, what is highlighted. */
+import { BULK_MAX } from '../../lib/actions';
 import type { Emoji, Id, Message } from '../../lib/types';
 
 export interface PickerRequest {
@@ -31,6 +32,15 @@ export class ChatState {
     const next = new Set(this.unfolded);
     if (!next.delete(key)) next.add(key);
     this.unfolded = next;
+  }
+
+  /** Messages that are chosen to be deleted together; null when none are being chosen. */
+  selected = $state.raw<ReadonlySet<Id> | null>(null);
+
+  toggleSelected(id: Id): void {
+    const next = new Set(this.selected);
+    if (!next.delete(id) && next.size < BULK_MAX) next.add(id);
+    this.selected = next;
   }
 
   startReply(message: Message): void {

@@ -28,6 +28,7 @@ export interface MessageRights {
   react: boolean;
   edit: boolean;
   remove: boolean;
+  bulk: boolean;
   pin: boolean;
   thread: boolean;
   publish: boolean;
@@ -46,6 +47,7 @@ export function rightsOf({ message, channel, guild, permissions }: MessageContex
     react: real && may(Permission.ADD_REACTIONS),
     edit: real && own && talk && !message.message_snapshots?.length && !message.poll,
     remove: real && (own || may(Permission.MANAGE_MESSAGES)),
+    bulk: real && !!guild && may(Permission.MANAGE_MESSAGES),
     pin: real && (!guild || may(Permission.PIN_MESSAGES) || may(Permission.MANAGE_MESSAGES)),
     thread: real && !!guild && !isThread(channel) && !thread && may(Permission.CREATE_PUBLIC_THREADS),
     publish: real && channel.type === ChannelType.announcement && !((message.flags ?? 0) & MessageFlag.crossposted) && (own ? may(Permission.SEND_MESSAGES) : may(Permission.MANAGE_MESSAGES)),
@@ -74,6 +76,7 @@ export function messageItems(context: MessageContext, direct: boolean, anchor: H
     { label: 'Copy ID', icon: 'code', run: () => copy(message.id) },
     ...(message.webhook_id || !direct ? [] : [{ label: 'Author', icon: 'user' as const, items: personItems(store.users.get(message.author.id) ?? message.author, guild, channel) }]),
     ...(apps.length ? [{ label: 'Apps', icon: 'bot' as const, items: apps }] : []),
+    ...(can.bulk ? [{ label: 'Select messages', icon: 'check' as const, run: () => (chat.selected = new Set([message.id])) }] : []),
     ...(can.remove ? [null, { label: 'Delete', icon: 'trash' as const, danger: true, run: () => confirmDelete(message) }] : []),
   ];
 }

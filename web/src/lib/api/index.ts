@@ -48,7 +48,36 @@ export interface AuditEntry {
   options?: Record<string, string>;
 }
 
+export interface Integration {
+  id: Id;
+  name: string;
+  type: string;
+  user?: User;
+  application?: { id: Id; bot?: User };
+}
+
+export interface Webhook {
+  id: Id;
+  type: number;
+  name: string | null;
+  avatar: string | null;
+  channel_id: Id | null;
+  /** Only of those that post what they are given, and for who may manage them. */
+  token?: string;
+  url?: string;
+  user?: User;
+}
+
+export const webhooks = {
+  ofGuild: (id: Id) => get<Webhook[]>(`/guilds/${id}/webhooks`),
+  create: (channel: Id, name: string) => post<Webhook>(`/channels/${channel}/webhooks`, { name }),
+  modify: (id: Id, body: Record<string, unknown>) => patch<Webhook>(`/webhooks/${id}`, body),
+  remove: (id: Id) => del(`/webhooks/${id}`),
+};
+
 export const guilds = {
+  integrations: (id: Id) => get<Integration[]>(`/guilds/${id}/integrations`),
+  removeIntegration: (id: Id, integration: Id) => del(`/guilds/${id}/integrations/${integration}`),
   create: (name: string, icon?: string | null) => post<Guild>('/guilds', { name, icon: icon ?? null }),
   modify: (id: Id, body: Record<string, unknown>) => patch<Guild>(`/guilds/${id}`, body),
   remove: (id: Id) => del(`/guilds/${id}`),
