@@ -12,6 +12,7 @@ mod args;
 mod bench;
 mod conformance;
 mod crash;
+mod etcd;
 mod gateway;
 mod permissions;
 mod prepare;

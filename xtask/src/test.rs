@@ -5,7 +5,7 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{conformance, crash, permissions, prepare, sh, sim, tidy, web};
+use crate::{conformance, crash, etcd, permissions, prepare, sh, sim, tidy, web};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -82,6 +82,13 @@ impl Board {
         }
     }
 
+    /// Runs a section that is run only when it is asked for by name.
+    fn on_demand(&self, name: &'static str, check: impl FnOnce() -> Tally) {
+        if !self.only.is_empty() {
+            self.section(name, check);
+        }
+    }
+
     /// Prints the summary; the last line is `N passed, N failed`.
     fn finish(self, start: Instant) -> Result<(), String> {
         let results = self.results.into_inner().unwrap_or_default();
@@ -120,6 +127,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         cargo_lane(&board);
     });
     served_sections(&board);
+    foreign_sections(&board);
     board.finish(start)
 }
 
@@ -136,6 +144,11 @@ fn cargo_lane(board: &Board) {
         let features = ["--features", "planted", "--test", "it", "--locked"];
         cargo("planted-leaks", &[&package[..], &features, &words].concat())
     });
+}
+
+/// What needs servers that are not part of the project.
+fn foreign_sections(board: &Board) {
+    board.on_demand("etcd", etcd_tests);
 }
 
 fn tools_lane(board: &Board) {
@@ -174,6 +187,17 @@ fn cargo_test() -> Tally {
         Ok(_) => Tally { passed, failed, text: String::new() },
         Err(text) => Tally { passed, failed: failed.max(1), text },
     }
+}
+
+/// Tests that start a real etcd.
+fn etcd_tests() -> Tally {
+    let program = match etcd::program() {
+        Ok(program) => program,
+        Err(text) => return Tally::failure(text),
+    };
+    let mut tests = sh::cargo();
+    tests.args(["test", "-p", "consort-discovery", "--features", "etcd", "--test", "etcd", "--locked"]);
+    sh::logged("etcd", tests.env("CONSORT_ETCD", program), LIMIT).into()
 }
 
 /// Adds up the lines `test result: ok. 3 passed; 0 failed; …`.
