@@ -2,6 +2,7 @@
 
 use consort_files::{name, orphans};
 use consort_model::{Channel, GuildId, Message};
+use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, INDEX_KEY};
 use consort_rpc::{Caller, Client, user};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Batch, Key, Row, Table, row};
@@ -24,6 +25,13 @@ pub(crate) fn of_row(batch: &mut Batch, table: Table, row: &Row) {
             // The index of its archived threads.
             if let Some(channel) = row.key.to_id() {
                 batch.erase_later(Table::Threads, channel);
+            }
+        }
+        // The row by which edges find the guild of an emoji or sticker lies in a partition of its own.
+        Table::Emojis | Table::Stickers => {
+            let index = if table == Table::Emojis { EMOJI_INDEX_KEY } else { INDEX_KEY };
+            if let Some(id) = row.key.to_id() {
+                batch.delete(Table::GuildMisc, id, Key::text(index));
             }
         }
         // In the partition of a guild a row is the thread itself; in that of a channel it is an entry of the index.

@@ -4,6 +4,7 @@ use std::sync::{Arc, Mutex};
 
 use consort_eraser::{Eraser, SLICE_ROWS};
 use consort_model::ApiError;
+use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, INDEX_KEY};
 use consort_rpc::{Answer, Call, Host, InProcess, Mesh, MeshRef, NodeId, Static, user};
 use consort_store::erasure::{Erasure, SHARDS, marked};
 use consort_store::memory::Memory;
@@ -162,4 +163,35 @@ async fn what_was_written_in_a_thread_goes_with_the_thread() {
     ] {
         assert_eq!(world.count(table, partition).await, 0, "{table:?} of {partition}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_finds_the_guild_of_an_emoji_or_sticker_goes_with_it() {
+    let world = World::new(Vec::new());
+    world
+        .write(|batch| {
+            batch.put_row(Table::Emojis, 9, 20, &json!({})).put_row(
+                Table::GuildMisc,
+                20,
+                Key::text(EMOJI_INDEX_KEY),
+                &9,
+            );
+            batch.put_row(Table::Stickers, 9, 30, &json!({})).put_row(
+                Table::GuildMisc,
+                30,
+                Key::text(INDEX_KEY),
+                &9,
+            );
+            batch.put_row(Table::GuildMisc, 40, Key::text(EMOJI_INDEX_KEY), &8);
+            batch.erase_later(Table::Emojis, 9).erase_later(Table::Stickers, 9);
+        })
+        .await;
+    let eraser = world.eraser();
+    while eraser.round().await.unwrap() > 0 {}
+    for (table, partition) in
+        [(Table::Emojis, 9), (Table::Stickers, 9), (Table::GuildMisc, 20), (Table::GuildMisc, 30)]
+    {
+        assert_eq!(world.count(table, partition).await, 0, "{table:?} {partition}");
+    }
+    assert_eq!(world.count(Table::GuildMisc, 40).await, 1, "that of another guild stays");
 }
