@@ -7,6 +7,10 @@ export function avatarUrl(user: Pick<User, 'id' | 'avatar'> | undefined, size = 
   return user?.avatar ? `/cdn/avatars/${user.id}/${user.avatar}.${ext(user.avatar)}?size=${size === 96 ? 128 : size}` : null;
 }
 
+export function bannerUrl(user: Pick<User, 'id' | 'banner'> | undefined): string | null {
+  return user?.banner ? `/cdn/banners/${user.id}/${user.banner}.${ext(user.banner)}?size=512` : null;
+}
+
 export function iconUrl(guild: Pick<Guild, 'id' | 'icon'>, size = 128): string | null {
   return guild.icon ? `/cdn/icons/${guild.id}/${guild.icon}.${ext(guild.icon)}?size=${size}` : null;
 }

@@ -21,6 +21,9 @@ import { ui } from './ui.svelte';
 
 const TOKEN_KEY = 'consort:token';
 const STATUS_KEY = 'consort:status';
+const CUSTOM_KEY = 'consort:custom-status';
+/** Kind of an activity that is a person's own words (Discord developer docs, "Activity Types"). */
+const CUSTOM = 4;
 const RESUMED_SHOWN_MS = 3000;
 
 /**
@@ -35,6 +38,8 @@ class Session {
   /** How the last reconnection ended, shown for a moment. */
   restored = $state<'resumed' | 'renewed' | null>(null);
   status = $state<Status>(readStorage<Status>(STATUS_KEY) ?? 'online');
+  /** The person's own words beside their status, and when they end (unix ms). */
+  customStatus = $state.raw<{ text: string; until: number | null } | null>(readStorage(CUSTOM_KEY));
   /** What the gateway is told of what is on screen. */
   readonly looking = new Looking((subscriptions) => this.#gateway?.send(Op.guildSubscriptions, { subscriptions }));
   /** Whether files wait to be sent; set by what holds them. */
@@ -64,7 +69,11 @@ class Session {
     addEventListener('storage', (e) => {
       if (e.key === TOKEN_KEY && !e.newValue && this.token) this.#end(null);
     });
-    setInterval(() => expireTyping(store, Date.now()), 1000);
+    setInterval(() => {
+      const now = Date.now();
+      expireTyping(store, now);
+      if (this.customStatus?.until && this.customStatus.until <= now) this.setCustomStatus('', null);
+    }, 1000);
   }
 
   /** Takes a token from login or registration. */
@@ -134,21 +143,37 @@ class Session {
   setStatus(status: Status): void {
     this.status = status;
     writeStorage(STATUS_KEY, status);
-    this.#gateway?.send(Op.presenceUpdate, this.#presence());
-    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status });
+    this.#tellPresence();
+  }
+
+  /** Shows words beside the status, until a time (unix ms); empty words take them away. */
+  setCustomStatus(text: string, until: number | null): void {
+    this.customStatus = text ? { text, until } : null;
+    writeStorage(CUSTOM_KEY, this.customStatus);
+    this.#tellPresence();
+  }
+
+  #tellPresence(): void {
+    const presence = this.#presence();
+    this.#gateway?.send(Op.presenceUpdate, presence);
+    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status: presence.status, activities: presence.activities });
+  }
+
+  #activities() {
+    const { text, until } = this.customStatus ?? {};
+    return text && (!until || until > Date.now()) ? [{ name: 'Custom Status', type: CUSTOM, state: text }] : [];
   }
 
   /** What others are told: somebody who is online but has not touched the page for a while is away. */
   #presence() {
     const status = this.#away && this.status === 'online' ? 'idle' : this.status;
-    return { status, since: status === 'idle' ? Date.now() : 0, activities: [], afk: this.#away };
+    return { status, since: status === 'idle' ? Date.now() : 0, activities: this.#activities(), afk: this.#away };
   }
 
   #setAway(away: boolean): void {
     this.#away = away;
     if (this.status !== 'online') return;
-    this.#gateway?.send(Op.presenceUpdate, this.#presence());
-    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status: this.#presence().status });
+    this.#tellPresence();
   }
 
   /** Asks for members whose name begins with `query`; they arrive as GUILD_MEMBERS_CHUNK. */

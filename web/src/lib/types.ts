@@ -12,6 +12,8 @@ export interface User {
   system?: boolean;
   email?: string | null;
   bio?: string | null;
+  pronouns?: string | null;
+  banner?: string | null;
 }
 
 export interface Role {

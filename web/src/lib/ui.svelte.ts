@@ -3,6 +3,15 @@ import type { ModalForm } from './interactions';
 import type { MenuItem } from '../components/ui/MenuList.svelte';
 import type { Id, Message, User } from './types';
 
+/** A picture as it is shown alone. */
+export interface LargePicture {
+  url: string;
+  alt: string;
+  width?: number | null;
+  height?: number | null;
+  original: string;
+}
+
 export type Dialog =
   | { kind: 'create-guild' }
   | { kind: 'join-guild' }
@@ -13,7 +22,10 @@ export type Dialog =
   | { kind: 'invite'; guildId: Id; channelId: Id }
   | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; message?: Message; run: () => Promise<unknown> | unknown }
   | { kind: 'thread'; channelId: Id; message: Message | null }
-  | { kind: 'lightbox'; url: string; alt: string; width?: number | null; height?: number | null; original: string }
+  | ({ kind: 'lightbox'; among?: LargePicture[] } & LargePicture)
+  | { kind: 'forward'; message: Message }
+  | { kind: 'custom-status' }
+  | { kind: 'group'; channelId: Id | null }
   | { kind: 'switcher' }
   | { kind: 'inbox' }
   | { kind: 'shortcuts' }

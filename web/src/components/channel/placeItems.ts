@@ -136,6 +136,9 @@ export function channelItems(channel: Channel): (MenuItem | null)[] {
           { label: `Delete ${what}`, icon: 'trash' as const, danger: true, run: () => confirmRemove(channel, category) },
         ]
       : []),
+    ...(channel.type === ChannelType.groupDm
+      ? [null, { label: 'Edit the group', icon: 'people' as const, run: () => ui.open({ kind: 'group', channelId: channel.id }) }]
+      : []),
     null,
     ...(category ? [] : [{ label: 'Copy link', icon: 'link' as const, run: () => void navigator.clipboard?.writeText(location.origin + channelPath(channel.guild_id, channel.id)) }]),
     { label: 'Copy ID', icon: 'code', run: () => void navigator.clipboard?.writeText(channel.id) },

@@ -28,6 +28,7 @@ export interface MessageRights {
   react: boolean;
   edit: boolean;
   remove: boolean;
+  forward: boolean;
   bulk: boolean;
   pin: boolean;
   thread: boolean;
@@ -47,6 +48,7 @@ export function rightsOf({ message, channel, guild, permissions }: MessageContex
     react: real && may(Permission.ADD_REACTIONS),
     edit: real && own && talk && !message.message_snapshots?.length && !message.poll,
     remove: real && (own || may(Permission.MANAGE_MESSAGES)),
+    forward: real && talk && !message.poll && !message.message_snapshots?.length,
     bulk: real && !!guild && may(Permission.MANAGE_MESSAGES),
     pin: real && (!guild || may(Permission.PIN_MESSAGES) || may(Permission.MANAGE_MESSAGES)),
     thread: real && !!guild && !isThread(channel) && !thread && may(Permission.CREATE_PUBLIC_THREADS),
@@ -70,6 +72,7 @@ export function messageItems(context: MessageContext, direct: boolean, anchor: H
     ...(can.thread ? [{ label: 'Start a thread', icon: 'thread' as const, run: () => ui.open({ kind: 'thread', channelId: channel.id, message }) }] : []),
     ...(can.publish ? [{ label: 'Publish', icon: 'megaphone' as const, run: () => void attempt(() => channels.crosspost(channel.id, message.id), 'Published to the channels that follow') }] : []),
     ...(can.pin ? [{ label: message.pinned ? 'Unpin' : 'Pin', icon: 'pin' as const, run: () => void togglePin(message) }] : []),
+    ...(can.forward ? [{ label: 'Forward', icon: 'forward' as const, run: () => ui.open({ kind: 'forward', message }) }] : []),
     { label: 'Mark unread from here', icon: 'eye', run: () => void keepUnread(chat, message) },
     ...(message.content ? [{ label: 'Copy text', icon: 'copy' as const, run: () => copy(plainOf(message.content, guild?.id)) }] : []),
     { label: 'Copy link', icon: 'link', run: () => copy(location.origin + channelPath(guild?.id, channel.id, message.id)) },

@@ -29,7 +29,11 @@ export const auth = {
 
 export const users = {
   modifyMe: (body: Record<string, unknown>) => patch<User & { token?: string }>('/users/@me', body),
-  profile: (id: Id, guildId?: Id) => get<{ user: User; user_profile?: { bio?: string }; mutual_guilds?: { id: Id }[] }>(`/users/${id}/profile`, { guild_id: guildId, with_mutual_guilds: true }),
+  profile: (id: Id, guildId?: Id) => get<{ user: User; user_profile?: { bio?: string; pronouns?: string }; mutual_guilds?: { id: Id }[]; mutual_friends?: User[] }>(`/users/${id}/profile`, {
+      guild_id: guildId,
+      with_mutual_guilds: true,
+      with_mutual_friends: true,
+    }),
   get: (id: Id) => get<User>(`/users/${id}`),
   openDm: (ids: Id[]) => post<Channel & { recipients?: User[] }>('/users/@me/channels', { recipients: ids }),
   requestFriend: (username: string) => post('/users/@me/relationships', { username, discriminator: null }),
@@ -121,6 +125,8 @@ export const channels = {
   modify: (id: Id, body: Record<string, unknown>) => patch<Channel>(`/channels/${id}`, body),
   remove: (id: Id) => del(`/channels/${id}`),
   setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) => put(`/channels/${id}/permissions/${overwrite}`, body),
+  addRecipient: (id: Id, user: Id) => put(`/channels/${id}/recipients/${user}`, {}),
+  removeRecipient: (id: Id, user: Id) => del(`/channels/${id}/recipients/${user}`),
   removeOverwrite: (id: Id, overwrite: Id) => del(`/channels/${id}/permissions/${overwrite}`),
   messages: (id: Id, query: { before?: Id; after?: Id; around?: Id; limit: number }) => get<Message[]>(`/channels/${id}/messages`, query),
   message: (id: Id, message: Id) => get<Message>(`/channels/${id}/messages/${message}`),
