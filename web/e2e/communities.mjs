@@ -130,7 +130,7 @@ export default async function communities(world) {
   await test('the own profile is changed and the other sees it', async () => {
     await ada.getByRole('button', { name: 'Settings', exact: true }).click();
     const dialog = ada.getByRole('dialog', { name: 'Settings' });
-    await dialog.locator('input[type=file]').setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: await picture(ada, 300, 200, '#6a4c93') });
+    await dialog.locator('input[type=file]').first().setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: await picture(ada, 300, 200, '#6a4c93') });
     await dialog.getByLabel('Display name').fill('Ada L.');
     await dialog.getByRole('button', { name: 'Save changes' }).click();
     await ada.getByText('Saved').first().waitFor();

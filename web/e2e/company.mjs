@@ -54,6 +54,38 @@ export default async function company(world) {
     await large.waitFor({ state: 'detached' });
   });
 
+  await test('code has colours, an invite is a card, and a link to a message is named', async () => {
+    const link = await api(ada, 'POST', `/channels/${placeOf(ada)[1]}/invites`, {});
+    await say(ada, `\`\`\`js\nconst tune = 440; // the oboe\n\`\`\`\n${new URL(ada.url()).origin}/invite/${link.code} and ${ada.url()}/1`);
+    const row = message(ben, 'const tune');
+    await row.locator('pre .comment').filter({ hasText: 'the oboe' }).waitFor();
+    await row.locator('.card').getByText(world.guild).waitFor();
+    await row.locator('.card').getByRole('button', { name: 'Go there' }).waitFor();
+    await row.getByRole('link', { name: '#general › message' }).waitFor();
+    await shot(ben, 'cards-dark');
+  });
+
+  await test('a channel becomes one of announcements, and is followed', async () => {
+    await channels(ada).getByRole('link', { name: /passed-on/ }).click({ button: 'right' });
+    await ada.getByRole('menuitem', { name: 'Edit the channel' }).click();
+    const dialog = ada.getByRole('dialog', { name: 'passed-on' });
+    await dialog.getByRole('switch', { name: 'Announcements' }).check();
+    await dialog.getByRole('button', { name: 'Save changes' }).click();
+    await ada.getByText('Saved').first().waitFor();
+    await ada.keyboard.press('Escape');
+    await openChannel(ada, 'passed-on');
+    await ada.getByRole('button', { name: 'Follow this channel' }).click();
+    const follow = ada.getByRole('dialog', { name: 'Follow passed-on' });
+    await follow.getByLabel('Bring it to').selectOption({ label: `${world.guild} · #general` });
+    await follow.getByRole('button', { name: 'Follow' }).click();
+    await follow.waitFor({ state: 'detached' });
+    await say(ada, 'The season opens');
+    await accepted(ada, 'The season opens');
+    await more(ada, 'The season opens', 'Publish');
+    await openChannel(ada, 'general');
+    await message(ada, 'The season opens').waitFor();
+  });
+
   await test('somebody says what they are up to, and the others see it', async () => {
     await ben.getByRole('button', { name: 'Set your status' }).click();
     await ben.getByRole('menuitem', { name: 'Say what you are up to' }).click();

@@ -25,6 +25,7 @@ export type Dialog =
   | ({ kind: 'lightbox'; among?: LargePicture[] } & LargePicture)
   | { kind: 'forward'; message: Message }
   | { kind: 'custom-status' }
+  | { kind: 'follow'; channelId: Id }
   | { kind: 'group'; channelId: Id | null }
   | { kind: 'switcher' }
   | { kind: 'inbox' }
