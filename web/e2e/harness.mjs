@@ -8,7 +8,7 @@ export const BASE_URL = (process.env.BASE_URL ?? 'http://127.0.0.1:8080').replac
 const CHROMIUM = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const SHOTS = process.env.SHOTS;
 const ARTIFACTS = process.env.ARTIFACTS;
-const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 10_000);
+const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 30_000);
 const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
 
 const results = { passed: 0, failed: 0 };

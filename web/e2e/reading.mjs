@@ -1,10 +1,11 @@
 import { assert, shot, test, until } from './harness.mjs';
 import { accepted, api, box, channels, log, message, more, openChannel, placeOf, rail, say } from './person.mjs';
 
-/** Whether a message is in sight of the log. */
+/** Whether a message is in sight of the log. A row that the log has just put out of the page is not. */
 const inSight = (page, text) =>
   message(page, text).evaluate((row) => {
-    const frame = row.closest('[role="log"]').getBoundingClientRect();
+    const frame = row.closest('[role="log"]')?.getBoundingClientRect();
+    if (!frame) return false;
     const box = row.getBoundingClientRect();
     return box.bottom > frame.top && box.top < frame.bottom;
   });
