@@ -92,7 +92,7 @@ export default async function away(world) {
     await message(ben, 'written in the tunnel').waitFor();
     await ben.context().setOffline(false);
     await accepted(ben, 'written in the tunnel');
-    await message(ben, 'joined').waitFor();
+    await message(ben, 'the cellos are early').waitFor();
     const found = await until(async () => {
       const list = await api(ada, 'GET', `/channels/${placeOf(ben)[1]}/messages?limit=20`);
       return list.filter((m) => m.content === 'written in the tunnel').length;
