@@ -34,6 +34,8 @@ pub use caller::Caller;
 pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
-pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service};
+pub use mesh::{
+    CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service, encode_reply,
+};
 pub use transport::{InProcess, Transport};
 pub use withheld::{Change, Withheld};

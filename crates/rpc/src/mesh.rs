@@ -41,6 +41,10 @@ pub trait Service: Send + Sync + 'static {
     const PLACEMENT: Placement = Placement::Ring;
     /// What can be asked of it.
     type Op: Serialize + DeserializeOwned + fmt::Debug + Send + 'static;
+    /// Whether an operation that wants no answer may be dropped sooner than others under load.
+    fn is_volatile(_op: &Self::Op) -> bool {
+        false
+    }
 }
 
 /// Takes the answer of a call; dropping it answers that the call was lost.
@@ -165,6 +169,9 @@ struct Wire<Op> {
     map: u64,
     #[serde(default)]
     origin: Option<Origin>,
+    /// How long the caller still waits, in milliseconds: clocks of two nodes do not agree, so no moment is named.
+    #[serde(default)]
+    patience_ms: Option<u64>,
 }
 
 /// A host whose service is not known to the type system any more.
@@ -185,8 +192,9 @@ impl<S: Service> AnyHost for Erased<S> {
         if wire.map > map && S::PLACEMENT == Placement::Ring {
             return Err(CallError::NotOwner);
         }
-        let deadline = Instant::now() + CALL_DEADLINE;
-        let Wire { caller, op, origin, .. } = wire;
+        let Wire { caller, op, origin, patience_ms, .. } = wire;
+        let patience = patience_ms.map_or(CALL_DEADLINE, Duration::from_millis).min(CALL_DEADLINE);
+        let deadline = Instant::now() + patience;
         self.0.deliver(key, Call { caller, op, respond, deadline, origin });
         Ok(())
     }
@@ -330,12 +338,18 @@ impl<S: Service> Client<S> {
             self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return Ok(());
         }
-        let body = encode(&self.wire(caller, op, None))?;
-        self.mesh.transport.cast(owner, S::NAME, key, body)
+        let volatile = S::is_volatile(&op);
+        let body = encode(&self.wire(caller, op, None, Instant::now() + CALL_DEADLINE))?;
+        match volatile {
+            true => self.mesh.transport.cast_volatile(owner, S::NAME, key, body),
+            false => self.mesh.transport.cast(owner, S::NAME, key, body),
+        }
     }
 
-    fn wire(&self, caller: Caller, op: S::Op, origin: Option<Origin>) -> Wire<S::Op> {
-        Wire { caller, op, map: self.mesh.directory.version(), origin }
+    fn wire(&self, caller: Caller, op: S::Op, origin: Option<Origin>, deadline: Instant) -> Wire<S::Op> {
+        let left = deadline.saturating_duration_since(Instant::now());
+        let patience_ms = Some(left.as_millis().try_into().unwrap_or(u64::MAX));
+        Wire { caller, op, map: self.mesh.directory.version(), origin, patience_ms }
     }
 
     async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
@@ -345,7 +359,7 @@ impl<S: Service> Client<S> {
             self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return answer.await.map_err(|_| CallError::Lost);
         }
-        let body = encode(&self.wire(caller, op, None))?;
+        let body = encode(&self.wire(caller, op, None, deadline))?;
         decode_reply(&self.mesh.transport.call(owner, S::NAME, key, body).await?)
     }
 
@@ -374,7 +388,7 @@ impl<S: Service> Client<S> {
             self.mesh.local::<S>()?.deliver(key, call);
             return Ok(Box::pin(async { answer.await.map_err(|_| CallError::Lost) }));
         }
-        let body = encode(&self.wire(caller, op, Some(origin)))?;
+        let body = encode(&self.wire(caller, op, Some(origin), deadline))?;
         let answer = self.mesh.transport.call(owner, S::NAME, key, body);
         Ok(Box::pin(async { decode_reply(&answer.await?) }))
     }
@@ -389,6 +403,9 @@ fn encode<T: Serialize>(value: &T) -> Result<Bytes, CallError> {
 }
 
 /// Encodes an answer for the way back between nodes.
-pub(crate) fn encode_reply(reply: &Reply) -> Result<Bytes, CallError> {
+///
+/// # Errors
+/// When it cannot be encoded.
+pub fn encode_reply(reply: &Reply) -> Result<Bytes, CallError> {
     encode(reply)
 }

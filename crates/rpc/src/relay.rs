@@ -20,6 +20,14 @@ impl Service for Relay {
     const NAME: &'static str = "relay";
     const PLACEMENT: Placement = Placement::Node;
     type Op = Op;
+
+    fn is_volatile(op: &Op) -> bool {
+        match op {
+            Op::Publish(event) | Op::Direct { event, .. } => event.volatile,
+            Op::Numbered(word) => Self::is_volatile(&word.op),
+            _ => false,
+        }
+    }
 }
 
 /// The address of a session: where it lives, and whose it is.

@@ -25,6 +25,21 @@ pub trait Transport: Send + Sync + 'static {
     /// # Errors
     /// When the node is known to be unreachable or its queue is full.
     fn cast(&self, to: NodeId, service: &'static str, key: u64, body: Bytes) -> Result<(), CallError>;
+
+    /// As [`Transport::cast`], of something that may be dropped sooner than others when there is much to carry. It overtakes
+    /// nothing and is overtaken by nothing.
+    ///
+    /// # Errors
+    /// As there, and when it is dropped.
+    fn cast_volatile(
+        &self,
+        to: NodeId,
+        service: &'static str,
+        key: u64,
+        body: Bytes,
+    ) -> Result<(), CallError> {
+        self.cast(to, service, key, body)
+    }
 }
 
 /// Nodes in one process. Every call is encoded, carried as bytes and decoded, as between machines.
