@@ -37,6 +37,14 @@ impl Gateway {
         Ok(Self(socket))
     }
 
+    /// A second handle on the same connection, so that one thread can send while another receives.
+    ///
+    /// # Errors
+    /// When the process has no descriptor left.
+    pub fn twin(&self) -> Result<Self, String> {
+        self.0.try_clone().map(Self).map_err(|error| format!("gateway: {error}"))
+    }
+
     /// Sends one payload.
     ///
     /// # Errors

@@ -14,6 +14,7 @@ mod conformance;
 mod crash;
 mod etcd;
 mod gateway;
+mod libraries;
 mod permissions;
 mod prepare;
 mod run;
@@ -32,6 +33,7 @@ cargo xtask TASK
   ci                                        the same as test
   tidy [--bless]                            the repository's own rules
   conformance [--bless] [SUITE …]           client libraries against a fresh server
+  libraries [--bless] [--only STEP] [NAME …] bots of further client libraries, each against a fresh server
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed
@@ -51,6 +53,7 @@ fn main() -> ExitCode {
         Some("test" | "ci") => test::run(&mut args),
         Some("tidy") => tidy::run(&mut args),
         Some("conformance") => conformance::run(&mut args),
+        Some("libraries") => libraries::run(&mut args),
         Some("crash") => crash::run(&mut args),
         Some("sim") => sim::run(&mut args),
         Some("permissions") => permissions::run(&mut args),

@@ -2,7 +2,7 @@
 //! and says plainly what to install where it cannot.
 
 use crate::{sh, web};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -35,8 +35,16 @@ pub fn npm() -> Result<(), String> {
 pub fn python() -> Result<PathBuf, String> {
     let suites = sh::root().join("tests/conformance");
     let requirements = ["discordpy", "http"].map(|suite| suites.join(suite).join("requirements.txt"));
+    environment(Path::new("venv"), &requirements)
+}
+
+/// Makes a virtual environment in `name` under the target directory with what these lists ask for; its interpreter.
+///
+/// # Errors
+/// When Python is missing or pip fails.
+pub fn environment(name: &Path, requirements: &[PathBuf]) -> Result<PathBuf, String> {
     let wanted: String = requirements.iter().map(|list| sh::read(list)).collect();
-    let venv = sh::scratch("venv")?;
+    let venv = sh::scratch(&name.to_string_lossy())?;
     let stamp = venv.join("installed");
     let python = venv.join("bin/python");
     if python.exists() && sh::read(&stamp) == wanted {
@@ -49,7 +57,7 @@ pub fn python() -> Result<PathBuf, String> {
     })?;
     let mut pip = Command::new(&python);
     pip.args(["-m", "pip", "install", "--quiet"]);
-    for list in &requirements {
+    for list in requirements {
         pip.arg("--requirement").arg(list);
     }
     sh::logged("pip", &mut pip, LIMIT)?;
