@@ -21,6 +21,8 @@ pub const ANSWER_MS: u64 = 3000;
 const ANSWER_GRACE_MS: u64 = 2000;
 /// Between two times that what is over is forgotten.
 const SWEEP_MS: u64 = 60_000;
+/// Rows of a kind that one interaction sweeps away.
+const SWEPT_MAX: usize = 128;
 /// Interactions that wait for an answer and are looked for when the owner is loaded.
 const WAITING_MAX: usize = 1000;
 /// The kind of those that nobody waits for: a command is typed.
@@ -123,7 +125,7 @@ impl Application {
     }
 
     fn begin(&mut self, cx: &mut Cx<'_>, row: &Interaction, payload: &Value) -> Result<Outcome, Stop> {
-        self.sweep(cx);
+        self.sweep(cx)?;
         self.keep_interaction(cx, row);
         if row.kind != AUTOCOMPLETE {
             let made = json!({"id": row.id, "nonce": row.nonce});
@@ -133,18 +135,27 @@ impl Application {
         Outcome::EMPTY
     }
 
-    /// Forgets what is over.
-    fn sweep(&mut self, cx: &mut Cx<'_>) {
+    /// Forgets some of what is over, row by row: ranges that are deleted again and again are a burden to the reads of a
+    /// distributed store. With more than [`SWEPT_MAX`] rows the next interaction goes on.
+    fn sweep(&mut self, cx: &mut Cx<'_>) -> Result<(), Stop> {
         if cx.now_ms < self.swept_ms + SWEEP_MS {
-            return;
+            return Ok(());
         }
-        self.swept_ms = cx.now_ms;
-        let over = snowflake::at(cx.now_ms.saturating_sub(LIFETIME_MS + SWEEP_MS).max(EPOCH_MS));
+        // By whole minutes, so that the ranges are the same when the call comes again with what they hold.
+        let minute = cx.now_ms - cx.now_ms % SWEEP_MS;
+        let over = snowflake::at(minute.saturating_sub(LIFETIME_MS + SWEEP_MS).max(EPOCH_MS));
+        let mut rows = Vec::new();
         for prefix in [keys::INTERACTIONS, keys::MESSAGES] {
-            let from = Bound::Included(keys::numbered(prefix, 0));
-            let to = Bound::Excluded(keys::numbered(prefix, over));
-            cx.batch.delete_range(Table::Applications, self.id.get(), from, to);
+            let range = Range::between(keys::numbered(prefix, 0), keys::numbered(prefix, over), SWEPT_MAX);
+            rows.push(cx.scan(Table::Applications, self.id.get(), range)?);
         }
+        if rows.iter().all(|rows| rows.len() < SWEPT_MAX) {
+            self.swept_ms = cx.now_ms;
+        }
+        for row in rows.into_iter().flatten() {
+            cx.delete(Table::Applications, self.id.get(), row.key);
+        }
+        Ok(())
     }
 
     fn interaction(

@@ -18,11 +18,13 @@ fn erase(cx: &mut Cx<'_>, message: &Message) {
     cx.delete(Table::Messages, channel, id);
     let now_ms = cx.now_ms;
     consort_files::release_files(&mut cx.batch, message, None, now_ms);
+    // Nothing reads them without their message. Row by row, since on a distributed store each range that is deleted leaves a
+    // tombstone.
     if !message.reactions.is_empty() {
-        cx.batch.delete_partition(Table::Reactions, id);
+        cx.batch.erase_later(Table::Reactions, id);
     }
     if message.poll.is_some() {
-        cx.batch.delete_partition(Table::Polls, id);
+        cx.batch.erase_later(Table::Polls, id);
     }
     if message.pinned {
         cx.delete(Table::Pins, channel, id);

@@ -6,7 +6,8 @@
 //!
 //! * Owns: the trait, its types and limits, the row codec ([`row`]), the in-memory store ([`memory`]) for tests.
 //! * Never: knows what a row means. Indices, counters and permissions belong to the services.
-//! * Invariant: what [`Store::commit`] acknowledged survives a crash, and a batch is visible whole or not at all.
+//! * Invariant: what [`Store::commit`] acknowledged survives a crash. [`Store`] says which batches are visible whole or not
+//!   at all, and which law each table relies on.
 //! * Invariant: a batch with [`Precondition::Epoch`] of an older epoch than one recorded never commits, so two
 //!   owners of the same state can not both write.
 //! * There is no count, no join, no scan over partitions and no transaction over a read: whoever needs those keeps

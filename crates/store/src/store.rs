@@ -13,10 +13,27 @@ pub type StoreRef = Arc<dyn Store>;
 
 /// An ordered map from (table, partition, key) to value. The laws it must obey are in [`contract`](crate::contract).
 ///
-/// A read that begins after a commit was acknowledged sees it. Each read is one snapshot: it sees a batch whole or
-/// not at all. Two reads are two snapshots.
+/// A read that begins after a commit was acknowledged sees it. What more a batch may count on depends on what it touches:
+///
+/// * **One partition** of one table: the batch is atomic and isolated, a read of the partition sees it whole or not at all, and
+///   its preconditions decide between rivals. Most tables that no owner writes rely on this law alone: `Meta`, `Erasures`,
+///   `Orphans` and, where the courier forgets them, `Marks`.
+/// * **One owner's log**: a batch with [`Precondition::Epoch`](crate::Precondition::Epoch) may touch any partitions. Batches of
+///   one owner (service and key) are applied in the order of their submission, each in all its partitions in the end, also
+///   after a crash, and none after a newer epoch has written. Their other preconditions see what the owner's earlier batches
+///   left, and so are of use for rows that this owner alone writes. All tables of accounts, guilds, conversations and
+///   applications rely on this law, and so do `Outbox`, `Marks` and `Timers`.
+/// * **Anything else**, a batch without an epoch over several partitions, is whole for each partition by itself. Who commits
+///   one must do no harm when after a crash some partitions have it and others have not.
+///
+/// A node that is alone has its store to itself, and its owners leave the epoch out. [`Memory`](crate::memory::Memory) and the
+/// embedded store apply every batch whole and in order, which is more than the laws ask.
+///
+/// Whoever asks for more is named here, so that it is not forgotten: founding a direct message requires that `DmIndex` has no
+/// row yet, and two channels may want the same one.
 pub trait Store: Send + Sync + 'static {
-    /// Applies all writes of the batch or none; durable when it answers `Ok`.
+    /// Applies all writes of the batch, or none when it is refused; durable when it answers `Ok`. See [`Store`] for what
+    /// others see meanwhile.
     ///
     /// The batch is submitted by this call, not by the first poll, as with [`Store::submit`].
     ///
@@ -30,7 +47,7 @@ pub trait Store: Send + Sync + 'static {
 
     /// Submits a batch and answers at once with a future that resolves when the batch is durable or refused.
     ///
-    /// Submission happens in the call: batches that one caller submits one after the other are applied in that order,
+    /// Submission happens in the call: batches of one owner that are submitted one after the other are applied in that order,
     /// and a batch whose future is dropped is applied all the same. A full queue never blocks: the future then gives
     /// [`Error::Overloaded`]. A refused batch does not stop those after it, so a caller whose batches build on each
     /// other puts that into preconditions.
@@ -68,8 +85,8 @@ pub trait Store: Send + Sync + 'static {
     /// again with a lower limit.
     fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>>;
 
-    /// Reads several intervals, of any tables and partitions, in one snapshot; answers in their order, each as
-    /// [`Store::scan`] would.
+    /// Reads several intervals, of any tables and partitions; answers in their order, each as [`Store::scan`] would. Each
+    /// interval is one snapshot, all together need not be.
     ///
     /// # Errors
     ///

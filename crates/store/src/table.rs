@@ -12,8 +12,6 @@ pub enum Table {
     UsernameIndex,
     /// E-mail address to user.
     EmailIndex,
-    /// Hashed token to user.
-    Tokens,
     /// The sessions a user is logged in with.
     UserTokens,
     /// The guilds a user is in.
@@ -127,7 +125,6 @@ impl Table {
         Table::Credentials,
         Table::UsernameIndex,
         Table::EmailIndex,
-        Table::Tokens,
         Table::UserTokens,
         Table::UserGuilds,
         Table::UserChannels,
@@ -183,7 +180,6 @@ impl Table {
             Table::Credentials => "credentials",
             Table::UsernameIndex => "username_index",
             Table::EmailIndex => "email_index",
-            Table::Tokens => "tokens",
             Table::UserTokens => "user_tokens",
             Table::UserGuilds => "user_guilds",
             Table::UserChannels => "user_channels",
@@ -235,9 +231,9 @@ impl Table {
 
     /// Whether keys are snowflakes: 8 bytes, big endian, below 2^63, and unique over **all** partitions.
     ///
-    /// A backend may store such a table in the order of its keys and find a partition's rows by an index. A write
-    /// with a key of another shape, or with a key that another partition has, is
-    /// [`Error::Invalid`](crate::Error::Invalid).
+    /// A backend may store such a table in the order of its keys and find a partition's rows by an index. A write with a key
+    /// of another shape is [`Error::Invalid`](crate::Error::Invalid). That no other partition has the key is the writer's duty,
+    /// who draws each snowflake once; a store that notices a second may refuse it, and none has to look.
     pub fn is_snowflake_keyed(self) -> bool {
         matches!(self, Table::Messages | Table::AuditLog)
     }

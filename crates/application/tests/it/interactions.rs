@@ -165,3 +165,25 @@ async fn what_is_over_is_forgotten() {
     world.ask(Op::Interaction(op)).await.unwrap();
     assert_eq!(world.rows().await, 2, "the application and the new interaction");
 }
+
+#[tokio::test]
+async fn much_that_is_over_is_forgotten_with_several_interactions() {
+    let world = world().await;
+    let begin_at = async |ms: u64| {
+        let interaction = Interaction { id: InteractionId::new(snowflake::at(ms)), ..*interaction(2) };
+        let op = InteractionOp::Begin { interaction: Box::new(interaction), payload: json!({}) };
+        world.ask(Op::Interaction(op)).await.unwrap();
+    };
+    for n in 0..300 {
+        begin_at(NOW_MS + n).await;
+    }
+    let later_ms = LIFETIME_MS + 180_000;
+    world.clock.advance(later_ms);
+    let mut left = Vec::new();
+    for n in 0..4 {
+        begin_at(NOW_MS + later_ms + n).await;
+        left.push(world.rows().await);
+    }
+    // With the application and those that came meanwhile.
+    assert_eq!(left, [300 - 128 + 2, 300 - 256 + 3, 4, 5]);
+}

@@ -137,50 +137,6 @@ pub(super) async fn refuses_what_is_too_large_or_invalid(subject: &impl Subject)
     .await;
 }
 
-pub(super) async fn keeps_a_snowflake_in_one_partition(subject: &impl Subject) {
-    let store = subject.store();
-    commit(&store, |b| {
-        b.put(Table::Messages, 1, 10, value("a"));
-    })
-    .await;
-    let mut batch = Batch::new();
-    batch.put(Table::Messages, 2, 11, value("b")).put(Table::Messages, 2, 10, value("b"));
-    let error = store.commit(batch).await.expect_err("the snowflake is taken");
-    assert!(matches!(error, Error::Invalid(_)), "{error:?}");
-    commit(&store, |b| {
-        b.delete(Table::Messages, 2, 10);
-    })
-    .await;
-    assert_eq!(get(&store, Table::Messages, 1, 10).await, Some(value("a")));
-    assert_eq!(scan_keys(&store, Table::Messages, 2, Range::all(10)).await, []);
-    commit(&store, |b| {
-        b.delete(Table::Messages, 1, 10);
-    })
-    .await;
-    commit(&store, |b| {
-        b.put(Table::Messages, 2, 10, value("c"));
-    })
-    .await;
-    assert_eq!(get(&store, Table::Messages, 2, 10).await, Some(value("c")));
-}
-
-pub(super) async fn applies_submissions_in_order(subject: &impl Subject) {
-    let store = subject.store();
-    commit(&store, |b| {
-        b.put(Table::Guilds, 1, 1, value("0"));
-    })
-    .await;
-    let submit = |number: u32| {
-        let mut batch = Batch::new();
-        batch.require_equals(Table::Guilds, 1, 1, value(&(number - 1).to_string()));
-        batch.put(Table::Guilds, 1, 1, value(&number.to_string()));
-        store.submit(batch)
-    };
-    let results = join_all((1..=500).map(submit).collect::<Vec<_>>().into_iter().rev()).await;
-    assert!(results.iter().all(Result::is_ok), "each batch finds what the one before it wrote");
-    assert_eq!(get(&store, Table::Guilds, 1, 1).await, Some(value("500")));
-}
-
 pub(super) async fn applies_a_batch_whose_future_was_dropped(subject: &impl Subject) {
     let store = subject.store();
     let mut batch = Batch::new();

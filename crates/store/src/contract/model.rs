@@ -1,4 +1,4 @@
-//! The law that sums up the others: random batches and reads have the same outcome as in [`Memory`].
+//! The laws that sum up the others: random batches and reads have the same outcome as in [`Memory`].
 
 use super::*;
 use crate::{Bound, Error, Order, memory::Memory};
@@ -38,20 +38,20 @@ impl Random {
         }
     }
 
-    fn batch(&mut self) -> Batch {
+    /// A batch whose rows are where `at` says.
+    fn batch(&mut self, at: impl Fn(&mut Random) -> (Table, u64)) -> Batch {
         let mut batch = Batch::new();
         for _ in 0..self.below(3) {
-            let (table, partition) = (self.table(), self.below(4));
+            let (table, partition) = at(self);
             let key = self.key(table, partition);
-            match self.below(5) {
+            match self.below(4) {
                 0 | 1 => batch.require_absent(table, partition, key),
                 2 => batch.require_present(table, partition, key),
-                3 => batch.require_equals(table, partition, key, self.value()),
-                _ => batch.require_epoch("guild", self.below(3), self.below(20)),
+                _ => batch.require_equals(table, partition, key, self.value()),
             };
         }
         for _ in 0..self.below(6) {
-            let (table, partition) = (self.table(), self.below(4));
+            let (table, partition) = at(self);
             match self.below(10) {
                 0 => batch.delete_range(
                     table,
@@ -66,6 +66,24 @@ impl Random {
         batch
     }
 
+    /// A batch of one partition.
+    fn batch_of_one_partition(&mut self) -> Batch {
+        let place = self.place();
+        self.batch(|_| place)
+    }
+
+    /// A batch of an owner, over any partitions.
+    fn batch_of(&mut self, owner: u64) -> Batch {
+        let epoch = self.below(20);
+        let mut batch = self.batch(Random::place);
+        batch.require_epoch("guild", owner, epoch);
+        batch
+    }
+
+    fn place(&mut self) -> (Table, u64) {
+        (self.table(), self.below(4))
+    }
+
     fn value(&mut self) -> Bytes {
         Bytes::from(vec![self.below(4) as u8; self.below(3) as usize])
     }
@@ -76,13 +94,30 @@ fn outcome(result: Result<(), Error>) -> String {
     result.map_or_else(|error| format!("{error:?}"), |()| "done".to_owned())
 }
 
-pub(super) async fn behaves_as_an_ordered_map(subject: &mut impl Subject) {
+/// Each batch is waited for: between batches without an owner the store keeps no order.
+pub(super) async fn one_partition_behaves_as_an_ordered_map(subject: &mut impl Subject) {
+    behaves_as_an_ordered_map(subject, |random| vec![random.batch_of_one_partition()]).await;
+}
+
+/// Several batches of one owner are under way at a time.
+pub(super) async fn an_owner_sees_its_batches_in_order(subject: &mut impl Subject) {
+    let batches = |random: &mut Random| {
+        let owner = random.below(3);
+        (0..random.below(4)).map(|_| random.batch_of(owner)).collect()
+    };
+    behaves_as_an_ordered_map(subject, batches).await;
+}
+
+async fn behaves_as_an_ordered_map(
+    subject: &mut impl Subject,
+    make_batches: impl Fn(&mut Random) -> Vec<Batch>,
+) {
     let model: StoreRef = Arc::new(Memory::new());
     let mut random = Random(0x9E37_79B9_7F4A_7C15);
     for round in 0..4 {
         let store = subject.store();
         for step in 0..150 {
-            let batches: Vec<Batch> = (0..random.below(4)).map(|_| random.batch()).collect();
+            let batches = make_batches(&mut random);
             let pending: Vec<_> = batches.iter().map(|batch| store.submit(batch.clone())).collect();
             for (batch, pending) in batches.into_iter().zip(pending) {
                 let described = format!("round {round}, step {step}: {batch:?}");

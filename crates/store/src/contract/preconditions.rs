@@ -1,18 +1,27 @@
-//! Laws of preconditions and epochs.
+//! Laws of preconditions within a partition.
 
 use super::*;
-use crate::{Error, limits::KEY_BYTES_MAX};
+use crate::{Error, Precondition, limits::KEY_BYTES_MAX};
 use futures_util::future::join_all;
 
-/// Commits a batch that would also write a row, and gives the position of the precondition that failed.
+/// A key that no precondition of these laws is about.
+const WRITTEN: u64 = 1_000;
+
+/// Commits a batch that would also write a row of the same partition, and gives the position of the precondition that failed.
 async fn conflict(store: &StoreRef, build: impl FnOnce(&mut Batch)) -> Option<usize> {
     let mut batch = Batch::new();
     build(&mut batch);
-    batch.put(Table::Notes, 1, 1, value("written"));
+    let (table, partition) = match &batch.preconditions[0] {
+        Precondition::Absent { table, partition, .. }
+        | Precondition::Present { table, partition, .. }
+        | Precondition::Equals { table, partition, .. } => (*table, *partition),
+        Precondition::Epoch { .. } => unreachable!("epochs have laws of their own"),
+    };
+    batch.put(table, partition, WRITTEN, value("written"));
     let result = store.commit(batch).await;
-    let written = get(store, Table::Notes, 1, 1).await.is_some();
+    let written = get(store, table, partition, WRITTEN).await.is_some();
     commit(store, |b| {
-        b.delete(Table::Notes, 1, 1);
+        b.delete(table, partition, WRITTEN);
     })
     .await;
     match result {
@@ -151,7 +160,7 @@ pub(super) async fn let_exactly_one_rival_win(subject: &impl Subject) {
         let mut batch = Batch::new();
         batch.require_absent(Table::UsernameIndex, 0, "name");
         batch.put(Table::UsernameIndex, 0, "name", Bytes::copy_from_slice(&rival.to_be_bytes()));
-        batch.put(Table::Users, rival, Key::empty(), value("user"));
+        batch.put(Table::UsernameIndex, 0, rival, value("user"));
         store.submit(batch)
     });
     let results = join_all(rivals.collect::<Vec<_>>()).await;
@@ -160,7 +169,7 @@ pub(super) async fn let_exactly_one_rival_win(subject: &impl Subject) {
     let name = get(&store, Table::UsernameIndex, 0, "name").await;
     assert_eq!(name, Some(Bytes::copy_from_slice(&(winners[0] as u64).to_be_bytes())));
     for rival in 0..50 {
-        let written = get(&store, Table::Users, rival as u64, Key::empty()).await.is_some();
+        let written = get(&store, Table::UsernameIndex, 0, rival as u64).await.is_some();
         assert_eq!(written, rival == winners[0], "rival {rival}");
     }
 }
@@ -170,7 +179,7 @@ pub(super) async fn do_not_stop_the_batches_after(subject: &impl Subject) {
     let submit = |number: u64| {
         let mut batch = Batch::new();
         if number % 3 == 1 {
-            batch.require_present(Table::Users, 0, "nobody");
+            batch.require_present(Table::Users, 1, "nobody");
         }
         batch.put(Table::Users, 1, number, value("x"));
         store.submit(batch)
@@ -182,63 +191,4 @@ pub(super) async fn do_not_stop_the_batches_after(subject: &impl Subject) {
     }
     let expected: Vec<Key> = (0..90).filter(|number| number % 3 != 1).map(Key::id).collect();
     assert_eq!(scan_keys(&store, Table::Users, 1, Range::all(100)).await, expected);
-}
-
-/// Writes as a guild in an epoch, and gives the stored epoch when that was refused.
-async fn write_as(store: &StoreRef, owner: u64, epoch: u64) -> Result<(), u64> {
-    write_as_kind(store, "guild", owner, epoch).await
-}
-
-async fn write_as_kind(store: &StoreRef, service: &'static str, owner: u64, epoch: u64) -> Result<(), u64> {
-    let mut batch = Batch::new();
-    batch.require_epoch(service, owner, epoch).put(
-        Table::Guilds,
-        owner,
-        1,
-        Bytes::copy_from_slice(&epoch.to_be_bytes()),
-    );
-    match store.commit(batch).await {
-        Ok(()) => Ok(()),
-        Err(Error::StaleEpoch { service: kind, owner: of, epoch: with, stored }) => {
-            assert_eq!((kind, of, with), (service, owner, epoch));
-            Err(stored)
-        }
-        Err(error) => panic!("{error:?} is no stale epoch"),
-    }
-}
-
-pub(super) async fn refuse_a_stale_epoch(subject: &mut impl Subject) {
-    let store = subject.store();
-    let recorded = |epoch: u64| Some(Bytes::copy_from_slice(&epoch.to_be_bytes()));
-    assert_eq!(write_as(&store, 1, 0).await, Ok(()));
-    assert_eq!(write_as(&store, 1, 5).await, Ok(()));
-    assert_eq!(write_as(&store, 1, 5).await, Ok(()));
-    assert_eq!(write_as(&store, 1, 4).await, Err(5));
-    assert_eq!(write_as(&store, 2, 4).await, Ok(()), "another owner");
-    assert_eq!(
-        write_as_kind(&store, "user", 1, 4).await,
-        Ok(()),
-        "an owner of another service with the same key"
-    );
-    assert_eq!(write_as_kind(&store, "user", 1, 3).await, Err(4), "has epochs of its own");
-    assert_eq!(write_as(&store, 1, 5).await, Ok(()));
-    assert_eq!(get(&store, Table::Epochs, 1, Key::text("guild")).await, recorded(5));
-    assert_eq!(get(&store, Table::Epochs, 1, Key::text("user")).await, recorded(4));
-
-    let mut batch = Batch::new();
-    batch.require_epoch("guild", 1, 9).require_present(Table::Users, 0, "nobody");
-    assert!(matches!(store.commit(batch).await, Err(Error::Conflict { index: 1 })));
-    assert_eq!(write_as(&store, 1, 6).await, Ok(()), "a refused batch records no epoch");
-    let mut batch = Batch::new();
-    batch.require_epoch("guild", 1, u64::MAX);
-    store.commit(batch).await.expect("an epoch alone can be recorded");
-    assert_eq!(write_as(&store, 1, 1 << 63).await, Err(u64::MAX));
-
-    store.close().await;
-    drop(store);
-    subject.reopen().await;
-    let store = subject.store();
-    assert_eq!(write_as(&store, 1, 7).await, Err(u64::MAX), "epochs are durable");
-    assert_eq!(write_as(&store, 2, 3).await, Err(4));
-    assert_eq!(get(&store, Table::Guilds, 1, 1).await, recorded(6));
 }

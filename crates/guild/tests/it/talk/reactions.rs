@@ -3,6 +3,7 @@
 use consort_model::validate::{ReactionEmoji, parse_reaction};
 use consort_model::{MessageId, Permissions};
 use consort_rpc::message::Op;
+use consort_store::{Table, erasure};
 use serde_json::{Value, json};
 
 use super::world::{ANN, BEN, OWNER, world};
@@ -175,4 +176,21 @@ async fn a_poll_ends_by_itself_and_tells_its_outcome_even_after_a_restart() {
     assert_eq!((field("victor_answer_text"), field("total_votes")), (json!("no"), json!("1")));
     let again = world.message(ANN, general, Op::ExpirePoll { message: id }).await.unwrap_err();
     assert_eq!(again.code, 520001);
+}
+
+#[tokio::test]
+async fn the_reactions_of_a_deleted_message_are_marked_to_be_erased() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let id = world.post(ANN, general, json!({"content": "x"})).await.unwrap().id;
+    let plain = world.post(ANN, general, json!({"content": "y"})).await.unwrap().id;
+    world.message(BEN, general, react(id, "👍")).await.unwrap();
+    for message in [id, plain] {
+        world.message(ANN, general, Op::Delete { message }).await.unwrap();
+    }
+    let mut marked = Vec::new();
+    for shard in 0..erasure::SHARDS {
+        marked.extend(erasure::marked(&world.store, shard, 10).await.unwrap());
+    }
+    assert_eq!(marked, [erasure::Erasure { table: Table::Reactions, partition: id.get() }]);
 }
