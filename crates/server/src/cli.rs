@@ -4,13 +4,14 @@ use std::io::{self, IsTerminal as _, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use consort_store_embedded::Embedded;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::descriptors;
 use crate::settings::ServeArgs;
 use crate::world::WorldArgs;
-use crate::{Node, Settings, world};
+use crate::{Node, Settings, node, world};
 
 /// An open, self-hostable platform for real-time communication
 #[derive(Debug, Parser)]
@@ -24,6 +25,12 @@ struct Cli {
 enum Command {
     /// Serves everything in one process
     Serve(ServeArgs),
+    /// Reads the whole store of a server that does not run, and tells what is damaged
+    Check {
+        /// Directory of all data
+        #[arg(long, env = "CONSORT_DATA", default_value = "data")]
+        data: std::path::PathBuf,
+    },
     /// Writes a guild with many members into a data directory, for measurements
     BenchWorld(WorldArgs),
 }
@@ -34,6 +41,7 @@ pub fn main() -> ExitCode {
     let done = match command {
         Command::Serve(args) => serve(args),
         Command::BenchWorld(args) => bench_world(&args),
+        Command::Check { data } => check(&data),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -54,6 +62,18 @@ fn serve(args: ServeArgs) -> Result<(), String> {
     // What still blocks a thread belongs to requests that were cut off; nobody waits for it.
     runtime.shutdown_background();
     ended
+}
+
+fn check(data: &std::path::Path) -> Result<(), String> {
+    if !data.join("store.sqlite").exists() {
+        return Err(format!("{}: there is no store", data.display()));
+    }
+    let found = Embedded::check(data).map_err(|error| node::store_failure(data, &error))?;
+    if found.is_empty() {
+        let _told = writeln!(io::stdout(), "{}: no damage found", data.display());
+        return Ok(());
+    }
+    Err(format!("{}: the database is damaged, restore a backup:\n  {}", data.display(), found.join("\n  ")))
 }
 
 fn bench_world(args: &WorldArgs) -> Result<(), String> {

@@ -84,7 +84,7 @@ impl Node {
     /// A text that says what is wrong with data directory or address.
     pub async fn start(settings: &Settings) -> Result<Self, String> {
         let ids = Arc::new(Ids::new(ALONE.0));
-        let store = open_store(&settings.data, &ids).await?;
+        let store = open_store(&settings.data, &ids, settings.accept_data_loss).await?;
         let generation = next_generation(&store).await;
         let generation = generation.map_err(|error| format!("{}: {error}", settings.data.display()))?;
         let directory = Arc::new(Static::alone(ALONE, generation));
@@ -197,22 +197,24 @@ async fn next_generation(store: &StoreRef) -> Result<u64, Error> {
 }
 
 /// Opens the embedded store and has `ids` begin above what is in it.
-async fn open_store(data: &Path, ids: &Arc<Ids>) -> Result<StoreRef, String> {
+async fn open_store(data: &Path, ids: &Arc<Ids>, accept_damage: bool) -> Result<StoreRef, String> {
     let (data, newest) = (data.to_owned(), ids.clone());
     let opened = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
         watch::make_room_to_start(&data);
         let newest_id = Some(NewestId::new(move || newest.newest()));
-        Embedded::open(&data, Options { newest_id, ..Options::default() }).map_err(|error| {
-            // The source says what: in use by another process, or of a newer version.
-            let source =
-                std::error::Error::source(&error).map(|source| format!(": {source}")).unwrap_or_default();
-            format!("{}: {error}{source}", data.display())
-        })
+        let options = Options { newest_id, accept_damage, ..Options::default() };
+        Embedded::open(&data, options).map_err(|error| store_failure(&data, &error))
     });
     let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
     ids.observe(store.snowflake_mark());
     Ok(Arc::new(store))
+}
+
+/// Says what is wrong with the store of a directory: in use by another process, of a newer version, damaged.
+pub(crate) fn store_failure(data: &Path, error: &Error) -> String {
+    let source = std::error::Error::source(error).map(|source| format!(": {source}")).unwrap_or_default();
+    format!("{}: {error}{source}", data.display())
 }
 
 fn edge_config(settings: &Settings) -> Config {

@@ -22,6 +22,9 @@ pub struct ServeArgs {
     /// Whether rate limits apply; off for measurements only [default: on]
     #[arg(long, value_enum)]
     pub rate_limits: Option<Switch>,
+    /// Goes on without acknowledged writes that a damaged disk has lost; a copy of the damaged log is kept
+    #[arg(long)]
+    pub accept_data_loss: bool,
     /// Settings in TOML; the command line goes before them
     #[arg(long, env = "CONSORT_CONFIG")]
     pub config: Option<PathBuf>,
@@ -96,6 +99,8 @@ pub struct Settings {
     pub gateway_url: Option<String>,
     /// A developer's machine.
     pub dev: bool,
+    /// Whether to go on without acknowledged writes that a damaged disk has lost.
+    pub accept_data_loss: bool,
     /// Whether rate limits apply.
     pub rate_limits: bool,
     /// Whether anybody may register.
@@ -130,6 +135,7 @@ impl Settings {
             public_url: None,
             gateway_url: None,
             dev: false,
+            accept_data_loss: false,
             rate_limits: true,
             registration: true,
             media_proxy_allow_private: false,
@@ -170,6 +176,7 @@ impl Settings {
             public_url: args.public_url.or(file.public_url),
             gateway_url,
             dev: args.dev,
+            accept_data_loss: args.accept_data_loss,
             rate_limits: args.rate_limits.map(|s| s == Switch::On).or(file.rate_limits).unwrap_or(true),
             registration: file.registration.unwrap_or(true),
             media_proxy_allow_private: file.media_proxy_allow_private.unwrap_or(false),

@@ -1,6 +1,6 @@
 //! The checkpointer: moves the write-ahead log into the database, so that no commit has to.
 
-use crate::turn::Turn;
+use crate::{turn::Turn, wal};
 use rusqlite::Connection;
 use std::{
     path::{Path, PathBuf},
@@ -15,6 +15,7 @@ const INTERVAL: Duration = Duration::from_millis(100);
 pub(crate) struct Checkpoints {
     state: Mutex<State>,
     changed: Condvar,
+    database: PathBuf,
     wal: PathBuf,
     wal_bytes_max: u64,
 }
@@ -40,7 +41,13 @@ impl Checkpoints {
     pub(crate) fn new(database: &Path, wal_bytes_max: u64) -> Checkpoints {
         let mut wal = database.as_os_str().to_owned();
         wal.push("-wal");
-        Checkpoints { state: Mutex::default(), changed: Condvar::new(), wal: wal.into(), wal_bytes_max }
+        Checkpoints {
+            state: Mutex::default(),
+            changed: Condvar::new(),
+            database: database.to_owned(),
+            wal: wal.into(),
+            wal_bytes_max,
+        }
     }
 
     /// Tells that there is something to move.
@@ -73,6 +80,9 @@ impl Checkpoints {
             }
         }
         self.truncate(connection, turn);
+        if self.wal_bytes() == 0 {
+            wal::forget(&self.database);
+        }
     }
 
     /// Moves everything and empties the log, with writes held up. Leaves it when a reader needs the log for too long;

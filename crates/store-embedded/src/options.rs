@@ -26,6 +26,8 @@ pub struct Options {
     /// Who knows the newest snowflake, so that [`Embedded::snowflake_mark`](crate::Embedded::snowflake_mark) is above all
     /// ids in the store. `None`: no mark is kept.
     pub newest_id: Option<NewestId>,
+    /// Whether a store is opened from which acknowledged commits were lost to damage of the log. A copy of the log is kept.
+    pub accept_damage: bool,
 }
 
 impl Default for Options {
@@ -39,6 +41,7 @@ impl Default for Options {
             wal_bytes_max: 256 << 20,
             cache_kib: 64 << 10,
             newest_id: None,
+            accept_damage: false,
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Reading: what the reader threads do.
 
-use crate::{apply::with_value, queue::Queue, snowflake, sql};
+use crate::{apply::with_value, queue::Queue, snowflake, sql, wal};
 use bytes::Bytes;
 use consort_store::{Error, Key, Order, Range, Row, Scan, Table, limits::READ_BYTES_MAX};
 use rusqlite::{Connection, ErrorCode, Statement, params_from_iter, types::Value};
@@ -98,7 +98,10 @@ impl Reader {
             {
                 Error::Timeout
             }
-            Failure::Database(error) => Error::backend(error),
+            Failure::Database(error) => {
+                wal::note_corruption(&error);
+                Error::backend(error)
+            }
         })
     }
 }

@@ -88,7 +88,19 @@ fn open(path: &Path, flags: OpenFlags) -> Result<Connection, Error> {
     // Plans must not depend on the values bound, or each binding may have the statement prepared again.
     connection.set_db_config(DbConfig::SQLITE_DBCONFIG_ENABLE_QPSG, true).map_err(Error::backend)?;
     connection.pragma_update(None, "temp_store", "MEMORY").map_err(Error::backend)?;
+    // Looks at the cells of each page that is read from the disk, so that a damaged one is an error and not a wrong answer.
+    connection.pragma_update(None, "cell_size_check", true).map_err(Error::backend)?;
     Ok(connection)
+}
+
+/// Reads the whole file and gives what is wrong with it.
+pub(crate) fn check(path: &Path) -> Result<Vec<String>, Error> {
+    let connection = open(path, OpenFlags::SQLITE_OPEN_READ_WRITE)?;
+    check_file(&connection)?;
+    let found = connection.prepare("PRAGMA integrity_check(20)").and_then(|mut statement| {
+        statement.query_map([], |row| row.get::<_, String>(0))?.collect::<Result<Vec<_>, _>>()
+    });
+    Ok(found.map_err(Error::backend)?.into_iter().filter(|line| line != "ok").collect())
 }
 
 fn set_wal(connection: &Connection) -> Result<(), Error> {

@@ -7,6 +7,7 @@ use crate::{
     options::Counts,
     queue::Queue,
     turn::Turn,
+    wal,
 };
 use consort_store::{Batch, Error};
 use rusqlite::Connection;
@@ -94,6 +95,7 @@ impl Writer {
                 }
                 Err(Failure::Database(error)) => {
                     tracing::error!(%error, batches = batches.len(), "group commit failed");
+                    wal::note_corruption(&error);
                     self.undo();
                     let error = Arc::new(error);
                     return batches.iter().map(|_| Err(Error::backend(error.clone()))).collect();

@@ -3,6 +3,7 @@
 mod bulk;
 mod contract;
 mod crash;
+mod damage;
 mod group_commit;
 mod opening;
 
