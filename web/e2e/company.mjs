@@ -125,7 +125,9 @@ export default async function company(world) {
     await register(cleo);
     await home(cleo.page).waitFor();
     const [adaId, benId, cleoId] = await Promise.all([ada, ben, cleo.page].map(async (page) => (await api(page, 'GET', '/users/@me')).id));
+    const friends = (await api(ada, 'GET', '/users/@me/relationships')).filter((r) => r.type === 1).map((r) => r.id);
     for (const [page, id] of [[ben, benId], [cleo.page, cleoId]]) {
+      if (friends.includes(id)) continue;
       await api(ada, 'PUT', `/users/@me/relationships/${id}`, {});
       await api(page, 'PUT', `/users/@me/relationships/${adaId}`, {});
     }

@@ -23,6 +23,20 @@ export default async function phone() {
     await box(page).waitFor();
   });
 
+  await test('the back button closes a dialog, and then what lay under it', async () => {
+    const place = page.url();
+    await page.getByRole('button', { name: 'Open navigation' }).tap();
+    await page.getByRole('button', { name: /^Inbox/ }).tap();
+    await page.getByRole('dialog', { name: 'Inbox' }).waitFor();
+    await shot(page, 'phone-inbox');
+    await page.goBack();
+    await page.getByRole('dialog', { name: 'Inbox' }).waitFor({ state: 'detached' });
+    await channels(page).waitFor();
+    await page.goBack();
+    await channels(page).waitFor({ state: 'hidden' });
+    assert(page.url() === place, 'the channel was left');
+  });
+
   await test('a swipe opens the lists, and another closes them', async () => {
     const swipe = (from, to) =>
       page.evaluate(
