@@ -16,6 +16,9 @@ pub trait Core: Sized + Send + 'static {
     /// each leaves when it has had no call for a moment ([`HASTE`](crate::HASTE)).
     const RUNNING_MAX: usize = usize::MAX;
 
+    /// Whether [`Core::alarm_ms`] is ever something. Others pay nothing for alarms.
+    const HAS_ALARMS: bool = false;
+
     /// Brings the actor to life from its rows. `None` when there is no such thing.
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>>;
 
@@ -48,6 +51,13 @@ pub trait Core: Sized + Send + 'static {
 
     /// When [`Core::tick`] wants to be called next, Unix milliseconds.
     fn next_deadline_ms(&self) -> Option<u64> {
+        None
+    }
+
+    /// When the actor must be awake although nobody calls, Unix milliseconds: the first of those deadlines of
+    /// [`Core::next_deadline_ms`] that its rows tell to whoever loads it, and that are to be kept also when it was put away and
+    /// after a crash. It is stored with the turn that changes it; see [`run_scheduler`](crate::run_scheduler).
+    fn alarm_ms(&self) -> Option<u64> {
         None
     }
 

@@ -36,6 +36,12 @@
 //! carries it and the store refuses an older one; nothing is answered from memory once the directory does not vouch for it
 //! any more. A node that is alone holds its store locked; its batches need no check.
 //!
+//! # Time
+//!
+//! [`Core::tick`] is called when [`Core::next_deadline_ms`] has come, as long as the actor is loaded. What must happen whether or
+//! not it is loaded is also its [`Core::alarm_ms`]: a row in the batch of the turn that sets it, which [`run_scheduler`] finds when it is
+//! due, and wakes the owner. The owner's own rows decide what is due, so it is done once however often the owner is woken.
+//!
 //! # Rows, rest, failure, end
 //!
 //! Rows an owner has read or written stay in a bounded write-through cache ([`Cx::row`]); since it is the only writer of
@@ -57,6 +63,7 @@
 
 use std::time::Duration;
 
+mod alarm;
 mod core;
 mod courier;
 mod cx;
@@ -67,6 +74,7 @@ mod outbox;
 mod owners;
 mod pipeline;
 mod rows;
+mod scheduler;
 mod turn;
 mod work;
 
@@ -75,6 +83,7 @@ pub use courier::run_courier;
 pub use cx::Cx;
 pub use driven::{Driven, Leaving};
 pub use owners::{Env, Owners};
+pub use scheduler::run_scheduler;
 pub use work::Work;
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.

@@ -19,10 +19,12 @@ use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
 use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::core::{Core, Load};
 use crate::directory::{Directory, Inbox, Receiver, Resting};
 use crate::outbox::{Outbox, Sending};
 use crate::pipeline::{End, Input, Loaded, Now, Output, Pipeline};
+use crate::scheduler::STAYS_BEFORE_MS;
 use crate::turn::Machine;
 use crate::work::{Kind, Task, Work};
 use crate::{LINGER, LOADING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PAUSE};
@@ -189,13 +191,13 @@ fn start<C: Core>(
         };
         let _running = shared.directory.count_running();
         match load::<C>(&shared, key, ownership, state).await {
-            Ok(Some((core, pending))) => {
+            Ok(Some((core, left))) => {
                 let machine = Machine::new(core, env.mesh.node(), env.ids.clone(), env.links.clone());
-                let pipeline = Pipeline::new(machine, key, ownership);
+                let pipeline = Pipeline::new(machine, key, ownership).with_alarm(left.alarm_ms);
                 let actor =
                     Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());
                 // Apart from the task, whose size is that of its largest step for as long as it lives.
-                listed.stays = Box::pin(actor.run(pending)).await == End::Rest;
+                listed.stays = Box::pin(actor.run(left.pending)).await == End::Rest;
             }
             Ok(None) => refuse::<C>(receiver, key, &shared.directory, C::not_found()).await,
             Err(error) => {
@@ -211,7 +213,13 @@ fn start<C: Core>(
     Some(sender)
 }
 
-type Loading<C> = Option<(C, Vec<(Number, Effect)>)>;
+type Loading<C> = Option<(C, Left)>;
+
+/// What the kit itself has kept of an owner.
+struct Left {
+    pending: Vec<(Number, Effect)>,
+    alarm_ms: Option<u64>,
+}
 
 /// Brings an actor to life from its rows, with the effects it had pending, and from what it kept while it rested. What rested
 /// lives nowhere else, so its rows are read again until the store gives them; calls that cannot wait that long are dropped by
@@ -223,7 +231,7 @@ async fn load<C: Core>(
     state: Option<Box<[u8]>>,
 ) -> Result<Loading<C>, Error> {
     let env = &shared.env;
-    let (loaded, pending) = loop {
+    let (loaded, left) = loop {
         let turn = shared.loading.acquire().await;
         match read::<C>(env, key, ownership).await {
             Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
@@ -257,25 +265,23 @@ async fn load<C: Core>(
             env.mesh.publish(publication);
         }
     }
-    Ok(Some((core, pending)))
+    Ok(Some((core, left)))
 }
 
 /// Reads the rows of an owner. Where another node could still write them, its epoch is shut out first: a batch of the last owner
 /// that is on its way to the store is then either seen by this reading or never written. Without, it could be acknowledged
 /// and yet be missing in the memory of its successor.
-async fn read<C: Core>(
-    env: &Env,
-    key: u64,
-    ownership: Ownership,
-) -> Result<(Option<C>, Vec<(Number, Effect)>), Error> {
+async fn read<C: Core>(env: &Env, key: u64, ownership: Ownership) -> Result<(Option<C>, Left), Error> {
     if ownership.fenced && !Planted::LoadWithoutFence.is_here() {
         let mut batch = Batch::new();
         batch.require_epoch(C::Service::NAME, key, ownership.epoch);
         env.store.commit(batch).await?;
     }
     let core = C::load(key, env.store.clone(), env.clock.now_ms()).await?;
-    let pending = Outbox::read(&env.store, &Owner::of::<C::Service>(key)).await?;
-    Ok((core, pending))
+    let me = Owner::of::<C::Service>(key);
+    let pending = Outbox::read(&env.store, &me).await?;
+    let alarm_ms = if C::HAS_ALARMS { Alarm::read(&env.store, &me).await? } else { None };
+    Ok((core, Left { pending, alarm_ms }))
 }
 
 /// Keeps an actor on the operator's list for as long as its task lives, however that ends, and while it rests.
@@ -467,6 +473,10 @@ impl<C: Core> Actor<C> {
             return None;
         }
         self.stay_until = again;
+        if !ending && self.pipeline.rings_before(self.shared.env.clock.now_ms() + STAYS_BEFORE_MS) {
+            self.stay_until = Instant::now() + LOOK_AGAIN;
+            return None;
+        }
         let core = self.pipeline.core();
         let state = if core.is_idle() || !core.may_rest() { None } else { core.freeze() };
         let Some(state) = state else {

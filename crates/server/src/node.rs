@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work, run_courier};
+use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
 use consort_rest::{App, Config, Parts};
@@ -122,7 +122,8 @@ impl Node {
         mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
         mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
         mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));
-        spawn("courier", run_courier(env));
+        spawn("courier", run_courier(env.clone()));
+        spawn("scheduler", run_scheduler(env));
 
         let app = App::new(Parts {
             mesh: mesh.clone(),

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work, run_courier};
+use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
 use consort_files::Links;
 use consort_guild::Guild;
 use consort_rpc::{Mesh, MeshRef, NodeId, guild, private, relay, user};
@@ -163,7 +163,8 @@ impl World {
             mesh.host::<user::User>(Owners::<User>::new(env.clone()));
             mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
             mesh.host::<relay::Relay>(relay.clone());
-            spawn("courier", run_courier(env));
+            spawn("courier", run_courier(env.clone()));
+            spawn("scheduler", run_scheduler(env));
         });
         self.lives().insert(node, Arc::new(Life { scope, mesh, ids, relay, seen, disk, clock }));
     }

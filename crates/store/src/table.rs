@@ -108,6 +108,9 @@ pub enum Table {
     Epochs,
     /// What is to happen later.
     Timers,
+    /// When owners must be awake although nobody calls: by shard of the owner and day, then time and owner; and by shard alone,
+    /// then owner, when that is.
+    Alarms,
     /// Partitions that are to be erased; see [`crate::erasure`].
     Erasures,
     /// What owners have still to do in other owners: by shard of the sender, then sender and number.
@@ -167,6 +170,7 @@ impl Table {
         Table::Meta,
         Table::Epochs,
         Table::Timers,
+        Table::Alarms,
         Table::Erasures,
         Table::Outbox,
         Table::Marks,
@@ -222,6 +226,7 @@ impl Table {
             Table::Meta => "meta",
             Table::Epochs => "epochs",
             Table::Timers => "timers",
+            Table::Alarms => "alarms",
             Table::Erasures => "erasures",
             Table::Outbox => "outbox",
             Table::Marks => "marks",

@@ -20,6 +20,7 @@ use consort_runtime::Planted;
 use consort_store::{Batch, Error, Precondition, Row};
 use tokio::time::Instant;
 
+use crate::alarm::Alarm;
 use crate::core::{Core, Later, Load, Outcome};
 use crate::cx::After;
 use crate::inbox::{Inbox, Verdict};
@@ -157,6 +158,7 @@ pub(crate) struct Pipeline<C: Core> {
     next: VecDeque<Next<C::Service>>,
     inbox: Inbox<C::Service>,
     outbox: Outbox,
+    alarm: Alarm,
     held: Vec<Held>,
     end: Option<End>,
     /// Whether what stands in line may still be believed.
@@ -178,12 +180,24 @@ impl<C: Core> Pipeline<C> {
             loads: 0,
             next: VecDeque::new(),
             inbox: Inbox::new(me.clone()),
-            outbox: Outbox::new(me),
+            outbox: Outbox::new(me.clone()),
+            alarm: Alarm::new(me, None),
             held: Vec::new(),
             end: None,
             sound: true,
             out: Vec::new(),
         }
+    }
+
+    /// Takes over the alarm that a predecessor has set.
+    pub(crate) fn with_alarm(self, set_ms: Option<u64>) -> Self {
+        let alarm = Alarm::new(Owner::of::<C::Service>(self.key), set_ms);
+        Self { alarm, ..self }
+    }
+
+    /// Whether the actor is to be awake at a moment before `until_ms`: then it is not put away.
+    pub(crate) fn rings_before(&self, until_ms: u64) -> bool {
+        self.alarm.at_ms().is_some_and(|at| at < until_ms)
     }
 
     /// Sends what a predecessor has left.
@@ -240,8 +254,10 @@ impl<C: Core> Pipeline<C> {
 
     /// When [`Input::Tick`] has something to do. `None` while the fence is up: then the store speaks first.
     pub(crate) fn deadline(&self, now: Now) -> Option<Instant> {
-        let core =
-            self.machine.core.next_deadline_ms().filter(|_| self.fence.is_none() && self.end.is_none());
+        let acts = self.fence.is_none() && self.end.is_none();
+        let core = &self.machine.core;
+        let alarm = self.alarm.refresh_ms(core.alarm_ms());
+        let core = core.next_deadline_ms().into_iter().chain(alarm).min().filter(|_| acts);
         let core = core.map(|at| now.mono + Duration::from_millis(at.saturating_sub(now.wall_ms)));
         let held = self.held.iter().map(|held| held.until);
         held.chain(core).chain(self.outbox.deadline()).min()
@@ -418,6 +434,8 @@ impl<C: Core> Pipeline<C> {
         if !batch.is_empty() {
             self.outbox.clean(&mut batch);
         }
+        let core = &self.machine.core;
+        self.alarm.write(&mut batch, now.wall_ms, core.alarm_ms(), core.is_over());
         let written = !batch.is_empty();
         let decided = (!written || Planted::AnswerBeforeCommit.is_here()).then_some(Ok(()));
         if written {
@@ -572,6 +590,12 @@ impl<C: Core> Pipeline<C> {
                 Ok(turn) => self.commit(now, turn, Responder::none()),
                 Err(_) => return self.finish(End::Broken),
             }
+        }
+        let core = &self.machine.core;
+        if self.alarm.refresh_ms(core.alarm_ms()).is_some_and(|at| at <= now.wall_ms) {
+            // Its rows go along with the turn.
+            let turn = self.machine.housekeep(Batch::new());
+            self.commit(now, turn, Responder::none());
         }
         if self.outbox.cleaning_due(now.mono) {
             self.clean(now);

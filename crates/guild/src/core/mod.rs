@@ -107,6 +107,8 @@ pub(crate) enum Phase {
 impl Core for Guild {
     type Service = guild::Guild;
 
+    const HAS_ALARMS: bool = true;
+
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(GuildId::new(key), store, now_ms))
     }
@@ -161,6 +163,11 @@ impl Core for Guild {
         let lists = self.lists.next_deadline_ms();
         let voice = self.voice.next_deadline_ms();
         self.next_thread_deadline_ms().into_iter().chain(polls).chain(lists).chain(voice).min()
+    }
+
+    fn alarm_ms(&self) -> Option<u64> {
+        let polls = self.talk.conversation.next_deadline_ms();
+        self.next_thread_deadline_ms().into_iter().chain(polls).min().filter(|_| self.phase == Phase::Live)
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {

@@ -1,5 +1,6 @@
 //! Messages, reactions, pins, polls and threads.
 
+mod alarms;
 mod laws;
 mod messages;
 mod reactions;

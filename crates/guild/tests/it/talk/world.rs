@@ -2,7 +2,7 @@
 
 use std::sync::{Arc, Mutex};
 
-use consort_actor::{Env, Owners, Work};
+use consort_actor::{Env, Owners, Work, run_scheduler};
 use consort_guild::Guild;
 use consort_model::{
     ApiError, ChannelId, GuildId, Member, Message, Overwrite, Permissions, Timestamp, User, UserId,
@@ -39,6 +39,9 @@ pub struct World {
     pub clock: Arc<Manual>,
     pub store: StoreRef,
     ids: Arc<Ids>,
+    env: Env,
+    directory: Arc<Static>,
+    scheduler: Option<tokio::task::JoinHandle<()>>,
     guild: Client<guild::Guild>,
     relay: Arc<Recorder<relay::Relay>>,
     users: Arc<Recorder<user::User>>,
@@ -53,7 +56,8 @@ pub struct Seen {
 }
 
 fn start(store: StoreRef, clock: Arc<Manual>, ids: Arc<Ids>) -> World {
-    let mesh = Mesh::new(NODE, Arc::new(Static::new(vec![NODE])), Arc::new(InProcess::new()));
+    let directory = Arc::new(Static::new(vec![NODE]));
+    let mesh = Mesh::new(NODE, directory.clone(), Arc::new(InProcess::new()));
     let relay = Arc::new(Recorder::<relay::Relay>(Mutex::default()));
     let users = Arc::new(Recorder::<user::User>(Mutex::default()));
     let env = Env {
@@ -65,10 +69,10 @@ fn start(store: StoreRef, clock: Arc<Manual>, ids: Arc<Ids>) -> World {
         registry: Registry::default(),
         work: Work::default(),
     };
-    mesh.host::<guild::Guild>(Owners::<Guild>::new(env));
+    mesh.host::<guild::Guild>(Owners::<Guild>::new(env.clone()));
     mesh.host::<relay::Relay>(relay.clone());
     mesh.host::<user::User>(users.clone());
-    World { clock, store, ids, guild: mesh.client(), relay, users }
+    World { clock, store, ids, env, directory, scheduler: None, guild: mesh.client(), relay, users }
 }
 
 /// A guild with an owner, two members and the channels `general` (text), `news` (announcement) and `forum`, with one
@@ -109,6 +113,34 @@ impl World {
         }
         world.clear();
         world
+    }
+
+    /// The next life of the node, with its scheduler and without sessions: nobody has called the guild yet.
+    pub fn crashed(&self) -> World {
+        self.next_life(self.clock.clone())
+    }
+
+    /// As [`World::crashed`], with a clock that shows another time.
+    pub fn crashed_at(&self, now_ms: u64) -> World {
+        self.next_life(Manual::new(now_ms))
+    }
+
+    fn next_life(&self, clock: Arc<Manual>) -> World {
+        self.stop();
+        // What still runs of this life does nothing more.
+        self.directory.set(vec![NodeId(2)]);
+        let world = start(self.store.clone(), clock, self.ids.clone());
+        World { scheduler: Some(tokio::spawn(run_scheduler(world.env.clone()))), ..world }
+    }
+
+    /// Its scheduler wakes nobody any more.
+    pub fn stop(&self) {
+        self.scheduler.iter().for_each(tokio::task::JoinHandle::abort);
+    }
+
+    /// Whether the guild's owner is in memory.
+    pub fn is_loaded(&self) -> bool {
+        !self.env.registry.list().is_empty()
     }
 
     pub async fn attach(&self, user: UserId) -> Value {
