@@ -34,11 +34,14 @@ pub(crate) fn decode(key: &[u8]) -> Option<(u64, Owner)> {
 pub(crate) struct Alarm {
     me: Owner,
     set_ms: Option<u64>,
+    /// What the owner has waited for since its last turn; asking it may cost a look at all its threads.
+    wanted_ms: Option<u64>,
 }
 
 impl Alarm {
-    pub(crate) fn new(me: Owner, set_ms: Option<u64>) -> Self {
-        Self { me, set_ms }
+    /// `set_ms`: what its rows say; `wanted_ms`: what it waits for.
+    pub(crate) fn new(me: Owner, set_ms: Option<u64>, wanted_ms: Option<u64>) -> Self {
+        Self { me, set_ms, wanted_ms }
     }
 
     /// Reads when the alarm of an owner is.
@@ -54,9 +57,9 @@ impl Alarm {
         self.set_ms
     }
 
-    /// When the rows are to be brought up to date, if the owner waits for `wanted_ms`: 0 is at once.
-    pub(crate) fn refresh_ms(&self, wanted_ms: Option<u64>) -> Option<u64> {
-        match (wanted_ms, self.set_ms) {
+    /// When the rows are to be brought up to date although no turn does it: 0 is at once.
+    pub(crate) fn refresh_ms(&self) -> Option<u64> {
+        match (self.wanted_ms, self.set_ms) {
             // When its time has come, what it is for is done first.
             (Some(wanted), Some(set)) if wanted == set => None,
             (Some(wanted), Some(set)) if wanted > set => Some(set),
@@ -69,7 +72,8 @@ impl Alarm {
     /// `over`: the owner waits for nothing ever again.
     pub(crate) fn write(&mut self, batch: &mut Batch, now_ms: u64, wanted_ms: Option<u64>, over: bool) {
         let wanted = wanted_ms.filter(|_| !over);
-        let stale = over || self.refresh_ms(wanted).is_some_and(|at| at <= now_ms);
+        self.wanted_ms = wanted;
+        let stale = over || self.refresh_ms().is_some_and(|at| at <= now_ms);
         if !stale || (wanted.is_none() && self.set_ms.is_none()) {
             return;
         }
@@ -111,7 +115,7 @@ mod tests {
 
     #[test]
     fn only_an_earlier_time_is_written_at_once_and_a_later_one_when_the_alarm_has_rung() {
-        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None);
+        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None, None);
         assert_eq!(writes(&mut alarm, NOW, None, false), 0);
         assert_eq!(writes(&mut alarm, NOW, Some(NOW + 50), false), 2, "set");
         assert_eq!(writes(&mut alarm, NOW, Some(NOW + 90), false), 0, "put off");
@@ -125,21 +129,21 @@ mod tests {
 
     #[test]
     fn what_is_over_keeps_no_alarm() {
-        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, Some(NOW + 50));
+        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, Some(NOW + 50), Some(NOW + 50));
         assert_eq!(writes(&mut alarm, NOW, Some(NOW + 50), true), 2);
         assert_eq!(alarm.at_ms(), None);
     }
 
     #[test]
     fn a_time_on_a_day_that_is_over_is_set_among_what_is_due_now() {
-        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None);
+        let mut alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None, None);
         assert_eq!(writes(&mut alarm, NOW, Some(1), false), 2);
         assert_eq!(alarm.at_ms(), Some(NOW));
     }
 
     #[test]
     fn the_key_of_an_alarm_tells_time_and_owner() {
-        let alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None);
+        let alarm = Alarm::new(Owner { service: "guild".into(), key: 7 }, None, None);
         assert_eq!(decode(alarm.key(5).as_bytes()), Some((5, alarm.me.clone())));
         assert_eq!(decode(b"short"), None);
     }

@@ -170,6 +170,7 @@ impl<C: Core> Pipeline<C> {
     /// An actor that has just come to life, with the effects it had pending. They are sent by [`Pipeline::start`].
     pub(crate) fn new(machine: Machine<C>, key: u64, ownership: Ownership) -> Self {
         let me = Owner::of::<C::Service>(key);
+        let alarm = Alarm::new(me.clone(), None, machine.core.alarm_ms());
         Self {
             machine,
             key,
@@ -180,8 +181,8 @@ impl<C: Core> Pipeline<C> {
             loads: 0,
             next: VecDeque::new(),
             inbox: Inbox::new(me.clone()),
-            outbox: Outbox::new(me.clone()),
-            alarm: Alarm::new(me, None),
+            outbox: Outbox::new(me),
+            alarm,
             held: Vec::new(),
             end: None,
             sound: true,
@@ -191,7 +192,8 @@ impl<C: Core> Pipeline<C> {
 
     /// Takes over the alarm that a predecessor has set.
     pub(crate) fn with_alarm(self, set_ms: Option<u64>) -> Self {
-        let alarm = Alarm::new(Owner::of::<C::Service>(self.key), set_ms);
+        let me = Owner::of::<C::Service>(self.key);
+        let alarm = Alarm::new(me, set_ms, self.machine.core.alarm_ms());
         Self { alarm, ..self }
     }
 
@@ -255,9 +257,8 @@ impl<C: Core> Pipeline<C> {
     /// When [`Input::Tick`] has something to do. `None` while the fence is up: then the store speaks first.
     pub(crate) fn deadline(&self, now: Now) -> Option<Instant> {
         let acts = self.fence.is_none() && self.end.is_none();
-        let core = &self.machine.core;
-        let alarm = self.alarm.refresh_ms(core.alarm_ms());
-        let core = core.next_deadline_ms().into_iter().chain(alarm).min().filter(|_| acts);
+        let alarm = self.alarm.refresh_ms();
+        let core = self.machine.core.next_deadline_ms().into_iter().chain(alarm).min().filter(|_| acts);
         let core = core.map(|at| now.mono + Duration::from_millis(at.saturating_sub(now.wall_ms)));
         let held = self.held.iter().map(|held| held.until);
         held.chain(core).chain(self.outbox.deadline()).min()
@@ -591,8 +592,7 @@ impl<C: Core> Pipeline<C> {
                 Err(_) => return self.finish(End::Broken),
             }
         }
-        let core = &self.machine.core;
-        if self.alarm.refresh_ms(core.alarm_ms()).is_some_and(|at| at <= now.wall_ms) {
+        if self.alarm.refresh_ms().is_some_and(|at| at <= now.wall_ms) {
             // Its rows go along with the turn.
             let turn = self.machine.housekeep(Batch::new());
             self.commit(now, turn, Responder::none());
