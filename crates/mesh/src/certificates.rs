@@ -133,9 +133,14 @@ pub fn make_ca(out: &Path) -> Result<(), CertError> {
 /// Makes the certificate of a node, of the authority in `ca`, with a copy of the authority's.
 ///
 /// # Errors
-/// When there is no authority, or one's files are there already.
+/// When no node can have that name, there is no authority, or one's files are there already.
 pub fn make_node(name: &str, ca: &Path, out: &Path) -> Result<(), CertError> {
     let failed = wrong(out);
+    let fits = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    let edge = name.starts_with('-') || name.ends_with('-');
+    if !(1..=63).contains(&name.len()) || !name.bytes().all(fits) || edge {
+        return Err(failed(&format!("{name:?}: a node's name has 1 to 63 of a-z, 0-9 and -")));
+    }
     let read = |name: &str| {
         let path = ca.join(name);
         fs::read_to_string(&path).map_err(|error| wrong(&path)(&error))

@@ -9,6 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::descriptors;
+use crate::operate::{self, CertCommand, ClusterCommand};
 use crate::settings::ServeArgs;
 use crate::world::WorldArgs;
 use crate::{Node, Settings, node, world};
@@ -33,6 +34,12 @@ enum Command {
     },
     /// Writes a guild with many members into a data directory, for measurements
     BenchWorld(WorldArgs),
+    /// Makes certificates with which nodes of a cluster know each other
+    #[command(subcommand)]
+    Cert(CertCommand),
+    /// Looks at a cluster
+    #[command(subcommand)]
+    Cluster(ClusterCommand),
 }
 
 /// Runs the command line of this process.
@@ -42,6 +49,10 @@ pub fn main() -> ExitCode {
         Command::Serve(args) => serve(args),
         Command::BenchWorld(args) => bench_world(&args),
         Command::Check { data } => check(&data),
+        Command::Cert(command) => operate::cert(&command),
+        Command::Cluster(command) => {
+            runtime().and_then(|runtime| runtime.block_on(operate::cluster(&command)))
+        }
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

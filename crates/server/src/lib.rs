@@ -9,6 +9,7 @@ mod files;
 mod http;
 mod identity;
 pub mod node;
+mod operate;
 pub mod settings;
 mod watch;
 mod web;

@@ -218,6 +218,10 @@ async fn who_has_no_certificate_of_the_authority_or_another_name_is_not_spoken_t
     two.move_second(|peer| peer.name = "n2".to_owned());
     assert!(ask(&two.client(), Op::Noted).await.is_some());
     assert!(make_ca(elsewhere.path()).is_err(), "an authority is not overwritten");
+    for name in ["", "../x", "a b", "A", "-a", "a-", &"a".repeat(64)] {
+        let out = elsewhere.path().join("wrong");
+        assert!(make_node(name, elsewhere.path(), &out).is_err() && !out.exists(), "{name:?}");
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]
