@@ -1,9 +1,9 @@
 //! Polls. The message keeps the poll with its counts; a row per voter holds the chosen answers, and a row per answer and
 //! voter lists who chose it.
 //!
-//! An open poll has a row in [`Table::Timers`], in the partition of the channel's owner, until its time is over. An owner that
-//! ticks gives those rows to [`Talk::watch_poll`](crate::Talk::watch_poll) when it comes to life and calls [`tick`]; others
-//! still show a poll as ended, but say nothing when it ends.
+//! An open poll has a row in [`Table::Timers`], in the partition of the channel's owner, until its time is over. An owner
+//! gives those rows to [`Talk::watch_poll`](crate::Talk::watch_poll) when it comes to life ([`read_polls`]), has the first end as its
+//! alarm, and calls [`tick`].
 //!
 //! Keys in the partition of the message: `0, user` for a voter's answers, `answer, user` for a vote. Answers count from 1.
 
@@ -13,7 +13,7 @@ use consort_model::{
     ApiError, ChannelId, Embed, EmbedField, GuildId, Intents, Message, MessageId, MessageType, PartialEmoji,
     Permissions, Timestamp, User, UserId,
 };
-use consort_rpc::{Answer, Effect, Event, Withheld, guild, message};
+use consort_rpc::{Answer, Effect, Event, Withheld, guild, message, private};
 use consort_store::{Key, Range, StoreExt as _, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -27,6 +27,8 @@ use crate::viewer::{Viewer, failed, users};
 use crate::{Host, store, stored};
 
 const HOUR_MS: u64 = 3_600_000;
+/// Rows read at a time.
+const PAGE_ROWS: usize = 1_000;
 
 fn key(answer: u8, user: UserId) -> Key {
     let mut key = [0; 9];
@@ -277,22 +279,42 @@ impl OpenPoll {
     }
 }
 
+/// The polls whose end the owner of a guild or private channel awaits.
+///
+/// # Errors
+/// Those of the store.
+pub async fn read_polls(store: &StoreRef, owner: u64) -> Result<Vec<OpenPoll>, consort_store::Error> {
+    let mut pages = store.pages(Table::Timers, owner, Range::all(PAGE_ROWS));
+    let mut polls = Vec::new();
+    while let Some(rows) = pages.next_rows::<OpenPoll>().await? {
+        polls.extend(rows.into_iter().map(|(_, poll)| poll));
+    }
+    Ok(polls)
+}
+
+/// The key of the owner of a channel: its guild, or the private channel itself.
+fn owner_of<H: Host>(host: &H, channel: ChannelId) -> u64 {
+    host.guild().map_or(channel.get(), GuildId::get)
+}
+
 /// Remembers when the poll of a new message ends.
 pub(crate) fn watch<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
     let Some(expiry) = Poll::of(message).and_then(|poll| poll.expiry) else { return };
-    let Some(guild) = host.guild() else { return };
     let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel: message.channel_id };
-    cx.put(Table::Timers, guild.get(), open.key(), &open);
+    cx.put(Table::Timers, owner_of(host, open.channel), open.key(), &open);
     host.talk().watch_poll(open);
 }
 
 /// Has the polls ended whose time is over. Each is ended by a call of its own, since its message must be read first.
 pub fn tick<H: Host>(host: &mut H, cx: &mut Cx<'_>) {
-    let Some(guild) = host.guild() else { return };
     while let Some(open) = host.talk().take_due_poll(cx.now_ms) {
-        cx.delete(Table::Timers, guild.get(), open.key());
+        let channel = open.channel;
+        cx.delete(Table::Timers, owner_of(host, channel), open.key());
         let op = message::Op::ExpirePoll { message: open.message };
-        cx.effect(Effect::Guild { guild, op: guild::Op::Message { channel: open.channel, op } });
+        cx.effect(match host.guild() {
+            Some(guild) => Effect::Guild { guild, op: guild::Op::Message { channel, op } },
+            None => Effect::Private { channel, op: private::Op::Message { channel, op } },
+        });
     }
 }
 
@@ -312,10 +334,10 @@ pub(crate) fn expire<H: Host>(
     if poll.results.is_finalized || (poll.is_over(cx.now_ms) && !cx.caller.system) {
         return Err(ApiError::poll_expired().into());
     }
-    if let (Some(expiry), Some(guild)) = (poll.expiry, host.guild()) {
+    if let Some(expiry) = poll.expiry {
         let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel };
         if host.talk().forget_poll(open) {
-            cx.delete(Table::Timers, guild.get(), open.key());
+            cx.delete(Table::Timers, owner_of(host, channel), open.key());
         }
     }
     poll.expiry = poll.expiry.map(|expiry| expiry.min(Timestamp::from_ms(cx.now_ms)));

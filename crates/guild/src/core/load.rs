@@ -1,6 +1,6 @@
 //! From rows to the living guild.
 
-use consort_conversation::OpenPoll;
+use consort_conversation::read_polls;
 use consort_model::{Channel, Emoji, GuildId, Role, Sticker, ThreadMember, UserId, Webhook};
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
@@ -51,7 +51,8 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         }
     })
     .await?;
-    rows.each(Table::Timers, |poll: OpenPoll| guild.talk.conversation.watch_poll(poll)).await?;
+    let polls = read_polls(&store, id.get()).await?;
+    polls.into_iter().for_each(|poll| guild.talk.conversation.watch_poll(poll));
     rows.each_with(FOLLOW, |key, follower: GuildId| {
         if let Some(follow) = key_follow(&key) {
             guild.followers.insert(follow, follower);

@@ -11,7 +11,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use consort_actor::{Core, Cx, Outcome, Stop};
-use consort_conversation::{Talk, system_message};
+use consort_conversation::{Talk, read_polls, system_message};
 use consort_files::{Kind, orphans};
 use consort_model::{
     ApiError, Channel, ChannelId, ChannelType, Intents, MentionedUser, MessageId, MessageType, Patch, User,
@@ -43,6 +43,8 @@ pub struct PrivateChannel {
 impl Core for PrivateChannel {
     type Service = private::Private;
 
+    const HAS_ALARMS: bool = true;
+
     fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
             let row: Option<PrivateChannelRow> =
@@ -53,7 +55,10 @@ impl Core for PrivateChannel {
             } else {
                 BTreeSet::new()
             };
-            Ok(Some(Self { row: Some(row), blocks, ..Self::empty(ChannelId::new(key)) }))
+            let mut channel = Self { row: Some(row), blocks, ..Self::empty(ChannelId::new(key)) };
+            let polls = read_polls(&store, key).await?;
+            polls.into_iter().for_each(|poll| channel.talk.watch_poll(poll));
+            Ok(Some(channel))
         })
     }
 
@@ -86,6 +91,18 @@ impl Core for PrivateChannel {
             Op::Blocked { by, blocked } => self.blocked(cx, *by, *blocked),
             Op::UserChanged { user } => self.user_changed(cx, user),
         }
+    }
+
+    fn next_deadline_ms(&self) -> Option<u64> {
+        self.talk.next_deadline_ms().filter(|_| self.row.is_some())
+    }
+
+    fn alarm_ms(&self) -> Option<u64> {
+        self.next_deadline_ms()
+    }
+
+    fn tick(&mut self, cx: &mut Cx<'_>) {
+        consort_conversation::tick(self, cx);
     }
 
     fn is_over(&self) -> bool {

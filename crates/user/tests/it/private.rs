@@ -259,3 +259,26 @@ fn pins_and_acknowledgements_of_a_dm_keep_to_the_law() {
     };
     world.ok(1, user::Op::ReadState(user::read_state::Op::Ack(ack)));
 }
+
+#[test]
+fn a_poll_in_a_dm_ends_by_itself_even_after_a_restart() {
+    let mut world = World::new([1, 2]);
+    let (_, two) = (world.connect(1), world.connect(2));
+    let dm = world.open_dm(1, 2);
+    let answers = json!([{"poll_media": {"text": "yes"}}, {"poll_media": {"text": "no"}}]);
+    let body = json!({"poll": {"question": {"text": "tea?"}, "answers": answers, "duration": 1}});
+    let body = CreateMessage::parse(&body).unwrap();
+    let create = Create { body, ..Create::default() };
+    world.private(1, dm, Op::Message { channel: dm, op: message::Op::Create(Box::new(create)) });
+    assert_eq!(world.names(two), ["CHANNEL_CREATE", "MESSAGE_CREATE"]);
+    assert_eq!(world.rows(Table::Timers, dm.get()), 1);
+    // Its owner is put away, so that nothing of the life before can end the poll.
+    world.pass(700_000);
+    world.restart();
+    let two = world.connect(2);
+    world.private(1, dm, Op::Get);
+    world.look_away();
+    world.pass(3_600_000);
+    assert_eq!(world.names(two), ["MESSAGE_UPDATE", "MESSAGE_CREATE"]);
+    assert_eq!(world.rows(Table::Timers, dm.get()), 0);
+}
