@@ -135,6 +135,10 @@ impl Links {
         };
         // Still under the lock of the map: a link that ends takes itself off it before it closes.
         let mut state = lock(&link.state);
+        if state.waiting.len() >= CALLS_MAX {
+            // Those whose callers have given up, and whose answers may never come.
+            state.waiting.retain(|_, waiter| !waiter.is_closed());
+        }
         if state.closed || (waiter.is_some() && state.waiting.len() >= CALLS_MAX) {
             return Err(unreachable());
         }
@@ -147,7 +151,6 @@ impl Links {
             return Err(unreachable());
         }
         if let Some(waiter) = waiter {
-            state.waiting.retain(|_, waiter| !waiter.is_closed());
             state.waiting.insert(id, waiter);
         }
         link.wake.notify_one();
