@@ -124,6 +124,32 @@ pub fn act() -> impl Strategy<Value = Act> {
     ]
 }
 
+/// Any act, and now and then a history that chance alone would hardly make: a member leaves and comes back while a thread of
+/// theirs is archived, people write into a locked thread, a channel is moved by who has just lost sight of it.
+pub fn history() -> impl Strategy<Value = Vec<Act>> {
+    let (n, who) = (|| 0..32usize, || 1..USERS.len());
+    let archived = (n(), 1..5usize).prop_map(|(t, u)| {
+        let archive = |on| Act::Archive(0, t, on);
+        let begins = [archive(false), Act::Add(0, t, u), archive(true), Act::Wait(1)];
+        // A guild that was loaded again knows of archived threads what their rows say.
+        begins.into_iter().chain([Act::Restart, Act::Bounce(u), archive(false)]).collect()
+    });
+    let locked = (n(), who(), n()).prop_map(|(t, u, p)| {
+        let opened = [Act::Archive(0, t, false), Act::Lock(0, t, true)];
+        opened.into_iter().chain((p..p + 6).map(|place| Act::Post(u, place))).collect()
+    });
+    let unseen = (n(), n(), prop_oneof![Just(1usize), Just(5)]).prop_map(|(c, to, u)| {
+        // Place 0 in `RIGHTS` is the right to see.
+        vec![Act::SetOverwrite(0, c, (0, false, 0, 0)), Act::Move(u, c, Some(to), false)]
+    });
+    prop_oneof![
+        30 => act().prop_map(|act| vec![act]),
+        1 => archived,
+        1 => locked,
+        2 => unseen,
+    ]
+}
+
 /// What happens before the random acts, by the founder: a category that is closed to those who manage channels, places to talk, one
 /// of them hidden; roles that manage, with members; threads.
 pub fn prelude() -> Vec<Act> {

@@ -26,7 +26,7 @@ use rules::{Channel, Kind, Rules};
 const SEEDS: u64 = 12;
 /// Cases of a seed.
 const CASES: u32 = 5;
-/// Acts of a case, at most.
+/// Acts of a case, at most, but for what histories add.
 const ACTS: usize = 80;
 /// Sessions at most.
 const SESSIONS_MAX: usize = 14;
@@ -170,9 +170,8 @@ fn run(seed: u64, max_shrink_iters: u32) -> Result<(), String> {
         ..ProptestConfig::default()
     };
     let mut runner = TestRunner::new_with_rng(config, TestRng::from_seed(RngAlgorithm::ChaCha, &bytes));
-    let played = runner.run(&proptest::collection::vec(acts::act(), ACTS / 2..ACTS), |acts| {
-        play(&acts).map_err(TestCaseError::fail)
-    });
+    let histories = proptest::collection::vec(acts::history(), ACTS * 3 / 8..ACTS * 3 / 4);
+    let played = runner.run(&histories, |histories| play(&histories.concat()).map_err(TestCaseError::fail));
     match played {
         Ok(()) => Ok(()),
         Err(TestError::Fail(why, acts)) => Err(format!("seed {seed}: {why}\nacts: {acts:#?}")),
@@ -189,13 +188,8 @@ const PLANTED_SEEDS: u64 = 30;
 fn planted_leaks_are_found() {
     use consort_guild::planted::{Leak, plant};
     let mut missed = Vec::new();
-    // Three need histories that are rarer than a minute has: they are looked for by name.
-    let rare = [Leak::UnseenMoves, Leak::Archives, Leak::Locks];
     let wanted = std::env::var("CONSORT_LEAK").unwrap_or_default();
-    let chosen = |leak: &Leak| match wanted.is_empty() {
-        true => !rare.contains(leak),
-        false => wanted == format!("{leak:?}"),
-    };
+    let chosen = |leak: &Leak| wanted.is_empty() || wanted == format!("{leak:?}");
     for leak in Leak::ALL.into_iter().filter(chosen) {
         plant(Some(leak));
         // Shrinking is for those who look for the cause.
