@@ -64,6 +64,14 @@ pub trait Core: Sized + Send + 'static {
     /// Does what is due.
     fn tick(&mut self, _cx: &mut Cx<'_>) {}
 
+    /// A node is gone, and every session it had.
+    fn node_gone(&mut self, _cx: &mut Cx<'_>, _node: NodeId) {}
+
+    /// Nodes with sessions that it speaks to. One of them that goes wakes the actor, should it rest.
+    fn listeners(&self) -> Vec<NodeId> {
+        Vec::new()
+    }
+
     /// Whether it holds nothing that only lives in memory, so that it may be put away when idle.
     fn is_idle(&self) -> bool {
         true

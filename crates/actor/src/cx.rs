@@ -5,6 +5,7 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consort_files::Links;
 use consort_model::{ApiError, UserId};
+use consort_rpc::relay::Epoch;
 use consort_rpc::{Caller, Effect, NodeId, Publication, user};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Range, Row, Table, row};
@@ -29,6 +30,8 @@ pub struct Cx<'a> {
     pub caller: &'a Caller,
     /// This node.
     pub node: NodeId,
+    /// This life of the owner: what it says carries it.
+    pub epoch: Epoch,
     /// What makes the addresses of files.
     pub links: &'a Links,
     /// What will be written; the methods of `Cx` are the usual way in.

@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_rpc::{Call, Ownership};
+use consort_rpc::{Call, NodeId, Ownership};
 use consort_runtime::ActorGauge;
 use tokio::sync::mpsc;
 
@@ -27,6 +27,10 @@ pub(crate) struct Resting {
     pub(crate) gauge: Arc<ActorGauge>,
     /// With which it ran. When it does not hold any more, another node may have changed what the state was about.
     pub(crate) ownership: Ownership,
+    /// How many nodes had gone when it went to rest.
+    pub(crate) gone_seen: usize,
+    /// See [`Core::listeners`].
+    pub(crate) listeners: Box<[NodeId]>,
 }
 
 enum Entry<C: Core> {
@@ -107,6 +111,15 @@ impl<C: Core> Directory<C> {
             Entry::Running(_) => None,
         };
         lost.into_iter().filter_map(gauge).collect()
+    }
+
+    /// Those that rest and speak to a node.
+    pub(crate) fn resting_with(&self, node: NodeId) -> Vec<u64> {
+        let speaks = |entry: &Entry<C>| match entry {
+            Entry::Resting(resting) => resting.listeners.contains(&node),
+            Entry::Running(_) => false,
+        };
+        self.lock().iter().filter(|(_, entry)| speaks(entry)).map(|(key, _)| *key).collect()
     }
 
     /// Takes an actor off the list, be it this one or its successor.

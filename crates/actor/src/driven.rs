@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use consort_files::Links;
 use consort_model::ApiError;
+use consort_rpc::relay::Epoch;
 use consort_rpc::{Caller, Effect, NodeId, Publication, Service};
 use consort_runtime::Ids;
 
@@ -40,7 +41,7 @@ pub struct Driven<C: Core>(Machine<C>);
 impl<C: Core> Driven<C> {
     /// Takes a core.
     pub fn new(core: C, node: NodeId, ids: Arc<Ids>) -> Self {
-        Self(Machine::new(core, node, ids, Links::sample()))
+        Self(Machine::new(core, (node, Epoch::next(0)), ids, Links::sample()))
     }
 
     /// The core.

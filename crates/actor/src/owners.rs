@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::Ordering;
-use std::sync::{Arc, Weak};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
 use consort_files::Links;
 use consort_model::ApiError;
-use consort_rpc::{Call, Effect, Host, MeshRef, Number, Owner, Ownership, Service, Watcher};
+use consort_rpc::relay::Epoch;
+use consort_rpc::{Call, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Planted, Registry, spawn};
 use consort_store::{Batch, Error, StoreRef};
 use futures_util::StreamExt as _;
@@ -75,6 +76,11 @@ struct Shared<C: Core> {
     /// Actors beyond it wait for their turn to be loaded: when very many are called at once, the store is not asked more
     /// than it can take.
     loading: Semaphore,
+    /// The nodes that have gone since this one began, in order: two bytes each. An actor remembers how many it has seen.
+    gone: Mutex<Vec<NodeId>>,
+    gone_count: AtomicUsize,
+    /// Where actors run, once there was one: to wake them from whatever thread changes the map.
+    runtime: OnceLock<tokio::runtime::Handle>,
     /// To be given to tasks.
     own: Weak<Self>,
 }
@@ -92,6 +98,9 @@ impl<C: Core> Owners<C> {
             env,
             directory: Directory::default(),
             loading: Semaphore::new(LOADING_MAX),
+            gone: Mutex::default(),
+            gone_count: AtomicUsize::new(0),
+            runtime: OnceLock::new(),
             own: own.clone(),
         });
         let (kind, watcher): (Weak<Shared<C>>, Weak<Shared<C>>) =
@@ -118,6 +127,23 @@ impl<C: Core> Kind for Shared<C> {
 }
 
 impl<C: Core> Watcher for Shared<C> {
+    /// One notice, however many sessions the node had: each actor takes out its own. [`Watcher::moved`], which follows, rouses
+    /// those that run.
+    fn node_gone(&self, node: NodeId, _generation: u64) {
+        {
+            let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+            gone.push(node);
+            self.gone_count.store(gone.len(), Ordering::Release);
+        }
+        let resting = self.directory.resting_with(node);
+        if resting.is_empty() {
+            return;
+        }
+        if let (Some(shared), Some(runtime)) = (self.own.upgrade(), self.runtime.get()) {
+            runtime.spawn(async move { resting.into_iter().for_each(|key| shared.wake(key)) });
+        }
+    }
+
     fn moved(&self) {
         let (mesh, service) = (&self.env.mesh, C::Service::NAME);
         let dropped = self.directory.drop_resting(|key, ownership| mesh.holds::<C::Service>(key, ownership));
@@ -177,25 +203,31 @@ fn start<C: Core>(
     task: Task,
 ) -> Option<Inbox<C>> {
     let (ownership, resting) = shared.claim(key, resting)?;
+    let _runtime = shared.runtime.get_or_init(tokio::runtime::Handle::current);
     let (sender, receiver) = mpsc::channel(MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
     let (shared, own) = (shared.clone(), sender.downgrade());
     spawn(C::Service::NAME, async move {
         // Dropped last: until then the store must not close.
         let _task = task;
         let env = &shared.env;
-        let (state, mut listed) = match resting {
-            Some(Resting { state, gauge, .. }) => {
-                (Some(state), Listed::again(C::Service::NAME, key, env, gauge))
+        let (state, mut listed, gone_seen) = match resting {
+            Some(Resting { state, gauge, gone_seen, .. }) => {
+                (Some(state), Listed::again(C::Service::NAME, key, env, gauge), gone_seen)
             }
-            None => (None, Listed::new(C::Service::NAME, key, env)),
+            None => {
+                let gone = shared.gone_count.load(Ordering::Acquire);
+                (None, Listed::new(C::Service::NAME, key, env), gone)
+            }
         };
         let _running = shared.directory.count_running();
         match load::<C>(&shared, key, ownership, state).await {
             Ok(Some((core, left))) => {
-                let machine = Machine::new(core, env.mesh.node(), env.ids.clone(), env.links.clone());
+                let me = (env.mesh.node(), Epoch::next(ownership.epoch));
+                let machine = Machine::new(core, me, env.ids.clone(), env.links.clone());
                 let pipeline = Pipeline::new(machine, key, ownership).with_alarm(left.alarm_ms);
-                let actor =
+                let mut actor =
                     Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());
+                actor.gone_seen = gone_seen;
                 // Apart from the task, whose size is that of its largest step for as long as it lives.
                 listed.stays = Box::pin(actor.run(left.pending)).await == End::Rest;
             }
@@ -343,6 +375,8 @@ struct Actor<C: Core> {
     called: Instant,
     /// Not to be put away before: something was under way.
     stay_until: Instant,
+    /// How many of the nodes that have gone it has seen.
+    gone_seen: usize,
 }
 
 impl<C: Core> Actor<C> {
@@ -356,7 +390,20 @@ impl<C: Core> Actor<C> {
     ) -> Self {
         let (pending, out, now) = (FuturesUnordered::new(), Vec::new(), Instant::now());
         let (called, stay_until) = (now, now);
-        Self { key, pipeline, ownership, receiver, shared, gauge, pending, out, called, stay_until }
+        let gone_seen = 0;
+        Self {
+            key,
+            pipeline,
+            ownership,
+            receiver,
+            shared,
+            gauge,
+            pending,
+            out,
+            called,
+            stay_until,
+            gone_seen,
+        }
     }
 
     async fn run(mut self, pending: Vec<(Number, Effect)>) -> End {
@@ -395,7 +442,10 @@ impl<C: Core> Actor<C> {
             Some(input) = self.pending.next(), if !self.pending.is_empty() => self.feed(input),
             mail = self.receiver.recv(), if self.pipeline.may_take() => match mail {
                 Some(Some(call)) => self.take(*call),
-                Some(None) | None => self.check_ownership(),
+                Some(None) | None => {
+                    self.check_ownership();
+                    self.check_nodes();
+                }
             },
             () = tokio::time::sleep_until(wake) => {
                 // A deadline is seen by the next round.
@@ -410,6 +460,7 @@ impl<C: Core> Actor<C> {
     fn take(&mut self, call: Call<C::Service>) {
         self.called = Instant::now();
         self.check_ownership();
+        self.check_nodes();
         self.gauge.handled.fetch_add(1, Ordering::Relaxed);
         self.feed(Input::Call(call));
     }
@@ -420,6 +471,18 @@ impl<C: Core> Actor<C> {
             tracing::info!(service = C::Service::NAME, key = self.key, "an actor has moved to another node");
             self.feed(Input::Deposed);
         }
+    }
+
+    /// A node that has gone is gone before anything is handled that came later: a new life of the node is another.
+    fn check_nodes(&mut self) {
+        if self.shared.gone_count.load(Ordering::Acquire) == self.gone_seen {
+            return;
+        }
+        let gone = self.shared.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        let news = gone.get(self.gone_seen..).unwrap_or_default().to_vec();
+        self.gone_seen = gone.len();
+        drop(gone);
+        news.into_iter().for_each(|node| self.feed(Input::NodeGone(node)));
     }
 
     /// Has the pipeline take an input and whatever follows at once.
@@ -486,7 +549,13 @@ impl<C: Core> Actor<C> {
             return gone.then_some(End::Idle);
         };
         self.gauge.resting.store(true, Ordering::Relaxed);
-        let resting = Resting { state, gauge: self.gauge.clone(), ownership: self.ownership };
+        let resting = Resting {
+            state,
+            gauge: self.gauge.clone(),
+            ownership: self.ownership,
+            gone_seen: self.gone_seen,
+            listeners: core.listeners().into(),
+        };
         if self.shared.directory.leave(self.key, &self.receiver, Some(resting)) {
             return Some(End::Rest);
         }

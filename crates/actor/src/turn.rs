@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use consort_files::Links;
 use consort_model::ApiError;
+use consort_rpc::relay::Epoch;
 use consort_rpc::{Answer, Caller, NodeId, Service};
 use consort_runtime::Ids;
 use consort_store::{Batch, Row};
@@ -16,7 +17,7 @@ use crate::rows::Rows;
 pub(crate) struct Machine<C: Core> {
     pub(crate) core: C,
     pub(crate) rows: Rows,
-    node: NodeId,
+    me: (NodeId, Epoch),
     ids: Arc<Ids>,
     links: Links,
     turn: u64,
@@ -38,8 +39,9 @@ pub(crate) enum Step {
 }
 
 impl<C: Core> Machine<C> {
-    pub(crate) fn new(core: C, node: NodeId, ids: Arc<Ids>, links: Links) -> Self {
-        Self { core, rows: Rows::default(), node, ids, links, turn: 0 }
+    /// `me`: the node, and this life of the owner.
+    pub(crate) fn new(core: C, me: (NodeId, Epoch), ids: Arc<Ids>, links: Links) -> Self {
+        Self { core, rows: Rows::default(), me, ids, links, turn: 0 }
     }
 
     pub(crate) fn handle(
@@ -49,7 +51,7 @@ impl<C: Core> Machine<C> {
         op: &<C::Service as Service>::Op,
         scans: &[(Load, Vec<Row>)],
     ) -> Step {
-        let mut cx = context(&mut self.rows, self.node, (&self.ids, &self.links), now_ms, caller, scans);
+        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, caller, scans);
         let outcome = match self.core.handle(&mut cx, op) {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Load(load)) => return Step::Load(load),
@@ -65,8 +67,16 @@ impl<C: Core> Machine<C> {
 
     pub(crate) fn tick(&mut self, now_ms: u64) -> Turn {
         let caller = Caller::system();
-        let mut cx = context(&mut self.rows, self.node, (&self.ids, &self.links), now_ms, &caller, &[]);
+        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, &caller, &[]);
         self.core.tick(&mut cx);
+        let (batch, after) = (cx.batch, cx.after);
+        self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
+    }
+
+    pub(crate) fn node_gone(&mut self, now_ms: u64, node: NodeId) -> Turn {
+        let caller = Caller::system();
+        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, &caller, &[]);
+        self.core.node_gone(&mut cx, node);
         let (batch, after) = (cx.batch, cx.after);
         self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
     }
@@ -96,7 +106,7 @@ impl<C: Core> Machine<C> {
 
 fn context<'a>(
     rows: &'a mut Rows,
-    node: NodeId,
+    (node, epoch): (NodeId, Epoch),
     (ids, links): (&'a Ids, &'a Links),
     now_ms: u64,
     caller: &'a Caller,
@@ -106,6 +116,7 @@ fn context<'a>(
         now_ms,
         caller,
         node,
+        epoch,
         links,
         batch: Batch::new(),
         after: Vec::new(),

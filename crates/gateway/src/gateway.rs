@@ -4,7 +4,7 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
@@ -119,11 +119,15 @@ impl Gateway {
             threads.push(started.thread);
         }
         let Starter { config, inboxes, gauges, interest, admissions, fd_senders, .. } = starter;
-        env.mesh.host::<Relay>(Arc::new(Router {
+        let router = Arc::new(Router {
             inboxes: inboxes.clone(),
             interest: interest.clone(),
             mesh: Arc::downgrade(&env.mesh),
-        }));
+            runtime: tokio::runtime::Handle::current(),
+        });
+        let watcher: Weak<Router> = Arc::downgrade(&router);
+        env.mesh.watch(watcher);
+        env.mesh.host::<Relay>(router);
         Ok(Arc::new(Self {
             config,
             inboxes,

@@ -5,6 +5,7 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, UserId};
+use consort_rpc::NodeId;
 use consort_rpc::relay::{Epoch, Numbered, Op};
 
 use crate::config::SLICES_MAX;
@@ -28,11 +29,15 @@ struct Here {
     counts: Box<[u32]>,
     /// How far the node is in what the guild says; `None` until a session is attached.
     heard: Option<Heard>,
+    /// The newest life of the guild's owner that was heard: what an older one says late is not taken.
+    newest: Epoch,
+    /// Whose the guild was when the map last changed.
+    owner: Option<NodeId>,
 }
 
 #[derive(Debug, Clone, Copy)]
 struct Heard {
-    epoch: Epoch,
+    line: Epoch,
     n: u64,
     /// When it was asked for what was missed behind `n`.
     asked: Option<Instant>,
@@ -84,7 +89,12 @@ impl Interest {
 
     pub(crate) fn add(&self, guild: GuildId, slice: u16) {
         let mut shard = self.shard(guild);
-        let new = || Here { counts: vec![0; self.slices].into(), heard: None };
+        let new = || Here {
+            counts: vec![0; self.slices].into(),
+            heard: None,
+            newest: Epoch::default(),
+            owner: None,
+        };
         shard.entry(guild).or_insert_with(new).counts[usize::from(slice)] += 1;
     }
 
@@ -122,25 +132,42 @@ impl Interest {
         }
     }
 
+    /// The map has changed: the guilds whose owner may be another one now, and how far the node is in what they say.
+    pub(crate) fn moved(&self, owner: impl Fn(GuildId) -> Option<NodeId>) -> Vec<(GuildId, Epoch, u64)> {
+        let mut moved = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (guild, here) in shard.iter_mut() {
+                let before = std::mem::replace(&mut here.owner, owner(*guild));
+                if let Some(heard) = here.heard.filter(|_| before.is_none() || before != here.owner) {
+                    moved.push((*guild, heard.line, heard.n));
+                }
+            }
+        }
+        moved.sort_unstable();
+        moved
+    }
+
     /// A word of a guild arrives.
     pub(crate) fn arrive(&self, word: &Numbered) -> Arrival {
         let mut shard = self.shard(word.guild);
         let Some(here) = shard.get_mut(&word.guild) else { return Arrival::Old };
+        if word.epoch < here.newest {
+            return Arrival::Old;
+        }
+        here.newest = word.epoch;
         let slices = here.slices();
         let attaches = matches!(word.op, Op::Attached { .. });
-        let first = Heard { epoch: word.epoch, n: word.n, asked: None };
+        let first = Heard { line: word.line, n: word.n, asked: None };
         let Some(heard) = &mut here.heard else {
             // Until a session is attached nobody misses anything.
             here.heard = attaches.then_some(first);
             return Arrival::Next(slices);
         };
-        match word.epoch.cmp(&heard.epoch) {
-            std::cmp::Ordering::Less => return Arrival::Old,
-            std::cmp::Ordering::Greater => {
-                here.heard = None;
-                return Arrival::NewOwner(slices);
-            }
-            std::cmp::Ordering::Equal => {}
+        // One that was handed the memory of the owner before goes on where that one was.
+        if word.line != heard.line {
+            here.heard = None;
+            return Arrival::NewOwner(slices);
         }
         // The word before it, or the one it follows.
         let needs = if word.follows { word.n } else { word.n.saturating_sub(1) };
@@ -227,7 +254,8 @@ mod tests {
     }
 
     fn word(epoch: u64, n: u64, follows: bool, op: Op) -> Numbered {
-        Numbered { guild: GuildId::new(5), epoch: Epoch(epoch), n, follows, op }
+        let epoch = Epoch { ownership: epoch, life: 1 };
+        Numbered { guild: GuildId::new(5), epoch, line: epoch, n, follows, op }
     }
 
     fn said(epoch: u64, n: u64) -> Numbered {
@@ -244,6 +272,48 @@ mod tests {
         };
         let guild_create = bytes::Bytes::new();
         word(epoch, n, true, Op::Attached { session, guild: GuildId::new(5), class: 0, guild_create })
+    }
+
+    #[test]
+    fn an_owner_before_the_one_that_was_heard_is_not_heard_any_more() {
+        let (interest, guild) = (Interest::new(1), GuildId::new(5));
+        interest.add(guild, 0);
+        let next = Arrival::Next(Slices(1));
+        assert_eq!([attached(2, 7), said(2, 8)].map(|word| interest.arrive(&word)), [next; 2]);
+        // The next owner is announced; what the one before says late comes between, also an attachment.
+        interest.forget_heard(guild);
+        assert_eq!([attached(1, 9), said(1, 9)].map(|word| interest.arrive(&word)), [Arrival::Old; 2]);
+        assert_eq!([attached(3, 0), said(3, 1)].map(|word| interest.arrive(&word)), [next; 2]);
+        assert_eq!(interest.arrive(&said(2, 9)), Arrival::Old);
+    }
+
+    #[test]
+    fn an_owner_with_the_memory_of_the_one_before_goes_on_with_its_numbers() {
+        let (interest, guild) = (Interest::new(1), GuildId::new(5));
+        interest.add(guild, 0);
+        let handed = |n| Numbered { line: said(1, n).epoch, ..said(2, n) };
+        let next = Arrival::Next(Slices(1));
+        assert_eq!([attached(1, 7), said(1, 8), handed(9)].map(|word| interest.arrive(&word)), [next; 3]);
+        assert_eq!(interest.arrive(&said(1, 10)), Arrival::Old, "it has handed the guild over");
+        assert_eq!(interest.arrive(&handed(11)), Arrival::Missed { after: 9 });
+    }
+
+    #[test]
+    fn a_guild_with_another_owner_is_told_how_far_the_node_is() {
+        let interest = Interest::new(1);
+        let (guild, quiet) = (GuildId::new(5), GuildId::new(6));
+        interest.add(guild, 0);
+        interest.add(quiet, 0);
+        let _heard = interest.arrive(&attached(1, 7));
+        let line = said(1, 7).epoch;
+        let at = |node| move |_| Some(NodeId(node));
+        assert_eq!(interest.moved(at(1)), [(guild, line, 7)], "who had it before is not known");
+        assert!(interest.moved(at(1)).is_empty());
+        assert_eq!(
+            interest.moved(at(2)),
+            [(guild, line, 7)],
+            "sessions that wait for an answer ask again themselves"
+        );
     }
 
     #[test]

@@ -5,7 +5,7 @@ use std::sync::{Arc, Weak};
 use consort_model::GuildId;
 use consort_rpc::guild::{self, Guild, gateway};
 use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
-use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh};
+use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, Watcher};
 use consort_session::Dispatch;
 
 use crate::inbox::InboxRef;
@@ -19,6 +19,8 @@ pub(crate) struct Router {
     pub(crate) interest: Arc<Interest>,
     /// Weak, since the mesh holds its hosts.
     pub(crate) mesh: Weak<Mesh>,
+    /// Where actors run that are woken by a change of the map.
+    pub(crate) runtime: tokio::runtime::Handle,
 }
 
 impl Router {
@@ -46,7 +48,7 @@ impl Router {
 
     /// Takes a numbered word, once and in order, or asks for what is missing before it.
     fn hear(&self, word: Numbered) {
-        let Numbered { guild, epoch, .. } = word;
+        let Numbered { guild, epoch, line, .. } = word;
         match self.interest.arrive(&word) {
             Arrival::Next(slices) => match word.op {
                 Op::Publish(event) => self.publish(slices, event),
@@ -58,15 +60,15 @@ impl Router {
             }
             Arrival::Missed { after } => {
                 tracing::warn!(%guild, ?epoch, n = word.n, after, "words of a guild are missing and asked for");
-                self.ask(guild, epoch, after);
+                self.ask(guild, line, after);
             }
             Arrival::NewOwner(slices) => self.to(slices, &Op::GuildRestarted { guild }),
         }
     }
 
-    fn ask(&self, guild: GuildId, epoch: Epoch, after: u64) {
+    fn ask(&self, guild: GuildId, line: Epoch, after: u64) {
         let Some(mesh) = self.mesh.upgrade() else { return };
-        let op = gateway::Op::Replay { node: mesh.node(), epoch, after };
+        let op = gateway::Op::Replay { node: mesh.node(), line, after };
         let asked = mesh.client::<Guild>().cast(guild.get(), Caller::system(), guild::Op::Gateway(op));
         if let Err(error) = asked {
             // The next word asks again.
@@ -117,6 +119,26 @@ impl Router {
                 }
             }
         }
+    }
+}
+
+impl Watcher for Router {
+    /// Whoever is the owner of a guild now is up before the first call, and says what was missed or that it is new.
+    fn moved(&self) {
+        let Some(mesh) = self.mesh.upgrade() else { return };
+        let moved = self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get()));
+        if moved.is_empty() {
+            return;
+        }
+        let node = mesh.node();
+        self.runtime.spawn(async move {
+            for (guild, line, after) in moved {
+                let op = guild::Op::Gateway(gateway::Op::Replay { node, line, after });
+                if let Err(error) = mesh.client::<Guild>().cast(guild.get(), Caller::system(), op) {
+                    tracing::warn!(%error, %guild, "a guild's next owner cannot be woken");
+                }
+            }
+        });
     }
 }
 

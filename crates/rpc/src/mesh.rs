@@ -260,6 +260,11 @@ impl Mesh {
         }
     }
 
+    /// The node that owns a key, as far as this one knows.
+    pub fn owner_of<S: Service>(&self, key: u64) -> Option<NodeId> {
+        self.owner::<S>(key).ok()
+    }
+
     /// Makes this node the owner of a key, if the map says so.
     pub fn claim<S: Service>(&self, key: u64) -> Option<Ownership> {
         self.directory.claim(self.node, S::NAME, key)

@@ -49,20 +49,20 @@ pub struct SessionKey {
     pub user: UserId,
 }
 
-/// Which life of an owner a word comes from: a later one is higher, also when the clock was put back in between.
-///
-/// Drawn when the owner is loaded. It orders the lives of an owner within a process; once the directory gives out epochs of
-/// ownership, those take its place, and it orders them across nodes.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
-pub struct Epoch(pub u64);
+/// Which life of an owner a word comes from: a later one is higher, on whichever node and whatever its clock says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Epoch {
+    /// That of the ownership ([`crate::Ownership::epoch`]): the one that the directory has given and the store checks.
+    pub ownership: u64,
+    /// Counts the lives under one ownership, which are all in one process: an owner that has failed is loaded again.
+    pub life: u64,
+}
 
 impl Epoch {
-    /// An epoch above all that this process has drawn; `now_ms` is where it begins to count.
-    pub fn next(now_ms: u64) -> Self {
-        static LAST: AtomicU64 = AtomicU64::new(0);
-        let above = |last: u64| Some(now_ms.max(last + 1));
-        let last = LAST.fetch_update(Ordering::Relaxed, Ordering::Relaxed, above);
-        Self(last.map_or(now_ms, |last| now_ms.max(last + 1)))
+    /// The next life under an ownership.
+    pub fn next(ownership: u64) -> Self {
+        static LIVES: AtomicU64 = AtomicU64::new(0);
+        Self { ownership, life: LIVES.fetch_add(1, Ordering::Relaxed) + 1 }
     }
 }
 
@@ -76,6 +76,8 @@ pub struct Numbered {
     pub guild: GuildId,
     /// The life of the owner.
     pub epoch: Epoch,
+    /// The life with which numbers and classes began. One that was handed the memory of another goes on with both.
+    pub line: Epoch,
     /// Its number, or the one it follows.
     pub n: u64,
     /// Whether it takes no number of its own.

@@ -15,7 +15,9 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use consort_model::ApiError;
-use consort_rpc::{Call, Effect, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service};
+use consort_rpc::{
+    Call, Effect, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
+};
 use consort_runtime::Planted;
 use consort_store::{Batch, Error, Precondition, Row};
 use tokio::time::Instant;
@@ -59,6 +61,8 @@ pub(crate) enum Input<S: Service> {
     Tick,
     /// Another node may own the key: nothing more may be written, nor read from memory.
     Deposed,
+    /// A node is gone; only while [`Pipeline::may_take`].
+    NodeGone(NodeId),
     /// The actor is to be put away: what can be left clean is.
     Settle,
 }
@@ -248,6 +252,7 @@ impl<C: Core> Pipeline<C> {
             }
             Input::Tick => self.tick(now),
             Input::Deposed => self.finish(End::Deposed),
+            Input::NodeGone(node) => self.node_gone(now, node),
             Input::Settle => self.clean(now),
         }
         self.look_for_end(now);
@@ -599,6 +604,17 @@ impl<C: Core> Pipeline<C> {
         }
         if self.outbox.cleaning_due(now.mono) {
             self.clean(now);
+        }
+    }
+
+    fn node_gone(&mut self, now: Now, node: NodeId) {
+        if self.end.is_some() {
+            return;
+        }
+        let machine = &mut self.machine;
+        match catch_unwind(AssertUnwindSafe(|| machine.node_gone(now.wall_ms, node))) {
+            Ok(turn) => self.commit(now, turn, Responder::none()),
+            Err(_) => self.finish(End::Broken),
         }
     }
 

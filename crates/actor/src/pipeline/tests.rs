@@ -126,7 +126,12 @@ impl Bench {
 
     fn with(pending: Vec<(Number, Effect)>) -> Self {
         let ids = std::sync::Arc::new(Ids::new(1));
-        let machine = Machine::new(Counter::default(), NodeId(1), ids, consort_files::Links::sample());
+        let machine = Machine::new(
+            Counter::default(),
+            (NodeId(1), Default::default()),
+            ids,
+            consort_files::Links::sample(),
+        );
         let mut pipeline = Pipeline::new(machine, 7, OWNERSHIP);
         let out = pipeline.start(pending);
         let mut bench = Self {

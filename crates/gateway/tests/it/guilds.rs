@@ -277,7 +277,8 @@ async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
     let (mut client, _) = rig.bot_in(2, &[g]).await;
     let session = rig.opened(2).await.session;
     let say = |epoch, n, follows, op| {
-        rig.relay(Op::Numbered(Box::new(Numbered { guild: g, epoch: Epoch(epoch), n, follows, op })));
+        let epoch = Epoch { ownership: epoch, life: 1 };
+        rig.relay(Op::Numbered(Box::new(Numbered { guild: g, epoch, line: epoch, n, follows, op })));
     };
     let event = |n: u64| Op::Publish(event(g, Audience::all(), &json!({"n": n})).into());
     say(1, 7, true, rig.guilds.welcome(g, session, 2.into()));
@@ -285,7 +286,11 @@ async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
         say(1, n, false, event(n));
     }
     let asked = |told: &Told<guild::Op>| match told.op {
-        guild::Op::Gateway(guild::gateway::Op::Replay { node: NODE, epoch: Epoch(1), after }) => Some(after),
+        guild::Op::Gateway(guild::gateway::Op::Replay {
+            node: NODE,
+            line: Epoch { ownership: 1, .. },
+            after,
+        }) => Some(after),
         _ => None,
     };
     assert_eq!(rig.guilds.log.wait(asked).await, 8);

@@ -3,7 +3,7 @@
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{Intents, Member, Presence, Status, User, UserId};
 use consort_rpc::guild::gateway::Op;
-use consort_rpc::{Audience, Change, Event, Withheld};
+use consort_rpc::{Audience, Change, Event, NodeId, Withheld};
 use consort_store::Table;
 use serde::Serialize;
 
@@ -28,12 +28,10 @@ impl Guild {
                 self.attach(cx, *session, usize::from(*large_threshold), *presences)
             }
             Op::Detached { node } => {
-                self.nodes.remove(node);
-                self.presence_nodes.remove(node);
-                self.end_voice_of_node(cx, *node);
+                self.node_has_left(cx, *node);
                 Outcome::EMPTY
             }
-            Op::Replay { node, epoch, after } if cx.caller.system => self.replay(cx, *node, *epoch, *after),
+            Op::Replay { node, line, after } if cx.caller.system => self.replay(cx, *node, *line, *after),
             Op::Replay { .. } => Err(consort_model::ApiError::missing_access().into()),
             Op::Presence { presence } => self.set_presence(cx, presence),
             Op::Chunk(request) => self.chunk(cx, request),
@@ -45,6 +43,14 @@ impl Guild {
             }
             Op::Explain { user, .. } => Outcome::json(&self.base_permissions(*user)),
         }
+    }
+
+    /// A node has no session of the guild any more, or is gone with all it had.
+    pub(super) fn node_has_left(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        self.nodes.remove(&node);
+        self.presence_nodes.remove(&node);
+        self.unwatch_lists_of(node);
+        self.end_voice_of_node(cx, node);
     }
 
     /// The guild object with its lists.

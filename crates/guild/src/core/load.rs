@@ -8,7 +8,6 @@ use serde::de::DeserializeOwned;
 use super::follow::{FOLLOW, key_follow};
 use super::invites::InviteRow;
 use super::members::{SEEN, TEMPORARY, key_member, still_in};
-use super::numbers::Numbers;
 use super::shown::Shown;
 use super::voice::{Speaker, VOICE};
 use super::{Guild, Phase, Thread};
@@ -20,8 +19,7 @@ const PAGE_ROWS: usize = 5_000;
 pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Option<Guild>, Error> {
     let info: Option<consort_model::Guild> = store.get_row(Table::Guilds, id.get(), Key::empty()).await?;
     let Some(info) = info else { return Ok(None) };
-    let numbers = Numbers::new(now_ms);
-    let mut guild = Guild { info: Shown::new(info), phase: Phase::Live, numbers, ..Guild::empty(id) };
+    let mut guild = Guild { info: Shown::new(info), phase: Phase::Live, ..Guild::empty(id) };
     let rows = Rows { store: &store, guild: id };
     rows.each(Table::Roles, |role: Role| drop(guild.roles.insert(role.id, role))).await?;
     rows.each(Table::Channels, |channel: Channel| drop(guild.channels.insert(channel.id, channel))).await?;

@@ -177,6 +177,12 @@ impl Core for Guild {
         self.tell_lists_if_due(cx);
     }
 
+    fn node_gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        if self.nodes.contains(&node) {
+            self.node_has_left(cx, node);
+        }
+    }
+
     fn is_idle(&self) -> bool {
         self.nodes.is_empty()
     }

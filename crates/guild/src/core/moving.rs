@@ -22,7 +22,7 @@ use crate::ranked_list::Window;
 #[derive(Debug, Serialize, Deserialize)]
 struct Frozen {
     /// Where it is in what it says.
-    numbers: (Epoch, u64),
+    numbers: (Option<Epoch>, u64),
     nodes: BTreeSet<NodeId>,
     presence_nodes: BTreeSet<NodeId>,
     presences: Vec<Presence>,

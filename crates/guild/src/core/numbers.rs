@@ -18,9 +18,10 @@ const BYTES_MAX: usize = 256 * 1024;
 
 /// Where a guild is in what it says. Handlers publish while they read other parts of the guild, so it is changed through a
 /// shared reference; a call that is refused or must load has published nothing.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub(crate) struct Numbers {
-    epoch: Epoch,
+    /// The life that gave the first number, once one is given; see [`Numbered::line`].
+    line: Cell<Option<Epoch>>,
     n: Cell<u64>,
     kept: RefCell<Kept>,
 }
@@ -51,24 +52,26 @@ fn bytes(op: &relay::Op) -> usize {
 }
 
 impl Numbers {
-    /// Those of an owner that was loaded now.
-    pub(crate) fn new(now_ms: u64) -> Self {
-        Self { epoch: Epoch::next(now_ms), n: Cell::new(0), kept: RefCell::default() }
-    }
-
     /// Where another owner was, for one that goes on in its place. Its last words are not kept: a relay that misses some of them
     /// has its sessions attach again.
-    pub(super) fn going_on((epoch, n): (Epoch, u64)) -> Self {
-        Self { epoch, n: Cell::new(n), kept: RefCell::default() }
+    pub(super) fn going_on((line, n): (Option<Epoch>, u64)) -> Self {
+        Self { line: Cell::new(line), n: Cell::new(n), kept: RefCell::default() }
     }
 
     /// Where the guild is.
-    pub(super) fn place(&self) -> (Epoch, u64) {
-        (self.epoch, self.n.get())
+    pub(super) fn place(&self) -> (Option<Epoch>, u64) {
+        (self.line.get(), self.n.get())
     }
 
-    fn word(&self, guild: &Guild, n: u64, follows: bool, op: relay::Op) -> relay::Op {
-        relay::Op::Numbered(Box::new(Numbered { guild: guild.id, epoch: self.epoch, n, follows, op }))
+    fn line(&self, epoch: Epoch) -> Epoch {
+        let line = self.line.get().unwrap_or(epoch);
+        self.line.set(Some(line));
+        line
+    }
+
+    fn word(&self, guild: &Guild, epoch: Epoch, (n, follows): (u64, bool), op: relay::Op) -> relay::Op {
+        let line = self.line(epoch);
+        relay::Op::Numbered(Box::new(Numbered { guild: guild.id, epoch, line, n, follows, op }))
     }
 }
 
@@ -88,7 +91,10 @@ impl Guild {
             *kept = Kept::default();
         }
         for node in &self.nodes {
-            cx.publish(Publication::Relay { node: *node, message: numbers.word(self, n, false, op.clone()) });
+            cx.publish(Publication::Relay {
+                node: *node,
+                message: numbers.word(self, cx.epoch, (n, false), op.clone()),
+            });
         }
     }
 
@@ -103,7 +109,7 @@ impl Guild {
         for node in nodes {
             cx.publish(Publication::Relay {
                 node: *node,
-                message: self.numbers.word(self, n, true, op.clone()),
+                message: self.numbers.word(self, cx.epoch, (n, true), op.clone()),
             });
         }
     }
@@ -113,18 +119,18 @@ impl Guild {
         &self,
         cx: &mut Cx<'_>,
         node: NodeId,
-        epoch: Epoch,
+        line: Epoch,
         after: u64,
     ) -> Result<Outcome, Stop> {
         let numbers = &self.numbers;
         let kept = numbers.kept.borrow();
         let missed = numbers.n.get().checked_sub(after).and_then(|missed| usize::try_from(missed).ok());
-        match missed.filter(|missed| epoch == numbers.epoch && *missed <= kept.words.len()) {
+        match missed.filter(|missed| line == numbers.line(cx.epoch) && *missed <= kept.words.len()) {
             Some(missed) => {
                 for (n, op) in (after + 1..).zip(kept.words.range(kept.words.len() - missed..)) {
                     cx.publish(Publication::Relay {
                         node,
-                        message: numbers.word(self, n, false, op.clone()),
+                        message: numbers.word(self, cx.epoch, (n, false), op.clone()),
                     });
                 }
             }

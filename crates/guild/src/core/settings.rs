@@ -73,7 +73,7 @@ impl Guild {
             presences: Default::default(),
             temporary: Default::default(),
             last_seen: Default::default(),
-            numbers: super::numbers::Numbers::new(0),
+            numbers: Default::default(),
             nodes: Default::default(),
             presence_nodes: Default::default(),
             classes: Default::default(),

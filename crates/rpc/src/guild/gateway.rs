@@ -19,9 +19,9 @@ pub enum Op {
     },
     /// The node has no session of this guild any more: no event need go there.
     Detached { node: crate::NodeId },
-    /// The relay of a node has everything up to `after` of this epoch and has missed what came next. It is sent again, or the
+    /// The relay of a node has everything up to `after` of this line and has missed what came next. It is sent again, or the
     /// relay is told that everybody must attach again. From the system.
-    Replay { node: crate::NodeId, epoch: Epoch, after: u64 },
+    Replay { node: crate::NodeId, line: Epoch, after: u64 },
     /// The caller's merged presence over its sessions; `offline` when the last one ended.
     Presence { presence: Box<Presence> },
     /// REQUEST_GUILD_MEMBERS. Answers [`crate::Answer::Chunk`]; with what it says is next, the call gives the one after it.

@@ -540,7 +540,8 @@ pub fn relay() -> Vec<relay::Op> {
     ]));
     all.push(Op::Numbered(Box::new(relay::Numbered {
         guild: 1.into(),
-        epoch: relay::Epoch(u64::MAX),
+        epoch: relay::Epoch { ownership: u64::MAX, life: 1 },
+        line: relay::Epoch { ownership: 5, life: u64::MAX },
         n: 7,
         follows: false,
         op: Op::Publish(Arc::new(event())),

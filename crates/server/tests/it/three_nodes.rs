@@ -181,8 +181,7 @@ async fn a_guild_is_served_again_when_its_node_has_died_and_no_other_socket_clos
     cluster.directory.set(vec![NodeId(0), NodeId(2)]);
     cluster.nodes.remove(1).node.shutdown().await;
 
-    // The first call wakes the guild on its new node, which asks whoever listened to come back.
-    cluster.ok(0, "GET", &format!("/channels/{channel}"), &ada, Value::Null).await;
+    // Nobody calls: the relay of the session has heard that the owner's node is gone, and wakes the guild on its new one.
     assert_eq!(session.dispatch("GUILD_CREATE").await["id"], *guild);
     cluster.ok(1, "POST", &path, &ada, json!({"content": "after"})).await;
     assert_eq!(session.messages(1).await, ["after"]);
@@ -190,6 +189,53 @@ async fn a_guild_is_served_again_when_its_node_has_died_and_no_other_socket_clos
     let history: Vec<_> =
         history.as_array().unwrap().iter().map(|m| m["content"].as_str().unwrap()).collect();
     assert_eq!(history, ["after", "before"], "nothing acknowledged is lost");
+    for node in cluster.nodes {
+        node.node.shutdown().await;
+    }
+}
+
+/// A person whose account is owned by another node than this one.
+async fn person_away_from(cluster: &Cluster, node: NodeId) -> (String, String) {
+    for n in 0..100 {
+        let token = cluster.nodes[0].person(&format!("bob{n}")).await;
+        let me = cluster.ok(0, "GET", "/users/@me", &token, Value::Null).await;
+        let id = me["id"].as_str().unwrap();
+        if cluster.directory.owner("user", id.parse().unwrap()) != Some(node) {
+            return (token, id.to_owned());
+        }
+    }
+    panic!("a hundred accounts, all on {node}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_sessions_of_a_gateway_that_has_died_are_offline_and_out_of_voice() {
+    let mut cluster = Cluster::start().await;
+    let ada = cluster.nodes[0].person("ada").await;
+    let (bob, bob_id) = person_away_from(&cluster, NodeId(2)).await;
+    let (guild, channel) = cluster.guild_on(NodeId(1), &ada).await;
+    let invite = cluster.ok(1, "POST", &format!("/channels/{channel}/invites"), &ada, json!({})).await;
+    cluster.ok(0, "POST", &format!("/invites/{}", invite["code"].as_str().unwrap()), &bob, json!({})).await;
+    let channels = cluster.ok(1, "GET", &format!("/guilds/{guild}/channels"), &ada, Value::Null).await;
+    let voice =
+        channels.as_array().unwrap().iter().find(|channel| channel["type"] == 2).unwrap()["id"].clone();
+
+    let mut at_a = Session::open(&cluster.nodes[0], &ada).await;
+    let mut at_c = Session::open(&cluster.nodes[2], &bob).await;
+    while at_a.dispatch("PRESENCE_UPDATE").await["user"]["id"] != *bob_id {}
+    let join = json!({"guild_id": guild, "channel_id": voice, "self_mute": false, "self_deaf": false});
+    at_c.socket.send(Message::text(json!({"op": 4, "d": join}).to_string())).await.unwrap();
+    assert_eq!(at_a.dispatch("VOICE_STATE_UPDATE").await["channel_id"], voice);
+
+    cluster.network.part(NodeId(2));
+    cluster.directory.set(vec![NodeId(0), NodeId(1)]);
+    let mut left = (false, false);
+    while left != (true, true) {
+        let frame = next(&mut at_a.socket).await.unwrap();
+        let d = &frame["d"];
+        left.0 |= frame["t"] == "VOICE_STATE_UPDATE" && d["user_id"] == *bob_id && d["channel_id"].is_null();
+        left.1 |= frame["t"] == "PRESENCE_UPDATE" && d["user"]["id"] == *bob_id && d["status"] == "offline";
+    }
+    cluster.nodes.remove(2).node.shutdown().await;
     for node in cluster.nodes {
         node.node.shutdown().await;
     }

@@ -133,6 +133,16 @@ impl User {
         Outcome::EMPTY
     }
 
+    /// A node is gone, and the sessions it had.
+    pub(super) fn lose_sessions(&mut self, cx: &mut Cx<'_>, node: consort_rpc::NodeId) {
+        let before = self.sessions.len();
+        self.sessions.retain(|session, _| session.node != node);
+        if self.sessions.len() < before {
+            self.show(cx, false);
+            self.replace_sessions(cx, None);
+        }
+    }
+
     /// Ends the sessions of logins that are over.
     pub(super) fn log_out(&mut self, cx: &mut Cx<'_>, over: impl Fn(u64) -> bool) {
         let ended: Vec<_> = self

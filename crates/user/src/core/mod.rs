@@ -140,6 +140,16 @@ impl Core for User {
         }
     }
 
+    fn node_gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        self.lose_sessions(cx, node);
+    }
+
+    fn listeners(&self) -> Vec<NodeId> {
+        let mut nodes: Vec<_> = self.sessions.keys().map(|session| session.node).collect();
+        nodes.dedup();
+        nodes
+    }
+
     fn is_idle(&self) -> bool {
         self.sessions.is_empty() && self.grace.is_none()
     }

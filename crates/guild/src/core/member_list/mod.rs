@@ -21,6 +21,7 @@ use std::sync::Arc;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ChannelId, Permissions, UserId};
+use consort_rpc::NodeId;
 use consort_rpc::relay::SessionKey;
 use serde_json::Value;
 
@@ -169,6 +170,13 @@ impl Guild {
     /// A session does not look any more.
     pub(crate) fn unwatch_lists(&mut self, session: SessionKey) {
         self.lists.leave(session);
+        self.lists.drop_unwatched();
+    }
+
+    /// The sessions of a node do not look any more.
+    pub(crate) fn unwatch_lists_of(&mut self, node: NodeId) {
+        let sessions = self.lists.watches.of_node(node);
+        sessions.into_iter().for_each(|session| self.lists.leave(session));
         self.lists.drop_unwatched();
     }
 

@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 
 use consort_model::{ChannelId, Permissions, UserId};
+use consort_rpc::NodeId;
 use consort_rpc::relay::SessionKey;
 
 use super::{Guild, Lists};
@@ -43,6 +44,11 @@ impl Watches {
             watch.windows.iter().map(move |window| (watch.user, *session, window))
         });
         windows.collect()
+    }
+
+    /// The sessions of a node that look at anything.
+    pub(super) fn of_node(&self, node: NodeId) -> Vec<SessionKey> {
+        self.sessions.keys().filter(|session| session.node == node).copied().collect()
     }
 
     /// Forgets a session; what it looked at.
