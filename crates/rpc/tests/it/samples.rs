@@ -279,7 +279,7 @@ pub fn voice() -> Vec<guild::voice::Op> {
 pub fn gateway() -> Vec<guild::gateway::Op> {
     let subscribe = json!({"channels": {"1": [[0, 99], [100, 199]]}, "typing": true, "members": []});
     read(json!([
-        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true}}, {"Detached": {"node": 7}}, {"Replay": {"node": 7, "epoch": 5, "after": u64::MAX}},
+        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true}}, {"Detached": {"node": 7}}, {"Replay": {"node": 7, "line": {"ownership": u64::MAX, "life": 1}, "after": u64::MAX}},
         {"Presence": {"presence": a_presence()}},
         {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
         {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
