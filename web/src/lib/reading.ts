@@ -9,6 +9,8 @@ const ACK_AFTER_MS = 300;
 /** Acknowledgements in one request (userdoccers, "Bulk Acknowledge"). */
 const BULK_MAX = 100;
 const acks = new Map<Id, { messageId: Id; timer: ReturnType<typeof setTimeout> }>();
+/** Acknowledgements on their way, by channel: what says otherwise must come after them. */
+const underWay = new Map<Id, Promise<void>>();
 
 /** Marks a channel as read up to a message: here at once, at the server a moment later. */
 export function acknowledge(channelId: Id, messageId: Id): void {
@@ -24,7 +26,11 @@ function sendAck(channelId: Id): void {
   if (!pending) return;
   clearTimeout(pending.timer);
   acks.delete(channelId);
-  api.ack(channelId, pending.messageId).catch(() => {});
+  const sent: Promise<void> = Promise.resolve(underWay.get(channelId))
+    .then(() => api.ack(channelId, pending.messageId))
+    .then(() => {}, () => {})
+    .finally(() => underWay.get(channelId) === sent && underWay.delete(channelId));
+  underWay.set(channelId, sent);
 }
 
 /** What was read is told before the page goes. */
@@ -33,13 +39,14 @@ export function flushAcks(): void {
 }
 
 /** Everything from `messageId` on counts as not read: the mark goes to the message before it. */
-export function markUnread(channelId: Id, messageId: Id): Promise<void> {
+export async function markUnread(channelId: Id, messageId: Id): Promise<void> {
   clearTimeout(acks.get(channelId)?.timer);
   acks.delete(channelId);
+  await underWay.get(channelId);
   const before = (BigInt(messageId) - 1n).toString();
   const previous = store.knownLog(channelId)?.items.findLast((m) => isAfter(messageId, m.id))?.id ?? before;
   store.readStates.set(channelId, { last_message_id: previous, mention_count: 0 });
-  return api.ackManually(channelId, previous, 0);
+  await api.ackManually(channelId, previous, 0);
 }
 
 /** Marks several channels as read with as few requests as there can be. */
