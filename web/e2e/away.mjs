@@ -25,6 +25,7 @@ export default async function away(world) {
     await inbox(ben).getByRole('button', { name: /the cellos are early/ }).click();
     await message(ben, 'the cellos are early').waitFor();
     await rail(ben).getByRole('button', { name: /^Inbox/ }).click();
+    await inbox(ben).getByRole('tab', { name: 'Mentions' }).waitFor();
     await inbox(ben).getByRole('button', { name: /the cellos are early/ }).waitFor({ state: 'detached' });
     // Earlier conversations may call as well.
     const all = inbox(ben).getByRole('button', { name: 'Mark all as read' });

@@ -53,8 +53,9 @@ export async function markUnread(channelId: Id, messageId: Id): Promise<void> {
 export async function markAllRead(channels: Iterable<Channel>): Promise<void> {
   const read: { channel_id: Id; message_id: Id; read_state_type: number }[] = [];
   for (const channel of channels) {
-    const newest = store.lastMessage.get(channel.id);
-    if (!newest || !(isUnread(store, channel) || mentionCount(store, channel.id))) continue;
+    if (!(isUnread(store, channel) || mentionCount(store, channel.id))) continue;
+    // What called may be deleted since, and be all there was.
+    const newest = store.lastMessage.get(channel.id) ?? store.readStates.get(channel.id)?.last_message_id ?? channel.id;
     store.readStates.set(channel.id, { last_message_id: newest, mention_count: 0 });
     read.push({ channel_id: channel.id, message_id: newest, read_state_type: 0 });
   }
