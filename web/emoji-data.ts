@@ -26,7 +26,14 @@ function rows(): unknown[] {
     .sort((a, b) => (a.order ?? 0) - (b.order ?? 0))
     .map((e) => {
       const shortcodes = [codes[e.hexcode] ?? e.label.toLowerCase().replace(/\W+/g, '_')].flat();
-      return [e.unicode, e.group, e.label, shortcodes.join(' '), (e.tags ?? []).slice(0, 8).join(' '), (e.skins ?? []).length === 5 ? 1 : 0];
+      return [
+        e.unicode,
+        e.group,
+        e.label,
+        shortcodes.join(' '),
+        (e.tags ?? []).slice(0, 8).join(' '),
+        (e.skins ?? []).length === 5 ? 1 : 0,
+      ];
     });
 }
 
@@ -34,6 +41,7 @@ export function emojiData(): Plugin {
   return {
     name: 'emoji-data',
     resolveId: (id) => (id === ID ? `\0${ID}` : undefined),
-    load: (id) => (id === `\0${ID}` ? `export default JSON.parse(${JSON.stringify(JSON.stringify(rows()))})` : undefined),
+    load: (id) =>
+      id === `\0${ID}` ? `export default JSON.parse(${JSON.stringify(JSON.stringify(rows()))})` : undefined,
   };
 }

@@ -14,7 +14,9 @@ export function offline(): Plugin {
         const worker = bundle['sw.js'];
         if (worker?.type !== 'chunk') throw new Error('the service worker was not built');
         if (worker.imports.length) throw new Error(`the service worker imports ${worker.imports.join()}`);
-        const files = Object.keys(bundle).filter((name) => NEEDED.test(name)).sort();
+        const files = Object.keys(bundle)
+          .filter((name) => NEEDED.test(name))
+          .sort();
         worker.code = worker.code.replace(/(["'`])__FILES__\1/, JSON.stringify(files.join()));
       },
     },

@@ -9,13 +9,27 @@ const AXE = readFileSync(createRequire(import.meta.url).resolve('axe-core/axe.mi
 async function violations(page) {
   await page.evaluate(AXE);
   const found = await page.evaluate(async () => {
-    const { violations } = await window.axe.run(document, { runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'], resultTypes: ['violations'] });
-    return violations.map((v) => `${v.id}: ${v.nodes.slice(0, 3).map((n) => `${n.target.join(' ')} (${n.any[0]?.message ?? n.failureSummary ?? ''})`).join(' | ')}`);
+    const { violations } = await window.axe.run(document, {
+      runOnly: ['wcag2a', 'wcag2aa', 'wcag21a', 'wcag21aa'],
+      resultTypes: ['violations'],
+    });
+    return violations.map(
+      (v) =>
+        `${v.id}: ${v.nodes
+          .slice(0, 3)
+          .map((n) => `${n.target.join(' ')} (${n.any[0]?.message ?? n.failureSummary ?? ''})`)
+          .join(' | ')}`,
+    );
   });
   return found;
 }
 
-const focused = (page) => page.evaluate(() => document.activeElement === document.body ? '' : document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? '');
+const focused = (page) =>
+  page.evaluate(() =>
+    document.activeElement === document.body
+      ? ''
+      : (document.activeElement?.getAttribute('aria-label') ?? document.activeElement?.textContent?.trim() ?? ''),
+  );
 
 /** Presses Tab until the focus is where it should be. */
 async function tabTo(page, wanted, max = 60) {
@@ -31,14 +45,20 @@ export default async function access(world) {
   const ben = world.ben.page;
 
   await test('history pages both ways without losing its place', async () => {
-    await channels(ada).getByRole('link', { name: /rehearsals/ }).click();
+    await channels(ada)
+      .getByRole('link', { name: /rehearsals/ })
+      .click();
     const id = ada.url().split('/').pop();
     const token = JSON.parse(await ada.evaluate(() => localStorage.getItem('consort:token')));
     await ada.evaluate(
       async ([channel, auth]) => {
         for (let i = 1; i <= 75; i++) {
           for (;;) {
-            const r = await fetch(`/api/v10/channels/${channel}/messages`, { method: 'POST', headers: { Authorization: auth, 'Content-Type': 'application/json' }, body: JSON.stringify({ content: `bar ${i}` }) });
+            const r = await fetch(`/api/v10/channels/${channel}/messages`, {
+              method: 'POST',
+              headers: { Authorization: auth, 'Content-Type': 'application/json' },
+              body: JSON.stringify({ content: `bar ${i}` }),
+            });
             if (r.status !== 429) break;
             const { retry_after } = await r.json();
             await new Promise((resolve) => setTimeout(resolve, retry_after * 1000));
@@ -52,13 +72,24 @@ export default async function access(world) {
     await message(ada, 'bar 75').waitFor();
     const scroller = log(ada);
     await scroller.hover();
-    await until(async () => {
-      await ada.mouse.wheel(0, -4000);
-      return (await ada.getByText('This is the beginning of #rehearsals').count()) > 0;
-    }, 'the beginning of the channel', 20_000);
-    const link = await scroller.locator('[data-message-id]').filter({ has: ada.locator('.content', { hasText: /^\s*bar 1\s*$/ }) }).first().getAttribute('data-message-id');
+    await until(
+      async () => {
+        await ada.mouse.wheel(0, -4000);
+        return (await ada.getByText('This is the beginning of #rehearsals').count()) > 0;
+      },
+      'the beginning of the channel',
+      20_000,
+    );
+    const link = await scroller
+      .locator('[data-message-id]')
+      .filter({ has: ada.locator('.content', { hasText: /^\s*bar 1\s*$/ }) })
+      .first()
+      .getAttribute('data-message-id');
     await ada.goto(`${ada.url()}/${link}`);
-    await until(async () => ((await ada.evaluate(() => document.activeElement?.getAttribute('data-message-id'))) === link), 'the linked message has the focus');
+    await until(
+      async () => (await ada.evaluate(() => document.activeElement?.getAttribute('data-message-id'))) === link,
+      'the linked message has the focus',
+    );
     await ada.getByRole('button', { name: /newest|To the end/ }).click();
     await message(ada, 'bar 75').waitFor();
   });
@@ -83,7 +114,10 @@ export default async function access(world) {
     await tabTo(page, /The Quintet/);
     await page.keyboard.press('Enter');
     await box(page).waitFor();
-    await until(() => page.evaluate(() => document.activeElement?.id === 'composer'), 'the message box takes the focus');
+    await until(
+      () => page.evaluate(() => document.activeElement?.id === 'composer'),
+      'the message box takes the focus',
+    );
     await page.keyboard.type('typed by hand');
     await page.keyboard.press('Enter');
     await accepted(page, 'typed by hand');
@@ -104,21 +138,32 @@ export default async function access(world) {
     await page.keyboard.type('heart');
     await page.getByRole('dialog', { name: 'Choose an emoji' }).getByRole('button').nth(1).waitFor();
     await page.keyboard.press('Enter');
-    await message(page, 'and answered').getByRole('button', { name: /❤️, 1 reaction/ }).waitFor();
+    await message(page, 'and answered')
+      .getByRole('button', { name: /❤️, 1 reaction/ })
+      .waitFor();
     await page.context().close();
   });
 
   await test('new messages are announced to a screen reader', async () => {
-    await channels(ben).getByRole('link', { name: /^general/ }).first().click();
+    await channels(ben)
+      .getByRole('link', { name: /^general/ })
+      .first()
+      .click();
     await say(ada, 'Can you **hear** me?');
-    await until(async () => (await ben.locator('[aria-live="polite"]').allTextContents()).some((t) => t.includes('Can you hear me?')), 'the announcement');
+    await until(
+      async () =>
+        (await ben.locator('[aria-live="polite"]').allTextContents()).some((t) => t.includes('Can you hear me?')),
+      'the announcement',
+    );
   });
 
   await test('dark mode is chosen by hand and kept', async () => {
     await ada.getByRole('button', { name: 'Settings', exact: true }).click();
     await ada.getByRole('dialog').getByRole('tab', { name: 'Appearance' }).click();
     await ada.getByRole('radio', { name: 'Dark' }).check();
-    const dark = await ada.evaluate(() => getComputedStyle(document.body).getPropertyValue('color-scheme') || document.documentElement.dataset.theme);
+    const dark = await ada.evaluate(
+      () => getComputedStyle(document.body).getPropertyValue('color-scheme') || document.documentElement.dataset.theme,
+    );
     assert(/dark/.test(dark), 'the theme did not change');
     await shot(ada, 'appearance-dark');
     await ada.keyboard.press('Escape');
@@ -160,9 +205,13 @@ export default async function access(world) {
     await ben.setViewportSize({ width: 390, height: 780 });
     await shot(ben, 'narrow');
     await ben.getByRole('button', { name: 'Open navigation' }).click();
-    await channels(ben).getByRole('link', { name: /rehearsals/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /rehearsals/ })
+      .waitFor();
     await shot(ben, 'narrow-nav');
-    await channels(ben).getByRole('link', { name: /rehearsals/ }).click();
+    await channels(ben)
+      .getByRole('link', { name: /rehearsals/ })
+      .click();
     await message(ben, 'bar 75').waitFor();
     const overflow = await ben.evaluate(() => document.documentElement.scrollWidth > innerWidth);
     assert(!overflow, 'the page scrolls sideways');

@@ -18,11 +18,15 @@ export default async function accounts(world) {
     await ada.getByRole('alert').waitFor();
   });
 
-  await test('someone registers and arrives at home', async () => {
-    await register(world.ada);
-    await home(ada).waitFor();
-    await shot(ada, 'home-empty');
-  }, { vital: true });
+  await test(
+    'someone registers and arrives at home',
+    async () => {
+      await register(world.ada);
+      await home(ada).waitFor();
+      await shot(ada, 'home-empty');
+    },
+    { vital: true },
+  );
 
   await test('a name that is taken is refused at its field', async () => {
     const other = await person('Ada');
@@ -31,23 +35,31 @@ export default async function accounts(world) {
     await other.context.close();
   });
 
-  await test('a community is created with a channel to write in', async () => {
-    world.guild = 'The Quartet';
-    await createCommunity(ada, world.guild);
-    await channels(ada).getByRole('link', { name: 'general' }).first().waitFor();
-    assert(/\/channels\/\d+\/\d+/.test(ada.url()), `unexpected address ${ada.url()}`);
-  }, { vital: true });
+  await test(
+    'a community is created with a channel to write in',
+    async () => {
+      world.guild = 'The Quartet';
+      await createCommunity(ada, world.guild);
+      await channels(ada).getByRole('link', { name: 'general' }).first().waitFor();
+      assert(/\/channels\/\d+\/\d+/.test(ada.url()), `unexpected address ${ada.url()}`);
+    },
+    { vital: true },
+  );
 
-  await test('an invite link shows the community to a stranger, who registers and joins', async () => {
-    world.invite = await invite(ada, world.guild);
-    await ben.goto(world.invite);
-    await ben.getByRole('heading', { name: world.guild }).waitFor();
-    await shot(ben, 'invite-dark');
-    await register(world.ben, world.invite);
-    await ben.getByRole('button', { name: `Join ${world.guild}` }).click();
-    await box(ben).waitFor();
-    await rail(ben).getByRole('link', { name: world.guild }).waitFor();
-  }, { vital: true });
+  await test(
+    'an invite link shows the community to a stranger, who registers and joins',
+    async () => {
+      world.invite = await invite(ada, world.guild);
+      await ben.goto(world.invite);
+      await ben.getByRole('heading', { name: world.guild }).waitFor();
+      await shot(ben, 'invite-dark');
+      await register(world.ben, world.invite);
+      await ben.getByRole('button', { name: `Join ${world.guild}` }).click();
+      await box(ben).waitFor();
+      await rail(ben).getByRole('link', { name: world.guild }).waitFor();
+    },
+    { vital: true },
+  );
 
   await test('a dead invite says so', async () => {
     const { page, context } = await person('Stranger');

@@ -12,7 +12,11 @@ export class Bot {
   }
 
   async rest(method, path, body) {
-    const r = await fetch(API + path, { method, headers: { Authorization: `Bot ${this.token}`, 'Content-Type': 'application/json' }, body: body && JSON.stringify(body) });
+    const r = await fetch(API + path, {
+      method,
+      headers: { Authorization: `Bot ${this.token}`, 'Content-Type': 'application/json' },
+      body: body && JSON.stringify(body),
+    });
     if (!r.ok) throw new Error(`${method} ${path}: ${r.status} ${await r.text()}`);
     return r.status === 204 ? null : r.json();
   }
@@ -27,7 +31,12 @@ export class Bot {
         if (s) seq = s;
         if (op === 10) {
           this.beat = setInterval(() => socket.send(JSON.stringify({ op: 1, d: seq })), d.heartbeat_interval);
-          socket.send(JSON.stringify({ op: 2, d: { token: this.token, intents, properties: { os: 'linux', browser: 'e2e', device: '' } } }));
+          socket.send(
+            JSON.stringify({
+              op: 2,
+              d: { token: this.token, intents, properties: { os: 'linux', browser: 'e2e', device: '' } },
+            }),
+          );
         } else if (t === 'READY') resolve(d.user);
         else if (t === 'INTERACTION_CREATE') void this.#interaction(d);
       };

@@ -26,13 +26,19 @@ export default async function calling(world) {
     await ben.getByRole('main', { name: 'Friends' }).waitFor();
   };
   const inGuild = async () => {
-    await rail(ben).getByRole('link', { name: new RegExp(world.guild) }).click();
+    await rail(ben)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .click();
     await openChannel(ben, 'rehearsals');
     await box(ben).waitFor();
   };
   const menuOf = async (target, ...items) => {
     await target.click({ button: 'right' });
-    for (const item of items) await ben.getByRole('menuitem', { name: item }).or(ben.getByRole('menuitemradio', { name: item })).click();
+    for (const item of items)
+      await ben
+        .getByRole('menuitem', { name: item })
+        .or(ben.getByRole('menuitemradio', { name: item }))
+        .click();
   };
   /** Says something that surely calls, so that what was said before has been heard too. */
   const last = async (text) => {
@@ -45,16 +51,27 @@ export default async function calling(world) {
   };
 
   await test('a message elsewhere is told of, with who, where and what, and a click goes there', async () => {
-    await rail(ada).getByRole('link', { name: new RegExp(world.guild) }).click();
+    await rail(ada)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .click();
     await openChannel(ada, 'general');
     await record(ben);
     await away();
     await say(ada, 'The doors **open** at seven');
-    await until(async () => (await notes(ben)).some((n) => n === `Ada L. (#general, ${world.guild}): The doors open at seven`), 'the notification');
-    assert(await ben.evaluate(() => document.querySelector('link[rel=icon]').dataset.mark !== ''), 'the icon has no mark');
+    await until(
+      async () => (await notes(ben)).some((n) => n === `Ada L. (#general, ${world.guild}): The doors open at seven`),
+      'the notification',
+    );
+    assert(
+      await ben.evaluate(() => document.querySelector('link[rel=icon]').dataset.mark !== ''),
+      'the icon has no mark',
+    );
     await ben.evaluate(() => window.__notes.at(-1).onclick());
     await ben.getByRole('heading', { name: 'general', level: 1 }).waitFor();
-    await until(async () => (await ben.evaluate(() => document.activeElement?.textContent ?? '')).includes('The doors open'), 'the message has the focus');
+    await until(
+      async () => (await ben.evaluate(() => document.activeElement?.textContent ?? '')).includes('The doors open'),
+      'the message has the focus',
+    );
   });
 
   await test('what is looked at calls nobody', async () => {
@@ -66,7 +83,9 @@ export default async function calling(world) {
 
   await test('a muted channel is quiet, and one set to mentions tells of them alone', async () => {
     await inGuild();
-    const general = channels(ben).getByRole('link', { name: /^general/ }).first();
+    const general = channels(ben)
+      .getByRole('link', { name: /^general/ })
+      .first();
     await menuOf(general, 'Mute the channel', 'For 1 hour');
     await shot(ben, 'muted-dark');
     await record(ben);
@@ -86,7 +105,9 @@ export default async function calling(world) {
     await ben.getByRole('menuitemradio', { name: 'Do not disturb' }).click();
     await record(ben);
     await last('not now');
-    await channels(ben).getByRole('link', { name: /^general.*mention/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /^general.*mention/ })
+      .waitFor();
     assert((await notes(ben)).length === 0, 'it was told of');
     await ben.getByRole('button', { name: 'Set your status' }).click();
     await ben.getByRole('menuitemradio', { name: 'Online' }).click();

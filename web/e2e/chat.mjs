@@ -13,7 +13,10 @@ export default async function chat(world) {
     await say(ada, 'First of two');
     await say(ada, 'Second of two');
     await accepted(ada, 'Second of two');
-    await until(async () => /grouped/.test((await message(ben, 'Second of two').getAttribute('class')) ?? ''), 'the second is grouped');
+    await until(
+      async () => /grouped/.test((await message(ben, 'Second of two').getAttribute('class')) ?? ''),
+      'the second is grouped',
+    );
     assert((await log(ada).getByText('Second of two').count()) === 1, 'the message is shown twice to its author');
   });
 
@@ -29,17 +32,27 @@ export default async function chat(world) {
   });
 
   await test('markup is drawn', async () => {
-    await say(ada, '# Programme\n**bold** *italic* __under__ ~~gone~~ ||secret|| `code`\n> a quotation\n- one\n- two\n```rs\nfn main() {}\n```\n<t:1700000000:D> https://example.org [masked](https://example.com)');
+    await say(
+      ada,
+      '# Programme\n**bold** *italic* __under__ ~~gone~~ ||secret|| `code`\n> a quotation\n- one\n- two\n```rs\nfn main() {}\n```\n<t:1700000000:D> https://example.org [masked](https://example.com)',
+    );
     const row = message(ben, 'Programme');
     await row.waitFor();
-    for (const selector of ['strong', 'em', 'u', 's', 'blockquote', 'ul li', 'pre code', 'time.stamp']) assert((await row.locator(selector).count()) > 0, `no ${selector}`);
-    assert((await row.getByRole('link', { name: 'masked' }).getAttribute('rel'))?.includes('noopener'), 'a link gives itself away');
+    for (const selector of ['strong', 'em', 'u', 's', 'blockquote', 'ul li', 'pre code', 'time.stamp'])
+      assert((await row.locator(selector).count()) > 0, `no ${selector}`);
+    assert(
+      (await row.getByRole('link', { name: 'masked' }).getAttribute('rel'))?.includes('noopener'),
+      'a link gives itself away',
+    );
     await row.getByRole('button', { name: 'Show the spoiler' }).click();
     await row.getByText('secret').waitFor();
   });
 
   await test('markup cannot inject elements', async () => {
-    await say(ada, '<img src=x onerror="window.pwned=1"> [x](javascript:window.pwned=1) <script>window.pwned=1</script>');
+    await say(
+      ada,
+      '<img src=x onerror="window.pwned=1"> [x](javascript:window.pwned=1) <script>window.pwned=1</script>',
+    );
     const row = message(ben, 'onerror');
     await row.waitFor();
     assert((await row.locator('.content img, .content script').count()) === 0, 'HTML came through');
@@ -84,14 +97,22 @@ export default async function chat(world) {
     await picker.getByRole('button', { name: 'tada', exact: true }).first().click();
     const seen = message(ben, 'Hello Ada!').getByRole('button', { name: /🎉, 1 reaction/ });
     await seen.click();
-    await message(ada, 'Hello Ada!').getByRole('button', { name: /🎉, 2 reactions, yours included/ }).waitFor();
-    await message(ben, 'Hello Ada!').getByRole('button', { name: /🎉, 2 reactions/ }).click();
-    await message(ada, 'Hello Ada!').getByRole('button', { name: /🎉, 1 reaction, yours included/ }).waitFor();
+    await message(ada, 'Hello Ada!')
+      .getByRole('button', { name: /🎉, 2 reactions, yours included/ })
+      .waitFor();
+    await message(ben, 'Hello Ada!')
+      .getByRole('button', { name: /🎉, 2 reactions/ })
+      .click();
+    await message(ada, 'Hello Ada!')
+      .getByRole('button', { name: /🎉, 1 reaction, yours included/ })
+      .waitFor();
   });
 
   await test('a picture is sent with a preview, takes its place before it loads, and opens large', async () => {
     const file = { name: 'stage light.png', mimeType: 'image/png', buffer: await picture(ada, 640, 400, '#0c6a5b') };
-    await ada.getByTestId('file-input').setInputFiles([file, { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('do re mi') }]);
+    await ada
+      .getByTestId('file-input')
+      .setInputFiles([file, { name: 'notes.txt', mimeType: 'text/plain', buffer: Buffer.from('do re mi') }]);
     await ada.getByRole('list', { name: 'Files to send' }).getByText('stage light.png').waitFor();
     await say(ada, 'From the rehearsal');
     await accepted(ada, 'From the rehearsal');
@@ -99,7 +120,10 @@ export default async function chat(world) {
     const image = row.locator('.attachments img').first();
     await image.waitFor();
     await until(() => image.evaluate((i) => i.complete && i.naturalWidth > 0), 'the picture loads');
-    assert((await image.getAttribute('width')) === '480' && (await image.getAttribute('height')) === '300', 'the place of the picture is not known beforehand');
+    assert(
+      (await image.getAttribute('width')) === '480' && (await image.getAttribute('height')) === '300',
+      'the place of the picture is not known beforehand',
+    );
     assert(/notes\.txt/.test(await row.innerText()), 'the second file is missing');
     await row.getByRole('button', { name: /Open image/ }).click();
     await ben.getByTestId('lightbox').waitFor();
@@ -128,7 +152,10 @@ export default async function chat(world) {
     await ada.getByRole('listbox', { name: 'Channels' }).getByRole('option').first().waitFor();
     await box(ada).press('Tab');
     await box(ada).pressSequentially(':tad');
-    await ada.getByRole('listbox', { name: 'Emoji' }).getByRole('option', { name: /:tada:/ }).waitFor();
+    await ada
+      .getByRole('listbox', { name: 'Emoji' })
+      .getByRole('option', { name: /:tada:/ })
+      .waitFor();
     await box(ada).press('Enter');
     await box(ada).press('Enter');
     const row = message(ben, 'bravo');
@@ -147,7 +174,10 @@ export default async function chat(world) {
     await panel.getByText('From the rehearsal').waitFor();
     await shot(ada, 'pins');
     await panel.getByRole('button', { name: 'Go to message' }).click();
-    await until(async () => (await ada.evaluate(() => document.activeElement?.textContent ?? '')).includes('From the rehearsal'), 'the message has the focus');
+    await until(
+      async () => (await ada.evaluate(() => document.activeElement?.textContent ?? '')).includes('From the rehearsal'),
+      'the message has the focus',
+    );
   });
 
   await test('a thread is started from a message and talked in', async () => {
@@ -157,16 +187,26 @@ export default async function chat(world) {
     await ada.getByRole('heading', { name: 'Seating plan', level: 1 }).waitFor();
     await say(ada, 'Where does the cello sit?');
     await accepted(ada, 'Where does the cello sit?');
-    await message(ben, 'bravo').getByRole('link', { name: /Seating plan/ }).click();
+    await message(ben, 'bravo')
+      .getByRole('link', { name: /Seating plan/ })
+      .click();
     await message(ben, 'Where does the cello sit?').waitFor();
     await say(ben, 'On the left');
     await message(ada, 'On the left').waitFor();
     await shot(ben, 'thread-dark');
-    for (const page of [ada, ben]) await page.getByRole('navigation', { name: 'Channels' }).getByRole('link', { name: /^general/ }).first().click();
+    for (const page of [ada, ben])
+      await page
+        .getByRole('navigation', { name: 'Channels' })
+        .getByRole('link', { name: /^general/ })
+        .first()
+        .click();
     await message(ada, 'bravo').waitFor();
     await message(ben, 'bravo').waitFor();
     await ada.getByRole('button', { name: /^Threads/ }).click();
-    await ada.getByRole('complementary', { name: 'Threads' }).getByRole('link', { name: /Seating plan/ }).waitFor();
+    await ada
+      .getByRole('complementary', { name: 'Threads' })
+      .getByRole('link', { name: /Seating plan/ })
+      .waitFor();
     await ada.keyboard.press('Escape');
   });
 
@@ -179,7 +219,11 @@ export default async function chat(world) {
   });
 
   await test('a message that cannot be sent says so and goes out on retry', async () => {
-    await ada.route('**/api/v10/channels/*/messages', (route) => (route.request().method() === 'POST' ? route.fulfill({ status: 400, contentType: 'application/json', body: '{"code":0,"message":"No luck"}' }) : route.fallback()));
+    await ada.route('**/api/v10/channels/*/messages', (route) =>
+      route.request().method() === 'POST'
+        ? route.fulfill({ status: 400, contentType: 'application/json', body: '{"code":0,"message":"No luck"}' })
+        : route.fallback(),
+    );
     await say(ada, 'Stubborn message');
     const row = message(ada, 'Stubborn message');
     await row.getByText('Not sent: No luck').waitFor();

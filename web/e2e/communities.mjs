@@ -15,12 +15,17 @@ export default async function communities(world) {
   };
 
   await test('a channel is created and seen by the other at once', async () => {
-    for (const page of [ada, ben]) await rail(page).getByRole('link', { name: new RegExp(world.guild) }).click();
+    for (const page of [ada, ben])
+      await rail(page)
+        .getByRole('link', { name: new RegExp(world.guild) })
+        .click();
     await guildMenu(ada, world.guild, 'Create channel');
     await ada.getByRole('dialog').getByLabel('Name').fill('rehearsals');
     await ada.getByRole('dialog').getByRole('button', { name: 'Create', exact: true }).click();
     await ada.getByRole('heading', { name: 'rehearsals', level: 1 }).waitFor();
-    await channels(ben).getByRole('link', { name: /rehearsals/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /rehearsals/ })
+      .waitFor();
   });
 
   await test('a private channel stays hidden from the other', async () => {
@@ -33,10 +38,19 @@ export default async function communities(world) {
     await say(ada, 'Nobody hears this');
     await accepted(ada, 'Nobody hears this');
     // The next event everyone sees comes after the hidden ones.
-    await channels(ada).getByRole('link', { name: /rehearsals/ }).click();
+    await channels(ada)
+      .getByRole('link', { name: /rehearsals/ })
+      .click();
     await say(ada, 'Everyone hears this');
-    await channels(ben).getByRole('link', { name: /rehearsals.*unread/ }).waitFor();
-    assert((await channels(ben).getByRole('link', { name: /backstage/ }).count()) === 0, 'the hidden channel is shown');
+    await channels(ben)
+      .getByRole('link', { name: /rehearsals.*unread/ })
+      .waitFor();
+    assert(
+      (await channels(ben)
+        .getByRole('link', { name: /backstage/ })
+        .count()) === 0,
+      'the hidden channel is shown',
+    );
   });
 
   await test('a role with colour and hoist is made, given, and shown', async () => {
@@ -58,7 +72,10 @@ export default async function communities(world) {
     await ada.keyboard.press('Escape');
     await settings(ada).locator('.role').filter({ hasText: 'Conductors' }).waitFor();
     await close(ada);
-    await ben.getByRole('complementary', { name: 'Members' }).getByRole('heading', { name: /Conductors/ }).waitFor();
+    await ben
+      .getByRole('complementary', { name: 'Members' })
+      .getByRole('heading', { name: /Conductors/ })
+      .waitFor();
   });
 
   await test('a channel is closed to everyone and opened to a role', async () => {
@@ -69,14 +86,18 @@ export default async function communities(world) {
     await dialog.getByLabel('Add a role').selectOption({ label: 'Conductors' });
     await dialog.getByRole('radiogroup', { name: 'View channels' }).getByRole('radio', { name: 'Allow' }).click();
     await shot(ada, 'overwrites');
-    await channels(ben).getByRole('link', { name: /backstage/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /backstage/ })
+      .waitFor();
     await ada.keyboard.press('Escape');
     await close(ada);
   });
 
   await test('an emoji is uploaded and used', async () => {
     await openTab(ada, 'Emoji');
-    await settings(ada).getByTestId('emoji-input').setInputFiles({ name: 'quaver.png', mimeType: 'image/png', buffer: await picture(ada, 64, 64, '#7c4a00') });
+    await settings(ada)
+      .getByTestId('emoji-input')
+      .setInputFiles({ name: 'quaver.png', mimeType: 'image/png', buffer: await picture(ada, 64, 64, '#7c4a00') });
     await settings(ada).getByLabel('Name of quaver').waitFor();
     await close(ada);
     await say(ada, 'listen :quaver:');
@@ -90,7 +111,10 @@ export default async function communities(world) {
     await settings(ada).getByRole('button', { name: 'Revoke' }).first().waitFor();
     const before = await settings(ada).getByRole('button', { name: 'Revoke' }).count();
     await settings(ada).getByRole('button', { name: 'Revoke' }).first().click();
-    await until(async () => (await settings(ada).getByRole('button', { name: 'Revoke' }).count()) === before - 1, 'one invite fewer');
+    await until(
+      async () => (await settings(ada).getByRole('button', { name: 'Revoke' }).count()) === before - 1,
+      'one invite fewer',
+    );
   });
 
   await test('the audit log tells what was done', async () => {
@@ -105,7 +129,9 @@ export default async function communities(world) {
     await settings(ada).getByRole('textbox', { name: 'Name' }).fill('The Quintet');
     await settings(ada).getByRole('button', { name: 'Save changes' }).click();
     world.guild = 'The Quintet';
-    await rail(ben).getByRole('link', { name: /The Quintet/ }).waitFor();
+    await rail(ben)
+      .getByRole('link', { name: /The Quintet/ })
+      .waitFor();
     await close(ada);
   });
 
@@ -124,24 +150,47 @@ export default async function communities(world) {
     await shot(ada, 'authorize');
     await ada.getByRole('button', { name: 'Add to community' }).click();
     await ada.getByRole('button', { name: 'Go there' }).click();
-    await ada.getByRole('complementary', { name: 'Members' }).getByRole('button', { name: /Metronome/ }).waitFor();
+    await ada
+      .getByRole('complementary', { name: 'Members' })
+      .getByRole('button', { name: /Metronome/ })
+      .waitFor();
   });
 
   await test('the own profile is changed and the other sees it', async () => {
     await ada.getByRole('button', { name: 'Settings', exact: true }).click();
     const dialog = ada.getByRole('dialog', { name: 'Settings' });
-    await dialog.locator('input[type=file]').first().setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: await picture(ada, 300, 200, '#6a4c93') });
+    await dialog
+      .locator('input[type=file]')
+      .first()
+      .setInputFiles({ name: 'me.png', mimeType: 'image/png', buffer: await picture(ada, 300, 200, '#6a4c93') });
     await dialog.getByLabel('Display name').fill('Ada L.');
     await dialog.getByRole('button', { name: 'Save changes' }).click();
     await ada.getByText('Saved').first().waitFor();
     await close(ada);
-    await channels(ada).getByRole('link', { name: /^general/ }).first().click();
+    await channels(ada)
+      .getByRole('link', { name: /^general/ })
+      .first()
+      .click();
     await say(ada, 'New name, new face');
-    await channels(ben).getByRole('link', { name: /^general/ }).first().click();
+    await channels(ben)
+      .getByRole('link', { name: /^general/ })
+      .first()
+      .click();
     const row = message(ben, 'New name, new face');
     await row.waitFor();
-    await ben.getByRole('complementary', { name: 'Members' }).getByRole('button', { name: /Ada L\./ }).waitFor();
-    await until(() => ben.getByRole('complementary', { name: 'Members' }).getByRole('button', { name: /Ada L\./ }).locator('img').evaluate((i) => i.complete && i.naturalWidth > 0), 'the avatar loads');
+    await ben
+      .getByRole('complementary', { name: 'Members' })
+      .getByRole('button', { name: /Ada L\./ })
+      .waitFor();
+    await until(
+      () =>
+        ben
+          .getByRole('complementary', { name: 'Members' })
+          .getByRole('button', { name: /Ada L\./ })
+          .locator('img')
+          .evaluate((i) => i.complete && i.naturalWidth > 0),
+      'the avatar loads',
+    );
     await box(ada).waitFor();
   });
 }

@@ -1,13 +1,32 @@
 /** Passing on, looking at pictures, saying what one is up to, groups and profiles. */
 import { assert, shot, person, test, until } from './harness.mjs';
-import { accepted, api, box, channels, home, log, message, more, openChannel, picture, placeOf, rail, register, say } from './person.mjs';
+import {
+  accepted,
+  api,
+  box,
+  channels,
+  home,
+  log,
+  message,
+  more,
+  openChannel,
+  picture,
+  placeOf,
+  rail,
+  register,
+  say,
+} from './person.mjs';
 
 export default async function company(world) {
   const ada = world.ada.page;
   const ben = world.ben.page;
 
   await test('a message is passed on to another channel, with a word', async () => {
-    for (const page of [ada, ben]) await rail(page).getByRole('link', { name: new RegExp(world.guild) }).first().click();
+    for (const page of [ada, ben])
+      await rail(page)
+        .getByRole('link', { name: new RegExp(world.guild) })
+        .first()
+        .click();
     const [guild] = placeOf(ada);
     world.annex = await api(ada, 'POST', `/guilds/${guild}/channels`, { name: 'passed-on', type: 0 });
     await openChannel(ada, 'general');
@@ -28,16 +47,27 @@ export default async function company(world) {
 
   await test('several pictures lie in a mosaic, and are looked through by keys', async () => {
     const files = [];
-    for (const [i, c] of ['#0c6a5b', '#7c4a00', '#6a4c93'].entries()) files.push({ name: `leaf ${i + 1}.png`, mimeType: 'image/png', buffer: await picture(ada, 640, 480 - i * 100, c) });
+    for (const [i, c] of ['#0c6a5b', '#7c4a00', '#6a4c93'].entries())
+      files.push({
+        name: `leaf ${i + 1}.png`,
+        mimeType: 'image/png',
+        buffer: await picture(ada, 640, 480 - i * 100, c),
+      });
     await ada.getByTestId('file-input').setInputFiles(files);
     await say(ada, 'Three leaves');
     await accepted(ada, 'Three leaves');
     await openChannel(ben, 'general');
     const row = message(ben, 'Three leaves');
     await row.locator('.mosaic img').nth(2).waitFor();
-    await until(() => row.locator('.mosaic img').evaluateAll((all) => all.every((i) => i.complete && i.naturalWidth > 0)), 'the pictures load');
+    await until(
+      () => row.locator('.mosaic img').evaluateAll((all) => all.every((i) => i.complete && i.naturalWidth > 0)),
+      'the pictures load',
+    );
     await shot(ben, 'mosaic-dark');
-    await row.getByRole('button', { name: /Open image/ }).first().click();
+    await row
+      .getByRole('button', { name: /Open image/ })
+      .first()
+      .click();
     const large = ben.getByTestId('lightbox');
     await ben.getByText('1 of 3').waitFor();
     await ben.keyboard.press('ArrowRight');
@@ -56,7 +86,10 @@ export default async function company(world) {
 
   await test('code has colours, an invite is a card, and a link to a message is named', async () => {
     const link = await api(ada, 'POST', `/channels/${placeOf(ada)[1]}/invites`, {});
-    await say(ada, `\`\`\`js\nconst tune = 440; // the oboe\n\`\`\`\n${new URL(ada.url()).origin}/invite/${link.code} and ${ada.url()}/1`);
+    await say(
+      ada,
+      `\`\`\`js\nconst tune = 440; // the oboe\n\`\`\`\n${new URL(ada.url()).origin}/invite/${link.code} and ${ada.url()}/1`,
+    );
     const row = message(ben, 'const tune');
     await row.locator('pre .comment').filter({ hasText: 'the oboe' }).waitFor();
     await row.locator('.card').getByText(world.guild).waitFor();
@@ -66,7 +99,9 @@ export default async function company(world) {
   });
 
   await test('a channel becomes one of announcements, and is followed', async () => {
-    await channels(ada).getByRole('link', { name: /passed-on/ }).click({ button: 'right' });
+    await channels(ada)
+      .getByRole('link', { name: /passed-on/ })
+      .click({ button: 'right' });
     await ada.getByRole('menuitem', { name: 'Edit the channel' }).click();
     const dialog = ada.getByRole('dialog', { name: 'passed-on' });
     await dialog.getByRole('switch', { name: 'Announcements' }).check();
@@ -103,7 +138,9 @@ export default async function company(world) {
     const dialog = ben.getByRole('dialog', { name: 'Settings' });
     await dialog.getByLabel('Pronouns').fill('they/them');
     await dialog.getByLabel('About you').fill('plays the viola');
-    await dialog.getByTestId('banner-input').setInputFiles({ name: 'banner.png', mimeType: 'image/png', buffer: await picture(ben, 600, 200, '#b5446e') });
+    await dialog
+      .getByTestId('banner-input')
+      .setInputFiles({ name: 'banner.png', mimeType: 'image/png', buffer: await picture(ben, 600, 200, '#b5446e') });
     await dialog.getByRole('img', { name: 'Your banner' }).waitFor();
     await shot(ben, 'account-dark');
     await dialog.getByRole('button', { name: 'Save changes' }).click();
@@ -124,9 +161,14 @@ export default async function company(world) {
     const cleo = await person('Cleo');
     await register(cleo);
     await home(cleo.page).waitFor();
-    const [adaId, benId, cleoId] = await Promise.all([ada, ben, cleo.page].map(async (page) => (await api(page, 'GET', '/users/@me')).id));
+    const [adaId, benId, cleoId] = await Promise.all(
+      [ada, ben, cleo.page].map(async (page) => (await api(page, 'GET', '/users/@me')).id),
+    );
     const friends = (await api(ada, 'GET', '/users/@me/relationships')).filter((r) => r.type === 1).map((r) => r.id);
-    for (const [page, id] of [[ben, benId], [cleo.page, cleoId]]) {
+    for (const [page, id] of [
+      [ben, benId],
+      [cleo.page, cleoId],
+    ]) {
       if (friends.includes(id)) continue;
       await api(ada, 'PUT', `/users/@me/relationships/${id}`, {});
       await api(page, 'PUT', `/users/@me/relationships/${adaId}`, {});
@@ -146,7 +188,10 @@ export default async function company(world) {
     await ada.getByRole('button', { name: 'Edit the group' }).click();
     const edit = ada.getByRole('dialog', { name: 'The group' });
     await edit.getByRole('button', { name: 'Remove Cleo' }).click();
-    await ada.getByRole('dialog', { name: /Remove Cleo/ }).getByRole('button', { name: 'Remove' }).click();
+    await ada
+      .getByRole('dialog', { name: /Remove Cleo/ })
+      .getByRole('button', { name: 'Remove' })
+      .click();
     await edit.getByRole('button', { name: 'Remove Cleo' }).waitFor({ state: 'detached' });
     await cleo.page.getByRole('heading', { name: 'Trio', level: 1 }).waitFor({ state: 'detached' });
     await edit.getByRole('checkbox', { name: 'Cleo' }).check();
@@ -156,7 +201,10 @@ export default async function company(world) {
     await cleo.page.getByRole('link', { name: 'Trio of Ada' }).first().waitFor();
     await cleo.context.close();
     await api(ada, 'DELETE', `/channels/${world.annex.id}`);
-    await rail(ada).getByRole('link', { name: new RegExp(world.guild) }).first().click();
+    await rail(ada)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .first()
+      .click();
     await box(ada).waitFor();
     await channels(ada).waitFor();
   });

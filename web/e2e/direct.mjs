@@ -11,7 +11,9 @@ export default async function direct(world) {
     await ada.getByLabel('Username').fill(usernameOf('Ben'));
     await ada.getByRole('button', { name: 'Send request' }).click();
     await ada.getByText('is on its way').waitFor();
-    await rail(ben).getByRole('link', { name: /Home, 1 friend request/ }).click();
+    await rail(ben)
+      .getByRole('link', { name: /Home, 1 friend request/ })
+      .click();
     await ben.getByRole('tab', { name: /Pending/ }).click();
     await ben.getByRole('button', { name: 'Accept' }).click();
     await ada.getByRole('tab', { name: 'Online' }).click();
@@ -35,7 +37,9 @@ export default async function direct(world) {
     await message(ben, 'Between us').waitFor();
     await say(ben, 'Of course');
     await message(ada, 'Of course').waitFor();
-    await rail(ben).getByRole('link', { name: /Ada, \d+ messages/ }).waitFor({ state: 'detached' });
+    await rail(ben)
+      .getByRole('link', { name: /Ada, \d+ messages/ })
+      .waitFor({ state: 'detached' });
     await shot(ben, 'direct-dark');
   });
 
@@ -47,7 +51,9 @@ export default async function direct(world) {
     await eve.page.getByLabel('Username').fill(usernameOf('Ada'));
     await eve.page.getByRole('button', { name: 'Send request' }).click();
     await eve.page.getByText('is on its way').waitFor();
-    await rail(ada).getByRole('link', { name: /Home, 1 friend request/ }).click();
+    await rail(ada)
+      .getByRole('link', { name: /Home, 1 friend request/ })
+      .click();
     await ada.getByRole('tab', { name: /Pending/ }).click();
     await home(ada).getByRole('button', { name: /Eve/ }).first().click();
     await ada.getByRole('dialog', { name: 'Profile of Eve' }).getByRole('button', { name: 'More' }).click();

@@ -16,7 +16,11 @@ export default async function governing(world) {
   };
 
   await test('several messages are chosen and deleted together', async () => {
-    for (const page of [ada, ben]) await rail(page).getByRole('link', { name: new RegExp(world.guild) }).first().click();
+    for (const page of [ada, ben])
+      await rail(page)
+        .getByRole('link', { name: new RegExp(world.guild) })
+        .first()
+        .click();
     await openChannel(ada, 'general');
     await openChannel(ben, 'general');
     for (const text of ['wrong note 1', 'wrong note 2', 'wrong note 3', 'a right note']) await say(ada, text);
@@ -38,7 +42,12 @@ export default async function governing(world) {
     const [guild] = placeOf(ada);
     const category = await api(ada, 'POST', `/guilds/${guild}/channels`, { name: 'Upstairs', type: 4 });
     const hidden = { id: guild, type: 0, allow: '0', deny: String(1 << 10) };
-    attic = await api(ada, 'POST', `/guilds/${guild}/channels`, { name: 'attic', type: 0, parent_id: category.id, permission_overwrites: [hidden] });
+    attic = await api(ada, 'POST', `/guilds/${guild}/channels`, {
+      name: 'attic',
+      type: 0,
+      parent_id: category.id,
+      permission_overwrites: [hidden],
+    });
     await openTab('Channels');
     await settings(ada).getByRole('button', { name: 'Edit attic' }).click();
     const dialog = ada.getByRole('dialog', { name: 'attic' });
@@ -56,7 +65,11 @@ export default async function governing(world) {
 
   await test('channels are put in order by dragging', async () => {
     const [guild] = placeOf(ada);
-    const cellar = await api(ada, 'POST', `/guilds/${guild}/channels`, { name: 'cellar', type: 0, parent_id: attic.parent_id });
+    const cellar = await api(ada, 'POST', `/guilds/${guild}/channels`, {
+      name: 'cellar',
+      type: 0,
+      parent_id: attic.parent_id,
+    });
     const line = (name) => settings(ada).getByRole('listitem').filter({ hasText: name });
     await line('cellar').waitFor();
     await line('cellar').dragTo(line('attic'));
@@ -78,7 +91,11 @@ export default async function governing(world) {
     await settings(ada).getByRole('button', { name: 'Create' }).click();
     await settings(ada).getByRole('button', { name: 'Copy the address of Ticker' }).click();
     const address = await ada.evaluate(() => navigator.clipboard.readText());
-    const posted = await fetch(address, { method: 'POST', headers: { 'Content-Type': 'application/json' }, body: JSON.stringify({ content: 'said by a webhook' }) });
+    const posted = await fetch(address, {
+      method: 'POST',
+      headers: { 'Content-Type': 'application/json' },
+      body: JSON.stringify({ content: 'said by a webhook' }),
+    });
     assert(posted.ok, `the address answers ${posted.status}: ${address}`);
     await message(ben, 'said by a webhook').waitFor();
     await settings(ada).getByRole('button', { name: 'Edit Ticker' }).click();
@@ -96,10 +113,14 @@ export default async function governing(world) {
 
   await test('a channel is deleted from its menu', async () => {
     const { id } = await api(ada, 'POST', `/guilds/${placeOf(ada)[0]}/channels`, { name: 'doomed', type: 0 });
-    await channels(ada).getByRole('link', { name: /doomed/ }).click({ button: 'right' });
+    await channels(ada)
+      .getByRole('link', { name: /doomed/ })
+      .click({ button: 'right' });
     await ada.getByRole('menuitem', { name: 'Delete the channel' }).click();
     await ada.getByRole('dialog').getByRole('button', { name: 'Delete' }).click();
-    await channels(ben).getByRole('link', { name: /doomed/ }).waitFor({ state: 'detached' });
+    await channels(ben)
+      .getByRole('link', { name: /doomed/ })
+      .waitFor({ state: 'detached' });
     assert(id && BASE_URL, 'no channel');
     await box(ada).waitFor();
   });

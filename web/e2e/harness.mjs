@@ -5,11 +5,21 @@ import path from 'node:path';
 import { chromium } from 'playwright-core';
 
 export const BASE_URL = (process.env.BASE_URL ?? 'http://127.0.0.1:8080').replace(/\/+$/, '');
-const CHROMIUM = process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
+const CHROMIUM =
+  process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const SHOTS = process.env.SHOTS;
 const ARTIFACTS = process.env.ARTIFACTS;
 const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 30_000);
-const FLAGS = ['--headless', '--no-sandbox', '--disable-gpu', '--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update', '--disable-sync'];
+const FLAGS = [
+  '--headless',
+  '--no-sandbox',
+  '--disable-gpu',
+  '--disable-quic',
+  '--no-first-run',
+  '--disable-background-networking',
+  '--disable-component-update',
+  '--disable-sync',
+];
 
 const results = { passed: 0, failed: 0 };
 let browser;
@@ -45,7 +55,14 @@ export async function finish() {
 
 /** Opens a browser context for one person. Errors on the page are noted, and fail the test they fall into. */
 export async function person(name, options = {}) {
-  const context = await browser.newContext({ viewport: { width: 1280, height: 800 }, colorScheme: 'light', locale: 'en-GB', reducedMotion: 'reduce', permissions: ['clipboard-read', 'clipboard-write'], ...options });
+  const context = await browser.newContext({
+    viewport: { width: 1280, height: 800 },
+    colorScheme: 'light',
+    locale: 'en-GB',
+    reducedMotion: 'reduce',
+    permissions: ['clipboard-read', 'clipboard-write'],
+    ...options,
+  });
   context.setDefaultTimeout(TIMEOUT_MS);
   await context.addInitScript(watchSockets);
   const page = await context.newPage();
@@ -69,10 +86,16 @@ export async function test(name, run, { vital = false } = {}) {
     console.log(`ok   ${name} (${Math.round(performance.now() - begun)} ms)`);
   } catch (error) {
     results.failed++;
-    console.log(`FAIL ${name}\n     ${String(error?.message ?? error).split('\n').slice(0, 12).join('\n     ')}`);
+    console.log(
+      `FAIL ${name}\n     ${String(error?.message ?? error)
+        .split('\n')
+        .slice(0, 12)
+        .join('\n     ')}`,
+    );
     for (const p of people) p.errors.length = 0;
-    if (ARTIFACTS) for (const p of people) await save(p.page, ARTIFACTS, `fail-${results.failed}-${p.name}`).catch(() => {});
-    if (vital) throw new Error(`nothing can follow on “${name}”`);
+    if (ARTIFACTS)
+      for (const p of people) await save(p.page, ARTIFACTS, `fail-${results.failed}-${p.name}`).catch(() => {});
+    if (vital) throw new Error(`nothing can follow on “${name}”`, { cause: error });
   }
 }
 

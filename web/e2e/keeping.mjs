@@ -1,5 +1,18 @@
 import { assert, test, until } from './harness.mjs';
-import { accepted, act, api, box, channels, log, message, openChannel, picture, placeOf, rail, say } from './person.mjs';
+import {
+  accepted,
+  act,
+  api,
+  box,
+  channels,
+  log,
+  message,
+  openChannel,
+  picture,
+  placeOf,
+  rail,
+  say,
+} from './person.mjs';
 
 const POSTS = '**/api/v10/channels/*/messages';
 const isPost = (route) => route.request().method() === 'POST';
@@ -8,7 +21,9 @@ export default async function keeping(world) {
   const ada = world.ada.page;
   const ben = world.ben.page;
   for (const page of [ada, ben]) {
-    await rail(page).getByRole('link', { name: new RegExp(world.guild) }).click();
+    await rail(page)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .click();
     await openChannel(page, 'general');
     await box(page).waitFor();
   }
@@ -20,7 +35,9 @@ export default async function keeping(world) {
     await ben.unroute(POSTS);
     await ben.evaluate(() => dispatchEvent(new Event('online')));
     await message(ada, 'tunnel two').waitFor();
-    const texts = (await log(ada).locator('[data-message-id] .content').allTextContents()).map((t) => t.trim()).filter((t) => t.startsWith('tunnel'));
+    const texts = (await log(ada).locator('[data-message-id] .content').allTextContents())
+      .map((t) => t.trim())
+      .filter((t) => t.startsWith('tunnel'));
     assert(texts.join() === 'tunnel one,tunnel two', `got ${texts.join()}`);
     await accepted(ben, 'tunnel two');
   });
@@ -36,7 +53,8 @@ export default async function keeping(world) {
     await ben.evaluate(() => dispatchEvent(new Event('online')));
     await message(ada, 'and this one after').waitFor();
     await accepted(ben, 'and this one after');
-    for (const text of ['said before the crash', 'and this one after']) assert((await log(ada).getByText(text).count()) === 1, `“${text}” is there twice`);
+    for (const text of ['said before the crash', 'and this one after'])
+      assert((await log(ada).getByText(text).count()) === 1, `“${text}” is there twice`);
   });
 
   await test('an edit that is refused stays in its box', async () => {
@@ -50,7 +68,11 @@ export default async function keeping(world) {
     assert((await edit.inputValue()).length === 2100, 'the text was lost');
     await edit.fill('words of the evening');
     const one = '**/api/v10/channels/*/messages/*';
-    await ben.route(one, (route) => (route.request().method() === 'PATCH' ? route.fulfill({ status: 500, contentType: 'application/json', body: '{"code":0,"message":"The bow broke"}' }) : route.fallback()));
+    await ben.route(one, (route) =>
+      route.request().method() === 'PATCH'
+        ? route.fulfill({ status: 500, contentType: 'application/json', body: '{"code":0,"message":"The bow broke"}' })
+        : route.fallback(),
+    );
     await edit.press('Enter');
     await ben.getByText('Not saved: The bow broke').waitFor();
     assert((await edit.inputValue()) === 'words of the evening', 'the text was lost');
@@ -67,7 +89,9 @@ export default async function keeping(world) {
       await held;
       await route.fallback().catch(() => {});
     });
-    await ada.getByTestId('file-input').setInputFiles({ name: 'score.png', mimeType: 'image/png', buffer: await picture(ada, 64, 64, '#346') });
+    await ada
+      .getByTestId('file-input')
+      .setInputFiles({ name: 'score.png', mimeType: 'image/png', buffer: await picture(ada, 64, 64, '#346') });
     await say(ada, 'The whole score');
     await say(ada, 'words after the file');
     await message(ben, 'words after the file').waitFor();
@@ -78,7 +102,9 @@ export default async function keeping(world) {
   });
 
   await test('files that wait are there when the channel is come back to', async () => {
-    await ada.getByTestId('file-input').setInputFiles({ name: 'kept.txt', mimeType: 'text/plain', buffer: Buffer.from('la') });
+    await ada
+      .getByTestId('file-input')
+      .setInputFiles({ name: 'kept.txt', mimeType: 'text/plain', buffer: Buffer.from('la') });
     await ada.getByRole('list', { name: 'Files to send' }).getByText('kept.txt').waitFor();
     await openChannel(ada, 'rehearsals');
     await ada.getByRole('list', { name: 'Files to send' }).waitFor({ state: 'detached' });
@@ -95,14 +121,19 @@ export default async function keeping(world) {
     await ben.evaluate(() => {
       const data = new DataTransfer();
       data.setData('text/plain', ' there');
-      document.activeElement.dispatchEvent(new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }));
+      document.activeElement.dispatchEvent(
+        new ClipboardEvent('paste', { clipboardData: data, bubbles: true, cancelable: true }),
+      );
     });
     await until(async () => (await box(ben).inputValue()) === 'hello there', 'the pasted words are in the box');
     await box(ben).fill('');
   });
 
   await test('a link whose text names another address asks before it opens', async () => {
-    await say(ada, '[https://bank.example/login](https://evil.example/x "bank") and [plain words](https://example.org/)');
+    await say(
+      ada,
+      '[https://bank.example/login](https://evil.example/x "bank") and [plain words](https://example.org/)',
+    );
     const row = message(ben, 'plain words');
     await row.waitFor();
     const link = row.getByRole('link', { name: 'https://bank.example/login' });
@@ -119,12 +150,16 @@ export default async function keeping(world) {
 
   await test('with many roles there is still room for people behind an @', async () => {
     const [guild] = placeOf(ada);
-    for (let i = 1; i <= 7; i++) await api(ada, 'POST', `/guilds/${guild}/roles`, { name: `choir ${i}`, mentionable: true });
+    for (let i = 1; i <= 7; i++)
+      await api(ada, 'POST', `/guilds/${guild}/roles`, { name: `choir ${i}`, mentionable: true });
     await box(ada).fill('');
     await box(ada).pressSequentially('@');
     const list = ada.getByRole('listbox', { name: 'People' });
     await list.getByRole('option', { name: /Ben/ }).waitFor();
-    await until(async () => (await list.getByRole('option', { name: /@choir|@everyone/ }).count()) > 0, 'roles are there too');
+    await until(
+      async () => (await list.getByRole('option', { name: /@choir|@everyone/ }).count()) > 0,
+      'roles are there too',
+    );
     await box(ada).fill('');
   });
 
@@ -132,7 +167,10 @@ export default async function keeping(world) {
     await say(ada, 'مرحبا `code` 123');
     const p = message(ben, 'مرحبا').locator('.md p').first();
     await p.waitFor();
-    const { direction, align } = await p.evaluate((e) => ({ direction: e.matches(':dir(rtl)'), align: getComputedStyle(e).textAlign }));
+    const { direction, align } = await p.evaluate((e) => ({
+      direction: e.matches(':dir(rtl)'),
+      align: getComputedStyle(e).textAlign,
+    }));
     assert(direction && align === 'start', `direction ${direction}, ${align}`);
     await box(ben).fill('مرحبا');
     assert(await box(ben).evaluate((e) => e.matches(':dir(rtl)')), 'the box is read from the left');
@@ -141,7 +179,7 @@ export default async function keeping(world) {
 
   await test('a group is left only after a question', async () => {
     const [adaId, benId] = await Promise.all([ada, ben].map(async (page) => (await api(page, 'GET', '/users/@me')).id));
-    const group = await api(ada, 'POST', '/users/@me/channels', { recipients: [benId] , name: 'Trio' });
+    const group = await api(ada, 'POST', '/users/@me/channels', { recipients: [benId], name: 'Trio' });
     assert(group.id && adaId, 'no conversation');
     if (group.type !== 3) return;
     await rail(ada).getByRole('link', { name: /^Home/ }).click();

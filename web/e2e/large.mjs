@@ -14,16 +14,26 @@ import { box, channels, message, rail } from './person.mjs';
 const WORLD = process.env.WORLD;
 if (!WORLD) throw new Error('WORLD must name the --out directory of consort bench-world');
 const tokens = readFileSync(path.join(WORLD, 'tokens.txt'), 'utf8').trim().split('\n');
-const world = Object.fromEntries(readFileSync(path.join(WORLD, 'world.env'), 'utf8').trim().split('\n').map((line) => line.split('=')));
+const world = Object.fromEntries(
+  readFileSync(path.join(WORLD, 'world.env'), 'utf8')
+    .trim()
+    .split('\n')
+    .map((line) => line.split('=')),
+);
 const API = `${BASE_URL}/api/v10`;
 const ROW_PX = 44;
 
 const call = async (token, method, route, body) => {
-  const answer = await fetch(API + route, { method, headers: { authorization: token, 'content-type': 'application/json' }, body: body && JSON.stringify(body) });
+  const answer = await fetch(API + route, {
+    method,
+    headers: { authorization: token, 'content-type': 'application/json' },
+    body: body && JSON.stringify(body),
+  });
   if (!answer.ok) throw new Error(`${method} ${route}: ${answer.status} ${await answer.text()}`);
   return answer.status === 204 ? null : answer.json();
 };
-const post = (content) => call(`Bot ${world.POST_TOKEN}`, 'POST', `/channels/${world.CHANNEL_ID}/messages`, { content });
+const post = (content) =>
+  call(`Bot ${world.POST_TOKEN}`, 'POST', `/channels/${world.CHANNEL_ID}/messages`, { content });
 
 /** A session that is online and no more. */
 function online(token) {
@@ -35,7 +45,12 @@ function online(token) {
       if (op === 10) {
         beat = setInterval(() => socket.send(JSON.stringify({ op: 1, d: null })), d.heartbeat_interval);
         const presence = { status: 'online', since: 0, activities: [], afk: false };
-        socket.send(JSON.stringify({ op: 2, d: { token, capabilities: 1 << 14, properties: { os: 'linux', browser: 'large', device: '' }, presence } }));
+        socket.send(
+          JSON.stringify({
+            op: 2,
+            d: { token, capabilities: 1 << 14, properties: { os: 'linux', browser: 'large', device: '' }, presence },
+          }),
+        );
       } else if (t === 'READY') resolve(socket);
     };
     socket.onclose = () => clearInterval(beat);
@@ -67,7 +82,16 @@ function watchFrames() {
     frames.shift();
     const sorted = [...frames].sort((a, b) => a - b);
     const at = (p) => Math.round(10 * (sorted[Math.floor((sorted.length - 1) * p)] ?? 0)) / 10;
-    return { frames: frames.length, p50: at(0.5), p95: at(0.95), p99: at(0.99), max: at(1), longTasks: tasks.length, longestTask: Math.round(Math.max(0, ...tasks)), blankFrames: holes };
+    return {
+      frames: frames.length,
+      p50: at(0.5),
+      p95: at(0.95),
+      p99: at(0.99),
+      max: at(1),
+      longTasks: tasks.length,
+      longestTask: Math.round(Math.max(0, ...tasks)),
+      blankFrames: holes,
+    };
   };
 }
 
@@ -85,7 +109,12 @@ async function heap(page) {
 }
 
 /** The element that scrolls the list. */
-const scroller = (page) => page.evaluateHandle(() => [...document.querySelectorAll('aside[aria-label="Members"], aside[aria-label="Members"] *')].find((e) => e.scrollHeight > e.clientHeight + 100));
+const scroller = (page) =>
+  page.evaluateHandle(() =>
+    [...document.querySelectorAll('aside[aria-label="Members"], aside[aria-label="Members"] *')].find(
+      (e) => e.scrollHeight > e.clientHeight + 100,
+    ),
+  );
 
 /** Waits for the newest message. A channel opens at the first new one, so its end may have to be gone to. */
 const atEnd = (page, text) =>
@@ -99,7 +128,8 @@ const atEnd = (page, text) =>
 const whole = (page) =>
   page.evaluate(() => {
     const box = document.querySelector('aside[aria-label="Members"]').getBoundingClientRect();
-    for (let y = box.top + 20; y < box.bottom - 30; y += 20) if (!document.elementFromPoint(box.left + 30, y)?.closest('button, h2, aside > *')) return false;
+    for (let y = box.top + 20; y < box.bottom - 30; y += 20)
+      if (!document.elementFromPoint(box.left + 30, y)?.closest('button, h2, aside > *')) return false;
     return !document.querySelector('aside[aria-label="Members"] .hole');
   });
 
@@ -112,24 +142,33 @@ try {
   await page.addInitScript((token) => {
     if (!localStorage.getItem('consort:token')) localStorage.setItem('consort:token', JSON.stringify(token));
     const mark = new MutationObserver(() => {
-      if (!window.__rows && document.querySelector('aside[aria-label="Members"] button[data-user-id]')) window.__rows = performance.now();
+      if (!window.__rows && document.querySelector('aside[aria-label="Members"] button[data-user-id]'))
+        window.__rows = performance.now();
       if (!window.__shell && document.querySelector('#composer')) window.__shell = performance.now();
     });
     mark.observe(document, { childList: true, subtree: true });
   }, tokens[0]);
 
-  await test('a large community is there soon', async () => {
-    await page.goto(`${BASE_URL}/channels/${world.GUILD_ID}/${world.CHANNEL_ID}`);
-    await box(page).waitFor();
-    await shownMembers(page).first().waitFor();
-    await until(() => page.evaluate(() => window.__rows), 'rows of the list');
-    const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
-    figures.open = { firstPaintMs: Math.round(paint), composerMs: await page.evaluate(() => Math.round(window.__shell)), membersMs: await page.evaluate(() => Math.round(window.__rows)) };
-    await until(async () => (await scroller(page)).evaluate((e) => e?.scrollHeight > 40_000 * 44), 'the whole list');
-    await until(() => whole(page), 'the list is whole');
-    figures.atFirst = { nodes: await nodes(page), heapMB: await heap(page) };
-    await shot(page, 'large-top');
-  }, { vital: true });
+  await test(
+    'a large community is there soon',
+    async () => {
+      await page.goto(`${BASE_URL}/channels/${world.GUILD_ID}/${world.CHANNEL_ID}`);
+      await box(page).waitFor();
+      await shownMembers(page).first().waitFor();
+      await until(() => page.evaluate(() => window.__rows), 'rows of the list');
+      const paint = await page.evaluate(() => performance.getEntriesByName('first-contentful-paint')[0]?.startTime);
+      figures.open = {
+        firstPaintMs: Math.round(paint),
+        composerMs: await page.evaluate(() => Math.round(window.__shell)),
+        membersMs: await page.evaluate(() => Math.round(window.__rows)),
+      };
+      await until(async () => (await scroller(page)).evaluate((e) => e?.scrollHeight > 40_000 * 44), 'the whole list');
+      await until(() => whole(page), 'the list is whole');
+      figures.atFirst = { nodes: await nodes(page), heapMB: await heap(page) };
+      await shot(page, 'large-top');
+    },
+    { vital: true },
+  );
 
   const handle = await scroller(page);
   const wheel = async (name, step, pause, until) => {
@@ -155,7 +194,12 @@ try {
     await handle.evaluate((e) => (e.scrollTop = 0));
     const end = await handle.evaluate((e) => e.scrollHeight - e.clientHeight);
     assert(Math.abs(end / ROW_PX - 100_000) < 1000 || process.env.MEMBERS, `the list has ${end / ROW_PX} rows`);
-    await wheel('flying', 4000, 0, async () => (await handle.evaluate((e) => e.scrollHeight - e.clientHeight - e.scrollTop)) > 50);
+    await wheel(
+      'flying',
+      4000,
+      0,
+      async () => (await handle.evaluate((e) => e.scrollHeight - e.clientHeight - e.scrollTop)) > 50,
+    );
     await until(() => whole(page), 'the last rows are there');
     await shot(page, 'large-bottom');
     figures.atEnd = { nodes: await nodes(page), heapMB: await heap(page) };
@@ -189,16 +233,23 @@ try {
     const say = async (text) => sent.push((await post(`${text} ${Date.now()}`)).content);
     for (let i = 0; i < 30; i++) await say(`while away ${i}`);
     await rail(page).getByRole('link', { name: 'Bench, unread' }).waitFor();
-    const opened = rail(page).getByRole('link', { name: /^Bench/ }).click();
+    const opened = rail(page)
+      .getByRole('link', { name: /^Bench/ })
+      .click();
     for (let i = 0; i < 5; i++) await say(`while coming ${i}`);
     await opened;
     await box(page).waitFor();
     await say('there again');
     await atEnd(page, sent.at(-1));
-    const shown = await page.evaluate(() => [...document.querySelectorAll('[role="log"] [data-message-id]')].map((e) => e.textContent));
+    const shown = await page.evaluate(() =>
+      [...document.querySelectorAll('[role="log"] [data-message-id]')].map((e) => e.textContent),
+    );
     const last = sent.slice(-8);
     const at = last.map((text) => shown.findIndex((one) => one.includes(text)));
-    assert(at.every((index, i) => index >= 0 && (i === 0 || index > at[i - 1])), `messages are missing: ${at}`);
+    assert(
+      at.every((index, i) => index >= 0 && (i === 0 || index > at[i - 1])),
+      `messages are missing: ${at}`,
+    );
     assert(new Set(shown).size === shown.length, 'a message is there twice');
     await channels(page).waitFor();
   });

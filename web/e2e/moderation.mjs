@@ -1,5 +1,18 @@
 import { assert, person, shot, test, until } from './harness.mjs';
-import { accepted, api, box, channels, home, log, message, openChannel, placeOf, rail, register, say } from './person.mjs';
+import {
+  accepted,
+  api,
+  box,
+  channels,
+  home,
+  log,
+  message,
+  openChannel,
+  placeOf,
+  rail,
+  register,
+  say,
+} from './person.mjs';
 
 export default async function moderation(world) {
   const ada = world.ada.page;
@@ -12,7 +25,9 @@ export default async function moderation(world) {
 
   await test('a member is named, timed out and let write again from their menu', async () => {
     for (const page of [ada, ben]) {
-      await rail(page).getByRole('link', { name: new RegExp(world.guild) }).click();
+      await rail(page)
+        .getByRole('link', { name: new RegExp(world.guild) })
+        .click();
       await openChannel(page, 'general');
       await box(page).waitFor();
     }
@@ -51,7 +66,9 @@ export default async function moderation(world) {
     await shot(ada, 'ban');
     await dialog.getByRole('button', { name: 'Ban', exact: true }).click();
     await row.waitFor({ state: 'detached' });
-    await rail(rude.page).getByRole('link', { name: new RegExp(world.guild) }).waitFor({ state: 'detached' });
+    await rail(rude.page)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .waitFor({ state: 'detached' });
     const [ban] = await api(ada, 'GET', `/guilds/${guild}/bans`);
     assert(ban.reason === 'Manners', `the reason is ${ban.reason}`);
     await rude.context.close();
@@ -65,7 +82,13 @@ export default async function moderation(world) {
     const role = (await api(ada, 'GET', `/guilds/${guild}/roles`)).find((r) => r.name === 'Conductors');
     await api(ada, 'DELETE', `/guilds/${guild}/members/${me.id}/roles/${role.id}`);
     await api(ada, 'PATCH', `/channels/${channel}`, { rate_limit_per_user: 5 });
-    await until(async () => (await members(ben).getByRole('heading', { name: /Conductors/ }).count()) === 0, 'the role is gone');
+    await until(
+      async () =>
+        (await members(ben)
+          .getByRole('heading', { name: /Conductors/ })
+          .count()) === 0,
+      'the role is gone',
+    );
     await say(ben, 'slowly now');
     await accepted(ben, 'slowly now');
     await ben.getByRole('timer').waitFor();

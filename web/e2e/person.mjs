@@ -81,7 +81,10 @@ export async function api(page, method, path, body) {
   const answer = await page.evaluate(
     async ([method, path, body]) => {
       for (;;) {
-        const headers = { Authorization: JSON.parse(localStorage.getItem('consort:token')), ...(body ? { 'Content-Type': 'application/json' } : {}) };
+        const headers = {
+          Authorization: JSON.parse(localStorage.getItem('consort:token')),
+          ...(body ? { 'Content-Type': 'application/json' } : {}),
+        };
         const r = await fetch(`/api/v10${path}`, { method, headers, body: body && JSON.stringify(body) });
         const json = r.status === 204 ? null : await r.json();
         if (r.status !== 429) return { status: r.status, json };
@@ -97,7 +100,11 @@ export async function api(page, method, path, body) {
 /** The ids in the address of a page: guild (or `@me`), channel. */
 export const placeOf = (page) => new URL(page.url()).pathname.split('/').slice(2);
 
-export const openChannel = (page, name) => channels(page).getByRole('link', { name: new RegExp(`^${name}`) }).first().click();
+export const openChannel = (page, name) =>
+  channels(page)
+    .getByRole('link', { name: new RegExp(`^${name}`) })
+    .first()
+    .click();
 
 /** Makes a PNG of one colour without a library. */
 export async function picture(page, width, height, color) {

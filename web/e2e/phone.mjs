@@ -2,7 +2,10 @@ import { assert, BASE_URL, person, shot, test } from './harness.mjs';
 import { api, box, channels, logIn, message, openChannel, placeOf } from './person.mjs';
 
 export default async function phone() {
-  const someone = { ...(await person('Phone', { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true })), name: 'Ben' };
+  const someone = {
+    ...(await person('Phone', { viewport: { width: 390, height: 780 }, hasTouch: true, isMobile: true })),
+    name: 'Ben',
+  };
   const { page } = someone;
   await logIn(someone);
   await page.getByRole('main', { name: 'Friends' }).waitFor();
@@ -43,7 +46,9 @@ export default async function phone() {
         ([from, to]) => {
           const target = document.querySelector('[role="log"]');
           const touch = (x) => new Touch({ identifier: 1, target, clientX: x, clientY: 300 });
-          target.dispatchEvent(new TouchEvent('touchstart', { bubbles: true, touches: [touch(from)], changedTouches: [touch(from)] }));
+          target.dispatchEvent(
+            new TouchEvent('touchstart', { bubbles: true, touches: [touch(from)], changedTouches: [touch(from)] }),
+          );
           target.dispatchEvent(new TouchEvent('touchend', { bubbles: true, touches: [], changedTouches: [touch(to)] }));
         },
         [from, to],
@@ -74,19 +79,28 @@ export default async function phone() {
         .map(([name]) => name),
     );
     assert(small.length === 0, `too small: ${small.join(', ')}`);
-    assert((await box(page).evaluate((e) => parseFloat(getComputedStyle(e).fontSize))) >= 16, 'the box is written in less than 16 px');
-    assert(!(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)), 'the page scrolls sideways');
+    assert(
+      (await box(page).evaluate((e) => parseFloat(getComputedStyle(e).fontSize))) >= 16,
+      'the box is written in less than 16 px',
+    );
+    assert(
+      !(await page.evaluate(() => document.documentElement.scrollWidth > innerWidth)),
+      'the page scrolls sideways',
+    );
     await shot(page, 'phone-chat');
   });
 
   await test('messages lie above the message box, not on it', async () => {
-    await page.route('**/api/v10/channels/*/messages/*/reactions/**', (route) => route.fulfill({ status: 400, contentType: 'application/json', body: '{"code":0,"message":"No reaction today"}' }));
+    await page.route('**/api/v10/channels/*/messages/*/reactions/**', (route) =>
+      route.fulfill({ status: 400, contentType: 'application/json', body: '{"code":0,"message":"No reaction today"}' }),
+    );
     await message(page, 'press me').dispatchEvent('contextmenu', { clientX: 100, clientY: 300 });
     await page.getByRole('menuitem', { name: 'Add reaction' }).tap();
     await page.getByRole('dialog', { name: 'Choose an emoji' }).locator('.cell').first().tap();
     const toast = page.getByRole('alert').filter({ hasText: 'No reaction today' });
     await toast.waitFor();
-    const gap = (await box(page).boundingBox()).y - ((await toast.boundingBox()).y + (await toast.boundingBox()).height);
+    const gap =
+      (await box(page).boundingBox()).y - ((await toast.boundingBox()).y + (await toast.boundingBox()).height);
     assert(gap >= 0, `it covers the box by ${-gap} px`);
   });
   await someone.context.close();

@@ -13,7 +13,10 @@ export default async function posts(world) {
     await dialog.getByRole('button', { name: 'Create', exact: true }).click();
     await ada.getByRole('main', { name: 'Forum questions' }).waitFor();
     const [, forum] = placeOf(ada);
-    await api(ada, 'PATCH', `/channels/${forum}`, { topic: 'Be **kind**.', available_tags: [{ name: 'strings' }, { name: 'brass', emoji_name: '🎺' }] });
+    await api(ada, 'PATCH', `/channels/${forum}`, {
+      topic: 'Be **kind**.',
+      available_tags: [{ name: 'strings' }, { name: 'brass', emoji_name: '🎺' }],
+    });
     await ada.getByRole('button', { name: 'New post' }).click();
     const form = ada.getByRole('form', { name: 'New post' });
     await form.getByLabel('Title').fill('How do I tune a viola?');
@@ -23,7 +26,9 @@ export default async function posts(world) {
     await form.getByRole('button', { name: 'Post', exact: true }).click();
     await ada.getByRole('heading', { name: 'How do I tune a viola?', level: 1 }).waitFor();
     await message(ada, 'drifts').waitFor();
-    await channels(ben).getByRole('link', { name: /questions/ }).click();
+    await channels(ben)
+      .getByRole('link', { name: /questions/ })
+      .click();
     const post = ben.getByRole('list', { name: 'Posts' }).getByRole('link', { name: /How do I tune/ });
     await post.getByText('It drifts every hour.').waitFor();
     await shot(ben, 'forum-dark');
@@ -38,7 +43,15 @@ export default async function posts(world) {
   await test('a forum that was looked at is not unread', async () => {
     await openChannel(ben, 'general');
     await box(ben).waitFor();
-    await until(async () => !/unread/.test((await channels(ben).getByRole('link', { name: /^questions/ }).textContent()) ?? ''), 'the forum is read');
+    await until(
+      async () =>
+        !/unread/.test(
+          (await channels(ben)
+            .getByRole('link', { name: /^questions/ })
+            .textContent()) ?? '',
+        ),
+      'the forum is read',
+    );
   });
 
   await test('a poll is started, voted in, and ended', async () => {
@@ -55,7 +68,10 @@ export default async function posts(world) {
     await seen.getByRole('radio', { name: /Waltz/ }).click();
     await own.getByText('1 vote', { exact: true }).waitFor();
     await seen.getByRole('radio', { name: /March/ }).click();
-    await until(async () => /100 %/.test((await seen.getByRole('radio', { name: /March/ }).textContent()) ?? ''), 'the vote was changed');
+    await until(
+      async () => /100 %/.test((await seen.getByRole('radio', { name: /March/ }).textContent()) ?? ''),
+      'the vote was changed',
+    );
     await seen.getByRole('button', { name: /1 vote for March/ }).click();
     await ben.getByRole('dialog', { name: 'Voted for March' }).getByText('Ben').waitFor();
     await ben.keyboard.press('Escape');
@@ -70,7 +86,9 @@ export default async function posts(world) {
     await say(ben, 'Where is the **piano**?');
     await accepted(ben, 'Where is the piano?');
     const [guild, channel] = placeOf(ada);
-    const found = (await api(ada, 'GET', `/channels/${channel}/messages?limit=5`)).find((m) => m.content.includes('piano'));
+    const found = (await api(ada, 'GET', `/channels/${channel}/messages?limit=5`)).find((m) =>
+      m.content.includes('piano'),
+    );
     const thread = await api(ada, 'POST', `/channels/${channel}/messages/${found.id}/threads`, { name: 'The piano' });
     await ada.goto(new URL(`/channels/${guild}/${thread.id}`, ada.url()).href);
     const starter = message(ada, 'Where is the piano?');

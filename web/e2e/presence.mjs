@@ -40,14 +40,20 @@ export default async function presence(world) {
     await rail(ben).getByRole('link', { name: /^Home/ }).click();
     await ben.getByRole('main', { name: 'Friends' }).waitFor();
     await say(ada, 'Something new');
-    await rail(ben).getByRole('link', { name: `${world.guild}, unread` }).waitFor();
+    await rail(ben)
+      .getByRole('link', { name: `${world.guild}, unread` })
+      .waitFor();
     await box(ada).pressSequentially('psst @be');
     await ada.getByRole('option', { name: /Ben/ }).waitFor();
     await box(ada).press('Enter');
     await box(ada).press('Enter');
-    await rail(ben).getByRole('link', { name: `${world.guild}, 1 mentions` }).waitFor();
+    await rail(ben)
+      .getByRole('link', { name: `${world.guild}, 1 mentions` })
+      .waitFor();
     await shot(ben, 'badge');
-    await rail(ben).getByRole('link', { name: new RegExp(world.guild) }).click();
+    await rail(ben)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .click();
     await ben.getByText('New messages').waitFor();
     await message(ben, 'psst').waitFor();
     await rail(ben).getByRole('link', { name: world.guild, exact: true }).waitFor();

@@ -10,7 +10,10 @@ const inSight = (page, text) =>
     return box.bottom > frame.top && box.top < frame.bottom;
   });
 const belowEnd = (page) => log(page).evaluate((e) => Math.round(e.scrollHeight - e.clientHeight - e.scrollTop));
-const frames = (page) => page.evaluate(async () => { for (let i = 0; i < 20; i++) await new Promise(requestAnimationFrame); });
+const frames = (page) =>
+  page.evaluate(async () => {
+    for (let i = 0; i < 20; i++) await new Promise(requestAnimationFrame);
+  });
 
 export default async function reading(world) {
   const ada = world.ada.page;
@@ -30,13 +33,20 @@ export default async function reading(world) {
     await goHome(ben);
     const [, channel] = placeOf(ada);
     for (let i = 1; i <= 70; i++) await api(ada, 'POST', `/channels/${channel}/messages`, { content: `flood ${i}.` });
-    await rail(ben).getByRole('link', { name: new RegExp(world.guild) }).click();
+    await rail(ben)
+      .getByRole('link', { name: new RegExp(world.guild) })
+      .click();
     await openChannel(ben, 'overture');
-    await until(async () => (await message(ben, 'flood 1.').count()) && (await inSight(ben, 'flood 1.')), 'the first new message is in sight');
+    await until(
+      async () => (await message(ben, 'flood 1.').count()) && (await inSight(ben, 'flood 1.')),
+      'the first new message is in sight',
+    );
     await ben.getByRole('separator').filter({ hasText: 'New messages' }).waitFor();
     await ben.getByText(/\d+\+? new messages since/).waitFor();
     await shot(ben, 'news-bar');
-    await channels(ben).getByRole('link', { name: /^overture/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /^overture/ })
+      .waitFor();
     await ben.getByRole('button', { name: 'Mark as read' }).click();
     await ben.getByText(/new messages since/).waitFor({ state: 'detached' });
     await ben.getByRole('button', { name: /newest|To the end/ }).click();
@@ -65,9 +75,13 @@ export default async function reading(world) {
     await more(ben, 'while you look up', 'Mark unread from here');
     await ben.getByRole('separator').filter({ hasText: 'New messages' }).waitFor();
     await openChannel(ben, 'general');
-    await channels(ben).getByRole('link', { name: /^overture.*unread/ }).waitFor();
+    await channels(ben)
+      .getByRole('link', { name: /^overture.*unread/ })
+      .waitFor();
     await ben.reload();
-    await channels(ben).getByRole('link', { name: /^overture.*unread/ }).click();
+    await channels(ben)
+      .getByRole('link', { name: /^overture.*unread/ })
+      .click();
     await message(ben, 'followed again').waitFor();
     await box(ben).press('Escape');
     await until(async () => (await belowEnd(ben)) <= 2, 'the end');
@@ -83,7 +97,9 @@ export default async function reading(world) {
     await api(ben, 'PUT', `/users/@me/relationships/${adaId}`, { type: 2 });
     await say(ada, 'unheard');
     await accepted(ada, 'unheard');
-    const fold = log(ben).getByRole('button', { name: /of someone you blocked/ }).last();
+    const fold = log(ben)
+      .getByRole('button', { name: /of someone you blocked/ })
+      .last();
     await fold.waitFor();
     assert((await message(ben, 'unheard').count()) === 0, 'the message is shown');
     await fold.click();

@@ -28,13 +28,24 @@ export default async function resume(world) {
     await ben.getByText('Reconnecting…').waitFor();
     await shot(ben, 'reconnecting');
     for (let i = 1; i <= 3; i++) await say(ada, `missed ${i}`);
-    await until(async () => (await log(ada).getByText(/^missed \d$/).count()) === 3, 'three messages sent');
+    await until(
+      async () =>
+        (await log(ada)
+          .getByText(/^missed \d$/)
+          .count()) === 3,
+      'three messages sent',
+    );
     await ben.evaluate(() => (window.__hold = false));
-    await ben.getByRole('button', { name: 'Try now' }).click({ timeout: 2000 }).catch(() => {});
+    await ben
+      .getByRole('button', { name: 'Try now' })
+      .click({ timeout: 2000 })
+      .catch(() => {});
     await ben.getByText('Connection resumed').waitFor({ timeout: 20_000 });
     await shot(ben, 'resumed');
     await message(ben, 'missed 3').waitFor();
-    const texts = (await log(ben).locator('[data-message-id] .content').allTextContents()).map((t) => t.trim()).filter((t) => t.startsWith('missed'));
+    const texts = (await log(ben).locator('[data-message-id] .content').allTextContents())
+      .map((t) => t.trim())
+      .filter((t) => t.startsWith('missed'));
     assert(texts.join() === 'missed 1,missed 2,missed 3', `got ${texts.join()}`);
     const ops = (await sentOps(ben)).slice(before);
     assert(ops.includes(6) && !ops.includes(2), `sent ops ${ops.join()}, wanted a RESUME and no IDENTIFY`);

@@ -4,7 +4,25 @@ await start();
 const world = {};
 try {
   // SCENARIOS names some of them; later ones need people and places of earlier ones.
-  const all = ['accounts', 'chat', 'presence', 'direct', 'communities', 'keeping', 'calling', 'reading', 'posts', 'bots', 'moderation', 'governing', 'company', 'resume', 'away', 'access', 'phone'];
+  const all = [
+    'accounts',
+    'chat',
+    'presence',
+    'direct',
+    'communities',
+    'keeping',
+    'calling',
+    'reading',
+    'posts',
+    'bots',
+    'moderation',
+    'governing',
+    'company',
+    'resume',
+    'away',
+    'access',
+    'phone',
+  ];
   const wanted = process.env.SCENARIOS?.split(',') ?? all;
   for (const scenario of all.filter((name) => wanted.includes(name))) {
     const { default: run } = await import(`./${scenario}.mjs`);

@@ -12,10 +12,14 @@ const ORIGIN = 'https://chat.example';
 
 describe('invites in a message', () => {
   it('are found once each, also behind words', () => {
-    expect(inviteCodes(`come ${ORIGIN}/invite/abc or [here](${ORIGIN}/invite/def), ${ORIGIN}/invite/abc`, ORIGIN)).toEqual(['abc', 'def']);
+    expect(
+      inviteCodes(`come ${ORIGIN}/invite/abc or [here](${ORIGIN}/invite/def), ${ORIGIN}/invite/abc`, ORIGIN),
+    ).toEqual(['abc', 'def']);
   });
   it('are not taken from code, spoilers or other hosts', () => {
-    expect(inviteCodes(`\`${ORIGIN}/invite/a\` ||${ORIGIN}/invite/b|| https://evil.example/invite/c`, ORIGIN)).toEqual([]);
+    expect(inviteCodes(`\`${ORIGIN}/invite/a\` ||${ORIGIN}/invite/b|| https://evil.example/invite/c`, ORIGIN)).toEqual(
+      [],
+    );
   });
   it('are at most three', () => {
     expect(inviteCodes([1, 2, 3, 4].map((n) => `${ORIGIN}/invite/c${n}`).join(' '), ORIGIN)).toHaveLength(3);
@@ -24,7 +28,12 @@ describe('invites in a message', () => {
 
 describe('links of this server', () => {
   it('lead to their place', () => {
-    expect(routeOf(`${ORIGIN}/channels/1/2/3`, ORIGIN)).toEqual({ page: 'channel', guildId: '1', channelId: '2', messageId: '3' });
+    expect(routeOf(`${ORIGIN}/channels/1/2/3`, ORIGIN)).toEqual({
+      page: 'channel',
+      guildId: '1',
+      channelId: '2',
+      messageId: '3',
+    });
     expect(routeOf('https://evil.example/channels/1/2', ORIGIN)).toBeNull();
     expect(routeOf('no address', ORIGIN)).toBeNull();
   });

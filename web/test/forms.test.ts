@@ -9,8 +9,20 @@ import { ComponentType, type Component, type Message } from '../src/lib/types';
 vi.stubGlobal('navigator', { language: 'en-GB' });
 
 const text: Component = { type: ComponentType.textInput, custom_id: 't', min_length: 2, max_length: 4 };
-const select: Component = { type: ComponentType.stringSelect, custom_id: 's', options: [{ label: 'A', value: 'a', default: true }, { label: 'B', value: 'b' }], max_values: 1 };
-const form: Component[] = [{ type: ComponentType.text, content: 'hi' }, { type: ComponentType.row, components: [text] }, { type: ComponentType.label, label: 'L', component: select }];
+const select: Component = {
+  type: ComponentType.stringSelect,
+  custom_id: 's',
+  options: [
+    { label: 'A', value: 'a', default: true },
+    { label: 'B', value: 'b' },
+  ],
+  max_values: 1,
+};
+const form: Component[] = [
+  { type: ComponentType.text, content: 'hi' },
+  { type: ComponentType.row, components: [text] },
+  { type: ComponentType.label, label: 'L', component: select },
+];
 
 describe('a form', () => {
   it('begins with what the application gave', () => expect(fieldsOf(form).map(initialValue)).toEqual(['', ['a']]));
@@ -23,7 +35,10 @@ describe('a form', () => {
     expect(fieldError(select, ['b'])).toBeNull();
   });
   it('is sent without its decorations, and names its files by number', () => {
-    const upload: Component = { type: ComponentType.label, component: { type: ComponentType.fileUpload, custom_id: 'f' } };
+    const upload: Component = {
+      type: ComponentType.label,
+      component: { type: ComponentType.fileUpload, custom_id: 'f' },
+    };
     const file = new File(['x'], 'x.txt');
     const { components, files } = submission([...form, upload], { t: 'abc', s: ['b'], f: [file] });
     expect(components).toEqual([
@@ -47,8 +62,15 @@ describe('options', () => {
     [option(OptionType.string), undefined, null],
   ])('%j with %j: %s', (o, value, error) => expect(optionError(o, value)).toBe(error));
   it('are sent as their types, without those that were left out', () => {
-    const list = [{ ...option(OptionType.integer), name: 'n' }, { ...option(OptionType.boolean), name: 'b' }, { ...option(OptionType.string), name: 's' }];
-    expect(wireOptions(list, { n: '4', b: false, s: '' }).options).toEqual([{ type: 4, name: 'n', value: 4 }, { type: 5, name: 'b', value: false }]);
+    const list = [
+      { ...option(OptionType.integer), name: 'n' },
+      { ...option(OptionType.boolean), name: 'b' },
+      { ...option(OptionType.string), name: 's' },
+    ];
+    expect(wireOptions(list, { n: '4', b: false, s: '' }).options).toEqual([
+      { type: 4, name: 'n', value: 4 },
+      { type: 5, name: 'b', value: false },
+    ]);
   });
 });
 
@@ -56,7 +78,22 @@ describe('commands', () => {
   const index = {
     applications: [{ id: '7', name: 'Prompter' }],
     application_commands: [
-      { id: '1', type: 1, application_id: '7', name: 'seat', description: 'd', options: [{ type: 2, name: 'row', description: '', options: [{ type: 1, name: 'give', description: 'Gives', options: [] }] }, { type: 1, name: 'list', description: 'Lists' }] },
+      {
+        id: '1',
+        type: 1,
+        application_id: '7',
+        name: 'seat',
+        description: 'd',
+        options: [
+          {
+            type: 2,
+            name: 'row',
+            description: '',
+            options: [{ type: 1, name: 'give', description: 'Gives', options: [] }],
+          },
+          { type: 1, name: 'list', description: 'Lists' },
+        ],
+      },
       { id: '2', type: 1, application_id: '7', name: 'echo', description: 'Says', name_localizations: { de: 'hall' } },
       { id: '3', type: 3, application_id: '7', name: 'Quote', description: '' },
       { id: '4', type: 1, application_id: '9', name: 'orphan', description: '' },
@@ -65,7 +102,9 @@ describe('commands', () => {
   it('are listed with their subcommands', () => {
     const list = usable(index);
     expect(list.map((u) => u.name)).toEqual(['echo', 'seat list', 'seat row give']);
-    expect(nest(list[2]!, [{ name: 'x' }])).toEqual([{ type: 2, name: 'row', options: [{ type: 1, name: 'give', options: [{ name: 'x' }] }] }]);
+    expect(nest(list[2]!, [{ name: 'x' }])).toEqual([
+      { type: 2, name: 'row', options: [{ type: 1, name: 'give', options: [{ name: 'x' }] }] },
+    ]);
   });
   it('have the name of the language, or of a near one', () => {
     expect(localized('echo', { de: 'hall' }, 'de-AT')).toBe('hall');
@@ -73,7 +112,13 @@ describe('commands', () => {
     expect(localized('echo', { de: 'hall' }, 'fr')).toBe('echo');
   });
   it('are looked for after a slash at the beginning only', () => {
-    expect([slashQuery('/'), slashQuery('/se gi'), slashQuery('a /b'), slashQuery('//x'), slashQuery('/shrug well')]).toEqual(['', 'se gi', null, null, null]);
+    expect([
+      slashQuery('/'),
+      slashQuery('/se gi'),
+      slashQuery('a /b'),
+      slashQuery('//x'),
+      slashQuery('/shrug well'),
+    ]).toEqual(['', 'se gi', null, null, null]);
     expect(pick(usable(index), 'sea').map((o) => o.name)).toEqual(['seat list', 'seat row give']);
   });
   it('that the client knows itself are turned into text, others stay', () => {
@@ -84,10 +129,32 @@ describe('commands', () => {
 });
 
 describe('rows', () => {
-  const message = (id: string, author: string, extra: Partial<Message> = {}): Message =>
-    ({ id, channel_id: '1', author: { id: author, username: author }, content: id, timestamp: `2026-01-01T00:00:0${id}Z`, type: 0, mentions: [], mention_roles: [], attachments: [], embeds: [], ...extra });
-  const lay = (unfolded: string[] = []) => layOut({ items: [message('1', 'a'), message('2', 'x'), message('3', 'x'), message('4', 'a')], outbox: [], hasOlder: false, hasNewer: false, readUpTo: null, meId: 'a', isBlocked: (id) => id === 'x', unfolded: new Set(unfolded) });
-  const kinds = (rows: Row[]) => rows.map((r) => (r.kind === 'message' ? r.message.id : r.kind === 'blocked' ? `blocked ${r.count}` : r.kind));
+  const message = (id: string, author: string, extra: Partial<Message> = {}): Message => ({
+    id,
+    channel_id: '1',
+    author: { id: author, username: author },
+    content: id,
+    timestamp: `2026-01-01T00:00:0${id}Z`,
+    type: 0,
+    mentions: [],
+    mention_roles: [],
+    attachments: [],
+    embeds: [],
+    ...extra,
+  });
+  const lay = (unfolded: string[] = []) =>
+    layOut({
+      items: [message('1', 'a'), message('2', 'x'), message('3', 'x'), message('4', 'a')],
+      outbox: [],
+      hasOlder: false,
+      hasNewer: false,
+      readUpTo: null,
+      meId: 'a',
+      isBlocked: (id) => id === 'x',
+      unfolded: new Set(unfolded),
+    });
+  const kinds = (rows: Row[]) =>
+    rows.map((r) => (r.kind === 'message' ? r.message.id : r.kind === 'blocked' ? `blocked ${r.count}` : r.kind));
   it('fold what blocked people write, until it is asked for', () => {
     expect(kinds(lay())).toEqual(['top', 'day', '1', 'blocked 2', '4', 'foot']);
     expect(kinds(lay(['b2']))).toEqual(['top', 'day', '1', 'blocked 2', '2', '3', '4', 'foot']);

@@ -45,7 +45,8 @@ class Harness {
 }
 
 const sent = (out: Output[]) => out.flatMap((o) => (o.type === 'send' ? [JSON.parse(o.text)] : []));
-const of = <T extends Output['type']>(out: Output[], type: T) => out.filter((o): o is Extract<Output, { type: T }> => o.type === type);
+const of = <T extends Output['type']>(out: Output[], type: T) =>
+  out.filter((o): o is Extract<Output, { type: T }> => o.type === type);
 
 let h: Harness;
 beforeEach(() => {
@@ -68,7 +69,12 @@ describe('a compressed connection', () => {
     }
     return frames;
   }
-  const payloads = ['{"op":10}', JSON.stringify({ long: 'Ä quaver '.repeat(40_000) }), '{"t":"🎻"}', JSON.stringify(Array.from({ length: 2000 }, (_, i) => Math.sin(i)))];
+  const payloads = [
+    '{"op":10}',
+    JSON.stringify({ long: 'Ä quaver '.repeat(40_000) }),
+    '{"t":"🎻"}',
+    JSON.stringify(Array.from({ length: 2000 }, (_, i) => Math.sin(i))),
+  ];
 
   it('gives its payloads, frame by frame', async () => {
     const inflater = new Inflater();
@@ -85,7 +91,11 @@ describe('a compressed connection', () => {
   it('says so when it is none', () => expect(() => new Inflater().push(new Uint8Array([1, 2, 3, 4, 5, 6]))).toThrow());
   it('is asked for in the address', () => {
     const out: Output[] = [];
-    new GatewayCore(() => 0.5, '&compress=zlib-stream').handle(0, { type: 'start', url: 'ws://gw/', identify: { token: 'T' } }, out);
+    new GatewayCore(() => 0.5, '&compress=zlib-stream').handle(
+      0,
+      { type: 'start', url: 'ws://gw/', identify: { token: 'T' } },
+      out,
+    );
     expect(of(out, 'connect')[0]?.url).toBe('ws://gw/?v=10&encoding=json&compress=zlib-stream');
   });
 });

@@ -9,7 +9,10 @@ const box = (top: number) => ({ top, bottom: top + 30 });
 
 describe('what is out of sight', () => {
   it('counts what is above and below, but not what is in sight or folded away', () => {
-    expect(outOfSight([box(-60), box(-20), box(40), box(190), box(300), { top: 0, bottom: 0 }], 0, 200)).toEqual({ above: 1, below: 1 });
+    expect(outOfSight([box(-60), box(-20), box(40), box(190), box(300), { top: 0, bottom: 0 }], 0, 200)).toEqual({
+      above: 1,
+      below: 1,
+    });
   });
 });
 
@@ -49,7 +52,10 @@ describe('the inbox', () => {
     return store;
   }
   it('holds what is unread, and what calls first', () => {
-    expect(waitingChannels(world(), false).map((w) => [w.channel.id, w.mentions])).toEqual([['100', 2], ['200', 0]]);
+    expect(waitingChannels(world(), false).map((w) => [w.channel.id, w.mentions])).toEqual([
+      ['100', 2],
+      ['200', 0],
+    ]);
   });
   it('holds only what calls, when asked', () => {
     expect(waitingChannels(world(), true).map((w) => w.channel.id)).toEqual(['100']);

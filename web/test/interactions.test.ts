@@ -1,7 +1,10 @@
 import { beforeEach, describe, expect, it, vi } from 'vitest';
 
 const started = vi.hoisted(() => [] as { nonce: string }[]);
-vi.mock('../src/lib/api', () => ({ describe: String, interactions: { start: async (body: { nonce: string }) => void started.push(body) } }));
+vi.mock('../src/lib/api', () => ({
+  describe: String,
+  interactions: { start: async (body: { nonce: string }) => void started.push(body) },
+}));
 
 const { store } = await import('../src/lib/store/store.svelte');
 const { ask, complete, onInteraction, InteractionType } = await import('../src/lib/interactions');
@@ -9,7 +12,8 @@ const { ui } = await import('../src/lib/ui.svelte');
 
 const bot = { id: '7', username: 'metronome', bot: true };
 const channel = { id: '10', type: 0, guild_id: '1', name: 'general' };
-const command = () => ask({ type: InteractionType.command, applicationId: '7', channel, data: {}, row: { bot, name: 'beat' } });
+const command = () =>
+  ask({ type: InteractionType.command, applicationId: '7', channel, data: {}, row: { bot, name: 'beat' } });
 const rows = () => store.log('10').outbox.map((m) => m.local?.error ?? m.local?.answer);
 const nonce = () => started.at(-1)!.nonce;
 
@@ -70,7 +74,15 @@ describe('a command', () => {
   it('gives way to the form that it opens', async () => {
     void asked('903');
     await vi.advanceTimersByTimeAsync(0);
-    onInteraction('INTERACTION_MODAL_CREATE', { id: '903', nonce: nonce(), channel_id: '10', title: 'Tempo', custom_id: 'x', components: [], application: { id: '7' } });
+    onInteraction('INTERACTION_MODAL_CREATE', {
+      id: '903',
+      nonce: nonce(),
+      channel_id: '10',
+      title: 'Tempo',
+      custom_id: 'x',
+      components: [],
+      application: { id: '7' },
+    });
     expect(rows()).toEqual([]);
     expect(ui.dialogs.map((d) => d.kind)).toEqual(['modal-form']);
   });
@@ -89,7 +101,10 @@ describe('completion', () => {
     const answer = complete(channel, '7', {}, new AbortController().signal);
     await vi.advanceTimersByTimeAsync(0);
     onInteraction('APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE', { nonce: 'other', choices: [{ name: 'no', value: 1 }] });
-    onInteraction('APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE', { nonce: nonce(), choices: [{ name: 'yes', value: 2 }] });
+    onInteraction('APPLICATION_COMMAND_AUTOCOMPLETE_RESPONSE', {
+      nonce: nonce(),
+      choices: [{ name: 'yes', value: 2 }],
+    });
     expect(await answer).toEqual([{ name: 'yes', value: 2 }]);
   });
 

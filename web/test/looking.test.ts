@@ -12,7 +12,10 @@ describe('what is looked at', () => {
   beforeEach(() => {
     vi.useFakeTimers();
     sent = [];
-    looking = new Looking((subscriptions) => sent.push(subscriptions), () => Date.now());
+    looking = new Looking(
+      (subscriptions) => sent.push(subscriptions),
+      () => Date.now(),
+    );
   });
   afterEach(() => vi.useRealTimers());
 

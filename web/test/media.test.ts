@@ -8,12 +8,25 @@ beforeAll(async () => {
 
 describe('pictures', () => {
   it('come from the page’s own origin, whatever name the server gave its files', () => {
-    expect(media.localUrl('http://10.0.0.1:8080/cdn/attachments/1/2/a.png?ex=1')).toBe('/cdn/attachments/1/2/a.png?ex=1');
-    expect(media.pictureUrl({ url: 'https://tracker.example/p.png', proxy_url: 'https://other.example/media/external/x/p.png' })).toBe('/media/external/x/p.png');
+    expect(media.localUrl('http://10.0.0.1:8080/cdn/attachments/1/2/a.png?ex=1')).toBe(
+      '/cdn/attachments/1/2/a.png?ex=1',
+    );
+    expect(
+      media.pictureUrl({
+        url: 'https://tracker.example/p.png',
+        proxy_url: 'https://other.example/media/external/x/p.png',
+      }),
+    ).toBe('/media/external/x/p.png');
     expect(media.pictureUrl({ url: 'https://chat.example/cdn/icons/1/a.png' })).toBe('/cdn/icons/1/a.png');
   });
   it('of somebody else’s host are not fetched', () => {
-    for (const url of ['https://tracker.example/p.png', 'https://tracker.example/cdn/p.png', 'javascript:alert(1)', 'nonsense']) expect(media.pictureUrl({ url })).toBeNull();
+    for (const url of [
+      'https://tracker.example/p.png',
+      'https://tracker.example/cdn/p.png',
+      'javascript:alert(1)',
+      'nonsense',
+    ])
+      expect(media.pictureUrl({ url })).toBeNull();
   });
 });
 

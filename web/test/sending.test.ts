@@ -3,7 +3,13 @@ import type { Message } from '../src/lib/types';
 
 /** A server that holds messages, may be away, and may lose its answers. */
 const server = vi.hoisted(() => ({
-  messages: [] as { id: string; content: string; nonce?: string; author: { id: string; username: string }; attachments: unknown[] }[],
+  messages: [] as {
+    id: string;
+    content: string;
+    nonce?: string;
+    author: { id: string; username: string };
+    attachments: unknown[];
+  }[],
   away: false,
   losesAnswers: false,
   refusal: null as null | [status: number, code: number, message: string],
@@ -21,7 +27,16 @@ vi.mock('../src/lib/api', async () => {
         if (signal?.aborted) throw new DOMException('aborted', 'AbortError');
         if (server.away) throw lost();
         if (server.refusal) throw new ApiError(...server.refusal);
-        const message = { id: String(server.nextId++), content: String(body.content), nonce: String(body.nonce), author: { id: '100', username: 'me' }, attachments: [], mentions: [], timestamp: '2026-01-01T00:00:00Z', type: 0 };
+        const message = {
+          id: String(server.nextId++),
+          content: String(body.content),
+          nonce: String(body.nonce),
+          author: { id: '100', username: 'me' },
+          attachments: [],
+          mentions: [],
+          timestamp: '2026-01-01T00:00:00Z',
+          type: 0,
+        };
         server.messages.push(message);
         if (server.losesAnswers) throw lost();
         return message;
@@ -35,11 +50,22 @@ vi.mock('../src/lib/api', async () => {
 });
 
 const storage = new Map<string, string>();
-vi.stubGlobal('localStorage', new Proxy({}, {
-  get: (_, key) => ({ getItem: (k: string) => storage.get(k) ?? null, setItem: (k: string, v: string) => storage.set(k, v), removeItem: (k: string) => storage.delete(k) })[String(key)],
-  ownKeys: () => [...storage.keys()],
-  getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
-}));
+vi.stubGlobal(
+  'localStorage',
+  new Proxy(
+    {},
+    {
+      get: (_, key) =>
+        ({
+          getItem: (k: string) => storage.get(k) ?? null,
+          setItem: (k: string, v: string) => storage.set(k, v),
+          removeItem: (k: string) => storage.delete(k),
+        })[String(key)],
+      ownKeys: () => [...storage.keys()],
+      getOwnPropertyDescriptor: () => ({ enumerable: true, configurable: true }),
+    },
+  ),
+);
 
 const { store } = await import('../src/lib/store/store.svelte');
 const { clearOutbox, discardSend, flush, restore, retrySend, sendMessage } = await import('../src/lib/sending');
@@ -51,7 +77,8 @@ const begin = () => {
   store.channels.set('10', channel);
   store.log('10').reset([], false, false);
 };
-const write = (content: string, files: File[] = []) => sendMessage(channel, { content, files: files.map((file) => ({ file })) });
+const write = (content: string, files: File[] = []) =>
+  sendMessage(channel, { content, files: files.map((file) => ({ file })) });
 const states = () => store.log('10').outbox.map((m: Message) => `${m.content}: ${m.local?.status}`);
 const settled = async () => {
   await vi.runAllTimersAsync();

@@ -25,7 +25,14 @@ const guild = (extra: object = {}) => ({
   channels: [
     { id: '9', type: 4, name: 'Hall', position: 0 },
     { id: '10', type: 0, name: 'general', position: 0, parent_id: '9', last_message_id: '500' },
-    { id: '11', type: 0, name: 'hidden', position: 1, last_message_id: '501', permission_overwrites: [{ id: '1', type: 0, allow: '0', deny: VIEW }] },
+    {
+      id: '11',
+      type: 0,
+      name: 'hidden',
+      position: 1,
+      last_message_id: '501',
+      permission_overwrites: [{ id: '1', type: 0, allow: '0', deny: VIEW }],
+    },
   ],
   threads: [],
   members: [{ user: ME, roles: ['2'] }],
@@ -44,7 +51,21 @@ const ready = (extra: object = {}) => ({
   ...extra,
 });
 
-const message = (extra: object = {}) => ({ id: '700', channel_id: '10', guild_id: '1', author: ADA, member: { roles: [] }, content: 'hi', timestamp: '2026-01-01T00:00:00+00:00', mentions: [], mention_roles: [], attachments: [], embeds: [], type: 0, ...extra });
+const message = (extra: object = {}) => ({
+  id: '700',
+  channel_id: '10',
+  guild_id: '1',
+  author: ADA,
+  member: { roles: [] },
+  content: 'hi',
+  timestamp: '2026-01-01T00:00:00+00:00',
+  mentions: [],
+  mention_roles: [],
+  attachments: [],
+  embeds: [],
+  type: 0,
+  ...extra,
+});
 
 let store: Store;
 beforeEach(() => {
@@ -91,7 +112,9 @@ describe('READY', () => {
 
 describe('channels', () => {
   it('shows only what can be seen, under its category', () => {
-    expect(channelTree(store, '1').map((g) => [g.category?.name, g.channels.map((c) => c.name)])).toEqual([['Hall', ['general']]]);
+    expect(channelTree(store, '1').map((g) => [g.category?.name, g.channels.map((c) => c.name)])).toEqual([
+      ['Hall', ['general']],
+    ]);
   });
 
   it('keeps what an update leaves out', () => {
@@ -187,8 +210,16 @@ describe('messages', () => {
 
   it('edits without losing reactions', () => {
     reduce(store, 'MESSAGE_CREATE', message());
-    reduce(store, 'MESSAGE_REACTION_ADD', { channel_id: '10', message_id: '700', user_id: ADA.id, emoji: { id: null, name: '👍' } });
-    reduce(store, 'MESSAGE_UPDATE', { ...message({ content: 'edited' }), edited_timestamp: '2026-01-01T00:01:00+00:00' });
+    reduce(store, 'MESSAGE_REACTION_ADD', {
+      channel_id: '10',
+      message_id: '700',
+      user_id: ADA.id,
+      emoji: { id: null, name: '👍' },
+    });
+    reduce(store, 'MESSAGE_UPDATE', {
+      ...message({ content: 'edited' }),
+      edited_timestamp: '2026-01-01T00:01:00+00:00',
+    });
     expect(log().find('700')).toMatchObject({ content: 'edited', reactions: [{ count: 1, me: false }] });
   });
 
@@ -210,7 +241,8 @@ describe('messages', () => {
   });
 
   it('pages both ways without doubling, within a bound', () => {
-    const page = (from: number, n: number) => Array.from({ length: n }, (_, i) => message({ id: String(10_000 + from + i) }) as never);
+    const page = (from: number, n: number) =>
+      Array.from({ length: n }, (_, i) => message({ id: String(10_000 + from + i) }) as never);
     log().reset(page(500, 50), true, false);
     log().prepend(page(451, 50), true);
     expect(log().items).toHaveLength(99);
@@ -224,7 +256,11 @@ describe('polls', () => {
   it('count a vote once, whether the click or the event comes first', () => {
     const log = store.log('10');
     log.reset([], false, false);
-    reduce(store, 'MESSAGE_CREATE', message({ poll: { question: { text: '?' }, answers: [{ answer_id: 1, poll_media: { text: 'yes' } }] } }));
+    reduce(
+      store,
+      'MESSAGE_CREATE',
+      message({ poll: { question: { text: '?' }, answers: [{ answer_id: 1, poll_media: { text: 'yes' } }] } }),
+    );
     const event = (user_id: string) => ({ channel_id: '10', message_id: '700', answer_id: 1, user_id });
     const counts = () => log.find('700')!.poll!.results!.answer_counts;
     reduce(store, 'MESSAGE_POLL_VOTE_ADD', event(ME.id));
@@ -275,15 +311,30 @@ describe('guilds', () => {
 
 describe('ranged member list', () => {
   const member = (id: string) => ({ member: { user: { id, username: id }, user_id: id, roles: [] } });
-  const known = (rows: Map<number, ListRow>) => Object.fromEntries([...rows].sort(([a], [b]) => a - b).map(([at, r]) => [at, r.kind === 'group' ? r.id : r.userId]));
+  const known = (rows: Map<number, ListRow>) =>
+    Object.fromEntries(
+      [...rows].sort(([a], [b]) => a - b).map(([at, r]) => [at, r.kind === 'group' ? r.id : r.userId]),
+    );
   const apply = (...ops: WireListOp[]) => known(ops.reduce(applyOp, new Map<number, ListRow>()));
-  const two: WireListOp = { op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 2 } }, member('a'), member('b')] };
-  const shown = (list: RangedList) => Array.from({ length: list.length }, (_, i) => list.at(i)).map((r) => (r === undefined ? null : r.kind === 'group' ? r.id : r.userId));
+  const two: WireListOp = {
+    op: 'SYNC',
+    range: [0, 99],
+    items: [{ group: { id: 'online', count: 2 } }, member('a'), member('b')],
+  };
+  const shown = (list: RangedList) =>
+    Array.from({ length: list.length }, (_, i) => list.at(i)).map((r) =>
+      r === undefined ? null : r.kind === 'group' ? r.id : r.userId,
+    );
 
   it('follows sync, insert, update, delete and invalidate', () => {
     const insert: WireListOp = { op: 'INSERT', index: 2, item: member('c') };
     expect(apply(two, insert)).toEqual({ 0: 'online', 1: 'a', 2: 'c', 3: 'b' });
-    const changed = [two, insert, { op: 'DELETE', index: 1 }, { op: 'UPDATE', index: 1, item: member('d') }] as WireListOp[];
+    const changed = [
+      two,
+      insert,
+      { op: 'DELETE', index: 1 },
+      { op: 'UPDATE', index: 1, item: member('d') },
+    ] as WireListOp[];
     expect(apply(...changed)).toEqual({ 0: 'online', 1: 'd', 2: 'b' });
     expect(apply(...changed, { op: 'INVALIDATE', range: [1, 1] })).toEqual({ 0: 'online', 2: 'b' });
     expect(apply(two, { op: 'SYNC', range: [0, 99], items: [member('e')] })).toEqual({ 0: 'e' });
@@ -296,11 +347,22 @@ describe('ranged member list', () => {
   });
 
   it('ignores positions out of reason', () => {
-    expect(apply({ op: 'INSERT', index: 1e9, item: member('a') }, { op: 'DELETE', index: -1 }, { op: 'SYNC', range: [0, 1e9], items: [] })).toEqual({});
+    expect(
+      apply(
+        { op: 'INSERT', index: 1e9, item: member('a') },
+        { op: 'DELETE', index: -1 },
+        { op: 'SYNC', range: [0, 1e9], items: [] },
+      ),
+    ).toEqual({});
   });
 
   it('begins anew with the list of another channel, and ignores what comes late for the old one', () => {
-    const sync = (id: string, userId: string) => ({ guild_id: '1', id, groups: [{ id: 'online', count: 1 }], ops: [{ op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 1 } }, member(userId)] }] });
+    const sync = (id: string, userId: string) => ({
+      guild_id: '1',
+      id,
+      groups: [{ id: 'online', count: 1 }],
+      ops: [{ op: 'SYNC', range: [0, 99], items: [{ group: { id: 'online', count: 1 } }, member(userId)] }],
+    });
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('a', '101'));
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', sync('b', '102'));
     reduce(store, 'GUILD_MEMBER_LIST_UPDATE', { guild_id: '1', id: 'a', ops: [{ op: 'DELETE', index: 1 }] });
@@ -308,10 +370,18 @@ describe('ranged member list', () => {
   });
 
   it('holds what was asked for lately, and nobody in the store who was merely scrolled past', () => {
-    const groups = [{ id: 'online', count: 3 }, { id: 'offline', count: 99_990 }];
+    const groups = [
+      { id: 'online', count: 3 },
+      { id: 'offline', count: 99_990 },
+    ];
     for (let from = 0; from < 100_000; from += 100) {
       const items = Array.from({ length: 100 }, (_, i) => member(String(1_000_000 + from + i)));
-      reduce(store, 'GUILD_MEMBER_LIST_UPDATE', { guild_id: '1', id: 'everyone', groups, ops: [{ op: 'SYNC', range: [from, from + 99], items }] });
+      reduce(store, 'GUILD_MEMBER_LIST_UPDATE', {
+        guild_id: '1',
+        id: 'everyone',
+        groups,
+        ops: [{ op: 'SYNC', range: [from, from + 99], items }],
+      });
     }
     const list = store.memberLists.get('1')!;
     expect(list.known).toBeLessThanOrEqual(2_000);
@@ -322,39 +392,88 @@ describe('ranged member list', () => {
 
   it('knows headings without having been told of their rows', () => {
     const list = new RangedList();
-    list.apply([], [{ id: '2', count: 3 }, { id: 'online', count: 0 }, { id: 'offline', count: 5 }]);
+    list.apply(
+      [],
+      [
+        { id: '2', count: 3 },
+        { id: 'online', count: 0 },
+        { id: 'offline', count: 5 },
+      ],
+    );
     expect(shown(list)).toEqual(['2', null, null, null, 'offline', null, null, null, null, null]);
   });
 
   it('counts headings as rows', () => {
     const list = new RangedList();
-    list.apply([], [{ id: '2', count: 3 }, { id: 'online', count: 0 }, { id: 'offline', count: 5 }]);
+    list.apply(
+      [],
+      [
+        { id: '2', count: 3 },
+        { id: 'online', count: 0 },
+        { id: 'offline', count: 5 },
+      ],
+    );
     expect(list.length).toBe(10);
   });
 
   it('asks for the first hundred rows, what is on screen, and what comes next', () => {
     expect(rangesFor(0, 20)).toEqual([[0, 99]]);
-    expect(rangesFor(50, 70)).toEqual([[0, 99], [100, 199]]);
-    expect(rangesFor(250, 320)).toEqual([[0, 99], [200, 299], [300, 399]]);
-    expect(rangesFor(210, 230)).toEqual([[0, 99], [100, 199], [200, 299]]);
-    expect(rangesFor(560, 580)).toEqual([[0, 99], [500, 599], [600, 699]]);
+    expect(rangesFor(50, 70)).toEqual([
+      [0, 99],
+      [100, 199],
+    ]);
+    expect(rangesFor(250, 320)).toEqual([
+      [0, 99],
+      [200, 299],
+      [300, 399],
+    ]);
+    expect(rangesFor(210, 230)).toEqual([
+      [0, 99],
+      [100, 199],
+      [200, 299],
+    ]);
+    expect(rangesFor(560, 580)).toEqual([
+      [0, 99],
+      [500, 599],
+      [600, 699],
+    ]);
   });
 });
 
 describe('a guild that is not looked at', () => {
-  const delta = (extra: object) => ({ guild_id: '1', updated_channels: [], updated_voice_states: [], removed_voice_states: [], updated_members: [], ...extra });
+  const delta = (extra: object) => ({
+    guild_id: '1',
+    updated_channels: [],
+    updated_voice_states: [],
+    removed_voice_states: [],
+    updated_members: [],
+    ...extra,
+  });
   const page = () => store.log('10').reset([message() as never], false, false);
 
   it('is marked unread by what changed, and never goes back', () => {
     reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '800' }] }));
     expect(isUnread(store, store.channels.get('10')!)).toBe(true);
-    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_channels: [{ id: '10', last_message_id: '700' }, { id: '12', last_message_id: null }] }));
+    reduce(
+      store,
+      'PASSIVE_UPDATE_V2',
+      delta({
+        updated_channels: [
+          { id: '10', last_message_id: '700' },
+          { id: '12', last_message_id: null },
+        ],
+      }),
+    );
     expect(store.lastMessage.get('10')).toBe('800');
   });
 
   it('shows who is in voice', () => {
     const state = { user_id: ADA.id, channel_id: '10', session_id: 'x' };
-    reduce(store, 'PASSIVE_UPDATE_V2', delta({ updated_voice_states: [state], updated_members: [{ user: ADA, nick: 'Countess', roles: [] }] }));
+    reduce(
+      store,
+      'PASSIVE_UPDATE_V2',
+      delta({ updated_voice_states: [state], updated_members: [{ user: ADA, nick: 'Countess', roles: [] }] }),
+    );
     expect([...store.voiceStates.get('1')!.keys()]).toEqual([ADA.id]);
     expect(store.member('1', ADA.id)?.nick).toBe('Countess');
     reduce(store, 'PASSIVE_UPDATE_V2', delta({ removed_voice_states: [ADA.id] }));

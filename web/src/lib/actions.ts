@@ -33,8 +33,19 @@ export async function editMessage(message: Message, content: string): Promise<vo
 }
 
 export function confirmDelete(message: Message): void {
-  const run = () => api.deleteMessage(message.channel_id, message.id).then(() => store.knownLog(message.channel_id)?.remove(new Set([message.id])));
-  ui.open({ kind: 'confirm', title: 'Delete message', text: 'This cannot be undone.', action: 'Delete', danger: true, message, run });
+  const run = () =>
+    api
+      .deleteMessage(message.channel_id, message.id)
+      .then(() => store.knownLog(message.channel_id)?.remove(new Set([message.id])));
+  ui.open({
+    kind: 'confirm',
+    title: 'Delete message',
+    text: 'This cannot be undone.',
+    action: 'Delete',
+    danger: true,
+    message,
+    run,
+  });
 }
 
 /** Bounds of one bulk deletion (Discord developer docs, "Bulk Delete Messages"). */
@@ -59,7 +70,11 @@ export const emojiParam = (emoji: Emoji) => encodeURIComponent(emoji.id ? `${emo
 
 export async function toggleReaction(message: Message, emoji: Emoji): Promise<void> {
   const log = store.log(message.channel_id);
-  const mine = log.find(message.id)?.reactions?.find((r) => (r.emoji.id ? r.emoji.id === emoji.id : !emoji.id && r.emoji.name === emoji.name))?.me ?? false;
+  const mine =
+    log
+      .find(message.id)
+      ?.reactions?.find((r) => (r.emoji.id ? r.emoji.id === emoji.id : !emoji.id && r.emoji.name === emoji.name))?.me ??
+    false;
   const before = log.find(message.id)?.reactions;
   log.update(message.id, (m) => ({ ...m, reactions: withReaction(m.reactions, emoji, mine ? -1 : 1, true) }));
   const call = mine ? api.unreact : api.react;

@@ -20,7 +20,9 @@ function linksOf(nodes: readonly (Block | Inline)[], out: string[]): void {
 export function routeOf(href: string, origin: string): Route | null {
   try {
     const url = new URL(href);
-    return url.origin === origin && /^\/(channels|invite)\/./.test(url.pathname) ? parseRoute(url.pathname, url.search) : null;
+    return url.origin === origin && /^\/(channels|invite)\/./.test(url.pathname)
+      ? parseRoute(url.pathname, url.search)
+      : null;
   } catch {
     return null;
   }

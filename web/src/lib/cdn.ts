@@ -4,7 +4,9 @@ import type { Guild, Id, User } from './types';
 const ext = (hash: string) => (hash.startsWith('a_') ? 'gif' : 'png');
 
 export function avatarUrl(user: Pick<User, 'id' | 'avatar'> | undefined, size = 96): string | null {
-  return user?.avatar ? `/cdn/avatars/${user.id}/${user.avatar}.${ext(user.avatar)}?size=${size === 96 ? 128 : size}` : null;
+  return user?.avatar
+    ? `/cdn/avatars/${user.id}/${user.avatar}.${ext(user.avatar)}?size=${size === 96 ? 128 : size}`
+    : null;
 }
 
 export function bannerUrl(user: Pick<User, 'id' | 'banner'> | undefined): string | null {
@@ -51,7 +53,9 @@ export async function squareImage(file: File, size = 256): Promise<string> {
   const side = Math.min(bitmap.width, bitmap.height);
   const target = Math.min(size, side);
   const canvas = new OffscreenCanvas(target, target);
-  canvas.getContext('2d')!.drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, target, target);
+  canvas
+    .getContext('2d')!
+    .drawImage(bitmap, (bitmap.width - side) / 2, (bitmap.height - side) / 2, side, side, 0, 0, target, target);
   bitmap.close();
   return toDataUri(await canvas.convertToBlob({ type: 'image/png' }));
 }

@@ -14,12 +14,36 @@ interface Tree {
 
 /** Names of parts that look alike: those of highlight.js ("CSS classes reference") to the few this client has colours for. */
 const NAMES: Record<string, string> = {
-  keyword: 'word', literal: 'word', 'selector-tag': 'word', tag: 'word', meta: 'word', operator: 'word',
-  string: 'string', regexp: 'string', char: 'string', addition: 'string', link: 'string',
-  number: 'number', symbol: 'number', bullet: 'number', attr: 'number', attribute: 'number', variable: 'number',
-  comment: 'comment', quote: 'comment', doctag: 'comment',
-  title: 'title', name: 'title', section: 'title', function: 'title', 'selector-class': 'title', 'selector-id': 'title',
-  type: 'type', built_in: 'type', class: 'type', deletion: 'type',
+  keyword: 'word',
+  literal: 'word',
+  'selector-tag': 'word',
+  tag: 'word',
+  meta: 'word',
+  operator: 'word',
+  string: 'string',
+  regexp: 'string',
+  char: 'string',
+  addition: 'string',
+  link: 'string',
+  number: 'number',
+  symbol: 'number',
+  bullet: 'number',
+  attr: 'number',
+  attribute: 'number',
+  variable: 'number',
+  comment: 'comment',
+  quote: 'comment',
+  doctag: 'comment',
+  title: 'title',
+  name: 'title',
+  section: 'title',
+  function: 'title',
+  'selector-class': 'title',
+  'selector-id': 'title',
+  type: 'type',
+  built_in: 'type',
+  class: 'type',
+  deletion: 'type',
 };
 
 /** The library's tree in this client's words. */
@@ -37,7 +61,9 @@ let library: Promise<{ registered(lang: string): boolean; highlight(lang: string
 /** The parts of a piece of code, or null for a language that is not known. */
 export async function coloured(lang: string, text: string): Promise<CodeNode[] | null> {
   if (!lang || text.length > CHARS_MAX) return null;
-  const { registered, highlight } = await (library ??= import('lowlight').then(({ common, createLowlight }) => createLowlight(common)));
+  const { registered, highlight } = await (library ??= import('lowlight').then(({ common, createLowlight }) =>
+    createLowlight(common),
+  ));
   const name = lang.toLowerCase();
   return registered(name) ? toNodes(highlight(name, text) as Tree) : null;
 }

@@ -33,10 +33,19 @@ const asking = new Map<Id, Promise<void>>();
 const locale = () => navigator.language;
 
 /** A text in the person's language, if the application gave one. */
-export function localized(text: string, others: Record<string, string> | null | undefined, language = locale()): string {
+export function localized(
+  text: string,
+  others: Record<string, string> | null | undefined,
+  language = locale(),
+): string {
   if (!others) return text;
   const short = language.split('-')[0]!;
-  return others[language] ?? others[short] ?? Object.entries(others).find(([key]) => key.split('-')[0] === short)?.[1] ?? text;
+  return (
+    others[language] ??
+    others[short] ??
+    Object.entries(others).find(([key]) => key.split('-')[0] === short)?.[1] ??
+    text
+  );
 }
 
 const SUBCOMMAND = 1;
@@ -50,14 +59,36 @@ export function usable(index: CommandIndex): Usable[] {
     const application = applications.get(command.application_id);
     if (!application || command.type !== 1) continue;
     const add = (path: string[], shown: string[], description: string, options: CommandOption[]) =>
-      out.push({ key: [command.id, ...path].join('/'), command, application, path, name: shown.join(' '), description, options });
+      out.push({
+        key: [command.id, ...path].join('/'),
+        command,
+        application,
+        path,
+        name: shown.join(' '),
+        description,
+        options,
+      });
     const name = localized(command.name, command.name_localizations);
     const below = (command.options ?? []).filter((o) => o.type === SUBCOMMAND || o.type === GROUP);
-    if (!below.length) add([], [name], localized(command.description, command.description_localizations), command.options ?? []);
+    if (!below.length)
+      add([], [name], localized(command.description, command.description_localizations), command.options ?? []);
     for (const option of below) {
       const optionName = localized(option.name, option.name_localizations);
-      if (option.type === SUBCOMMAND) add([option.name], [name, optionName], localized(option.description, option.description_localizations), option.options ?? []);
-      else for (const sub of option.options ?? []) add([option.name, sub.name], [name, optionName, localized(sub.name, sub.name_localizations)], localized(sub.description, sub.description_localizations), sub.options ?? []);
+      if (option.type === SUBCOMMAND)
+        add(
+          [option.name],
+          [name, optionName],
+          localized(option.description, option.description_localizations),
+          option.options ?? [],
+        );
+      else
+        for (const sub of option.options ?? [])
+          add(
+            [option.name, sub.name],
+            [name, optionName, localized(sub.name, sub.name_localizations)],
+            localized(sub.description, sub.description_localizations),
+            sub.options ?? [],
+          );
     }
   }
   return out.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
@@ -105,7 +136,13 @@ export function commandItems(channel: Channel, type: 2 | 3, targetId: Id): MenuI
     const data = { id: command.id, name: command.name, type, version: command.version, target_id: targetId };
     const bot = application.bot ?? { id: application.id, username: application.name, bot: true };
     const run = () =>
-      void ask({ type: InteractionType.command, applicationId: application.id, channel, data, row: { bot, name: command.name } }).catch((error) => ui.toast(describe(error), 'error'));
+      void ask({
+        type: InteractionType.command,
+        applicationId: application.id,
+        channel,
+        data,
+        row: { bot, name: command.name },
+      }).catch((error) => ui.toast(describe(error), 'error'));
     return [{ label: localized(command.name, command.name_localizations), icon: 'bot' as const, run }];
   });
 }

@@ -10,14 +10,32 @@ export interface EmojiEntry {
   toned: boolean;
 }
 
-export const GROUPS = ['Smileys', 'People', 'Component', 'Animals & nature', 'Food & drink', 'Travel & places', 'Activities', 'Objects', 'Symbols', 'Flags'];
+export const GROUPS = [
+  'Smileys',
+  'People',
+  'Component',
+  'Animals & nature',
+  'Food & drink',
+  'Travel & places',
+  'Activities',
+  'Objects',
+  'Symbols',
+  'Flags',
+];
 
 let loading: Promise<EmojiEntry[]> | null = null;
 let byShortcode = new Map<string, EmojiEntry>();
 
 async function load(): Promise<EmojiEntry[]> {
   const { default: rows } = await import('virtual:emoji-data');
-  const entries = rows.map(([unicode, group, label, shortcodes, tags, toned]) => ({ unicode, group, label, shortcodes: shortcodes.split(' '), tags: tags.split(' '), toned: toned === 1 }));
+  const entries = rows.map(([unicode, group, label, shortcodes, tags, toned]) => ({
+    unicode,
+    group,
+    label,
+    shortcodes: shortcodes.split(' '),
+    tags: tags.split(' '),
+    toned: toned === 1,
+  }));
   byShortcode = new Map(entries.flatMap((e) => e.shortcodes.map((code) => [code, e])));
   return entries;
 }

@@ -17,10 +17,14 @@ export interface Entity {
 const SHOWN_MAX = 25;
 
 function people(store: Store, channel: Channel): Entity[] {
-  const ids = channel.guild_id ? [...store.members(channel.guild_id).keys()] : [...(channel.recipient_ids ?? []), ...(store.me ? [store.me.id] : [])];
+  const ids = channel.guild_id
+    ? [...store.members(channel.guild_id).keys()]
+    : [...(channel.recipient_ids ?? []), ...(store.me ? [store.me.id] : [])];
   return ids.flatMap((id) => {
     const user = store.users.get(id);
-    return user ? [{ value: id, label: displayName(store, id, channel.guild_id), detail: user.username, kind: 'user' as const }] : [];
+    return user
+      ? [{ value: id, label: displayName(store, id, channel.guild_id), detail: user.username, kind: 'user' as const }]
+      : [];
   });
 }
 
@@ -31,16 +35,40 @@ function roles(store: Store, channel: Channel): Entity[] {
 
 function channels(store: Store, channel: Channel, types: number[] | undefined): Entity[] {
   return [...store.channels.values()]
-    .filter((c) => c.guild_id === channel.guild_id && c.guild_id && (!types?.length || types.includes(c.type)) && has(myPermissions(store, c), Permission.VIEW_CHANNEL))
-    .map((c) => ({ value: c.id, label: channelName(store, c), detail: c.parent_id ? (store.channels.get(c.parent_id)?.name ?? undefined) : undefined, kind: 'channel' as const }));
+    .filter(
+      (c) =>
+        c.guild_id === channel.guild_id &&
+        c.guild_id &&
+        (!types?.length || types.includes(c.type)) &&
+        has(myPermissions(store, c), Permission.VIEW_CHANNEL),
+    )
+    .map((c) => ({
+      value: c.id,
+      label: channelName(store, c),
+      detail: c.parent_id ? (store.channels.get(c.parent_id)?.name ?? undefined) : undefined,
+      kind: 'channel' as const,
+    }));
 }
 
 /** What can be chosen, best first; of many only those that fit what is typed. */
-export function findEntities(store: Store, kind: EntityKind, channel: Channel, query: string, types?: number[]): Entity[] {
-  const all = [...(kind === 'user' || kind === 'mentionable' ? people(store, channel) : []), ...(kind === 'role' || kind === 'mentionable' ? roles(store, channel) : []), ...(kind === 'channel' ? channels(store, channel, types) : [])];
+export function findEntities(
+  store: Store,
+  kind: EntityKind,
+  channel: Channel,
+  query: string,
+  types?: number[],
+): Entity[] {
+  const all = [
+    ...(kind === 'user' || kind === 'mentionable' ? people(store, channel) : []),
+    ...(kind === 'role' || kind === 'mentionable' ? roles(store, channel) : []),
+    ...(kind === 'channel' ? channels(store, channel, types) : []),
+  ];
   const q = query.trim().replace(/^[@#]/, '');
   return all
-    .map((entity) => ({ entity, score: q ? Math.max(rank(entity.label, q), entity.kind === 'user' ? rank(entity.detail ?? '', q) : 0) : 1 }))
+    .map((entity) => ({
+      entity,
+      score: q ? Math.max(rank(entity.label, q), entity.kind === 'user' ? rank(entity.detail ?? '', q) : 0) : 1,
+    }))
     .filter((s) => s.score > 0)
     .sort((a, b) => b.score - a.score || (a.entity.label.toLowerCase() < b.entity.label.toLowerCase() ? -1 : 1))
     .slice(0, SHOWN_MAX)

@@ -5,7 +5,12 @@ export type FieldValue = string | string[] | boolean | File[];
 
 /** The fields of a form, wherever they nest. */
 export function fieldsOf(components: Component[]): Component[] {
-  return components.flatMap((c) => [...(c.component ? [c.component] : []), ...(c.type === ComponentType.row ? (c.components ?? []) : [])]).filter((c) => c.custom_id);
+  return components
+    .flatMap((c) => [
+      ...(c.component ? [c.component] : []),
+      ...(c.type === ComponentType.row ? (c.components ?? []) : []),
+    ])
+    .filter((c) => c.custom_id);
 }
 
 /** What a field begins with. */
@@ -20,7 +25,10 @@ export function initialValue(field: Component): FieldValue {
     case ComponentType.fileUpload:
       return [];
     default:
-      return (field.options ?? []).filter((o) => o.default).map((o) => o.value).concat((field.default_values ?? []).map((v) => v.id));
+      return (field.options ?? [])
+        .filter((o) => o.default)
+        .map((o) => o.value)
+        .concat((field.default_values ?? []).map((v) => v.id));
   }
 }
 
@@ -46,15 +54,24 @@ function sent(field: Component, value: FieldValue, files: File[]): Record<string
     const ids = (value as File[]).map((file) => String(files.push(file) - 1));
     return { ...base, values: ids };
   }
-  return Array.isArray(value) ? { ...base, values: value } : { ...base, value: field.type === ComponentType.radios && value === '' ? null : value };
+  return Array.isArray(value)
+    ? { ...base, values: value }
+    : { ...base, value: field.type === ComponentType.radios && value === '' ? null : value };
 }
 
 /** The components of a filled form, and the files that go with it. */
-export function submission(components: Component[], values: Record<string, FieldValue>): { components: Record<string, unknown>[]; files: File[] } {
+export function submission(
+  components: Component[],
+  values: Record<string, FieldValue>,
+): { components: Record<string, unknown>[]; files: File[] } {
   const files: File[] = [];
   const out = components.flatMap((c): Record<string, unknown>[] => {
-    if (c.type === ComponentType.row) return [{ type: c.type, id: c.id, components: (c.components ?? []).map((f) => sent(f, values[f.custom_id!]!, files)) }];
-    if (c.type === ComponentType.label && c.component) return [{ type: c.type, id: c.id, component: sent(c.component, values[c.component.custom_id!]!, files) }];
+    if (c.type === ComponentType.row)
+      return [
+        { type: c.type, id: c.id, components: (c.components ?? []).map((f) => sent(f, values[f.custom_id!]!, files)) },
+      ];
+    if (c.type === ComponentType.label && c.component)
+      return [{ type: c.type, id: c.id, component: sent(c.component, values[c.component.custom_id!]!, files) }];
     return [];
   });
   return { components: out, files };

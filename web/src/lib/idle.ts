@@ -4,7 +4,11 @@ const SIGNS = ['pointerdown', 'pointermove', 'keydown', 'wheel', 'touchstart'] a
 /** Movements come by the hundred: one in so long is enough. */
 const SIGN_EVERY_MS = 5_000;
 
-export function watchIdle(target: EventTarget, changed: (idle: boolean) => void, now: () => number = Date.now): () => void {
+export function watchIdle(
+  target: EventTarget,
+  changed: (idle: boolean) => void,
+  now: () => number = Date.now,
+): () => void {
   let idle = false;
   let signAt = now();
   let timer: ReturnType<typeof setTimeout>;

@@ -24,7 +24,9 @@ export function waitingChannels(store: Store, called: boolean): Waiting[] {
     out.push({ channel, mentions });
   }
   const newest = (w: Waiting) => store.lastMessage.get(w.channel.id) ?? w.channel.id;
-  return out.sort((a, b) => Number(b.mentions > 0) - Number(a.mentions > 0) || (isAfter(newest(a), newest(b)) ? -1 : 1));
+  return out.sort(
+    (a, b) => Number(b.mentions > 0) - Number(a.mentions > 0) || (isAfter(newest(a), newest(b)) ? -1 : 1),
+  );
 }
 
 /** Messages shown of one channel. */
@@ -35,7 +37,10 @@ const LOOKED_AT = 50;
 /** The first unread messages of a channel, or of those only the ones that call. */
 export async function unreadOf(store: Store, { channel, mentions }: Waiting, called: boolean): Promise<Message[]> {
   const after = store.readStates.get(channel.id)?.last_message_id;
-  const page = await api.messages(channel.id, after && after !== '0' ? { after, limit: LOOKED_AT } : { limit: Math.max(SHOWN_MAX, mentions) });
+  const page = await api.messages(
+    channel.id,
+    after && after !== '0' ? { after, limit: LOOKED_AT } : { limit: Math.max(SHOWN_MAX, mentions) },
+  );
   const messages = page.map((m) => normalizeMessage({ ...m, guild_id: m.guild_id ?? channel.guild_id }));
   for (const m of messages) learnFromHistory(store, m);
   const wanted = called ? messages.filter((m) => mentionsMe(store, m)) : messages;

@@ -60,7 +60,9 @@ function fail(entry: Pending, error: string): void {
     return;
   }
   pending.delete(entry.nonce);
-  store.log(entry.channelId).updateOutbox(entry.nonce, (m) => ({ ...m, local: { status: 'failed', answer: 'asked', error } }));
+  store
+    .log(entry.channelId)
+    .updateOutbox(entry.nonce, (m) => ({ ...m, local: { status: 'failed', answer: 'asked', error } }));
 }
 
 interface Ask {
@@ -75,7 +77,15 @@ interface Ask {
 }
 
 /** Asks an application and tells whether it answered. What is wrong with the request itself is thrown. */
-export async function ask({ type, applicationId, channel, messageId, data, files, row }: Ask): Promise<'answered' | 'failed'> {
+export async function ask({
+  type,
+  applicationId,
+  channel,
+  messageId,
+  data,
+  files,
+  row,
+}: Ask): Promise<'answered' | 'failed'> {
   const nonce = makeNonce();
   if (pending.size >= PENDING_MAX) drop(pending.values().next().value!);
   let settle!: Pending['settle'];
@@ -84,7 +94,18 @@ export async function ask({ type, applicationId, channel, messageId, data, files
   pending.set(nonce, entry);
   if (row) showRow(channel, nonce, row);
   try {
-    await api.start({ type, application_id: applicationId, channel_id: channel.id, guild_id: channel.guild_id, message_id: messageId, nonce, data }, files);
+    await api.start(
+      {
+        type,
+        application_id: applicationId,
+        channel_id: channel.id,
+        guild_id: channel.guild_id,
+        message_id: messageId,
+        nonce,
+        data,
+      },
+      files,
+    );
   } catch (error) {
     drop(entry);
     throw error;
@@ -115,7 +136,12 @@ function showRow(channel: Channel, nonce: string, { bot, name }: { bot: User; na
 }
 
 /** Asks for values that could complete an option. */
-export async function complete(channel: Channel, applicationId: Id, data: Record<string, unknown>, signal: AbortSignal): Promise<Choice[]> {
+export async function complete(
+  channel: Channel,
+  applicationId: Id,
+  data: Record<string, unknown>,
+  signal: AbortSignal,
+): Promise<Choice[]> {
   const nonce = makeNonce();
   const answer = new Promise<Choice[]>((resolve) => {
     completions.set(nonce, resolve);
@@ -126,7 +152,14 @@ export async function complete(channel: Channel, applicationId: Id, data: Record
     signal.addEventListener('abort', end, { once: true });
     setTimeout(end, ANSWER_MS);
   });
-  await api.start({ type: InteractionType.autocomplete, application_id: applicationId, channel_id: channel.id, guild_id: channel.guild_id, nonce, data });
+  await api.start({
+    type: InteractionType.autocomplete,
+    application_id: applicationId,
+    channel_id: channel.id,
+    guild_id: channel.guild_id,
+    nonce,
+    data,
+  });
   return answer;
 }
 
@@ -180,12 +213,19 @@ function succeed(entry: Pending): void {
     pending.delete(entry.nonce);
     return;
   }
-  store.log(entry.channelId).updateOutbox(entry.nonce, (m) => ({ ...m, local: { status: 'sending', answer: 'thinking' } }));
+  store
+    .log(entry.channelId)
+    .updateOutbox(entry.nonce, (m) => ({ ...m, local: { status: 'sending', answer: 'thinking' } }));
   setTimeout(() => pending.has(entry.nonce) && drop(entry), THINKING_MS);
 }
 
 /** Presses a button or chooses in a select. */
-export async function useComponent(channel: Channel, message: Message, component: Component, values?: string[]): Promise<void> {
+export async function useComponent(
+  channel: Channel,
+  message: Message,
+  component: Component,
+  values?: string[],
+): Promise<void> {
   const applicationId = message.application_id ?? message.author.id;
   const data = { component_type: component.type, custom_id: component.custom_id, ...(values ? { values } : {}) };
   try {

@@ -38,8 +38,16 @@ export function hostOf(url: string): string {
 /** What a link says about where it leads: an address other than its own, if its text names one. */
 export function claimedHost(text: string, href: string): string | null {
   const trimmed = text.trim();
-  const m = /^(?:https?:\/\/)?((?:[\p{L}\p{N}-]+\.)+[\p{L}]{2,})(?::\d+)?(?:[/?#].*)?$/iu.exec(trimmed) ?? /https?:\/\/([^\s/?#]+)/i.exec(trimmed);
+  const m =
+    /^(?:https?:\/\/)?((?:[\p{L}\p{N}-]+\.)+[\p{L}]{2,})(?::\d+)?(?:[/?#].*)?$/iu.exec(trimmed) ??
+    /https?:\/\/([^\s/?#]+)/i.exec(trimmed);
   if (!m) return null;
   const claimed = m[1]!.toLowerCase().replace(/^www\./, '');
-  return claimed === hostOf(href).toLowerCase().replace(/^www\./, '').replace(/:\d+$/, '') ? null : claimed;
+  return claimed ===
+    hostOf(href)
+      .toLowerCase()
+      .replace(/^www\./, '')
+      .replace(/:\d+$/, '')
+    ? null
+    : claimed;
 }

@@ -22,7 +22,12 @@ export async function askPermission(): Promise<NotificationPermission | 'unsuppo
 /** Whether the person has the channel before them. */
 function isOpen(channelId: Id): boolean {
   const { route } = router;
-  return route.page === 'channel' && route.channelId === channelId && document.visibilityState === 'visible' && document.hasFocus();
+  return (
+    route.page === 'channel' &&
+    route.channelId === channelId &&
+    document.visibilityState === 'visible' &&
+    document.hasFocus()
+  );
 }
 
 /** Takes a dispatch: a new message may call. */
@@ -37,8 +42,14 @@ function show(message: Message): void {
   const channel = store.channels.get(message.channel_id);
   if (!channel) return;
   const guild = channel.guild_id ? store.guilds.get(channel.guild_id) : undefined;
-  const name = message.webhook_id ? message.author.username : displayName(store, message.author.id, guild?.id, message.author);
-  const place = guild ? ` (#${channelName(store, channel)}, ${guild.name})` : channel.recipient_ids && channel.recipient_ids.length > 1 ? ` (${channelName(store, channel)})` : '';
+  const name = message.webhook_id
+    ? message.author.username
+    : displayName(store, message.author.id, guild?.id, message.author);
+  const place = guild
+    ? ` (#${channelName(store, channel)}, ${guild.name})`
+    : channel.recipient_ids && channel.recipient_ids.length > 1
+      ? ` (${channelName(store, channel)})`
+      : '';
   const note = new Notification(`${name}${place}`, {
     body: previewOf(message, guild?.id).slice(0, 200),
     icon: avatarUrl(store.users.get(message.author.id) ?? message.author) ?? '/favicon.svg',

@@ -2,7 +2,17 @@
 import type { CommandOption } from './api';
 
 /** Types of options (Discord developer docs, "Application Command Option Type"). */
-export const OptionType = { string: 3, integer: 4, boolean: 5, user: 6, channel: 7, role: 8, mentionable: 9, number: 10, attachment: 11 } as const;
+export const OptionType = {
+  string: 3,
+  integer: 4,
+  boolean: 5,
+  user: 6,
+  channel: 7,
+  role: 8,
+  mentionable: 9,
+  number: 10,
+  attachment: 11,
+} as const;
 
 export type OptionValue = string | number | boolean | File;
 
@@ -10,8 +20,10 @@ export type OptionValue = string | number | boolean | File;
 export function optionError(option: CommandOption, value: OptionValue | undefined): string | null {
   if (value === undefined || value === '') return option.required ? 'This is needed' : null;
   if (option.type === OptionType.string && typeof value === 'string') {
-    if (option.min_length !== undefined && value.length < option.min_length) return `At least ${option.min_length} characters`;
-    if (option.max_length !== undefined && value.length > option.max_length) return `At most ${option.max_length} characters`;
+    if (option.min_length !== undefined && value.length < option.min_length)
+      return `At least ${option.min_length} characters`;
+    if (option.max_length !== undefined && value.length > option.max_length)
+      return `At most ${option.max_length} characters`;
   }
   if (option.type === OptionType.integer || option.type === OptionType.number) {
     const number = Number(value);
@@ -29,7 +41,10 @@ export function wireValue(option: CommandOption, value: OptionValue): unknown {
 }
 
 /** The options of a request: those that have a value. Files are named by their index among `files`. */
-export function wireOptions(options: CommandOption[], values: Record<string, OptionValue | undefined>): { options: Record<string, unknown>[]; files: File[] } {
+export function wireOptions(
+  options: CommandOption[],
+  values: Record<string, OptionValue | undefined>,
+): { options: Record<string, unknown>[]; files: File[] } {
   const files: File[] = [];
   const out = options.flatMap((option) => {
     const value = values[option.name];

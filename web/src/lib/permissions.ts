@@ -115,7 +115,13 @@ export const PERMISSION_INFO: PermissionInfo[] = [
   info('Messages', 'MANAGE_THREADS', 'Manage threads', 'Rename, archive and delete threads.', true),
   info('Messages', 'READ_MESSAGE_HISTORY', 'Read history', 'Read what was written before.', true),
   info('Messages', 'USE_APPLICATION_COMMANDS', 'Use commands', 'Use the commands of bots.', true),
-  info('Messages', 'USE_EXTERNAL_APPS', 'Use own apps', 'Show everyone the answers of apps they installed themselves.', true),
+  info(
+    'Messages',
+    'USE_EXTERNAL_APPS',
+    'Use own apps',
+    'Show everyone the answers of apps they installed themselves.',
+    true,
+  ),
   info('Messages', 'SEND_VOICE_MESSAGES', 'Send voice messages', 'Send recordings.', true),
   info('Messages', 'SEND_TTS_MESSAGES', 'Send spoken messages', 'Send messages that are read aloud.', true),
   info('Messages', 'BYPASS_SLOWMODE', 'Bypass slow mode', 'Write without waiting.', true),
@@ -162,7 +168,13 @@ export function guildPermissions(guild: Guild, member: Member | undefined, userI
   return member && timedOut(member, nowMs) ? set & TIMEOUT_KEEPS : set;
 }
 
-function applyOverwrites(base: bigint, overwrites: Overwrite[], guildId: Id, member: Member | undefined, userId: Id): bigint {
+function applyOverwrites(
+  base: bigint,
+  overwrites: Overwrite[],
+  guildId: Id,
+  member: Member | undefined,
+  userId: Id,
+): bigint {
   let set = base;
   const everyone = overwrites.find((o) => o.id === guildId);
   if (everyone) set = (set & ~bits(everyone.deny)) | bits(everyone.allow);

@@ -14,7 +14,14 @@ interface Stored {
 }
 
 const KEY = 'consort:prefs';
-const DEFAULTS: Stored = { theme: 'system', density: 'cosy', membersShown: true, collapsed: [], desktop: true, sounds: true };
+const DEFAULTS: Stored = {
+  theme: 'system',
+  density: 'cosy',
+  membersShown: true,
+  collapsed: [],
+  desktop: true,
+  sounds: true,
+};
 
 /** Storage may be forbidden or full; the choice then lasts as long as the page. */
 export function readStorage<T>(key: string): T | null {
@@ -66,7 +73,11 @@ class Prefs {
 
   toggleCollapsed(categoryId: string): void {
     const { collapsed } = this.#stored;
-    this.set({ collapsed: collapsed.includes(categoryId) ? collapsed.filter((c) => c !== categoryId) : [...collapsed, categoryId] });
+    this.set({
+      collapsed: collapsed.includes(categoryId)
+        ? collapsed.filter((c) => c !== categoryId)
+        : [...collapsed, categoryId],
+    });
   }
 
   /** Puts the theme on the page. */

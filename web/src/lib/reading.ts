@@ -28,7 +28,10 @@ function sendAck(channelId: Id): void {
   acks.delete(channelId);
   const sent: Promise<void> = Promise.resolve(underWay.get(channelId))
     .then(() => api.ack(channelId, pending.messageId))
-    .then(() => {}, () => {})
+    .then(
+      () => {},
+      () => {},
+    )
     .finally(() => underWay.get(channelId) === sent && underWay.delete(channelId));
   underWay.set(channelId, sent);
 }

@@ -24,12 +24,21 @@ export function parseRoute(path: string, search = ''): Route {
       break;
     case 'oauth2':
       if (parts[1] === 'authorize' && id(query.get('client_id') ?? undefined)) {
-        return { page: 'authorize', clientId: query.get('client_id')!, permissions: query.get('permissions') ?? '0', guildId: query.get('guild_id') ?? undefined };
+        return {
+          page: 'authorize',
+          clientId: query.get('client_id')!,
+          permissions: query.get('permissions') ?? '0',
+          guildId: query.get('guild_id') ?? undefined,
+        };
       }
       break;
     case 'channels':
-      if (parts[1] === '@me') return parts[2] ? { page: 'channel', guildId: null, channelId: id(parts[2]), messageId: id(parts[3]) } : { page: 'home' };
-      if (id(parts[1])) return { page: 'channel', guildId: parts[1]!, channelId: id(parts[2]), messageId: id(parts[3]) };
+      if (parts[1] === '@me')
+        return parts[2]
+          ? { page: 'channel', guildId: null, channelId: id(parts[2]), messageId: id(parts[3]) }
+          : { page: 'home' };
+      if (id(parts[1]))
+        return { page: 'channel', guildId: parts[1]!, channelId: id(parts[2]), messageId: id(parts[3]) };
       break;
   }
   return { page: 'home' };

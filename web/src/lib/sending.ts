@@ -62,7 +62,15 @@ const queues = new Map<string, Promise<void>>();
 
 function keep(entry: Entry): void {
   const { channelId, userId, content, after, extra } = entry;
-  const stored: Stored = { channelId, userId, content, after, extra, reply: entry.replyTo ?? undefined, files: entry.files.length };
+  const stored: Stored = {
+    channelId,
+    userId,
+    content,
+    after,
+    extra,
+    reply: entry.replyTo ?? undefined,
+    files: entry.files.length,
+  };
   writeStorage(KEY + entry.nonce, stored);
 }
 
@@ -75,7 +83,9 @@ function forget(nonce: string): void {
 
 function storedNonces(): string[] {
   try {
-    return Object.keys(localStorage).filter((key) => key.startsWith(KEY)).map((key) => key.slice(KEY.length));
+    return Object.keys(localStorage)
+      .filter((key) => key.startsWith(KEY))
+      .map((key) => key.slice(KEY.length));
   } catch {
     return [];
   }
@@ -111,7 +121,15 @@ const setLocal = (entry: Entry, change: Partial<LocalState>) =>
 export function sendMessage(channel: Channel, out: Outgoing): void {
   if (!store.me) return;
   const after = store.lastMessage.get(channel.id) ?? null;
-  const entry: Entry = { ...out, nonce: makeNonce(), channelId: channel.id, userId: store.me.id, after, unsure: false, abort: new AbortController() };
+  const entry: Entry = {
+    ...out,
+    nonce: makeNonce(),
+    channelId: channel.id,
+    userId: store.me.id,
+    after,
+    unsure: false,
+    abort: new AbortController(),
+  };
   entries.set(entry.nonce, entry);
   keep(entry);
   show(entry, channel, { status: 'sending', previews: out.previews, progress: out.files.length ? 0 : undefined });
@@ -135,15 +153,21 @@ function bodyOf({ content, nonce, files, replyTo, channelId, extra }: Entry): Re
     nonce,
     // A repeat of the same nonce gives the first message, so a retry within minutes cannot double it.
     enforce_nonce: true,
-    attachments: files.length ? files.map((f, id) => ({ id, filename: nameOf(f), description: f.description || undefined })) : undefined,
-    message_reference: replyTo ? { message_id: replyTo.message.id, channel_id: channelId, fail_if_not_exists: false } : undefined,
+    attachments: files.length
+      ? files.map((f, id) => ({ id, filename: nameOf(f), description: f.description || undefined }))
+      : undefined,
+    message_reference: replyTo
+      ? { message_id: replyTo.message.id, channel_id: channelId, fail_if_not_exists: false }
+      : undefined,
     allowed_mentions: replyTo ? { parse: ['users', 'roles', 'everyone'], replied_user: replyTo.mention } : undefined,
   };
 }
 
 /** A spoiler is told by the name of the file (Discord developer docs, "Attachment Object"). */
-const nameOf = ({ file, spoiler }: Attached) => (spoiler && !file.name.startsWith('SPOILER_') ? `SPOILER_${file.name}` : file.name);
-const renamed = (f: Attached) => (nameOf(f) === f.file.name ? f.file : new File([f.file], nameOf(f), { type: f.file.type }));
+const nameOf = ({ file, spoiler }: Attached) =>
+  spoiler && !file.name.startsWith('SPOILER_') ? `SPOILER_${file.name}` : file.name;
+const renamed = (f: Attached) =>
+  nameOf(f) === f.file.name ? f.file : new File([f.file], nameOf(f), { type: f.file.type });
 
 async function transmit(entry: Entry): Promise<void> {
   const log = store.log(entry.channelId);
@@ -207,7 +231,8 @@ const claimed = new Set<Id>();
 async function findArrived(entry: Entry): Promise<Message | undefined> {
   const page = await api.messages(entry.channelId, entry.after ? { after: entry.after, limit: 100 } : { limit: 100 });
   const known = store.log(entry.channelId);
-  const fits = (m: Message) => m.author.id === entry.userId && m.content === entry.content && m.attachments.length === entry.files.length;
+  const fits = (m: Message) =>
+    m.author.id === entry.userId && m.content === entry.content && m.attachments.length === entry.files.length;
   // Those that came back with their nonce were matched already.
   const found = page.filter((m) => fits(m) && !claimed.has(m.id) && known.find(m.id)?.nonce === undefined).at(-1);
   if (found) claimed.add(found.id);
@@ -265,9 +290,22 @@ export async function restore(): Promise<void> {
       forget(nonce);
       continue;
     }
-    const entry: Entry = { ...stored, nonce, files: [], replyTo: stored.reply, unsure: true, abort: new AbortController() };
+    const entry: Entry = {
+      ...stored,
+      nonce,
+      files: [],
+      replyTo: stored.reply,
+      unsure: true,
+      abort: new AbortController(),
+    };
     entries.set(nonce, entry);
-    show(entry, channel, stored.files ? { status: 'failed', error: 'the page was closed before its files had gone', lost: true } : { status: 'waiting' });
+    show(
+      entry,
+      channel,
+      stored.files
+        ? { status: 'failed', error: 'the page was closed before its files had gone', lost: true }
+        : { status: 'waiting' },
+    );
   }
   await flush(true);
 }

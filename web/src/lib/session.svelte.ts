@@ -96,7 +96,12 @@ class Session {
     const gateway = new Gateway({
       dispatch: (t, d) => this.#dispatch(t, d),
       status: (status, resumed) => this.#onStatus(status, resumed),
-      fatal: (code) => this.#end(code === 4004 ? 'Your session has ended. Please log in again.' : `The server closed the connection (${code}).`),
+      fatal: (code) =>
+        this.#end(
+          code === 4004
+            ? 'Your session has ended. Please log in again.'
+            : `The server closed the connection (${code}).`,
+        ),
     });
     this.#gateway = gateway;
     this.link = 'connecting';
@@ -156,7 +161,12 @@ class Session {
   #tellPresence(): void {
     const presence = this.#presence();
     this.#gateway?.send(Op.presenceUpdate, presence);
-    if (store.me) reduce(store, 'PRESENCE_UPDATE', { user: { id: store.me.id }, status: presence.status, activities: presence.activities });
+    if (store.me)
+      reduce(store, 'PRESENCE_UPDATE', {
+        user: { id: store.me.id },
+        status: presence.status,
+        activities: presence.activities,
+      });
   }
 
   #activities() {

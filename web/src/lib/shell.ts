@@ -1,7 +1,10 @@
 /** What the service worker decides, without its browser. */
 
 /** Where an answer comes from first: the kept files, the server with the kept page behind it, or what the browser does anyway. */
-export function sourceOf(request: { method: string; url: string; mode: string }, origin: string): 'cache' | 'server' | 'browser' {
+export function sourceOf(
+  request: { method: string; url: string; mode: string },
+  origin: string,
+): 'cache' | 'server' | 'browser' {
   const url = new URL(request.url);
   if (request.method !== 'GET' || url.origin !== origin) return 'browser';
   if (url.pathname.startsWith('/assets/')) return 'cache';

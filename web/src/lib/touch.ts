@@ -21,7 +21,9 @@ export function holdForMenu(node: HTMLElement): { destroy(): void } {
     timer = setTimeout(() => {
       fired = true;
       const target = e.target instanceof Element ? e.target : node;
-      target.dispatchEvent(new MouseEvent('contextmenu', { bubbles: true, cancelable: true, clientX: start.x, clientY: start.y }));
+      target.dispatchEvent(
+        new MouseEvent('contextmenu', { bubbles: true, cancelable: true, clientX: start.x, clientY: start.y }),
+      );
     }, HOLD_MS);
   };
   const move = (e: TouchEvent) => {
@@ -77,11 +79,15 @@ export function onSwipe(node: HTMLElement, swiped: (to: 'left' | 'right') => voi
   };
   const begin = (e: TouchEvent) => {
     const touch = e.touches[0];
-    start = touch && e.touches.length === 1 && !scrollsSideways(e.target) ? { x: touch.clientX, y: touch.clientY, at: e.timeStamp } : null;
+    start =
+      touch && e.touches.length === 1 && !scrollsSideways(e.target)
+        ? { x: touch.clientX, y: touch.clientY, at: e.timeStamp }
+        : null;
   };
   const end = (e: TouchEvent) => {
     const touch = e.changedTouches[0];
-    const to = start && touch ? swipeOf(touch.clientX - start.x, touch.clientY - start.y, e.timeStamp - start.at) : null;
+    const to =
+      start && touch ? swipeOf(touch.clientX - start.x, touch.clientY - start.y, e.timeStamp - start.at) : null;
     start = null;
     if (to && !getSelection()?.toString()) swiped(to);
   };

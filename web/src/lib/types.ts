@@ -366,10 +366,28 @@ export interface Invite {
   created_at?: string;
 }
 
-export const MessageType = { default: 0, pinned: 6, joined: 7, threadCreated: 18, reply: 19, command: 20, threadStarter: 21, contextMenu: 23, pollResult: 46 } as const;
+export const MessageType = {
+  default: 0,
+  pinned: 6,
+  joined: 7,
+  threadCreated: 18,
+  reply: 19,
+  command: 20,
+  threadStarter: 21,
+  contextMenu: 23,
+  pollResult: 46,
+} as const;
 
 /** Flags of a message that this client acts on (Discord developer docs, "Message Flags"). */
-export const MessageFlag = { crossposted: 1 << 0, isCrosspost: 1 << 1, suppressEmbeds: 1 << 2, ephemeral: 1 << 6, silent: 1 << 12, componentsV2: 1 << 15 } as const;
+export const MessageFlag = {
+  crossposted: 1 << 0,
+  isCrosspost: 1 << 1,
+  suppressEmbeds: 1 << 2,
+  ephemeral: 1 << 6,
+  silent: 1 << 12,
+  componentsV2: 1 << 15,
+} as const;
 
 /** Whether only the own user sees a message, which is in no history. */
-export const isEphemeral = (message: { flags?: number }): boolean => ((message.flags ?? 0) & MessageFlag.ephemeral) !== 0;
+export const isEphemeral = (message: { flags?: number }): boolean =>
+  ((message.flags ?? 0) & MessageFlag.ephemeral) !== 0;

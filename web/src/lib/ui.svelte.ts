@@ -20,7 +20,15 @@ export type Dialog =
   | { kind: 'channel-settings'; channelId: Id }
   | { kind: 'create-channel'; guildId: Id; parentId: Id | null; category?: boolean }
   | { kind: 'invite'; guildId: Id; channelId: Id }
-  | { kind: 'confirm'; title: string; text: string; action: string; danger?: boolean; message?: Message; run: () => Promise<unknown> | unknown }
+  | {
+      kind: 'confirm';
+      title: string;
+      text: string;
+      action: string;
+      danger?: boolean;
+      message?: Message;
+      run: () => Promise<unknown> | unknown;
+    }
   | { kind: 'thread'; channelId: Id; message: Message | null }
   | ({ kind: 'lightbox'; among?: LargePicture[] } & LargePicture)
   | { kind: 'forward'; message: Message }
@@ -108,7 +116,13 @@ class Ui {
     const from = event.currentTarget as Element;
     const box = from.getBoundingClientRect();
     const keyed = event.clientX === 0 && event.clientY === 0;
-    this.menu = { label, items, x: keyed ? box.left + 40 : event.clientX, y: keyed ? box.top + 20 : event.clientY, from };
+    this.menu = {
+      label,
+      items,
+      x: keyed ? box.left + 40 : event.clientX,
+      y: keyed ? box.top + 20 : event.clientY,
+      from,
+    };
   }
 
   announce(text: string): void {

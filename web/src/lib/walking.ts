@@ -15,6 +15,10 @@ export function walk(by: 1 | -1, unreadOnly: boolean): void {
   const all = guildId ? channelTree(store, guildId).flatMap((group) => group.channels) : privateChannels(store);
   const news = (c: Channel) => mentionCount(store, c.id) > 0 || (isUnread(store, c) && !isMuted(store, c));
   const list = unreadOnly ? all.filter((c) => c.id === openId || news(c)) : all;
-  const next = neighbour(list, list.findIndex((c) => c.id === openId), by);
+  const next = neighbour(
+    list,
+    list.findIndex((c) => c.id === openId),
+    by,
+  );
   if (next && next.id !== openId) router.go(channelPath(guildId, next.id));
 }

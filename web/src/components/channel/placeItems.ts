@@ -5,7 +5,14 @@ import { has, isThread, Permission } from '../../lib/permissions';
 import { markAllRead } from '../../lib/reading';
 import { channelPath } from '../../lib/router.svelte';
 import { isChannelMuted, isGuildMuted, Level, PRIVATE, settingsOf } from '../../lib/store/notify';
-import { isPrivate, isUnread, landingChannel, mentionCount, myGuildPermissions, myPermissions } from '../../lib/store/selectors';
+import {
+  isPrivate,
+  isUnread,
+  landingChannel,
+  mentionCount,
+  myGuildPermissions,
+  myPermissions,
+} from '../../lib/store/selectors';
 import { store } from '../../lib/store/store.svelte';
 import { ChannelType, type Channel, type Guild } from '../../lib/types';
 import { ui } from '../../lib/ui.svelte';
@@ -26,14 +33,30 @@ const LEVELS: [level: number, label: string][] = [
 ];
 
 /** Any of them opens the settings of a community. */
-const SETTINGS = [Permission.MANAGE_GUILD, Permission.MANAGE_ROLES, Permission.MANAGE_CHANNELS, Permission.BAN_MEMBERS, Permission.VIEW_AUDIT_LOG];
+const SETTINGS = [
+  Permission.MANAGE_GUILD,
+  Permission.MANAGE_ROLES,
+  Permission.MANAGE_CHANNELS,
+  Permission.BAN_MEMBERS,
+  Permission.VIEW_AUDIT_LOG,
+];
 
-const muteOf = (seconds: number) => ({ muted: true, mute_config: { end_time: seconds ? new Date(Date.now() + seconds * 1000).toISOString() : null, selected_time_window: seconds || -1 } });
+const muteOf = (seconds: number) => ({
+  muted: true,
+  mute_config: {
+    end_time: seconds ? new Date(Date.now() + seconds * 1000).toISOString() : null,
+    selected_time_window: seconds || -1,
+  },
+});
 const UNMUTE = { muted: false, mute_config: null };
 
 function muteItem(label: string, muted: boolean, set: (change: object) => void): MenuItem {
   if (muted) return { label: `Unmute ${label}`, icon: 'bell', run: () => set(UNMUTE) };
-  return { label: `Mute ${label}`, icon: 'mute', items: MUTES.map(([seconds, words]) => ({ label: words, run: () => set(muteOf(seconds)) })) };
+  return {
+    label: `Mute ${label}`,
+    icon: 'mute',
+    items: MUTES.map(([seconds, words]) => ({ label: words, run: () => set(muteOf(seconds)) })),
+  };
 }
 
 const change = (guildId: string, body: object) => void attempt(() => api.modifyGuild(guildId, body));
@@ -53,10 +76,24 @@ export function guildItems(guild: Guild): (MenuItem | null)[] {
       label: 'Notifications',
       icon: 'bell',
       items: [
-        ...LEVELS.map(([value, label]): MenuItem => ({ label, checked: shown === value, run: () => set({ message_notifications: value }) })),
+        ...LEVELS.map(([value, label]): MenuItem => ({
+          label,
+          checked: shown === value,
+          run: () => set({ message_notifications: value }),
+        })),
         null,
-        { label: 'Ignore @everyone and @here', many: true, checked: settings?.suppress_everyone ?? false, run: () => set({ suppress_everyone: !settings?.suppress_everyone }) },
-        { label: 'Ignore mentions of roles', many: true, checked: settings?.suppress_roles ?? false, run: () => set({ suppress_roles: !settings?.suppress_roles }) },
+        {
+          label: 'Ignore @everyone and @here',
+          many: true,
+          checked: settings?.suppress_everyone ?? false,
+          run: () => set({ suppress_everyone: !settings?.suppress_everyone }),
+        },
+        {
+          label: 'Ignore mentions of roles',
+          many: true,
+          checked: settings?.suppress_roles ?? false,
+          run: () => set({ suppress_roles: !settings?.suppress_roles }),
+        },
       ],
     },
     ...placeOwn(guild),
@@ -80,14 +117,36 @@ function placeOwn(guild: Guild): (MenuItem | null)[] {
       run: () => users.leaveGuild(guild.id),
     });
   const items: MenuItem[] = [
-    ...(invites ? [{ label: 'Invite people', icon: 'people' as const, run: () => ui.open({ kind: 'invite', guildId: guild.id, channelId: landing.id }) }] : []),
+    ...(invites
+      ? [
+          {
+            label: 'Invite people',
+            icon: 'people' as const,
+            run: () => ui.open({ kind: 'invite', guildId: guild.id, channelId: landing.id }),
+          },
+        ]
+      : []),
     ...(SETTINGS.some((p) => has(permissions, p))
-      ? [{ label: 'Community settings', icon: 'gear' as const, run: () => ui.open({ kind: 'guild-settings', guildId: guild.id }) }]
+      ? [
+          {
+            label: 'Community settings',
+            icon: 'gear' as const,
+            run: () => ui.open({ kind: 'guild-settings', guildId: guild.id }),
+          },
+        ]
       : []),
     ...(has(permissions, Permission.MANAGE_CHANNELS)
-      ? [{ label: 'Create channel', icon: 'plus' as const, run: () => ui.open({ kind: 'create-channel', guildId: guild.id, parentId: null }) }]
+      ? [
+          {
+            label: 'Create channel',
+            icon: 'plus' as const,
+            run: () => ui.open({ kind: 'create-channel', guildId: guild.id, parentId: null }),
+          },
+        ]
       : []),
-    ...(guild.owner_id === store.me?.id ? [] : [{ label: 'Leave community', icon: 'door' as const, danger: true, run: leave }]),
+    ...(guild.owner_id === store.me?.id
+      ? []
+      : [{ label: 'Leave community', icon: 'door' as const, danger: true, run: leave }]),
   ];
   return items.length ? [null, ...items] : [];
 }
@@ -106,13 +165,21 @@ function confirmRemove(channel: Channel, category: boolean): void {
 export function channelItems(channel: Channel): (MenuItem | null)[] {
   const guildId = channel.guild_id ?? PRIVATE;
   const category = channel.type === ChannelType.category;
-  const what = category ? 'the category' : isThread(channel) ? 'the thread' : isPrivate(channel) ? 'the conversation' : 'the channel';
+  const what = category
+    ? 'the category'
+    : isThread(channel)
+      ? 'the thread'
+      : isPrivate(channel)
+        ? 'the conversation'
+        : 'the channel';
   const override = settingsOf(store, channel.guild_id)?.channel_overrides.find((o) => o.channel_id === channel.id);
   const level = override?.message_notifications ?? Level.inherit;
   const set = (body: object) => change(guildId, { channel_overrides: { [channel.id]: body } });
   const inside = category ? [...store.channels.values()].filter((c) => c.parent_id === channel.id) : [channel];
   const unread = inside.some((c) => isUnread(store, c) || mentionCount(store, c.id));
-  const editable = !isPrivate(channel) && has(myPermissions(store, channel), isThread(channel) ? Permission.MANAGE_THREADS : Permission.MANAGE_CHANNELS);
+  const editable =
+    !isPrivate(channel) &&
+    has(myPermissions(store, channel), isThread(channel) ? Permission.MANAGE_THREADS : Permission.MANAGE_CHANNELS);
   return [
     { label: 'Mark as read', icon: 'check', disabled: !unread, run: () => void attempt(() => markAllRead(inside)) },
     null,
@@ -123,24 +190,65 @@ export function channelItems(channel: Channel): (MenuItem | null)[] {
           {
             label: 'Notifications',
             icon: 'bell' as const,
-            items: [{ label: category || channel.parent_id ? 'As above it' : 'As the community', checked: level === Level.inherit, run: () => set({ message_notifications: Level.inherit }) }, ...LEVELS.map(([value, label]): MenuItem => ({ label, checked: level === value, run: () => set({ message_notifications: value }) }))],
+            items: [
+              {
+                label: category || channel.parent_id ? 'As above it' : 'As the community',
+                checked: level === Level.inherit,
+                run: () => set({ message_notifications: Level.inherit }),
+              },
+              ...LEVELS.map(([value, label]): MenuItem => ({
+                label,
+                checked: level === value,
+                run: () => set({ message_notifications: value }),
+              })),
+            ],
           },
         ]),
     ...(editable
       ? [
           null,
-          { label: `Edit ${what}`, icon: 'gear' as const, run: () => ui.open({ kind: 'channel-settings', channelId: channel.id }) },
+          {
+            label: `Edit ${what}`,
+            icon: 'gear' as const,
+            run: () => ui.open({ kind: 'channel-settings', channelId: channel.id }),
+          },
           ...(category
-            ? [{ label: 'Create channel here', icon: 'plus' as const, run: () => ui.open({ kind: 'create-channel', guildId, parentId: channel.id }) }]
+            ? [
+                {
+                  label: 'Create channel here',
+                  icon: 'plus' as const,
+                  run: () => ui.open({ kind: 'create-channel', guildId, parentId: channel.id }),
+                },
+              ]
             : []),
-          { label: `Delete ${what}`, icon: 'trash' as const, danger: true, run: () => confirmRemove(channel, category) },
+          {
+            label: `Delete ${what}`,
+            icon: 'trash' as const,
+            danger: true,
+            run: () => confirmRemove(channel, category),
+          },
         ]
       : []),
     ...(channel.type === ChannelType.groupDm
-      ? [null, { label: 'Edit the group', icon: 'people' as const, run: () => ui.open({ kind: 'group', channelId: channel.id }) }]
+      ? [
+          null,
+          {
+            label: 'Edit the group',
+            icon: 'people' as const,
+            run: () => ui.open({ kind: 'group', channelId: channel.id }),
+          },
+        ]
       : []),
     null,
-    ...(category ? [] : [{ label: 'Copy link', icon: 'link' as const, run: () => void navigator.clipboard?.writeText(location.origin + channelPath(channel.guild_id, channel.id)) }]),
+    ...(category
+      ? []
+      : [
+          {
+            label: 'Copy link',
+            icon: 'link' as const,
+            run: () => void navigator.clipboard?.writeText(location.origin + channelPath(channel.guild_id, channel.id)),
+          },
+        ]),
     { label: 'Copy ID', icon: 'code', run: () => void navigator.clipboard?.writeText(channel.id) },
   ];
 }

@@ -52,35 +52,91 @@ export function rightsOf({ message, channel, guild, permissions }: MessageContex
     bulk: real && !!guild && may(Permission.MANAGE_MESSAGES),
     pin: real && (!guild || may(Permission.PIN_MESSAGES) || may(Permission.MANAGE_MESSAGES)),
     thread: real && !!guild && !isThread(channel) && !thread && may(Permission.CREATE_PUBLIC_THREADS),
-    publish: real && channel.type === ChannelType.announcement && !((message.flags ?? 0) & MessageFlag.crossposted) && (own ? may(Permission.SEND_MESSAGES) : may(Permission.MANAGE_MESSAGES)),
+    publish:
+      real &&
+      channel.type === ChannelType.announcement &&
+      !((message.flags ?? 0) & MessageFlag.crossposted) &&
+      (own ? may(Permission.SEND_MESSAGES) : may(Permission.MANAGE_MESSAGES)),
   };
 }
 
 const copy = (text: string) => void navigator.clipboard?.writeText(text);
 
 /** The whole menu; `direct` adds what the toolbar has buttons for. */
-export function messageItems(context: MessageContext, direct: boolean, anchor: HTMLElement | null): (MenuItem | null)[] {
+export function messageItems(
+  context: MessageContext,
+  direct: boolean,
+  anchor: HTMLElement | null,
+): (MenuItem | null)[] {
   const { message, channel, guild, chat } = context;
   const can = rightsOf(context);
-  if (isEphemeral(message)) return [{ label: 'Dismiss', icon: 'close', run: () => store.knownLog(channel.id)?.remove(new Set([message.id])) }];
+  if (isEphemeral(message))
+    return [{ label: 'Dismiss', icon: 'close', run: () => store.knownLog(channel.id)?.remove(new Set([message.id])) }];
   if (message.local) return [];
   const apps = commandItems(channel, 3, message.id);
   return [
-    ...(direct && can.react && anchor ? [{ label: 'Add reaction', icon: 'smile' as const, run: () => chat.openPicker(anchor, (emoji) => toggleReaction(message, emoji)) }] : []),
+    ...(direct && can.react && anchor
+      ? [
+          {
+            label: 'Add reaction',
+            icon: 'smile' as const,
+            run: () => chat.openPicker(anchor, (emoji) => toggleReaction(message, emoji)),
+          },
+        ]
+      : []),
     ...(direct && can.reply ? [{ label: 'Reply', icon: 'reply' as const, run: () => chat.startReply(message) }] : []),
     ...(direct && can.edit ? [{ label: 'Edit', icon: 'pencil' as const, run: () => chat.startEdit(message.id) }] : []),
-    ...(can.thread ? [{ label: 'Start a thread', icon: 'thread' as const, run: () => ui.open({ kind: 'thread', channelId: channel.id, message }) }] : []),
-    ...(can.publish ? [{ label: 'Publish', icon: 'megaphone' as const, run: () => void attempt(() => channels.crosspost(channel.id, message.id), 'Published to the channels that follow') }] : []),
-    ...(can.pin ? [{ label: message.pinned ? 'Unpin' : 'Pin', icon: 'pin' as const, run: () => void togglePin(message) }] : []),
-    ...(can.forward ? [{ label: 'Forward', icon: 'forward' as const, run: () => ui.open({ kind: 'forward', message }) }] : []),
+    ...(can.thread
+      ? [
+          {
+            label: 'Start a thread',
+            icon: 'thread' as const,
+            run: () => ui.open({ kind: 'thread', channelId: channel.id, message }),
+          },
+        ]
+      : []),
+    ...(can.publish
+      ? [
+          {
+            label: 'Publish',
+            icon: 'megaphone' as const,
+            run: () =>
+              void attempt(() => channels.crosspost(channel.id, message.id), 'Published to the channels that follow'),
+          },
+        ]
+      : []),
+    ...(can.pin
+      ? [{ label: message.pinned ? 'Unpin' : 'Pin', icon: 'pin' as const, run: () => void togglePin(message) }]
+      : []),
+    ...(can.forward
+      ? [{ label: 'Forward', icon: 'forward' as const, run: () => ui.open({ kind: 'forward', message }) }]
+      : []),
     { label: 'Mark unread from here', icon: 'eye', run: () => void keepUnread(chat, message) },
-    ...(message.content ? [{ label: 'Copy text', icon: 'copy' as const, run: () => copy(plainOf(message.content, guild?.id)) }] : []),
-    { label: 'Copy link', icon: 'link', run: () => copy(location.origin + channelPath(guild?.id, channel.id, message.id)) },
+    ...(message.content
+      ? [{ label: 'Copy text', icon: 'copy' as const, run: () => copy(plainOf(message.content, guild?.id)) }]
+      : []),
+    {
+      label: 'Copy link',
+      icon: 'link',
+      run: () => copy(location.origin + channelPath(guild?.id, channel.id, message.id)),
+    },
     { label: 'Copy ID', icon: 'code', run: () => copy(message.id) },
-    ...(message.webhook_id || !direct ? [] : [{ label: 'Author', icon: 'user' as const, items: personItems(store.users.get(message.author.id) ?? message.author, guild, channel) }]),
+    ...(message.webhook_id || !direct
+      ? []
+      : [
+          {
+            label: 'Author',
+            icon: 'user' as const,
+            items: personItems(store.users.get(message.author.id) ?? message.author, guild, channel),
+          },
+        ]),
     ...(apps.length ? [{ label: 'Apps', icon: 'bot' as const, items: apps }] : []),
-    ...(can.bulk ? [{ label: 'Select messages', icon: 'check' as const, run: () => (chat.selected = new Set([message.id])) }] : []),
-    ...(can.remove ? [null, { label: 'Delete', icon: 'trash' as const, danger: true, run: () => confirmDelete(message) }] : []),
+    ...(can.bulk
+      ? [{ label: 'Select messages', icon: 'check' as const, run: () => (chat.selected = new Set([message.id])) }]
+      : []),
+    ...(can.remove
+      ? [null, { label: 'Delete', icon: 'trash' as const, danger: true, run: () => confirmDelete(message) }]
+      : []),
   ];
 }
 

@@ -87,7 +87,12 @@ export function layOut({ items, outbox, hasOlder, hasNewer, readUpTo, meId, isBl
       previousAt = at;
       if (!fold.open) continue;
     } else fold = null;
-    rows.push({ kind: 'message', key: messageKey(message), message, grouped: !newDay && !cut && continues(previous, message) });
+    rows.push({
+      kind: 'message',
+      key: messageKey(message),
+      message,
+      grouped: !newDay && !cut && continues(previous, message),
+    });
     previous = message;
     previousAt = at;
   }

@@ -25,7 +25,8 @@ export class FileTray {
       const total = this.items.reduce((sum, i) => sum + i.file.size, file.size);
       if (this.items.length >= FILES_MAX) return ui.toast(`At most ${FILES_MAX} files fit in one message`, 'error');
       if (file.size > FILE_BYTES_MAX) ui.toast(`${file.name} is larger than ${formatBytes(FILE_BYTES_MAX)}`, 'error');
-      else if (total > REQUEST_BYTES_MAX) ui.toast(`The files of one message may have ${formatBytes(REQUEST_BYTES_MAX)} together`, 'error');
+      else if (total > REQUEST_BYTES_MAX)
+        ui.toast(`The files of one message may have ${formatBytes(REQUEST_BYTES_MAX)} together`, 'error');
       else this.#push(file);
     }
   }
@@ -36,7 +37,10 @@ export class FileTray {
     if (!/^image\/(png|jpeg|gif|webp|avif)$/.test(file.type)) return;
     const url = URL.createObjectURL(file);
     const image = new Image();
-    image.onload = () => (this.items = this.items.map((i) => (i.key === item.key ? { ...i, url, width: image.naturalWidth, height: image.naturalHeight } : i)));
+    image.onload = () =>
+      (this.items = this.items.map((i) =>
+        i.key === item.key ? { ...i, url, width: image.naturalWidth, height: image.naturalHeight } : i,
+      ));
     image.onerror = () => URL.revokeObjectURL(url);
     image.src = url;
   }
@@ -51,7 +55,10 @@ export class FileTray {
   take(): { files: Attached[]; previews: LocalState['previews'] } {
     const items = this.items;
     this.items = [];
-    return { files: items.map(({ file, description, spoiler }) => ({ file, description: description.trim(), spoiler })), previews: items.map(({ file, url, width, height }) => ({ name: file.name, size: file.size, url, width, height })) };
+    return {
+      files: items.map(({ file, description, spoiler }) => ({ file, description: description.trim(), spoiler })),
+      previews: items.map(({ file, url, width, height }) => ({ name: file.name, size: file.size, url, width, height })),
+    };
   }
 
   change(key: number, change: Partial<Pick<TrayFile, 'description' | 'spoiler'>>): void {

@@ -13,7 +13,10 @@ export interface Pickable {
 const BUILT_IN: Record<string, { description: string; expand: (rest: string) => string }> = {
   shrug: { description: 'Puts ¯\\_(ツ)_/¯ behind the message', expand: (rest) => `${rest} ¯\\\\\\_(ツ)\\_/¯`.trim() },
   tableflip: { description: 'Puts (╯°□°)╯︵ ┻━┻ behind the message', expand: (rest) => `${rest} (╯°□°)╯︵ ┻━┻`.trim() },
-  unflip: { description: 'Puts ┬─┬ノ( º _ ºノ) behind the message', expand: (rest) => `${rest} ┬─┬ノ( º \\_ ºノ)`.trim() },
+  unflip: {
+    description: 'Puts ┬─┬ノ( º _ ºノ) behind the message',
+    expand: (rest) => `${rest} ┬─┬ノ( º \\_ ºノ)`.trim(),
+  },
   me: { description: 'Says what you do', expand: (rest) => (rest ? `_${rest}_` : '') },
   spoiler: { description: 'Hides the message as a spoiler', expand: (rest) => (rest ? `||${rest}||` : '') },
 };
@@ -36,7 +39,15 @@ export function pick(commands: Usable[], query: string): Pickable[] {
   ];
   const q = query.trim().toLowerCase();
   return all
-    .map((option, i) => ({ option, i, score: !q ? 1 : option.name.toLowerCase().startsWith(q) ? 4 : rank(option.name, q) || (rank(option.description, q) ? 0.5 : 0) }))
+    .map((option, i) => ({
+      option,
+      i,
+      score: !q
+        ? 1
+        : option.name.toLowerCase().startsWith(q)
+          ? 4
+          : rank(option.name, q) || (rank(option.description, q) ? 0.5 : 0),
+    }))
     .filter((s) => s.score > 0)
     .sort((a, b) => b.score - a.score || a.i - b.i)
     .slice(0, PICKED_MAX)

@@ -75,7 +75,10 @@ export function actionWords(type: number): string {
 
 function show(value: unknown): string {
   if (value === undefined || value === null || value === '') return 'nothing';
-  if (Array.isArray(value)) return value.map((v) => (v && typeof v === 'object' && 'name' in v ? String(v.name) : show(v))).join(', ') || 'nothing';
+  if (Array.isArray(value))
+    return (
+      value.map((v) => (v && typeof v === 'object' && 'name' in v ? String(v.name) : show(v))).join(', ') || 'nothing'
+    );
   if (typeof value === 'object') return JSON.stringify(value);
   return String(value);
 }
@@ -84,5 +87,7 @@ export function changeWords(change: { key: string; old_value?: unknown; new_valu
   if (change.key === '$add') return `gave ${show(change.new_value)}`;
   if (change.key === '$remove') return `took ${show(change.new_value)}`;
   const key = change.key.replaceAll('_', ' ');
-  return change.old_value === undefined ? `${key}: ${show(change.new_value)}` : `${key}: ${show(change.old_value)} → ${show(change.new_value)}`;
+  return change.old_value === undefined
+    ? `${key}: ${show(change.new_value)}`
+    : `${key}: ${show(change.old_value)} → ${show(change.new_value)}`;
 }

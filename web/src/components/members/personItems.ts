@@ -20,7 +20,10 @@ const TIMEOUTS: [minutes: number, label: string][] = [
 
 const setTimeoutOf = (guildId: Id, userId: Id, minutes: number) =>
   void attempt(
-    () => guilds.modifyMember(guildId, userId, { communication_disabled_until: minutes ? new Date(Date.now() + minutes * 60_000).toISOString() : null }),
+    () =>
+      guilds.modifyMember(guildId, userId, {
+        communication_disabled_until: minutes ? new Date(Date.now() + minutes * 60_000).toISOString() : null,
+      }),
     minutes ? 'Timed out' : 'Time-out ended',
   );
 
@@ -28,13 +31,23 @@ const setTimeoutOf = (guildId: Id, userId: Id, minutes: number) =>
 export function assignableRoles(guild: Guild) {
   const me = store.me?.id ?? '';
   const top = guild.owner_id === me ? Infinity : highestRole(guild, store.member(guild.id, me));
-  return guild.roles.filter((r) => r.id !== guild.id && !r.managed && r.position < top).sort((a, b) => b.position - a.position);
+  return guild.roles
+    .filter((r) => r.id !== guild.id && !r.managed && r.position < top)
+    .sort((a, b) => b.position - a.position);
 }
 
 function roleItems(guild: Guild, userId: Id): MenuItem[] {
   const held = () => store.member(guild.id, userId)?.roles ?? [];
-  const toggle = (roleId: Id) => void attempt(() => (held().includes(roleId) ? guilds.removeRole(guild.id, userId, roleId) : guilds.addRole(guild.id, userId, roleId)));
-  return assignableRoles(guild).map((r) => ({ label: r.name, many: true, checked: held().includes(r.id), run: () => toggle(r.id) }));
+  const toggle = (roleId: Id) =>
+    void attempt(() =>
+      held().includes(roleId) ? guilds.removeRole(guild.id, userId, roleId) : guilds.addRole(guild.id, userId, roleId),
+    );
+  return assignableRoles(guild).map((r) => ({
+    label: r.name,
+    many: true,
+    checked: held().includes(r.id),
+    run: () => toggle(r.id),
+  }));
 }
 
 /** What the own user may do to a member, by their rights and place. */
@@ -46,17 +59,33 @@ export function moderationItems(guild: Guild, userId: Id, member: Member | undef
   const below = outranks(store, guild, userId);
   const roles = may(Permission.MANAGE_ROLES) ? roleItems(guild, userId) : [];
   const timed = !!member.communication_disabled_until && Date.parse(member.communication_disabled_until) > Date.now();
-  const open = (action: 'nickname' | 'kick' | 'ban') => ui.open({ kind: 'moderate', action, guildId: guild.id, userId });
+  const open = (action: 'nickname' | 'kick' | 'ban') =>
+    ui.open({ kind: 'moderate', action, guildId: guild.id, userId });
   return [
-    ...((self ? may(Permission.CHANGE_NICKNAME) : below && may(Permission.MANAGE_NICKNAMES)) ? [{ label: 'Change nickname', icon: 'pencil' as const, run: () => open('nickname') }] : []),
+    ...((self ? may(Permission.CHANGE_NICKNAME) : below && may(Permission.MANAGE_NICKNAMES))
+      ? [{ label: 'Change nickname', icon: 'pencil' as const, run: () => open('nickname') }]
+      : []),
     ...(roles.length ? [{ label: 'Roles', icon: 'shield' as const, items: roles }] : []),
     ...(below && may(Permission.MODERATE_MEMBERS)
       ? timed
         ? [{ label: 'End time-out', icon: 'clock' as const, run: () => setTimeoutOf(guild.id, userId, 0) }]
-        : [{ label: 'Time out', icon: 'clock' as const, items: TIMEOUTS.map(([minutes, label]) => ({ label, run: () => setTimeoutOf(guild.id, userId, minutes) })) }]
+        : [
+            {
+              label: 'Time out',
+              icon: 'clock' as const,
+              items: TIMEOUTS.map(([minutes, label]) => ({
+                label,
+                run: () => setTimeoutOf(guild.id, userId, minutes),
+              })),
+            },
+          ]
       : []),
-    ...(below && may(Permission.KICK_MEMBERS) ? [{ label: 'Kick', icon: 'door' as const, danger: true, run: () => open('kick') }] : []),
-    ...(below && may(Permission.BAN_MEMBERS) ? [{ label: 'Ban', icon: 'ban' as const, danger: true, run: () => open('ban') }] : []),
+    ...(below && may(Permission.KICK_MEMBERS)
+      ? [{ label: 'Kick', icon: 'door' as const, danger: true, run: () => open('kick') }]
+      : []),
+    ...(below && may(Permission.BAN_MEMBERS)
+      ? [{ label: 'Ban', icon: 'ban' as const, danger: true, run: () => open('ban') }]
+      : []),
   ];
 }
 
@@ -64,19 +93,53 @@ function relationItems(user: User): MenuItem[] {
   if (user.bot || user.id === store.me?.id) return [];
   const relation = store.relationships.get(user.id)?.type;
   const name = displayName(store, user.id, undefined, user);
-  const unfriend = () => ui.open({ kind: 'confirm', title: `Remove ${name} from your friends?`, text: 'To be friends again, one of you has to ask.', action: 'Remove', danger: true, run: () => users.removeRelationship(user.id) });
+  const unfriend = () =>
+    ui.open({
+      kind: 'confirm',
+      title: `Remove ${name} from your friends?`,
+      text: 'To be friends again, one of you has to ask.',
+      action: 'Remove',
+      danger: true,
+      run: () => users.removeRelationship(user.id),
+    });
   return [
-    ...(relation === undefined ? [{ label: 'Add friend', icon: 'plus' as const, run: () => void attempt(() => users.requestFriend(user.username), 'Friend request sent') }] : []),
-    ...(relation === 3 ? [{ label: 'Accept request', icon: 'check' as const, run: () => void attempt(() => users.setRelationship(user.id), 'You are now friends') }] : []),
+    ...(relation === undefined
+      ? [
+          {
+            label: 'Add friend',
+            icon: 'plus' as const,
+            run: () => void attempt(() => users.requestFriend(user.username), 'Friend request sent'),
+          },
+        ]
+      : []),
+    ...(relation === 3
+      ? [
+          {
+            label: 'Accept request',
+            icon: 'check' as const,
+            run: () => void attempt(() => users.setRelationship(user.id), 'You are now friends'),
+          },
+        ]
+      : []),
     ...(relation === 1 ? [{ label: 'Remove friend', icon: 'user' as const, danger: true, run: unfriend }] : []),
     relation === 2
       ? { label: 'Unblock', icon: 'ban', run: () => void attempt(() => users.removeRelationship(user.id)) }
-      : { label: 'Block', icon: 'ban', danger: true, run: () => void attempt(() => users.setRelationship(user.id, 2), 'Blocked') },
+      : {
+          label: 'Block',
+          icon: 'ban',
+          danger: true,
+          run: () => void attempt(() => users.setRelationship(user.id, 2), 'Blocked'),
+        },
   ];
 }
 
 /** The whole menu of a person. */
-export function personItems(user: User, guild: Guild | undefined, channel: Channel | undefined, member = store.member(guild?.id, user.id)): (MenuItem | null)[] {
+export function personItems(
+  user: User,
+  guild: Guild | undefined,
+  channel: Channel | undefined,
+  member = store.member(guild?.id, user.id),
+): (MenuItem | null)[] {
   const apps = channel ? commandItems(channel, 2, user.id) : [];
   const moderation = guild ? moderationItems(guild, user.id, member) : [];
   const relations = relationItems(user);

@@ -61,15 +61,33 @@ interface Answer {
   body: unknown;
 }
 
-async function sendFetch(method: string, url: string, headers: Record<string, string>, body: BodyInit | undefined, { signal, keepalive }: RequestOptions): Promise<Answer> {
+async function sendFetch(
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body: BodyInit | undefined,
+  { signal, keepalive }: RequestOptions,
+): Promise<Answer> {
   const timeout = AbortSignal.timeout(TIMEOUT_MS);
-  const response = await fetch(url, { method, headers, body, keepalive, signal: signal ? AbortSignal.any([signal, timeout]) : timeout });
+  const response = await fetch(url, {
+    method,
+    headers,
+    body,
+    keepalive,
+    signal: signal ? AbortSignal.any([signal, timeout]) : timeout,
+  });
   const json = response.status !== 204 && response.headers.get('content-type')?.includes('json');
   return { status: response.status, body: json ? await response.json() : null };
 }
 
 /** `fetch` cannot report upload progress, so files go through XMLHttpRequest. */
-function sendUpload(method: string, url: string, headers: Record<string, string>, body: XMLHttpRequestBodyInit, options: RequestOptions): Promise<Answer> {
+function sendUpload(
+  method: string,
+  url: string,
+  headers: Record<string, string>,
+  body: XMLHttpRequestBodyInit,
+  options: RequestOptions,
+): Promise<Answer> {
   return new Promise((resolve, reject) => {
     const xhr = new XMLHttpRequest();
     xhr.open(method, url);

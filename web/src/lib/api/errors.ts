@@ -29,7 +29,10 @@ export class ApiError extends Error {
   get summary(): string {
     const first = this.fields[0];
     if (!first) return this.message;
-    const name = first.path.split('.').filter((part) => !/^\d+$/.test(part)).pop();
+    const name = first.path
+      .split('.')
+      .filter((part) => !/^\d+$/.test(part))
+      .pop();
     return name ? `${name.replaceAll('_', ' ')}: ${first.message}` : first.message;
   }
 
@@ -44,7 +47,11 @@ export function flattenErrors(tree: unknown, path: string[] = [], out: FieldErro
   for (const [key, value] of Object.entries(tree)) {
     if (key === '_errors' && Array.isArray(value)) {
       for (const leaf of value) {
-        out.push({ path: path.join('.'), code: String(leaf?.code ?? ''), message: String(leaf?.message ?? 'Invalid value') });
+        out.push({
+          path: path.join('.'),
+          code: String(leaf?.code ?? ''),
+          message: String(leaf?.message ?? 'Invalid value'),
+        });
       }
     } else {
       flattenErrors(value, [...path, key], out);

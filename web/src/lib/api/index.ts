@@ -6,10 +6,14 @@ export { describe, ApiError } from './errors';
 export { setToken, setUnauthorizedHandler } from './client';
 
 const get = <T>(path: string, query?: RequestOptions['query']) => request<T>('GET', path, { query });
-const post = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) => request<T>('POST', path, { body, ...options });
-const patch = <T = void>(path: string, body: unknown, options: RequestOptions = {}) => request<T>('PATCH', path, { body, ...options });
-const put = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) => request<T>('PUT', path, { body, idempotent: true, ...options });
-const del = <T = void>(path: string, options: RequestOptions = {}) => request<T>('DELETE', path, { idempotent: true, ...options });
+const post = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) =>
+  request<T>('POST', path, { body, ...options });
+const patch = <T = void>(path: string, body: unknown, options: RequestOptions = {}) =>
+  request<T>('PATCH', path, { body, ...options });
+const put = <T = void>(path: string, body?: unknown, options: RequestOptions = {}) =>
+  request<T>('PUT', path, { body, idempotent: true, ...options });
+const del = <T = void>(path: string, options: RequestOptions = {}) =>
+  request<T>('DELETE', path, { idempotent: true, ...options });
 
 export interface Session {
   id_hash: string;
@@ -18,18 +22,32 @@ export interface Session {
 }
 
 export const auth = {
-  register: (body: { email: string; username: string; global_name?: string; password: string; date_of_birth?: string; consent: boolean; invite?: string }) =>
-    post<{ token: string; user_id?: Id }>('/auth/register', body),
+  register: (body: {
+    email: string;
+    username: string;
+    global_name?: string;
+    password: string;
+    date_of_birth?: string;
+    consent: boolean;
+    invite?: string;
+  }) => post<{ token: string; user_id?: Id }>('/auth/register', body),
   login: (login: string, password: string) => post<{ token: string; user_id: Id }>('/auth/login', { login, password }),
   logout: () => post('/auth/logout', { provider: null, voip_provider: null }),
   sessions: () => get<{ user_sessions?: Session[] } | Session[]>('/auth/sessions'),
-  endSessions: (hashes: string[], password: string) => post('/auth/sessions/logout', { session_id_hashes: hashes, password }),
+  endSessions: (hashes: string[], password: string) =>
+    post('/auth/sessions/logout', { session_id_hashes: hashes, password }),
   instance: () => get<Record<string, unknown>>('/instance'),
 };
 
 export const users = {
   modifyMe: (body: Record<string, unknown>) => patch<User & { token?: string }>('/users/@me', body),
-  profile: (id: Id, guildId?: Id) => get<{ user: User; user_profile?: { bio?: string; pronouns?: string }; mutual_guilds?: { id: Id }[]; mutual_friends?: User[] }>(`/users/${id}/profile`, {
+  profile: (id: Id, guildId?: Id) =>
+    get<{
+      user: User;
+      user_profile?: { bio?: string; pronouns?: string };
+      mutual_guilds?: { id: Id }[];
+      mutual_friends?: User[];
+    }>(`/users/${id}/profile`, {
       guild_id: guildId,
       with_mutual_guilds: true,
       with_mutual_friends: true,
@@ -86,23 +104,35 @@ export const guilds = {
   modify: (id: Id, body: Record<string, unknown>) => patch<Guild>(`/guilds/${id}`, body),
   remove: (id: Id) => del(`/guilds/${id}`),
   createChannel: (id: Id, body: Record<string, unknown>) => post<Channel>(`/guilds/${id}/channels`, body),
-  moveChannels: (id: Id, body: { id: Id; position?: number; parent_id?: Id | null }[]) => patch(`/guilds/${id}/channels`, body),
+  moveChannels: (id: Id, body: { id: Id; position?: number; parent_id?: Id | null }[]) =>
+    patch(`/guilds/${id}/channels`, body),
   createRole: (id: Id, body: Record<string, unknown>) => post<Role>(`/guilds/${id}/roles`, body),
   modifyRole: (id: Id, role: Id, body: Record<string, unknown>) => patch<Role>(`/guilds/${id}/roles/${role}`, body),
   moveRoles: (id: Id, body: { id: Id; position: number }[]) => patch<Role[]>(`/guilds/${id}/roles`, body),
   deleteRole: (id: Id, role: Id) => del(`/guilds/${id}/roles/${role}`),
-  members: (id: Id, after?: Id) => get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members`, { limit: 1000, after }),
-  searchMembers: (id: Id, query: string) => get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members/search`, { query, limit: 50 }),
-  modifyMember: (id: Id, user: Id, body: Record<string, unknown>, reason?: string) => patch(`/guilds/${id}/members/${user}`, body, { reason }),
+  members: (id: Id, after?: Id) =>
+    get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members`, {
+      limit: 1000,
+      after,
+    }),
+  searchMembers: (id: Id, query: string) =>
+    get<{ user: User; roles: Id[]; nick?: string | null; joined_at?: string }[]>(`/guilds/${id}/members/search`, {
+      query,
+      limit: 50,
+    }),
+  modifyMember: (id: Id, user: Id, body: Record<string, unknown>, reason?: string) =>
+    patch(`/guilds/${id}/members/${user}`, body, { reason }),
   modifyOwnMember: (id: Id, body: Record<string, unknown>) => patch(`/guilds/${id}/members/@me`, body),
   addRole: (id: Id, user: Id, role: Id) => put(`/guilds/${id}/members/${user}/roles/${role}`),
   removeRole: (id: Id, user: Id, role: Id) => del(`/guilds/${id}/members/${user}/roles/${role}`),
   kick: (id: Id, user: Id, reason?: string) => del(`/guilds/${id}/members/${user}`, { reason }),
-  ban: (id: Id, user: Id, seconds: number, reason?: string) => put(`/guilds/${id}/bans/${user}`, { delete_message_seconds: seconds }, { reason }),
+  ban: (id: Id, user: Id, seconds: number, reason?: string) =>
+    put(`/guilds/${id}/bans/${user}`, { delete_message_seconds: seconds }, { reason }),
   unban: (id: Id, user: Id) => del(`/guilds/${id}/bans/${user}`),
   bans: (id: Id) => get<{ user: User; reason: string | null }[]>(`/guilds/${id}/bans`, { limit: 1000 }),
   invites: (id: Id) => get<Invite[]>(`/guilds/${id}/invites`),
-  auditLog: (id: Id, before?: Id) => get<{ audit_log_entries: AuditEntry[]; users: User[] }>(`/guilds/${id}/audit-logs`, { limit: 50, before }),
+  auditLog: (id: Id, before?: Id) =>
+    get<{ audit_log_entries: AuditEntry[]; users: User[] }>(`/guilds/${id}/audit-logs`, { limit: 50, before }),
   createEmoji: (id: Id, name: string, image: string) => post<Emoji>(`/guilds/${id}/emojis`, { name, image, roles: [] }),
   renameEmoji: (id: Id, emoji: Id, name: string) => patch<Emoji>(`/guilds/${id}/emojis/${emoji}`, { name }),
   deleteEmoji: (id: Id, emoji: Id) => del(`/guilds/${id}/emojis/${emoji}`),
@@ -110,7 +140,8 @@ export const guilds = {
 
 export const invites = {
   get: (code: string) => get<Invite>(`/invites/${encodeURIComponent(code)}`, { with_counts: true }),
-  accept: (code: string) => post<Invite & { guild_id?: Id; channel?: { id: Id } }>(`/invites/${encodeURIComponent(code)}`, {}),
+  accept: (code: string) =>
+    post<Invite & { guild_id?: Id; channel?: { id: Id } }>(`/invites/${encodeURIComponent(code)}`, {}),
   create: (channel: Id, body: Record<string, unknown>) => post<Invite>(`/channels/${channel}/invites`, body),
   remove: (code: string) => del(`/invites/${encodeURIComponent(code)}`),
 };
@@ -124,35 +155,54 @@ export const channels = {
   get: (id: Id) => get<Channel>(`/channels/${id}`),
   modify: (id: Id, body: Record<string, unknown>) => patch<Channel>(`/channels/${id}`, body),
   remove: (id: Id) => del(`/channels/${id}`),
-  setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) => put(`/channels/${id}/permissions/${overwrite}`, body),
+  setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) =>
+    put(`/channels/${id}/permissions/${overwrite}`, body),
   addRecipient: (id: Id, user: Id) => put(`/channels/${id}/recipients/${user}`, {}),
   removeRecipient: (id: Id, user: Id) => del(`/channels/${id}/recipients/${user}`),
   removeOverwrite: (id: Id, overwrite: Id) => del(`/channels/${id}/permissions/${overwrite}`),
-  messages: (id: Id, query: { before?: Id; after?: Id; around?: Id; limit: number }) => get<Message[]>(`/channels/${id}/messages`, query),
+  messages: (id: Id, query: { before?: Id; after?: Id; around?: Id; limit: number }) =>
+    get<Message[]>(`/channels/${id}/messages`, query),
   message: (id: Id, message: Id) => get<Message>(`/channels/${id}/messages/${message}`),
   crosspost: (id: Id, message: Id) => post<Message>(`/channels/${id}/messages/${message}/crosspost`),
   follow: (id: Id, into: Id) => post(`/channels/${id}/followers`, { webhook_channel_id: into }),
   bulkDelete: (id: Id, messages: Id[]) => post(`/channels/${id}/messages/bulk-delete`, { messages }),
-  send: (id: Id, body: Record<string, unknown>, files: File[] = [], onProgress?: (fraction: number) => void, signal?: AbortSignal) =>
-    request<Message>('POST', `/channels/${id}/messages`, files.length ? { body, files, onProgress, signal } : { body, signal }),
+  send: (
+    id: Id,
+    body: Record<string, unknown>,
+    files: File[] = [],
+    onProgress?: (fraction: number) => void,
+    signal?: AbortSignal,
+  ) =>
+    request<Message>(
+      'POST',
+      `/channels/${id}/messages`,
+      files.length ? { body, files, onProgress, signal } : { body, signal },
+    ),
   edit: (id: Id, message: Id, content: string) => patch<Message>(`/channels/${id}/messages/${message}`, { content }),
   deleteMessage: (id: Id, message: Id) => del(`/channels/${id}/messages/${message}`),
   react: (id: Id, message: Id, emoji: string) => put(`/channels/${id}/messages/${message}/reactions/${emoji}/@me`),
   unreact: (id: Id, message: Id, emoji: string) => del(`/channels/${id}/messages/${message}/reactions/${emoji}/@me`),
-  reactors: (id: Id, message: Id, emoji: string) => get<User[]>(`/channels/${id}/messages/${message}/reactions/${emoji}`, { limit: 25 }),
+  reactors: (id: Id, message: Id, emoji: string) =>
+    get<User[]>(`/channels/${id}/messages/${message}/reactions/${emoji}`, { limit: 25 }),
   pins: (id: Id, before?: string) => get<PinPage>(`/channels/${id}/messages/pins`, { limit: 50, before }),
   pin: (id: Id, message: Id) => put(`/channels/${id}/messages/pins/${message}`),
   unpin: (id: Id, message: Id) => del(`/channels/${id}/messages/pins/${message}`),
   typing: (id: Id) => post(`/channels/${id}/typing`),
   ack: (id: Id, message: Id) => post(`/channels/${id}/messages/${message}/ack`, { token: null }, { keepalive: true }),
-  ackManually: (id: Id, message: Id, mentions: number) => post(`/channels/${id}/messages/${message}/ack`, { manual: true, mention_count: mentions }),
-  ackBulk: (read: { channel_id: Id; message_id: Id; read_state_type: number }[]) => post('/read-states/ack-bulk', { read_states: read }),
-  startThread: (id: Id, message: Id, name: string) => post<Channel>(`/channels/${id}/messages/${message}/threads`, { name, auto_archive_duration: 4320 }),
-  createThread: (id: Id, name: string) => post<Channel>(`/channels/${id}/threads`, { name, type: 11, auto_archive_duration: 4320 }),
+  ackManually: (id: Id, message: Id, mentions: number) =>
+    post(`/channels/${id}/messages/${message}/ack`, { manual: true, mention_count: mentions }),
+  ackBulk: (read: { channel_id: Id; message_id: Id; read_state_type: number }[]) =>
+    post('/read-states/ack-bulk', { read_states: read }),
+  startThread: (id: Id, message: Id, name: string) =>
+    post<Channel>(`/channels/${id}/messages/${message}/threads`, { name, auto_archive_duration: 4320 }),
+  createThread: (id: Id, name: string) =>
+    post<Channel>(`/channels/${id}/threads`, { name, type: 11, auto_archive_duration: 4320 }),
   createPost: (id: Id, body: Record<string, unknown>, files: File[], onProgress: (fraction: number) => void) =>
     post<Channel>(`/channels/${id}/threads`, body, files.length ? { files, onProgress } : {}),
-  searchThreads: (id: Id, query: RequestOptions['query']) => get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/search`, query),
-  archivedThreads: (id: Id) => get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/archived/public`, { limit: 50 }),
+  searchThreads: (id: Id, query: RequestOptions['query']) =>
+    get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/search`, query),
+  archivedThreads: (id: Id) =>
+    get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/archived/public`, { limit: 50 }),
   joinThread: (id: Id) => put(`/channels/${id}/thread-members/@me`),
   leaveThread: (id: Id) => del(`/channels/${id}/thread-members/@me`),
 };
@@ -203,8 +253,10 @@ export const settings = {
 };
 
 export const polls = {
-  vote: (channel: Id, message: Id, answers: number[]) => put(`/channels/${channel}/polls/${message}/answers/@me`, { answer_ids: answers.map(String) }),
-  voters: (channel: Id, message: Id, answer: number) => get<{ users: User[] }>(`/channels/${channel}/polls/${message}/answers/${answer}`, { limit: 100 }),
+  vote: (channel: Id, message: Id, answers: number[]) =>
+    put(`/channels/${channel}/polls/${message}/answers/@me`, { answer_ids: answers.map(String) }),
+  voters: (channel: Id, message: Id, answer: number) =>
+    get<{ users: User[] }>(`/channels/${channel}/polls/${message}/answers/${answer}`, { limit: 100 }),
   end: (channel: Id, message: Id) => post<Message>(`/channels/${channel}/polls/${message}/expire`),
 };
 
@@ -226,7 +278,11 @@ export const applications = {
   createBot: (id: Id) => post<{ token?: string }>(`/applications/${id}/bot`, {}),
   resetBotToken: (id: Id) => post<{ token: string }>(`/applications/${id}/bot/reset`, {}),
   authorizeInfo: (clientId: Id, permissions?: string) =>
-    get<{ application: Application; bot?: User; guilds?: { id: Id; name: string; icon?: string | null; permissions?: string }[] }>('/oauth2/authorize', { client_id: clientId, scope: 'bot', permissions }),
+    get<{
+      application: Application;
+      bot?: User;
+      guilds?: { id: Id; name: string; icon?: string | null; permissions?: string }[];
+    }>('/oauth2/authorize', { client_id: clientId, scope: 'bot', permissions }),
   authorize: (clientId: Id, guildId: Id, permissions: string) =>
     request<{ location?: string }>('POST', '/oauth2/authorize', {
       query: { client_id: clientId, scope: 'bot', permissions },

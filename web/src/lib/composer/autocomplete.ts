@@ -66,26 +66,69 @@ function mix(people: Suggestion[], others: Suggestion[]): Suggestion[] {
 }
 
 function users(store: Store, channel: Channel, query: string): Suggestion[] {
-  const ids = channel.guild_id ? [...store.members(channel.guild_id).keys()] : [...(channel.recipient_ids ?? []), store.me?.id ?? ''];
+  const ids = channel.guild_id
+    ? [...store.members(channel.guild_id).keys()]
+    : [...(channel.recipient_ids ?? []), store.me?.id ?? ''];
   const people = ids.flatMap((id) => {
     const user = store.users.get(id);
     if (!user) return [];
     const name = displayName(store, id, channel.guild_id);
-    return [{ key: id, label: name, detail: user.username, insert: `@${user.username}`, wire: `<@${id}>`, userId: id, score: Math.max(rank(name, query), rank(user.username, query)) }];
+    return [
+      {
+        key: id,
+        label: name,
+        detail: user.username,
+        insert: `@${user.username}`,
+        wire: `<@${id}>`,
+        userId: id,
+        score: Math.max(rank(name, query), rank(user.username, query)),
+      },
+    ];
   });
   const guild = channel.guild_id ? store.guilds.get(channel.guild_id) : undefined;
   const mayAll = guild ? has(myPermissions(store, channel), Permission.MENTION_EVERYONE) : false;
   const roles = (guild?.roles ?? [])
     .filter((r) => r.id !== guild?.id && (r.mentionable || mayAll))
-    .map((r) => ({ key: r.id, label: `@${r.name}`, detail: 'role', insert: `@${r.name}`, wire: `<@&${r.id}>`, color: r.color ? `#${r.color.toString(16).padStart(6, '0')}` : null, score: rank(r.name, query) }));
-  const all = mayAll ? ['everyone', 'here'].map((w) => ({ key: w, label: `@${w}`, detail: w === 'here' ? 'everyone online' : 'everyone in this channel', insert: `@${w}`, score: rank(w, query) })) : [];
+    .map((r) => ({
+      key: r.id,
+      label: `@${r.name}`,
+      detail: 'role',
+      insert: `@${r.name}`,
+      wire: `<@&${r.id}>`,
+      color: r.color ? `#${r.color.toString(16).padStart(6, '0')}` : null,
+      score: rank(r.name, query),
+    }));
+  const all = mayAll
+    ? ['everyone', 'here'].map((w) => ({
+        key: w,
+        label: `@${w}`,
+        detail: w === 'here' ? 'everyone online' : 'everyone in this channel',
+        insert: `@${w}`,
+        score: rank(w, query),
+      }))
+    : [];
   return mix(best(people), best([...roles, ...all]));
 }
 
 function channels(store: Store, channel: Channel, query: string): Suggestion[] {
   if (!channel.guild_id) return [];
-  const list = [...store.channels.values()].filter((c) => c.guild_id === channel.guild_id && c.type !== ChannelType.category && has(myPermissions(store, c), Permission.VIEW_CHANNEL));
-  return best(list.map((c) => ({ key: c.id, label: c.name ?? '', detail: isThread(c) ? 'thread' : undefined, insert: `#${c.name}`, wire: `<#${c.id}>`, score: rank(c.name ?? '', query) * 2 + (query && rank(c.name ?? '', query) && c.type === ChannelType.text ? 1 : 0) })));
+  const list = [...store.channels.values()].filter(
+    (c) =>
+      c.guild_id === channel.guild_id &&
+      c.type !== ChannelType.category &&
+      has(myPermissions(store, c), Permission.VIEW_CHANNEL),
+  );
+  return best(
+    list.map((c) => ({
+      key: c.id,
+      label: c.name ?? '',
+      detail: isThread(c) ? 'thread' : undefined,
+      insert: `#${c.name}`,
+      wire: `<#${c.id}>`,
+      score:
+        rank(c.name ?? '', query) * 2 + (query && rank(c.name ?? '', query) && c.type === ChannelType.text ? 1 : 0),
+    })),
+  );
 }
 
 async function emoji(store: Store, channel: Channel, query: string): Promise<Suggestion[]> {
@@ -93,8 +136,22 @@ async function emoji(store: Store, channel: Channel, query: string): Promise<Sug
   const custom = [...store.guilds.values()]
     .filter((g) => external || g.id === channel.guild_id)
     .flatMap((g) => g.emojis.map((e) => ({ e, g })))
-    .map(({ e, g }) => ({ key: e.id!, label: `:${e.name}:`, detail: g.name, insert: `:${e.name}:`, wire: `<${e.animated ? 'a' : ''}:${e.name}:${e.id}>`, image: emojiUrl(e.id!, e.animated), score: rank(e.name, query) * 2 }));
-  const standard = searchEmoji(await loadEmoji(), query, SUGGESTIONS_MAX).map((e) => ({ key: e.unicode, label: `:${e.shortcodes[0]}:`, insert: e.unicode, unicode: e.unicode, score: 1 }));
+    .map(({ e, g }) => ({
+      key: e.id!,
+      label: `:${e.name}:`,
+      detail: g.name,
+      insert: `:${e.name}:`,
+      wire: `<${e.animated ? 'a' : ''}:${e.name}:${e.id}>`,
+      image: emojiUrl(e.id!, e.animated),
+      score: rank(e.name, query) * 2,
+    }));
+  const standard = searchEmoji(await loadEmoji(), query, SUGGESTIONS_MAX).map((e) => ({
+    key: e.unicode,
+    label: `:${e.shortcodes[0]}:`,
+    insert: e.unicode,
+    unicode: e.unicode,
+    score: 1,
+  }));
   return [...best(custom), ...standard].slice(0, SUGGESTIONS_MAX);
 }
 

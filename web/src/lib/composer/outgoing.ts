@@ -29,7 +29,9 @@ function replaceNames(text: string, picked: ReadonlyMap<string, string>, store: 
     return id ? `${lead}<@${id}>` : whole;
   });
   return out.replace(/(?<![<\w]|<a):([\w+-]{2,32}):(?!\d)/g, (whole, name: string) => {
-    const custom = channel.guild_id ? store.guilds.get(channel.guild_id)?.emojis.find((e) => e.name === name) : undefined;
+    const custom = channel.guild_id
+      ? store.guilds.get(channel.guild_id)?.emojis.find((e) => e.name === name)
+      : undefined;
     if (custom) return `<${custom.animated ? 'a' : ''}:${custom.name}:${custom.id}>`;
     return fromShortcode(name) ?? whole;
   });
@@ -46,7 +48,11 @@ function escapeRegExp(text: string): string {
 }
 
 /** The text box's form of a sent message, with the names to put back when it is sent again. */
-export function fromWire(content: string, store: Store, channel: Channel): { text: string; picked: Map<string, string> } {
+export function fromWire(
+  content: string,
+  store: Store,
+  channel: Channel,
+): { text: string; picked: Map<string, string> } {
   const picked = new Map<string, string>();
   const name = (wire: string, shown: string) => {
     picked.set(shown, wire);

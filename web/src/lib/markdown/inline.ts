@@ -4,7 +4,8 @@ import type { Inline } from './ast';
 /** Nesting beyond this is left as plain text, so that hostile input cannot exhaust the stack. */
 const DEPTH_MAX = 12;
 
-const EMOJI = /^(?:\p{Regional_Indicator}{2}|[#*0-9]\uFE0F?\u20E3|\p{Emoji}(?:\p{Emoji_Modifier}|\uFE0F)?(?:\u200D\p{Emoji}(?:\p{Emoji_Modifier}|\uFE0F)?)*)/u;
+const EMOJI =
+  /^(?:\p{Regional_Indicator}{2}|[#*0-9]\uFE0F?\u20E3|\p{Emoji}(?:\p{Emoji_Modifier}|\uFE0F)?(?:\u200D\p{Emoji}(?:\p{Emoji_Modifier}|\uFE0F)?)*)/u;
 const PICTOGRAPH = /\p{Extended_Pictographic}|\p{Regional_Indicator}|\u20E3/u;
 
 type Rule = (source: string, depth: number, previous: string) => { node: Inline | Inline[]; length: number } | null;
@@ -71,7 +72,9 @@ const urlRule: Rule = (s, _depth, previous) => {
   const angled = /^<(https?:\/\/[^\s<>]+)>/.exec(s);
   if (angled) {
     const href = safeUrl(angled[1]!);
-    return href ? { node: { kind: 'link', href, children: [{ kind: 'text', text: angled[1]! }] }, length: angled[0].length } : null;
+    return href
+      ? { node: { kind: 'link', href, children: [{ kind: 'text', text: angled[1]! }] }, length: angled[0].length }
+      : null;
   }
   if (/[\w/]$/.test(previous)) return null;
   const m = /^https?:\/\/[^\s<>"`|]+/.exec(s);
@@ -83,7 +86,10 @@ const urlRule: Rule = (s, _depth, previous) => {
 };
 
 const angleRule: Rule = (s) => {
-  const m = /^<(?:@!?(\d{1,20})|@&(\d{1,20})|#(\d{1,20})|(a?):(\w{1,64}):(\d{1,20})|t:(-?\d{1,17})(?::([tTdDfFR]))?|\/([^:<>\n]{1,100}):\d{1,20})>/.exec(s);
+  const m =
+    /^<(?:@!?(\d{1,20})|@&(\d{1,20})|#(\d{1,20})|(a?):(\w{1,64}):(\d{1,20})|t:(-?\d{1,17})(?::([tTdDfFR]))?|\/([^:<>\n]{1,100}):\d{1,20})>/.exec(
+      s,
+    );
   if (!m) return null;
   const length = m[0].length;
   if (m[1]) return { node: { kind: 'user', id: m[1] }, length };
@@ -101,7 +107,9 @@ const everyoneRule: Rule = (s) => {
 
 const emojiRule: Rule = (s) => {
   const m = EMOJI.exec(s);
-  return m && PICTOGRAPH.test(m[0]) && !/^[\u00A9\u00AE\u2122]$/.test(m[0]) ? { node: { kind: 'unicode', text: m[0] }, length: m[0].length } : null;
+  return m && PICTOGRAPH.test(m[0]) && !/^[\u00A9\u00AE\u2122]$/.test(m[0])
+    ? { node: { kind: 'unicode', text: m[0] }, length: m[0].length }
+    : null;
 };
 
 const breakRule: Rule = (s) => (s.startsWith('\n') ? { node: { kind: 'break' }, length: 1 } : null);
@@ -135,7 +143,7 @@ export function inline(source: string, depth = 0, inLink = false): Inline[] {
     if (text) out.push({ kind: 'text', text });
     text = '';
   };
-  for (let i = 0; i < source.length; ) {
+  for (let i = 0; i < source.length;) {
     const char = source[i]!;
     const rules = RULES[char] ?? (char > '\u007f' || (char >= '#' && char <= '9') ? [emojiRule] : undefined);
     const rest = rules && source.slice(i);

@@ -26,7 +26,7 @@ function blocks(source: string, quoteDepth: number, listDepth: number): Block[] 
     if (text.trim()) out.push({ kind: 'paragraph', children: inline(text) });
   };
   const lines = source.split('\n');
-  for (let i = 0; i < lines.length; ) {
+  for (let i = 0; i < lines.length;) {
     const line = lines[i]!;
     const fence = fenced(lines, i);
     if (fence) {
@@ -39,7 +39,10 @@ function blocks(source: string, quoteDepth: number, listDepth: number): Block[] 
     }
     if (quoteDepth < QUOTE_DEPTH_MAX && /^>>> /.test(line)) {
       flush();
-      out.push({ kind: 'quote', children: blocks([line.slice(4), ...lines.slice(i + 1)].join('\n'), quoteDepth + 1, listDepth) });
+      out.push({
+        kind: 'quote',
+        children: blocks([line.slice(4), ...lines.slice(i + 1)].join('\n'), quoteDepth + 1, listDepth),
+      });
       return out;
     }
     if (quoteDepth < QUOTE_DEPTH_MAX && /^> /.test(line)) {
@@ -91,7 +94,12 @@ function fenced(lines: string[], at: number): Fence | null {
   const text = (lang ? body.slice(lang[0].length) : body).replace(/^\n/, '').replace(/\n$/, '');
   const tail = rest.slice(close + 3);
   const taken = body.split('\n').length;
-  return { before: lines[at]!.slice(0, open), block: { kind: 'codeblock', lang: lang?.[1] ?? '', text }, after: tail.split('\n')[0]!, next: at + taken };
+  return {
+    before: lines[at]!.slice(0, open),
+    block: { kind: 'codeblock', lang: lang?.[1] ?? '', text },
+    after: tail.split('\n')[0]!,
+    next: at + taken,
+  };
 }
 
 const MARKER = /^( *)(?:[-*]|(\d{1,9})\.) +(\S.*)$/;

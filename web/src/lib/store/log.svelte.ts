@@ -102,7 +102,9 @@ export class ChannelLog {
     if (this.items.some((m) => ids.has(m.id))) this.items = this.items.filter((m) => !ids.has(m.id));
     // Replies keep their place but lose what they answered.
     if (this.items.some((m) => m.referenced_message && ids.has(m.referenced_message.id))) {
-      this.items = this.items.map((m) => (m.referenced_message && ids.has(m.referenced_message.id) ? { ...m, referenced_message: null } : m));
+      this.items = this.items.map((m) =>
+        m.referenced_message && ids.has(m.referenced_message.id) ? { ...m, referenced_message: null } : m,
+      );
     }
   }
 

@@ -15,7 +15,8 @@ export interface ListGroup {
 export type ListMember = Member & { user: User; presence?: Presence };
 
 /** A row shows a member that the store may not hold: people who were merely scrolled past are not remembered. */
-export type ListRow = { kind: 'group'; id: string; count: number } | { kind: 'member'; userId: Id; member?: ListMember };
+export type ListRow =
+  { kind: 'group'; id: string; count: number } | { kind: 'member'; userId: Id; member?: ListMember };
 
 export interface WireListItem {
   group?: ListGroup;

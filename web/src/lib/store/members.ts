@@ -19,7 +19,8 @@ export function knownRows(store: Store, guild: Guild, channel: Channel | undefin
   const groups = new Map<string, { id: Id; name: string }[]>();
   const parent = channel?.parent_id ? store.channels.get(channel.parent_id) : undefined;
   for (const member of store.members(guild.id).values()) {
-    if (channel && !has(channelPermissions(guild, channel, parent, member, member.user_id), Permission.VIEW_CHANNEL)) continue;
+    if (channel && !has(channelPermissions(guild, channel, parent, member, member.user_id), Permission.VIEW_CHANNEL))
+      continue;
     const key = groupOf(hoisted, member, statusOf(store, member.user_id) !== 'offline');
     const list = groups.get(key) ?? [];
     list.push({ id: member.user_id, name: displayName(store, member.user_id, guild.id).toLowerCase() });
@@ -31,15 +32,22 @@ export function knownRows(store: Store, guild: Guild, channel: Channel | undefin
     if (!list) continue;
     list.sort((a, b) => (a.name < b.name ? -1 : a.name > b.name ? 1 : 0));
     rows.push({ kind: 'group', id: key, count: list.length });
-    for (const { id } of key === 'offline' ? list.slice(0, OFFLINE_SHOWN_MAX) : list) rows.push({ kind: 'member', userId: id });
+    for (const { id } of key === 'offline' ? list.slice(0, OFFLINE_SHOWN_MAX) : list)
+      rows.push({ kind: 'member', userId: id });
   }
   return rows;
 }
 
 /** People in a private channel. */
 export function privateRows(store: Store, channel: Channel): ListRow[] {
-  const ids = [...(channel.recipient_ids ?? []), ...(store.me && channel.type === ChannelType.groupDm ? [store.me.id] : [])];
-  return [{ kind: 'group', id: 'members', count: ids.length }, ...ids.map((userId): ListRow => ({ kind: 'member', userId }))];
+  const ids = [
+    ...(channel.recipient_ids ?? []),
+    ...(store.me && channel.type === ChannelType.groupDm ? [store.me.id] : []),
+  ];
+  return [
+    { kind: 'group', id: 'members', count: ids.length },
+    ...ids.map((userId): ListRow => ({ kind: 'member', userId })),
+  ];
 }
 
 /** Rows drawn as places until the list of a large guild arrives: the few members known would pass for all of them. */

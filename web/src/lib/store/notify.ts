@@ -34,7 +34,8 @@ export function settingsOf(store: Store, guildId: Id | undefined): GuildSettings
   return store.guildSettings.get(guildId ?? PRIVATE);
 }
 
-const overrideOf = (settings: GuildSettings | undefined, channelId: Id | null | undefined) => settings?.channel_overrides.find((o) => o.channel_id === channelId);
+const overrideOf = (settings: GuildSettings | undefined, channelId: Id | null | undefined) =>
+  settings?.channel_overrides.find((o) => o.channel_id === channelId);
 
 function mutedNow(of: { muted?: boolean; mute_config?: MuteConfig | null } | undefined, nowMs: number): boolean {
   if (!of?.muted) return false;
@@ -49,7 +50,12 @@ export function isGuildMuted(store: Store, guildId: Id, nowMs = Date.now()): boo
 /** A channel and the places above it, nearest first: thread, channel, category. */
 function chain(store: Store, channel: Channel): Channel[] {
   const out: Channel[] = [];
-  for (let at: Channel | undefined = channel; at && out.length < 3; at = at.parent_id ? store.channels.get(at.parent_id) : undefined) out.push(at);
+  for (
+    let at: Channel | undefined = channel;
+    at && out.length < 3;
+    at = at.parent_id ? store.channels.get(at.parent_id) : undefined
+  )
+    out.push(at);
   return out;
 }
 
@@ -72,7 +78,9 @@ export function levelOf(store: Store, channel: Channel): number {
     if (level !== Level.inherit) return level;
   }
   const own = settings?.message_notifications ?? Level.inherit;
-  return own === Level.inherit ? (store.guilds.get(channel.guild_id ?? '')?.default_message_notifications ?? Level.all) : own;
+  return own === Level.inherit
+    ? (store.guilds.get(channel.guild_id ?? '')?.default_message_notifications ?? Level.all)
+    : own;
 }
 
 /** Whether the message calls the own user: by name, by role, with everyone, or by being in a private channel. */

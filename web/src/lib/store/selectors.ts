@@ -1,7 +1,16 @@
 /** Questions asked of the store by more than one component. */
 import { ALL_PERMISSIONS, channelPermissions, guildPermissions, has, isThread, Permission } from '../permissions';
 import { compareIds, idAt, isAfter } from '../snowflake';
-import { ChannelType, type Channel, type Guild, type Id, type Member, type Role, type Status, type User } from '../types';
+import {
+  ChannelType,
+  type Channel,
+  type Guild,
+  type Id,
+  type Member,
+  type Role,
+  type Status,
+  type User,
+} from '../types';
 import { isMuted } from './notify';
 import type { Store } from './store.svelte';
 
@@ -86,10 +95,13 @@ export function channelTree(store: Store, guildId: Id): ChannelGroup[] {
   const visible = (c: Channel) => has(myPermissions(store, c), Permission.VIEW_CHANNEL);
   const leaves = all.filter((c) => c.type !== ChannelType.category && visible(c)).sort(byPosition);
   const groups: ChannelGroup[] = [{ category: null, channels: [] }];
-  for (const category of all.filter((c) => c.type === ChannelType.category).sort(byPosition)) groups.push({ category, channels: [] });
+  for (const category of all.filter((c) => c.type === ChannelType.category).sort(byPosition))
+    groups.push({ category, channels: [] });
   const index = new Map(groups.map((g) => [g.category?.id ?? null, g]));
   for (const leaf of leaves) (index.get(leaf.parent_id ?? null) ?? groups[0]!).channels.push(leaf);
-  return groups.filter((g) => g.channels.length > 0 || (g.category && has(myPermissions(store, g.category), Permission.MANAGE_CHANNELS)));
+  return groups.filter(
+    (g) => g.channels.length > 0 || (g.category && has(myPermissions(store, g.category), Permission.MANAGE_CHANNELS)),
+  );
 }
 
 /** Threads under a channel that are not archived, newest activity first. */
@@ -145,7 +157,9 @@ export function guildBadges(store: Store): Map<Id, GuildBadge> {
 /** The first channel worth opening in a guild. */
 export function landingChannel(store: Store, guildId: Id): Channel | undefined {
   const channels = channelTree(store, guildId).flatMap((g) => g.channels);
-  return channels.find((c) => c.type === ChannelType.text || c.type === ChannelType.announcement) ?? channels.find(isTextual);
+  return (
+    channels.find((c) => c.type === ChannelType.text || c.type === ChannelType.announcement) ?? channels.find(isTextual)
+  );
 }
 
 export function friends(store: Store, type: number): Id[] {

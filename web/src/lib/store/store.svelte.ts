@@ -82,7 +82,8 @@ export class Store {
     if (this.users.has(member.user.id)) return;
     const { presence, ...rest } = member;
     this.addMember(guildId, rest);
-    if (presence) this.presences.set(member.user.id, { status: presence.status, activities: presence.activities ?? [] });
+    if (presence)
+      this.presences.set(member.user.id, { status: presence.status, activities: presence.activities ?? [] });
   }
 
   /** Of a large guild that is not looked at no messages, edits and reactions come: what is held of it is loaded anew. */
@@ -118,7 +119,19 @@ export class Store {
 
   /** Forgets everything but messages, as before a READY. */
   clear(): void {
-    for (const map of [this.guilds, this.channels, this.lastMessage, this.presences, this.relationships, this.guildSettings, this.readStates, this.typing, this.voiceStates, this.memberLists]) map.clear();
+    for (const map of [
+      this.guilds,
+      this.channels,
+      this.lastMessage,
+      this.presences,
+      this.relationships,
+      this.guildSettings,
+      this.readStates,
+      this.typing,
+      this.voiceStates,
+      this.memberLists,
+    ])
+      map.clear();
     this.#members.clear();
     // An open channel shows what it has until it is loaded anew.
     for (const log of this.#logs.values()) log.stale = true;
@@ -138,7 +151,13 @@ export class Store {
 }
 
 function sameUser(a: User, b: User): boolean {
-  return a.username === b.username && a.global_name === b.global_name && a.avatar === b.avatar && a.bot === b.bot && a.email === (b.email ?? a.email);
+  return (
+    a.username === b.username &&
+    a.global_name === b.global_name &&
+    a.avatar === b.avatar &&
+    a.bot === b.bot &&
+    a.email === (b.email ?? a.email)
+  );
 }
 
 export const store = new Store();

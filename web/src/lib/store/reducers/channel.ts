@@ -2,14 +2,37 @@ import type { Channel, Id } from '../../types';
 import type { Store } from '../store.svelte';
 import type { Payload, Reducer } from './index';
 
-const FIELDS = ['type', 'name', 'topic', 'position', 'parent_id', 'nsfw', 'owner_id', 'icon', 'rate_limit_per_user', 'permission_overwrites', 'thread_metadata', 'message_count', 'member_count', 'member', 'flags', 'available_tags', 'applied_tags', 'default_reaction_emoji', 'default_sort_order', 'default_forum_layout', 'default_auto_archive_duration'] as const;
+const FIELDS = [
+  'type',
+  'name',
+  'topic',
+  'position',
+  'parent_id',
+  'nsfw',
+  'owner_id',
+  'icon',
+  'rate_limit_per_user',
+  'permission_overwrites',
+  'thread_metadata',
+  'message_count',
+  'member_count',
+  'member',
+  'flags',
+  'available_tags',
+  'applied_tags',
+  'default_reaction_emoji',
+  'default_sort_order',
+  'default_forum_layout',
+  'default_auto_archive_duration',
+] as const;
 
 export function putChannel(store: Store, raw: Payload, guildId: Id | undefined = raw.guild_id): void {
   const known = store.channels.get(raw.id);
   const channel: Channel = { ...(known ?? { id: raw.id, type: raw.type }), guild_id: guildId ?? known?.guild_id };
   for (const field of FIELDS) if (raw[field] !== undefined) (channel as Payload)[field] = raw[field];
   for (const user of raw.recipients ?? []) store.addUser(user);
-  if (raw.recipients || raw.recipient_ids) channel.recipient_ids = raw.recipient_ids ?? raw.recipients.map((u: Payload) => u.id);
+  if (raw.recipients || raw.recipient_ids)
+    channel.recipient_ids = raw.recipient_ids ?? raw.recipients.map((u: Payload) => u.id);
   store.channels.set(raw.id, channel);
   if (raw.last_message_id && !known) store.lastMessage.set(raw.id, raw.last_message_id);
 }
@@ -29,7 +52,8 @@ export const channelReducers: Record<string, Reducer> = {
   THREAD_CREATE: put,
   THREAD_UPDATE: put,
   CHANNEL_DELETE(store, d) {
-    for (const c of [...store.channels.values()]) if (c.parent_id === d.id && c.type >= 10 && c.type <= 12) store.removeChannel(c.id);
+    for (const c of [...store.channels.values()])
+      if (c.parent_id === d.id && c.type >= 10 && c.type <= 12) store.removeChannel(c.id);
     store.removeChannel(d.id);
   },
   THREAD_DELETE(store, d) {
@@ -52,17 +76,20 @@ export const channelReducers: Record<string, Reducer> = {
   CHANNEL_RECIPIENT_ADD(store, d) {
     store.addUser(d.user);
     const known = store.channels.get(d.channel_id);
-    if (known) patchChannel(store, known.id, { recipient_ids: [...new Set([...(known.recipient_ids ?? []), d.user.id])] });
+    if (known)
+      patchChannel(store, known.id, { recipient_ids: [...new Set([...(known.recipient_ids ?? []), d.user.id])] });
   },
   CHANNEL_RECIPIENT_REMOVE(store, d) {
     if (d.user?.id === store.me?.id) store.removeChannel(d.channel_id);
     else {
       const known = store.channels.get(d.channel_id);
-      if (known) patchChannel(store, known.id, { recipient_ids: known.recipient_ids?.filter((id) => id !== d.user?.id) });
+      if (known)
+        patchChannel(store, known.id, { recipient_ids: known.recipient_ids?.filter((id) => id !== d.user?.id) });
     }
   },
   CHANNEL_UNREAD_UPDATE(store, d) {
-    for (const c of d.channel_unread_updates ?? []) if (c.last_message_id) store.lastMessage.set(c.id, c.last_message_id);
+    for (const c of d.channel_unread_updates ?? [])
+      if (c.last_message_id) store.lastMessage.set(c.id, c.last_message_id);
   },
   TYPING_START(store, d, now) {
     if (d.user_id === store.me?.id) return;

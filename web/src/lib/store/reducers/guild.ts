@@ -7,7 +7,19 @@ import type { Payload, Reducer } from './index';
 import { noteNewest } from './message';
 import { putPresence } from './user';
 
-const FIELDS = ['name', 'icon', 'description', 'owner_id', 'system_channel_id', 'system_channel_flags', 'rules_channel_id', 'default_message_notifications', 'verification_level', 'features', 'large'] as const;
+const FIELDS = [
+  'name',
+  'icon',
+  'description',
+  'owner_id',
+  'system_channel_id',
+  'system_channel_flags',
+  'rules_channel_id',
+  'default_message_notifications',
+  'verification_level',
+  'features',
+  'large',
+] as const;
 
 /** Takes in a guild as in GUILD_CREATE or READY; its own fields may be flat or under `properties`. */
 export function putGuild(store: Store, raw: Payload): void {
@@ -18,7 +30,15 @@ export function putGuild(store: Store, raw: Payload): void {
     return;
   }
   const flat = { ...raw.properties, ...raw };
-  const guild: Guild = { id: raw.id, name: '', owner_id: '', roles: raw.roles ?? [], emojis: raw.emojis ?? [], member_count: raw.member_count ?? raw.members?.length ?? 0, joined_at: raw.joined_at };
+  const guild: Guild = {
+    id: raw.id,
+    name: '',
+    owner_id: '',
+    roles: raw.roles ?? [],
+    emojis: raw.emojis ?? [],
+    member_count: raw.member_count ?? raw.members?.length ?? 0,
+    joined_at: raw.joined_at,
+  };
   for (const field of FIELDS) if (flat[field] !== undefined) (guild as Payload)[field] = flat[field];
   store.guilds.set(raw.id, guild);
   for (const m of raw.members ?? []) store.addMember(raw.id, m);
@@ -59,7 +79,8 @@ export const guildReducers: Record<string, Reducer> = {
   GUILD_ROLE_DELETE(store, d) {
     patchGuild(store, d.guild_id, (g) => ({ ...g, roles: g.roles.filter((r) => r.id !== d.role_id) }));
     const members = store.members(d.guild_id);
-    for (const [id, m] of members) if (m.roles.includes(d.role_id)) members.set(id, { ...m, roles: m.roles.filter((r) => r !== d.role_id) });
+    for (const [id, m] of members)
+      if (m.roles.includes(d.role_id)) members.set(id, { ...m, roles: m.roles.filter((r) => r !== d.role_id) });
   },
   GUILD_EMOJIS_UPDATE(store, d) {
     patchGuild(store, d.guild_id, (g) => ({ ...g, emojis: d.emojis ?? [] }));
@@ -109,7 +130,8 @@ export const guildReducers: Record<string, Reducer> = {
       if (log?.loaded && (!log.last || isAfter(c.last_message_id, log.last.id))) log.stale = true;
     }
     for (const v of d.updated_voice_states ?? []) store.setVoiceState(d.guild_id, { ...v, guild_id: d.guild_id });
-    for (const userId of d.removed_voice_states ?? []) store.setVoiceState(d.guild_id, { user_id: userId, channel_id: null });
+    for (const userId of d.removed_voice_states ?? [])
+      store.setVoiceState(d.guild_id, { user_id: userId, channel_id: null });
     for (const m of d.updated_members ?? []) store.addMember(d.guild_id, m);
   },
 };

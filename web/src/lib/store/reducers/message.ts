@@ -7,7 +7,15 @@ import type { Payload, Reducer } from './index';
 
 /** Fills in what a partial or foreign message may leave out. */
 export function normalizeMessage(raw: Payload): Message {
-  return { ...raw, content: raw.content ?? '', mentions: raw.mentions ?? [], mention_roles: raw.mention_roles ?? [], attachments: raw.attachments ?? [], embeds: raw.embeds ?? [], type: raw.type ?? 0 };
+  return {
+    ...raw,
+    content: raw.content ?? '',
+    mentions: raw.mentions ?? [],
+    mention_roles: raw.mention_roles ?? [],
+    attachments: raw.attachments ?? [],
+    embeds: raw.embeds ?? [],
+    type: raw.type ?? 0,
+  };
 }
 
 /** Learns the people a page of history names, without believing it more than what is known. */
@@ -19,7 +27,8 @@ export function learnFromHistory(store: Store, message: Message): void {
 /** Learns the people a new message names. */
 export function learnFrom(store: Store, message: Message): void {
   if (!message.webhook_id) store.addUser(message.author);
-  if (message.guild_id && message.member && !message.webhook_id) store.addMember(message.guild_id, message.member, message.author.id);
+  if (message.guild_id && message.member && !message.webhook_id)
+    store.addMember(message.guild_id, message.member, message.author.id);
   for (const user of message.mentions) {
     store.addUser(user);
     const member = (user as Payload).member;
@@ -38,7 +47,10 @@ function countUnread(store: Store, message: Message): void {
   if (message.author?.id === store.me?.id) {
     store.readStates.set(message.channel_id, { last_message_id: message.id, mention_count: 0 });
   } else if (store.watched !== message.channel_id && mentionsMe(store, message) && !muted(store, message.channel_id)) {
-    store.readStates.set(message.channel_id, { last_message_id: state?.last_message_id ?? '0', mention_count: (state?.mention_count ?? 0) + 1 });
+    store.readStates.set(message.channel_id, {
+      last_message_id: state?.last_message_id ?? '0',
+      mention_count: (state?.mention_count ?? 0) + 1,
+    });
   }
 }
 
@@ -59,7 +71,9 @@ function react(by: 1 | -1): Reducer {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
     if (d.member && d.guild_id) store.addMember(d.guild_id, d.member);
-    store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: withReaction(m.reactions, d.emoji, by, mine) }));
+    store
+      .knownLog(d.channel_id)
+      ?.update(d.message_id, (m) => ({ ...m, reactions: withReaction(m.reactions, d.emoji, by, mine) }));
   };
 }
 
@@ -69,13 +83,18 @@ export function withVote(poll: Poll, answerId: number, by: 1 | -1, mine: boolean
   const known = results.answer_counts.find((a) => a.id === answerId) ?? { id: answerId, count: 0, me_voted: false };
   if (mine && known.me_voted === by > 0) return poll;
   const next = { ...known, count: Math.max(0, known.count + by), me_voted: mine ? by > 0 : known.me_voted };
-  return { ...poll, results: { ...results, answer_counts: [...results.answer_counts.filter((a) => a.id !== answerId), next] } };
+  return {
+    ...poll,
+    results: { ...results, answer_counts: [...results.answer_counts.filter((a) => a.id !== answerId), next] },
+  };
 }
 
 function vote(by: 1 | -1): Reducer {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
-    store.knownLog(d.channel_id)?.update(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
+    store
+      .knownLog(d.channel_id)
+      ?.update(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
   };
 }
 
@@ -97,11 +116,19 @@ export const messageReducers: Record<string, Reducer> = {
     countUnread(store, message);
     store.knownLog(message.channel_id)?.add(message);
     const channel = store.channels.get(message.channel_id);
-    if (channel?.message_count !== undefined) store.channels.set(channel.id, { ...channel, message_count: channel.message_count + 1 });
+    if (channel?.message_count !== undefined)
+      store.channels.set(channel.id, { ...channel, message_count: channel.message_count + 1 });
   },
   MESSAGE_UPDATE(store, d) {
     if (d.author) store.addUser(d.author);
-    store.knownLog(d.channel_id)?.update(d.id, (m) => normalizeMessage({ ...m, ...d, reactions: m.reactions, referenced_message: d.referenced_message ?? m.referenced_message }));
+    store.knownLog(d.channel_id)?.update(d.id, (m) =>
+      normalizeMessage({
+        ...m,
+        ...d,
+        reactions: m.reactions,
+        referenced_message: d.referenced_message ?? m.referenced_message,
+      }),
+    );
   },
   MESSAGE_DELETE(store, d) {
     store.knownLog(d.channel_id)?.remove(new Set([d.id]));
@@ -115,14 +142,17 @@ export const messageReducers: Record<string, Reducer> = {
     store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: [] }));
   },
   MESSAGE_REACTION_REMOVE_EMOJI(store, d) {
-    store.knownLog(d.channel_id)?.update(d.message_id, (m) => ({ ...m, reactions: m.reactions?.filter((r) => !sameEmoji(r.emoji, d.emoji)) }));
+    store
+      .knownLog(d.channel_id)
+      ?.update(d.message_id, (m) => ({ ...m, reactions: m.reactions?.filter((r) => !sameEmoji(r.emoji, d.emoji)) }));
   },
   MESSAGE_POLL_VOTE_ADD: vote(1),
   MESSAGE_POLL_VOTE_REMOVE: vote(-1),
   MESSAGE_ACK(store, d) {
     const known = store.readStates.get(d.channel_id);
     const manual = d.manual === true;
-    if (!manual && known && !isAfter(d.message_id, known.last_message_id) && known.last_message_id !== d.message_id) return;
+    if (!manual && known && !isAfter(d.message_id, known.last_message_id) && known.last_message_id !== d.message_id)
+      return;
     store.readStates.set(d.channel_id, { last_message_id: d.message_id, mention_count: d.mention_count ?? 0 });
   },
 };

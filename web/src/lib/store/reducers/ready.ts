@@ -34,7 +34,11 @@ export const readyReducers: Record<string, Reducer> = {
     for (const s of entries(d.user_guild_settings)) putGuildSettings(store, s);
     for (const r of entries(d.read_state)) {
       // Kinds other than 0 (channel) count events, not messages.
-      if (!r.read_state_type) store.readStates.set(r.id, { last_message_id: String(r.last_message_id ?? '0'), mention_count: r.mention_count ?? 0 });
+      if (!r.read_state_type)
+        store.readStates.set(r.id, {
+          last_message_id: String(r.last_message_id ?? '0'),
+          mention_count: r.mention_count ?? 0,
+        });
     }
     for (const p of entries(d.presences)) putPresence(store, p);
     const own = (d.sessions ?? []).find((s: Payload) => s.session_id === 'all') ?? d.sessions?.[0];

@@ -38,7 +38,8 @@ export const userReducers: Record<string, Reducer> = {
   SESSIONS_REPLACE(store, d) {
     const list: Payload[] = Array.isArray(d) ? d : [];
     const own = list.find((s) => s.session_id === 'all') ?? list[0];
-    if (own && store.me) putPresence(store, { user: { id: store.me.id }, status: own.status, activities: own.activities });
+    if (own && store.me)
+      putPresence(store, { user: { id: store.me.id }, status: own.status, activities: own.activities });
   },
   RELATIONSHIP_ADD: putRelationship,
   RELATIONSHIP_UPDATE: putRelationship,
