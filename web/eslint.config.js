@@ -36,7 +36,6 @@ export default ts.config(
       // Lists that are drawn whole, such as parsed markup, have no keys; maps that nothing draws need not tell of changes.
       'svelte/require-each-key': 'off',
       'svelte/prefer-svelte-reactivity': 'off',
-      '@typescript-eslint/no-explicit-any': 'off',
       eqeqeq: 'error',
       'no-console': 'error',
       '@typescript-eslint/no-unused-vars': ['error', { argsIgnorePattern: '^_', varsIgnorePattern: '^_' }],

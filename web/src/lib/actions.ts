@@ -1,5 +1,6 @@
 /** What people do to messages and channels, shown at once and then asked of the server. Writing is in `sending.ts`. */
 import { channels as api, describe, users } from './api';
+import { emojiName } from './emoji';
 import { withReaction } from './store/reducers/message';
 import { putChannel } from './store/reducers/channel';
 import { store } from './store/store.svelte';
@@ -66,7 +67,8 @@ export async function deleteMessages(channelId: Id, ids: Id[], nowMs = Date.now(
   store.knownLog(channelId)?.remove(new Set(ids));
 }
 
-export const emojiParam = (emoji: Emoji) => encodeURIComponent(emoji.id ? `${emoji.name}:${emoji.id}` : emoji.name);
+export const emojiParam = (emoji: Emoji) =>
+  encodeURIComponent(emoji.id ? `${emojiName(emoji)}:${emoji.id}` : emojiName(emoji));
 
 export async function toggleReaction(message: Message, emoji: Emoji): Promise<void> {
   const log = store.log(message.channel_id);

@@ -1,4 +1,12 @@
-/** The standard emoji, loaded when first needed. */
+/** Emoji: their names, and the standard ones, loaded when first needed. */
+import type { Emoji } from './types';
+
+/** What an emoji is called. One that was deleted may have no name any more (Discord developer docs, "Emoji Object"). */
+export const emojiName = (emoji: Pick<Emoji, 'name'>): string => emoji.name ?? 'deleted emoji';
+
+/** An emoji as text: the character itself, or the name of a custom one between colons. */
+export const emojiText = (emoji: Pick<Emoji, 'id' | 'name'>): string =>
+  emoji.id ? `:${emojiName(emoji)}:` : emojiName(emoji);
 
 export interface EmojiEntry {
   unicode: string;

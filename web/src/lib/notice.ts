@@ -2,7 +2,7 @@
 import { parseRoute, router } from './router.svelte';
 import { toPlain } from './markdown/parse';
 import { mentionsMe } from './store/notify';
-import { normalizeMessage } from './store/reducers/message';
+import { normalizeMessage, type RawMessage } from './store/reducers/message';
 import { channelName, displayName } from './store/selectors';
 import { store } from './store/store.svelte';
 import { plural } from './time';
@@ -37,7 +37,7 @@ export function displayTexts(components: Component[]): string[] {
   return components.flatMap((c) => [...(c.content ? [c.content] : []), ...displayTexts(c.components ?? [])]);
 }
 
-function announceMessage(d: Record<string, any>): void {
+function announceMessage(d: RawMessage): void {
   const message = normalizeMessage(d);
   if (message.author?.id === store.me?.id) return;
   const open = router.route.page === 'channel' && router.route.channelId === message.channel_id;
@@ -60,7 +60,7 @@ function leaveIfGone(): void {
 export function onDispatch(t: string, d: unknown): void {
   switch (t) {
     case 'MESSAGE_CREATE':
-      announceMessage(d as Record<string, any>);
+      announceMessage(d as RawMessage);
       break;
     case 'GUILD_DELETE':
     case 'CHANNEL_DELETE':

@@ -55,7 +55,8 @@ class Router {
   /** Counts navigations, so that going to the same message again is noticed. */
   visits = $state(0);
 
-  constructor() {
+  /** Begins to follow the back button; once, when the page starts. */
+  start(): void {
     addEventListener('popstate', () => {
       // What lay over the page was closed: the place is the same.
       if (location.pathname + location.search !== this.#at) this.#read();

@@ -2,7 +2,7 @@
 import { auth, gateway as gatewayApi, setToken, setUnauthorizedHandler } from './api';
 import { clearDrafts, saveDrafts } from './drafts';
 import type { LinkStatus } from './gateway/core';
-import { Op } from './gateway/core';
+import { Op } from './gateway/table';
 import { Gateway } from './gateway/shell';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';

@@ -1,50 +1,46 @@
-/** Objects of the public API, reduced to the fields this client reads. */
+/** Objects of the API as this client holds them. Their fields are those of the published document: see `api-types.mjs`. */
+import type * as Wire from './api/schema';
 
-export type Id = string;
+export type {
+  Attachment,
+  AuditEntry,
+  Ban,
+  Embed,
+  EmbedMedia,
+  Emoji,
+  ForumTag,
+  Id,
+  Invite,
+  MediaItem,
+  Onboarding,
+  Overwrite,
+  Poll,
+  PollMedia,
+  Reaction,
+  Role,
+  Sticker,
+  ThreadMetadata,
+  VoiceState,
+  Webhook,
+  WelcomeChannel,
+  WelcomeScreen,
+} from './api/schema';
+type Id = Wire.Id;
 
-export interface User {
-  id: Id;
-  username: string;
-  discriminator?: string;
-  global_name?: string | null;
-  avatar?: string | null;
-  bot?: boolean;
-  system?: boolean;
-  email?: string | null;
+/** An account; the last two only of one's own, or in a profile. */
+export interface User extends Wire.User {
   bio?: string | null;
   pronouns?: string | null;
-  banner?: string | null;
 }
 
-export interface Role {
-  id: Id;
-  name: string;
-  color: number;
-  hoist: boolean;
-  position: number;
-  permissions: string;
-  managed?: boolean;
-  mentionable: boolean;
-  tags?: { bot_id?: Id };
-}
-
-export interface Member {
+export interface Member extends Omit<Wire.WireMember, 'user' | 'joined_at'> {
   user?: User;
   user_id: Id;
-  nick?: string | null;
-  avatar?: string | null;
-  roles: Id[];
   joined_at?: string | null;
-  communication_disabled_until?: string | null;
 }
 
-/** Overwrite kind 0 is a role, 1 a member. */
-export interface Overwrite {
-  id: Id;
-  type: 0 | 1;
-  allow: string;
-  deny: string;
-}
+/** Kinds of overwrites. */
+export const OverwriteType = { role: 0, member: 1 } as const;
 
 export const ChannelType = {
   text: 0,
@@ -61,158 +57,20 @@ export const ChannelType = {
   media: 16,
 } as const;
 
-export interface ForumTag {
-  id: Id;
-  name: string;
-  moderated?: boolean;
-  emoji_id?: Id | null;
-  emoji_name?: string | null;
-}
-
-export interface ThreadMetadata {
-  archived: boolean;
-  locked?: boolean;
-  auto_archive_duration?: number;
-  archive_timestamp?: string;
-}
-
-export interface Channel {
-  id: Id;
-  type: number;
-  guild_id?: Id;
-  name?: string | null;
-  topic?: string | null;
-  position?: number;
-  parent_id?: Id | null;
-  nsfw?: boolean;
-  owner_id?: Id;
-  icon?: string | null;
-  rate_limit_per_user?: number;
-  permission_overwrites?: Overwrite[];
+export interface Channel extends Omit<Wire.WireChannel, 'recipients' | 'member'> {
   recipient_ids?: Id[];
-  last_message_id?: Id | null;
-  thread_metadata?: ThreadMetadata;
-  message_count?: number;
-  member_count?: number;
   /** Present on a thread the own user has joined. */
-  member?: unknown;
-  flags?: number;
-  /** Tags of a forum, and of a post in it. */
-  available_tags?: ForumTag[];
-  applied_tags?: Id[];
-  default_reaction_emoji?: { emoji_id?: Id | null; emoji_name?: string | null } | null;
-  default_sort_order?: number | null;
-  default_forum_layout?: number;
-  default_auto_archive_duration?: number;
-  last_pin_timestamp?: string | null;
-}
-
-export interface Emoji {
-  id: Id | null;
-  name: string;
-  animated?: boolean;
-  available?: boolean;
-  user?: User;
-}
-
-export interface Attachment {
-  id: Id;
-  filename: string;
-  title?: string;
-  description?: string;
-  size: number;
-  url: string;
-  proxy_url?: string;
-  content_type?: string;
-  width?: number | null;
-  height?: number | null;
-  flags?: number;
-}
-
-export interface Embed {
-  type?: string;
-  title?: string;
-  description?: string;
-  url?: string;
-  color?: number;
-  timestamp?: string;
-  author?: { name: string; url?: string; icon_url?: string };
-  footer?: { text: string; icon_url?: string };
-  provider?: { name?: string; url?: string };
-  image?: EmbedMedia;
-  thumbnail?: EmbedMedia;
-  fields?: { name: string; value: string; inline?: boolean }[];
-}
-
-export interface EmbedMedia {
-  url: string;
-  proxy_url?: string;
-  width?: number;
-  height?: number;
-}
-
-export interface Reaction {
-  emoji: Emoji;
-  count: number;
-  me: boolean;
-}
-
-export interface PollMedia {
-  text?: string;
-  emoji?: Emoji;
-}
-
-export interface Poll {
-  question: PollMedia;
-  answers: { answer_id: number; poll_media: PollMedia }[];
-  expiry?: string | null;
-  allow_multiselect?: boolean;
-  results?: { is_finalized: boolean; answer_counts: { id: number; count: number; me_voted: boolean }[] };
+  member?: Wire.ThreadMember;
 }
 
 /** A component of a message or a form; each type has some of the fields (Discord developer docs, "Component Reference"). */
-export interface Component {
-  type: number;
-  id?: number;
+export interface Component extends Omit<Wire.WireComponent, 'components' | 'accessory'> {
   components?: Component[];
-  component?: Component;
   accessory?: Component;
-  custom_id?: string;
-  style?: number;
-  label?: string;
-  description?: string;
-  emoji?: Emoji;
-  url?: string;
-  disabled?: boolean;
-  placeholder?: string;
-  min_values?: number;
-  max_values?: number;
-  min_length?: number;
-  max_length?: number;
-  required?: boolean;
-  value?: string;
-  options?: { label: string; value: string; description?: string; emoji?: Emoji; default?: boolean }[];
-  default_values?: { id: Id; type: 'user' | 'role' | 'channel' }[];
-  channel_types?: number[];
-  content?: string;
-  media?: MediaItem;
-  items?: { media: MediaItem; description?: string | null; spoiler?: boolean }[];
-  file?: MediaItem;
-  name?: string;
-  size?: number;
-  spoiler?: boolean;
-  divider?: boolean;
-  spacing?: number;
-  accent_color?: number | null;
+  /** Of a label: what it stands over. */
+  component?: Component;
+  /** Of a checkbox: whether it begins checked. */
   default?: boolean;
-}
-
-export interface MediaItem {
-  url: string;
-  proxy_url?: string;
-  width?: number | null;
-  height?: number | null;
-  content_type?: string;
 }
 
 export const ComponentType = {
@@ -238,6 +96,7 @@ export const ComponentType = {
   checkbox: 23,
 } as const;
 
+/** By whom and how a message of an application was asked for. */
 export interface InteractionMetadata {
   id: Id;
   type: number;
@@ -247,33 +106,12 @@ export interface InteractionMetadata {
   interacted_message_id?: Id;
 }
 
-export interface Message {
-  id: Id;
-  channel_id: Id;
+export interface Message extends Omit<Wire.WireMessage, 'components'> {
   guild_id?: Id;
-  author: User;
   member?: Partial<Member>;
-  content: string;
-  timestamp: string;
-  edited_timestamp?: string | null;
-  type: number;
-  flags?: number;
-  pinned?: boolean;
-  mention_everyone?: boolean;
-  mentions: User[];
-  mention_roles: Id[];
-  attachments: Attachment[];
-  embeds: Embed[];
-  reactions?: Reaction[];
-  nonce?: string | number;
-  webhook_id?: Id;
-  message_reference?: { message_id?: Id; channel_id?: Id; guild_id?: Id; type?: number };
+  components?: Component[];
   referenced_message?: Message | null;
   message_snapshots?: { message: Partial<Message> }[];
-  sticker_items?: { id: Id; name: string; format_type?: number }[];
-  poll?: Poll;
-  components?: Component[];
-  application_id?: Id;
   interaction_metadata?: InteractionMetadata;
   thread?: Channel;
   /** Set only on a message this client has not yet had accepted. */
@@ -294,25 +132,12 @@ export interface LocalState {
   previews?: { name: string; size: number; url?: string; width?: number; height?: number }[];
 }
 
-export interface Guild {
-  id: Id;
-  name: string;
-  icon?: string | null;
-  description?: string | null;
-  owner_id: Id;
-  roles: Role[];
-  emojis: Emoji[];
+export interface Guild extends Wire.WireGuild {
   member_count: number;
   /** So large that the gateway may keep back what is not looked at. */
   large?: boolean;
   joined_at?: string;
   unavailable?: boolean;
-  system_channel_id?: Id | null;
-  system_channel_flags?: number;
-  rules_channel_id?: Id | null;
-  default_message_notifications?: number;
-  verification_level?: number;
-  features?: string[];
 }
 
 export type Status = 'online' | 'idle' | 'dnd' | 'invisible' | 'offline';
@@ -322,7 +147,7 @@ export interface Activity {
   type: number;
   state?: string;
   details?: string;
-  emoji?: Emoji;
+  emoji?: Wire.Emoji;
 }
 
 export interface Presence {
@@ -339,31 +164,6 @@ export interface ReadState {
 export interface Relationship {
   id: Id;
   type: number;
-}
-
-export interface VoiceState {
-  user_id: Id;
-  channel_id: Id | null;
-  guild_id?: Id;
-  self_mute?: boolean;
-  self_deaf?: boolean;
-  mute?: boolean;
-  deaf?: boolean;
-}
-
-export interface Invite {
-  code: string;
-  guild?: { id: Id; name: string; icon?: string | null; description?: string | null };
-  channel?: { id: Id; name: string; type: number };
-  inviter?: User;
-  expires_at?: string | null;
-  approximate_member_count?: number;
-  approximate_presence_count?: number;
-  uses?: number;
-  max_uses?: number;
-  max_age?: number;
-  temporary?: boolean;
-  created_at?: string;
 }
 
 export const MessageType = {

@@ -83,10 +83,10 @@ function show(value: unknown): string {
   return String(value);
 }
 
-export function changeWords(change: { key: string; old_value?: unknown; new_value?: unknown }): string {
+export function changeWords(change: { key: string | null; old_value?: unknown; new_value?: unknown }): string {
   if (change.key === '$add') return `gave ${show(change.new_value)}`;
   if (change.key === '$remove') return `took ${show(change.new_value)}`;
-  const key = change.key.replaceAll('_', ' ');
+  const key = (change.key ?? 'something').replaceAll('_', ' ');
   return change.old_value === undefined
     ? `${key}: ${show(change.new_value)}`
     : `${key}: ${show(change.old_value)} → ${show(change.new_value)}`;

@@ -1,6 +1,9 @@
 /** The routes this client uses, one line each. */
 import type { Channel, Emoji, Guild, Id, Invite, Message, Role, User } from '../types';
 import { request, type RequestOptions } from './client';
+import type { Application, AuditEntry, Ban, Command, Integration, Webhook } from './schema';
+
+export type { Application, AuditEntry, Ban, Command, CommandOption, Integration, Webhook } from './schema';
 
 export { describe, ApiError } from './errors';
 export { setToken, setUnauthorizedHandler } from './client';
@@ -60,36 +63,6 @@ export const users = {
   leaveGuild: (id: Id) => del(`/users/@me/guilds/${id}`),
 };
 
-export interface AuditEntry {
-  id: Id;
-  target_id: Id | null;
-  user_id: Id | null;
-  action_type: number;
-  reason?: string;
-  changes?: { key: string; old_value?: unknown; new_value?: unknown }[];
-  options?: Record<string, string>;
-}
-
-export interface Integration {
-  id: Id;
-  name: string;
-  type: string;
-  user?: User;
-  application?: { id: Id; bot?: User };
-}
-
-export interface Webhook {
-  id: Id;
-  type: number;
-  name: string | null;
-  avatar: string | null;
-  channel_id: Id | null;
-  /** Only of those that post what they are given, and for who may manage them. */
-  token?: string;
-  url?: string;
-  user?: User;
-}
-
 export const webhooks = {
   ofGuild: (id: Id) => get<Webhook[]>(`/guilds/${id}/webhooks`),
   create: (channel: Id, name: string) => post<Webhook>(`/channels/${channel}/webhooks`, { name }),
@@ -129,7 +102,7 @@ export const guilds = {
   ban: (id: Id, user: Id, seconds: number, reason?: string) =>
     put(`/guilds/${id}/bans/${user}`, { delete_message_seconds: seconds }, { reason }),
   unban: (id: Id, user: Id) => del(`/guilds/${id}/bans/${user}`),
-  bans: (id: Id) => get<{ user: User; reason: string | null }[]>(`/guilds/${id}/bans`, { limit: 1000 }),
+  bans: (id: Id) => get<Ban[]>(`/guilds/${id}/bans`, { limit: 1000 }),
   invites: (id: Id) => get<Invite[]>(`/guilds/${id}/invites`),
   auditLog: (id: Id, before?: Id) =>
     get<{ audit_log_entries: AuditEntry[]; users: User[] }>(`/guilds/${id}/audit-logs`, { limit: 50, before }),
@@ -155,7 +128,7 @@ export const channels = {
   get: (id: Id) => get<Channel>(`/channels/${id}`),
   modify: (id: Id, body: Record<string, unknown>) => patch<Channel>(`/channels/${id}`, body),
   remove: (id: Id) => del(`/channels/${id}`),
-  setOverwrite: (id: Id, overwrite: Id, body: { type: 0 | 1; allow: string; deny: string }) =>
+  setOverwrite: (id: Id, overwrite: Id, body: { type: number; allow: string; deny: string }) =>
     put(`/channels/${id}/permissions/${overwrite}`, body),
   addRecipient: (id: Id, user: Id) => put(`/channels/${id}/recipients/${user}`, {}),
   removeRecipient: (id: Id, user: Id) => del(`/channels/${id}/recipients/${user}`),
@@ -207,36 +180,6 @@ export const channels = {
   leaveThread: (id: Id) => del(`/channels/${id}/thread-members/@me`),
 };
 
-export interface CommandOption {
-  type: number;
-  name: string;
-  name_localizations?: Record<string, string> | null;
-  description: string;
-  description_localizations?: Record<string, string> | null;
-  required?: boolean;
-  choices?: { name: string; value: string | number; name_localizations?: Record<string, string> | null }[];
-  options?: CommandOption[];
-  channel_types?: number[];
-  min_value?: number;
-  max_value?: number;
-  min_length?: number;
-  max_length?: number;
-  autocomplete?: boolean;
-}
-
-export interface Command {
-  id: Id;
-  /** 1 typed with a slash, 2 on a person, 3 on a message. */
-  type: number;
-  application_id: Id;
-  name: string;
-  name_localizations?: Record<string, string> | null;
-  description: string;
-  description_localizations?: Record<string, string> | null;
-  options?: CommandOption[];
-  version?: string;
-}
-
 export interface CommandIndex {
   applications: Application[];
   application_commands: Command[];
@@ -259,16 +202,6 @@ export const polls = {
     get<{ users: User[] }>(`/channels/${channel}/polls/${message}/answers/${answer}`, { limit: 100 }),
   end: (channel: Id, message: Id) => post<Message>(`/channels/${channel}/polls/${message}/expire`),
 };
-
-export interface Application {
-  id: Id;
-  name: string;
-  icon?: string | null;
-  description?: string;
-  bot?: User;
-  bot_public?: boolean;
-  flags?: number;
-}
 
 export const applications = {
   list: () => get<Application[]>('/applications'),

@@ -1,5 +1,5 @@
 /** What is being completed at the caret, and with what. */
-import { loadEmoji, searchEmoji } from '../emoji';
+import { emojiName, loadEmoji, searchEmoji } from '../emoji';
 import { emojiUrl } from '../cdn';
 import { has, isThread, Permission } from '../permissions';
 import { displayName, isPrivate, myPermissions } from '../store/selectors';
@@ -143,7 +143,7 @@ async function emoji(store: Store, channel: Channel, query: string): Promise<Sug
       insert: `:${e.name}:`,
       wire: `<${e.animated ? 'a' : ''}:${e.name}:${e.id}>`,
       image: emojiUrl(e.id!, e.animated),
-      score: rank(e.name, query) * 2,
+      score: rank(emojiName(e), query) * 2,
     }));
   const standard = searchEmoji(await loadEmoji(), query, SUGGESTIONS_MAX).map((e) => ({
     key: e.unicode,

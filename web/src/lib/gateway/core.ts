@@ -6,25 +6,8 @@
  * Opcodes and close codes: Discord developer docs, "Opcodes and Status Codes".
  */
 
-export const Op = {
-  dispatch: 0,
-  heartbeat: 1,
-  identify: 2,
-  presenceUpdate: 3,
-  voiceStateUpdate: 4,
-  resume: 6,
-  reconnect: 7,
-  requestGuildMembers: 8,
-  invalidSession: 9,
-  hello: 10,
-  heartbeatAck: 11,
-  guildSubscriptions: 37,
-} as const;
+import { FATAL_CLOSES, Op, SESSION_LOST_CLOSES } from './table';
 
-/** Close codes after which connecting again with the same IDENTIFY cannot help. */
-const FATAL_CLOSES = new Set([4004, 4010, 4011, 4012, 4013, 4014, 4015]);
-/** Close codes that say the session or its sequence is unusable. */
-const SESSION_LOST_CLOSES = new Set([4007]);
 /** Our own close code; unlike 1000 it keeps the session alive for RESUME. */
 export const CLOSE_KEEP_SESSION = 4000;
 

@@ -1,6 +1,7 @@
 import type { Channel, Id } from '../../types';
 import type { Store } from '../store.svelte';
-import type { Payload, Reducer } from './index';
+import type { WireChannel } from '../../gateway/payloads';
+import type { Reducers } from './index';
 
 const FIELDS = [
   'type',
@@ -26,13 +27,20 @@ const FIELDS = [
   'default_auto_archive_duration',
 ] as const;
 
-export function putChannel(store: Store, raw: Payload, guildId: Id | undefined = raw.guild_id): void {
+/** A channel as events and answers have it: some name the people in it by their ids alone. */
+export type RawChannel = WireChannel & { recipient_ids?: Id[] };
+
+function copyField<K extends (typeof FIELDS)[number]>(to: Channel, from: RawChannel, field: K): void {
+  if (from[field] !== undefined) to[field] = from[field];
+}
+
+export function putChannel(store: Store, raw: RawChannel, guildId: Id | undefined = raw.guild_id): void {
   const known = store.channels.get(raw.id);
   const channel: Channel = { ...(known ?? { id: raw.id, type: raw.type }), guild_id: guildId ?? known?.guild_id };
-  for (const field of FIELDS) if (raw[field] !== undefined) (channel as Payload)[field] = raw[field];
+  for (const field of FIELDS) copyField(channel, raw, field);
   for (const user of raw.recipients ?? []) store.addUser(user);
-  if (raw.recipients || raw.recipient_ids)
-    channel.recipient_ids = raw.recipient_ids ?? raw.recipients.map((u: Payload) => u.id);
+  if (raw.recipient_ids) channel.recipient_ids = raw.recipient_ids;
+  else if (raw.recipients) channel.recipient_ids = raw.recipients.map((u) => u.id);
   store.channels.set(raw.id, channel);
   if (raw.last_message_id && !known) store.lastMessage.set(raw.id, raw.last_message_id);
 }
@@ -42,11 +50,11 @@ function patchChannel(store: Store, id: Id, change: Partial<Channel>): void {
   if (known) store.channels.set(id, { ...known, ...change });
 }
 
-function put(store: Store, d: Payload): void {
+function put(store: Store, d: WireChannel): void {
   putChannel(store, d);
 }
 
-export const channelReducers: Record<string, Reducer> = {
+export const channelReducers: Reducers = {
   CHANNEL_CREATE: put,
   CHANNEL_UPDATE: put,
   THREAD_CREATE: put,
@@ -69,7 +77,7 @@ export const channelReducers: Record<string, Reducer> = {
   THREAD_MEMBERS_UPDATE(store, d) {
     const me = store.me?.id ?? '';
     const change: Partial<Channel> = { member_count: d.member_count };
-    if ((d.added_members ?? []).some((m: Payload) => m.user_id === me)) change.member = {};
+    if ((d.added_members ?? []).some((m) => m.user_id === me)) change.member = {};
     if ((d.removed_member_ids ?? []).includes(me)) change.member = undefined;
     patchChannel(store, d.id, change);
   },

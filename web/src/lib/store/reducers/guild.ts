@@ -1,9 +1,10 @@
-import type { Guild, Role } from '../../types';
+import type { Guild } from '../../types';
 import { RangedList } from '../memberlist.svelte';
 import type { Store } from '../store.svelte';
 import { isAfter } from '../../snowflake';
 import { putChannel } from './channel';
-import type { Payload, Reducer } from './index';
+import type { GatewayGuild, RoleChanged } from '../../gateway/payloads';
+import type { Reducers } from './index';
 import { noteNewest } from './message';
 import { putPresence } from './user';
 
@@ -21,8 +22,13 @@ const FIELDS = [
   'large',
 ] as const;
 
+function copyField<K extends (typeof FIELDS)[number]>(to: Guild, from: Partial<Guild>, field: K): void {
+  const value = from[field];
+  if (value !== undefined) to[field] = value as Guild[K];
+}
+
 /** Takes in a guild as in GUILD_CREATE or READY; its own fields may be flat or under `properties`. */
-export function putGuild(store: Store, raw: Payload): void {
+export function putGuild(store: Store, raw: GatewayGuild): void {
   if (!store.guildOrder.includes(raw.id)) store.guildOrder = [...store.guildOrder, raw.id];
   if (raw.unavailable) {
     const known = store.guilds.get(raw.id);
@@ -39,7 +45,7 @@ export function putGuild(store: Store, raw: Payload): void {
     member_count: raw.member_count ?? raw.members?.length ?? 0,
     joined_at: raw.joined_at,
   };
-  for (const field of FIELDS) if (flat[field] !== undefined) (guild as Payload)[field] = flat[field];
+  for (const field of FIELDS) copyField(guild, flat, field);
   store.guilds.set(raw.id, guild);
   for (const m of raw.members ?? []) store.addMember(raw.id, m);
   for (const c of [...(raw.channels ?? []), ...(raw.threads ?? [])]) putChannel(store, c, raw.id);
@@ -52,8 +58,8 @@ function patchGuild(store: Store, id: string, change: (guild: Guild) => Guild): 
   if (guild) store.guilds.set(id, change(guild));
 }
 
-function putRole(store: Store, d: Payload): void {
-  const role = d.role as Role;
+function putRole(store: Store, d: RoleChanged): void {
+  const { role } = d;
   patchGuild(store, d.guild_id, (g) => ({ ...g, roles: [...g.roles.filter((r) => r.id !== role.id), role] }));
 }
 
@@ -61,12 +67,12 @@ function countMember(store: Store, guildId: string, by: number): void {
   patchGuild(store, guildId, (g) => ({ ...g, member_count: Math.max(0, g.member_count + by) }));
 }
 
-export const guildReducers: Record<string, Reducer> = {
+export const guildReducers: Reducers = {
   GUILD_CREATE: putGuild,
   GUILD_UPDATE(store, d) {
     patchGuild(store, d.id, (g) => {
-      const next: Payload = { ...g, roles: d.roles ?? g.roles, emojis: d.emojis ?? g.emojis };
-      for (const field of FIELDS) if (d[field] !== undefined) next[field] = d[field];
+      const next: Guild = { ...g, roles: d.roles ?? g.roles, emojis: d.emojis ?? g.emojis };
+      for (const field of FIELDS) copyField(next, d, field);
       return next;
     });
   },
@@ -86,7 +92,7 @@ export const guildReducers: Record<string, Reducer> = {
     patchGuild(store, d.guild_id, (g) => ({ ...g, emojis: d.emojis ?? [] }));
   },
   GUILD_MEMBER_ADD(store, d) {
-    const known = store.member(d.guild_id, d.user?.id);
+    const known = store.member(d.guild_id, d.user?.id ?? '');
     store.addMember(d.guild_id, d);
     if (!known) countMember(store, d.guild_id, 1);
   },
@@ -106,11 +112,11 @@ export const guildReducers: Record<string, Reducer> = {
     const id = String(d.id ?? 'everyone');
     if (!list || list.id !== id) {
       // Another channel's list begins with a SYNC; anything else comes late for one no longer shown.
-      if (list && !d.ops?.some((op: Payload) => op.op === 'SYNC')) return;
+      if (list && !d.ops?.some((op) => op.op === 'SYNC')) return;
       store.memberLists.set(d.guild_id, (list = new RangedList(id)));
     }
     for (const op of d.ops ?? []) {
-      for (const item of op.items ?? (op.item ? [op.item] : [])) {
+      for (const item of 'items' in op ? op.items : 'item' in op ? [op.item] : []) {
         // Who is merely scrolled past is known to the list alone.
         if (!item.member?.user || !store.users.has(item.member.user.id)) continue;
         store.addMember(d.guild_id, item.member);

@@ -1,4 +1,5 @@
 /** Applies gateway dispatches to a store. Unknown events are ignored, unknown fields are kept away. */
+import type { Dispatches } from '../../gateway/table';
 import type { Store } from '../store.svelte';
 import { channelReducers } from './channel';
 import { guildReducers } from './guild';
@@ -6,11 +7,12 @@ import { messageReducers } from './message';
 import { readyReducers } from './ready';
 import { userReducers } from './user';
 
-// Payloads come from the network: each reducer reads only what it checks or can do without.
-export type Payload = any;
-export type Reducer = (store: Store, d: Payload, now: number) => void;
+/** Takes one dispatch into the store; `now` is unix milliseconds. */
+export type Reducer<T> = (store: Store, d: T, now: number) => void;
+/** Reducers by the events that they take. */
+export type Reducers = { [E in keyof Dispatches]?: Reducer<Dispatches[E]> };
 
-const table: Record<string, Reducer> = {
+const table: Reducers = {
   ...readyReducers,
   ...guildReducers,
   ...channelReducers,
@@ -18,10 +20,12 @@ const table: Record<string, Reducer> = {
   ...userReducers,
 };
 
+const isKnown = (t: string): t is keyof Dispatches => Object.hasOwn(table, t);
+
 /** Applies one dispatch; `now` is unix milliseconds. Tells whether the event is known. */
 export function reduce(store: Store, t: string, d: unknown, now = Date.now()): boolean {
-  const reducer = Object.hasOwn(table, t) ? table[t] : undefined;
-  if (!reducer || d === null || typeof d !== 'object') return false;
-  reducer(store, d, now);
+  if (!isKnown(t) || d === null || typeof d !== 'object') return false;
+  // The one place where what came from the network is taken for what the event carries.
+  (table[t] as Reducer<object>)(store, d, now);
   return true;
 }

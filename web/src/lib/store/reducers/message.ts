@@ -3,10 +3,14 @@ import { isEphemeral, type Emoji, type Id, type Message, type Poll, type Reactio
 import { isMuted, mentionsMe } from '../notify';
 import type { Store } from '../store.svelte';
 import { stopTyping } from './channel';
-import type { Payload, Reducer } from './index';
+import type { Mention, ReactionChange, Vote } from '../../gateway/payloads';
+import type { Reducer, Reducers } from './index';
+
+/** A message as it may come: whole, in part, or as this client holds it already. */
+export type RawMessage = Partial<Message> & Pick<Message, 'id' | 'channel_id' | 'author' | 'timestamp'>;
 
 /** Fills in what a partial or foreign message may leave out. */
-export function normalizeMessage(raw: Payload): Message {
+export function normalizeMessage(raw: RawMessage): Message {
   return {
     ...raw,
     content: raw.content ?? '',
@@ -31,7 +35,7 @@ export function learnFrom(store: Store, message: Message): void {
     store.addMember(message.guild_id, message.member, message.author.id);
   for (const user of message.mentions) {
     store.addUser(user);
-    const member = (user as Payload).member;
+    const { member } = user as Mention;
     if (message.guild_id && member) store.addMember(message.guild_id, member, user.id);
   }
   store.addUnknownUser(message.referenced_message?.author);
@@ -67,7 +71,7 @@ export function withReaction(reactions: Reaction[] | undefined, emoji: Emoji, by
   return next.count > 0 ? list.map((r) => (r === known ? next : r)) : list.filter((r) => r !== known);
 }
 
-function react(by: 1 | -1): Reducer {
+function react(by: 1 | -1): Reducer<ReactionChange> {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
     if (d.member && d.guild_id) store.addMember(d.guild_id, d.member);
@@ -89,7 +93,7 @@ export function withVote(poll: Poll, answerId: number, by: 1 | -1, mine: boolean
   };
 }
 
-function vote(by: 1 | -1): Reducer {
+function vote(by: 1 | -1): Reducer<Vote> {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
     store
@@ -102,7 +106,7 @@ export function noteNewest(store: Store, channelId: Id, messageId: Id): void {
   if (isAfter(messageId, store.lastMessage.get(channelId))) store.lastMessage.set(channelId, messageId);
 }
 
-export const messageReducers: Record<string, Reducer> = {
+export const messageReducers: Reducers = {
   MESSAGE_CREATE(store, d) {
     const message = normalizeMessage(d);
     learnFrom(store, message);

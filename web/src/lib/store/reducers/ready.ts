@@ -1,31 +1,30 @@
 import type { Store } from '../store.svelte';
-import type { User } from '../../types';
+import type { Entries, Ready } from '../../gateway/payloads';
 import { putChannel } from './channel';
 import { putGuild } from './guild';
-import type { Payload, Reducer } from './index';
+import type { Reducers } from './index';
 import { putGuildSettings, putPresence } from './user';
 
-/** Some parts of READY are bare lists, some `{entries, partial, version}`, depending on capabilities. */
-function entries(value: Payload): Payload[] {
+function entries<T>(value: Entries<T> | undefined): T[] {
   if (Array.isArray(value)) return value;
   return Array.isArray(value?.entries) ? value.entries : [];
 }
 
-function putRelationships(store: Store, list: Payload): void {
+function putRelationships(store: Store, list: Ready['relationships']): void {
   for (const r of entries(list)) {
-    store.addUser(r.user as User);
+    store.addUser(r.user);
     const id = r.user_id ?? r.user?.id ?? r.id;
     if (id) store.relationships.set(id, { id, type: r.type });
   }
 }
 
-export const readyReducers: Record<string, Reducer> = {
+export const readyReducers: Reducers = {
   READY(store, d) {
     store.clear();
     for (const user of d.users ?? []) store.addUser(user);
     store.addUser(d.user);
     store.me = d.user;
-    (d.guilds ?? []).forEach((guild: Payload, i: number) => {
+    (d.guilds ?? []).forEach((guild, i) => {
       for (const m of d.merged_members?.[i] ?? []) store.addMember(guild.id, m);
       putGuild(store, guild);
     });
@@ -41,7 +40,7 @@ export const readyReducers: Record<string, Reducer> = {
         });
     }
     for (const p of entries(d.presences)) putPresence(store, p);
-    const own = (d.sessions ?? []).find((s: Payload) => s.session_id === 'all') ?? d.sessions?.[0];
+    const own = (d.sessions ?? []).find((s) => s.session_id === 'all') ?? d.sessions?.[0];
     if (own) putPresence(store, { user: { id: d.user.id }, status: own.status, activities: own.activities });
     else putPresence(store, { user: { id: d.user.id }, status: 'online' });
     store.epoch += 1;
@@ -49,7 +48,7 @@ export const readyReducers: Record<string, Reducer> = {
   },
 
   READY_SUPPLEMENTAL(store, d) {
-    (d.guilds ?? []).forEach((guild: Payload, i: number) => {
+    (d.guilds ?? []).forEach((guild, i) => {
       for (const v of guild.voice_states ?? []) store.setVoiceState(guild.id, v);
       for (const m of d.merged_members?.[i] ?? []) store.addMember(guild.id, m);
       for (const p of d.merged_presences?.guilds?.[i] ?? []) putPresence(store, p);

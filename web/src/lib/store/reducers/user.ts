@@ -1,16 +1,16 @@
 import { Level, PRIVATE } from '../notify';
 import type { Store } from '../store.svelte';
-import type { Payload, Reducer } from './index';
+import type { WireGuildSettings, WirePresence, WireRelationship } from '../../gateway/payloads';
+import type { Reducers } from './index';
 
-export function putPresence(store: Store, raw: Payload): void {
+export function putPresence(store: Store, raw: WirePresence): void {
   const id = raw.user?.id ?? raw.user_id;
   if (!id) return;
-  if (raw.user?.username) store.addUser(raw.user);
+  if (raw.user?.username) store.addUser({ ...raw.user, username: raw.user.username });
   store.presences.set(id, { status: raw.status ?? 'offline', activities: raw.activities ?? [] });
 }
 
-export function putGuildSettings(store: Store, raw: Payload): void {
-  const overrides: Payload[] = Array.isArray(raw.channel_overrides) ? raw.channel_overrides : [];
+export function putGuildSettings(store: Store, raw: WireGuildSettings): void {
   store.guildSettings.set(raw.guild_id ?? PRIVATE, {
     guild_id: raw.guild_id ?? null,
     message_notifications: raw.message_notifications ?? Level.inherit,
@@ -18,17 +18,17 @@ export function putGuildSettings(store: Store, raw: Payload): void {
     mute_config: raw.mute_config ?? null,
     suppress_everyone: raw.suppress_everyone === true,
     suppress_roles: raw.suppress_roles === true,
-    channel_overrides: overrides,
+    channel_overrides: Array.isArray(raw.channel_overrides) ? raw.channel_overrides : [],
   });
 }
 
-function putRelationship(store: Store, d: Payload): void {
+function putRelationship(store: Store, d: WireRelationship): void {
   store.addUser(d.user);
   const id = d.user?.id ?? d.user_id ?? d.id;
   if (id) store.relationships.set(id, { id, type: d.type });
 }
 
-export const userReducers: Record<string, Reducer> = {
+export const userReducers: Reducers = {
   USER_UPDATE(store, d) {
     store.addUser(d);
     store.me = { ...store.me, ...d };
@@ -36,7 +36,7 @@ export const userReducers: Record<string, Reducer> = {
   PRESENCE_UPDATE: putPresence,
   USER_GUILD_SETTINGS_UPDATE: putGuildSettings,
   SESSIONS_REPLACE(store, d) {
-    const list: Payload[] = Array.isArray(d) ? d : [];
+    const list = Array.isArray(d) ? d : [];
     const own = list.find((s) => s.session_id === 'all') ?? list[0];
     if (own && store.me)
       putPresence(store, { user: { id: store.me.id }, status: own.status, activities: own.activities });
@@ -44,6 +44,6 @@ export const userReducers: Record<string, Reducer> = {
   RELATIONSHIP_ADD: putRelationship,
   RELATIONSHIP_UPDATE: putRelationship,
   RELATIONSHIP_REMOVE(store, d) {
-    store.relationships.delete(d.id ?? d.user?.id);
+    store.relationships.delete(d.id ?? d.user?.id ?? '');
   },
 };
