@@ -2,7 +2,7 @@
 
 use bytes::Bytes;
 use consort_model::ApiError;
-use consort_rpc::{Answer, NodeId, Publication, Reply, Service};
+use consort_rpc::{Answer, Fact, NodeId, Reply, Service};
 use consort_store::{BoxFuture, Error, Key, Range, StoreRef, Table};
 
 use crate::Cx;
@@ -32,8 +32,8 @@ pub trait Core: Sized + Send + 'static {
     fn not_found() -> ApiError;
 
     /// What the rest of the cluster must be told when the actor comes to life: it knows nothing of who listened to its
-    /// predecessor. Sent before the first call is handled.
-    fn started(&self, _nodes: &[NodeId]) -> Vec<Publication> {
+    /// predecessor. Told before the first call is handled.
+    fn started(&self, _nodes: &[NodeId]) -> Vec<Fact> {
         Vec::new()
     }
 

@@ -6,7 +6,7 @@ use bytes::Bytes;
 use consort_files::Links;
 use consort_model::{ApiError, UserId};
 use consort_rpc::relay::Epoch;
-use consort_rpc::{Caller, Effect, NodeId, Publication, user};
+use consort_rpc::{Caller, Effect, Fact, NodeId, Publication, user};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Range, Row, Table, row};
 use serde::Serialize;
@@ -19,6 +19,7 @@ use crate::rows::Rows;
 #[derive(Debug)]
 pub(crate) enum After {
     Effect { effect: Effect, awaited: bool },
+    Fact(Fact),
     Publication(Publication),
 }
 
@@ -144,6 +145,12 @@ impl Cx<'_> {
         self.after.push(After::Effect { effect, awaited: true });
     }
 
+    /// Tells what is so as long as this owner remembers it, once everything written is durable, in the order added; again until
+    /// it is taken.
+    pub fn tell(&mut self, fact: Fact) {
+        self.after.push(After::Fact(fact));
+    }
+
     /// Sends news once everything written is durable, in the order added; see [`Publication`] for what may become of it.
     pub fn publish(&mut self, publication: Publication) {
         self.after.push(After::Publication(publication));
@@ -151,7 +158,7 @@ impl Cx<'_> {
 
     /// Sends an event to every session of a user.
     pub fn deliver(&mut self, user: UserId, event: consort_rpc::Event) {
-        self.publish(Publication::User { user, op: user::Op::Deliver(Arc::new(event)) });
+        self.publish(Publication::User { user, news: user::News::Deliver(Arc::new(event)) });
     }
 
     /// Draws a snowflake.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
-use consort_rpc::{Caller, Effect, NodeId, Publication, Service};
+use consort_rpc::{Caller, Effect, Fact, NodeId, Publication, Service};
 use consort_runtime::Ids;
 
 use crate::core::{Core, Load, Outcome};
@@ -17,6 +17,8 @@ use crate::turn::{Machine, Step, Turn};
 pub struct Leaving {
     /// What other owners are to carry out.
     pub effects: Vec<Effect>,
+    /// What is told until it is taken.
+    pub facts: Vec<Fact>,
     /// What is sent once.
     pub publications: Vec<Publication>,
 }
@@ -27,6 +29,7 @@ impl Leaving {
         for after in after {
             match after {
                 After::Effect { effect, .. } => leaving.effects.push(effect),
+                After::Fact(fact) => leaving.facts.push(fact),
                 After::Publication(publication) => leaving.publications.push(publication),
             }
         }

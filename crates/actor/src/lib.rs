@@ -15,7 +15,9 @@
 //!
 //! # What one owner does to another
 //!
-//! A **publication** is sent once and may be lost: events to relays, presence. An **effect** is not lost:
+//! A **publication** is sent once and may be lost: events to relays, counts. A **fact** is what lives in memory (presence, a
+//! session that is to end): it is told until it is taken, as long as the process lives, and newer ones take the place of older
+//! ones. An **effect** is not lost:
 //!
 //! * Its row is in the batch of the turn that causes it (`Table::Outbox`). It is sent when the batch is durable, and again
 //!   until the receiver has acknowledged it; then the row is deleted with a later commit.
@@ -88,7 +90,8 @@ pub use work::Work;
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.
 pub const MAILBOX_CALLS_MAX: usize = 4096;
-/// Casts and effects waiting for one actor beyond that; the next cast is lost, and logged, the next effect is sent again.
+/// News, facts and effects waiting for one actor beyond that; the next news are lost, and logged, the next fact or effect is sent
+/// again.
 /// Sized for a reconnect storm: each arriving user casts to every guild it is in.
 pub const MAILBOX_CASTS_MAX: usize = 65_536;
 /// Commits of one actor on their way to the store; more calls wait in the mailbox.

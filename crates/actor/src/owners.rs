@@ -12,7 +12,7 @@ use std::time::Duration;
 use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
-use consort_rpc::{Call, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
+use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Planted, Registry, spawn};
 use consort_store::{Batch, Error, StoreRef};
 use futures_util::StreamExt as _;
@@ -169,8 +169,8 @@ impl<C: Core> Host<C::Service> for Owners<C> {
             if let Err(error) = inbox.try_send(Some(Box::new(call)))
                 && let Some(call) = error.into_inner()
             {
-                if call.origin.is_none() {
-                    tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, a cast is lost");
+                if call.respond.is_cast() {
+                    tracing::warn!(service = C::Service::NAME, key, "a mailbox was full, news are lost");
                 }
                 call.respond.send(Err(ApiError::overloaded()));
             }
@@ -293,8 +293,8 @@ async fn load<C: Core>(
     });
     // One that comes for a last cast while the node ends goes again at once; its successor will say that it is there.
     if !thawed && !env.work.is_ending() {
-        for publication in core.started(&env.mesh.nodes()) {
-            env.mesh.publish(publication);
+        for fact in core.started(&env.mesh.nodes()) {
+            env.mesh.tell(Caller::system(), fact);
         }
     }
     Ok(Some((core, left)))
@@ -510,6 +510,7 @@ impl<C: Core> Actor<C> {
                 Output::Load(id, load) => self.pending.push(bring(env.store.clone(), id, load)),
                 Output::Submit(number, batch) => submit(env, &self.pending, number, batch, decided),
                 Output::Publish(publication) => env.mesh.publish(publication),
+                Output::Tell(fact) => env.mesh.tell(Caller::system(), fact),
                 Output::Send(sending) => self.pending.push(deliver(env, *sending)),
                 Output::Respond(respond, reply) => respond.send(reply),
                 Output::Read(respond, read) => {

@@ -113,7 +113,7 @@ impl Work {
 
     /// Does not take what comes too late.
     pub(crate) fn turn_away<S: Service>(&self, call: Call<S>) {
-        if call.respond.is_cast() && call.origin.is_none() {
+        if call.respond.is_cast() {
             self.0.casts_dropped.fetch_add(1, Ordering::Relaxed);
         }
         call.respond.send(Err(ApiError::overloaded()));

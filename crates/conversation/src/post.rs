@@ -91,8 +91,8 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
 fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
     let (guild, channel, id) = (host.guild(), message.channel_id, message.id);
     if message.webhook_id.is_none() {
-        let op = user::Op::Posted { channel, message: id };
-        cx.publish(Publication::User { user: message.author.id, op });
+        let news = user::News::Posted { channel, message: id };
+        cx.publish(Publication::User { user: message.author.id, news });
     }
     let names = message.mentions.iter().map(|mention| mention.user.id).chain(host.notified(channel));
     let mut told: Vec<(UserId, Reach)> = names.map(|user| (user, Reach::Name)).collect();
@@ -115,11 +115,11 @@ fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
     let author = message.author.id;
     told.retain(|(user, _)| *user != author && sees(user));
     for (user, by) in told {
-        let op = user::Op::Mentioned { guild, channel, message: id, author, by };
+        let news = user::News::Mentioned { guild, channel, message: id, author, by };
         match by {
-            Reach::Name | Reach::Role => cx.effect(Effect::User { user, op }),
+            Reach::Name | Reach::Role => cx.effect(Effect::User { user, op: news.into() }),
             // News to many: a row for each until it is applied would cost more than a count is worth.
-            Reach::Everyone => cx.publish(Publication::User { user, op }),
+            Reach::Everyone => cx.publish(Publication::User { user, news }),
         }
     }
 }

@@ -9,7 +9,7 @@ use consort_model::{ApplicationFlags, ApplicationId, GuildId, Intents, UserId};
 use consort_rpc::guild::{self, gateway::ChunkRequest};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::{self, gateway::Opened};
-use consort_rpc::{Answer, Caller, MeshRef};
+use consort_rpc::{Answer, Caller, FACTS_WAITING_MAX, MeshRef};
 use consort_session::{Dispatch, Identity, SessionId, Shard, Viewer, ready};
 use consort_wire::gateway::{CloseCode, Identify};
 use sha2::{Digest as _, Sha256};
@@ -109,7 +109,8 @@ impl Admissions {
 
     /// Starts looking at an IDENTIFY.
     pub(crate) fn identify(self: &Arc<Self>, identifying: Box<Identifying>) {
-        if self.waiting.fetch_add(1, Ordering::Relaxed) >= IDENTIFIES_WAITING_MAX {
+        let owners_lag = self.mesh.facts_waiting() > FACTS_WAITING_MAX / 2;
+        if self.waiting.fetch_add(1, Ordering::Relaxed) >= IDENTIFIES_WAITING_MAX || owners_lag {
             self.waiting.fetch_sub(1, Ordering::Relaxed);
             return self.refuse(&identifying, Refusal::Later);
         }

@@ -3,7 +3,7 @@
 use std::sync::{Arc, Weak};
 
 use consort_model::GuildId;
-use consort_rpc::guild::{self, Guild, gateway};
+use consort_rpc::guild::{Guild, News};
 use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
 use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, Watcher};
 use consort_session::Dispatch;
@@ -68,8 +68,8 @@ impl Router {
 
     fn ask(&self, guild: GuildId, line: Epoch, after: u64) {
         let Some(mesh) = self.mesh.upgrade() else { return };
-        let op = gateway::Op::Replay { node: mesh.node(), line, after };
-        let asked = mesh.client::<Guild>().cast(guild.get(), Caller::system(), guild::Op::Gateway(op));
+        let news = News::Replay { node: mesh.node(), line, after };
+        let asked = mesh.client::<Guild>().cast_lossy(guild.get(), Caller::system(), news);
         if let Err(error) = asked {
             // The next word asks again.
             tracing::warn!(%error, %guild, "a guild's owner cannot be asked for what is missing");
@@ -133,8 +133,8 @@ impl Watcher for Router {
         let node = mesh.node();
         self.runtime.spawn(async move {
             for (guild, line, after) in moved {
-                let op = guild::Op::Gateway(gateway::Op::Replay { node, line, after });
-                if let Err(error) = mesh.client::<Guild>().cast(guild.get(), Caller::system(), op) {
+                let (guilds, news) = (mesh.client::<Guild>(), News::Replay { node, line, after });
+                if let Err(error) = guilds.cast_lossy(guild.get(), Caller::system(), news) {
                     tracing::warn!(%error, %guild, "a guild's next owner cannot be woken");
                 }
             }

@@ -9,7 +9,7 @@ use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
 use consort_model::GuildId;
-use consort_rpc::{Caller, MeshRef, guild, user};
+use consort_rpc::{Caller, Fact, MeshRef, guild};
 use consort_runtime::{ActorGauge, ClockRef};
 use mio::net::TcpStream as Socket;
 use mio::{Events, Poll, Token, Waker};
@@ -394,17 +394,13 @@ impl Shell {
         for effect in self.core.take_effects() {
             match effect {
                 Effect::Identify(identifying) => self.admissions.identify(identifying),
-                Effect::User { caller, user, op } => {
-                    if let Err(error) = self.mesh.client::<user::User>().cast(user.get(), caller, *op) {
-                        tracing::warn!(%error, %user, "a user's owner cannot be told");
+                Effect::Attach { caller, guild, news } => {
+                    let guilds = self.mesh.client::<guild::Guild>();
+                    if let Err(error) = guilds.cast_lossy(guild.get(), caller, *news) {
+                        tracing::warn!(%error, %guild, "a guild's owner cannot be asked for now");
                     }
                 }
-                Effect::Guild { caller, guild, op } => {
-                    // An attachment that is not answered is asked for again.
-                    if let Err(error) = self.mesh.client::<guild::Guild>().cast(guild.get(), caller, *op) {
-                        tracing::warn!(%error, %guild, "a guild's owner cannot be told");
-                    }
-                }
+                Effect::Tell { caller, fact } => self.mesh.tell(caller, *fact),
                 Effect::Chunk { session, caller, guild, request } => {
                     self.admissions.chunk(self.index, session, caller, guild, *request);
                 }
@@ -417,9 +413,7 @@ impl Shell {
     fn detached(&self, guild: GuildId) {
         self.interest.if_nobody(guild, || {
             let op = guild::Op::Gateway(guild::gateway::Op::Detached { node: self.mesh.node() });
-            if let Err(error) = self.mesh.client::<guild::Guild>().cast(guild.get(), Caller::system(), op) {
-                tracing::debug!(%error, %guild, "a guild's owner cannot be told that nobody is left");
-            }
+            self.mesh.tell(Caller::system(), Fact::Guild { guild, op });
         });
     }
 

@@ -8,7 +8,7 @@ use consort_model::{ApplicationId, AuthSessionId, UserId};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
-use crate::Service;
+use crate::{Nothing, Service};
 
 /// The service; its key is the account.
 #[derive(Debug)]
@@ -17,6 +17,13 @@ pub enum Account {}
 impl Service for Account {
     const NAME: &'static str = "account";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 /// What can be asked.

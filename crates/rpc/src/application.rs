@@ -12,7 +12,7 @@ use consort_model::{
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Service;
+use crate::{Nothing, Service};
 
 /// The service; its key is the application.
 #[derive(Debug)]
@@ -21,6 +21,13 @@ pub enum Application {}
 impl Service for Application {
     const NAME: &'static str = "application";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 /// What can be asked. Where there is no application, everything but [`Op::Found`] is answered 404/10002.

@@ -35,13 +35,11 @@ impl Effect {
 /// has no room, or when the process dies; whoever sends one accepts that.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Publication {
-    /// To the relay of a node: an event for its sessions, or a change of a subscription. Sessions that miss something attach
-    /// again.
+    /// To the relay of a node: an event for its sessions, or a change of a subscription. What a guild says to all has numbers, so
+    /// that a relay asks for what it has missed; sessions that miss something else attach again.
     Relay { node: NodeId, message: relay::Op },
-    /// To the owner of a user: presence, an event for its sessions, how far it has read by writing itself.
-    User { user: UserId, op: user::Op },
-    /// To the owner of a guild: presence.
-    Guild { guild: GuildId, op: guild::Op },
+    /// To the owner of a user.
+    User { user: UserId, news: user::News },
     /// To every node: what it remembers of tokens and applications is wrong. A node believes its memory for a while only.
     Everywhere(identity::Op),
 }

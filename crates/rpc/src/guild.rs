@@ -3,7 +3,8 @@
 use consort_model::{ChannelId, GuildId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Service, message};
+use crate::relay::{Epoch, SessionKey};
+use crate::{NodeId, Service, message};
 
 pub mod ban;
 pub mod channel;
@@ -24,6 +25,7 @@ pub struct Guild;
 impl Service for Guild {
     const NAME: &'static str = "guild";
     type Op = Op;
+    type News = News;
 }
 
 /// What a guild's owner is asked, by area. The permission checks are the owner's.
@@ -53,6 +55,26 @@ pub enum Op {
     Voice(voice::Op),
     /// What the gateway asks: attach, presence, member chunks.
     Gateway(gateway::Op),
+}
+
+/// What the owner of a guild may miss.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum News {
+    /// [`gateway::Op::Attach`]: what is not answered is asked for again.
+    Attach { session: SessionKey, large_threshold: u16, presences: bool },
+    /// [`gateway::Op::Replay`]: the next word asks again.
+    Replay { node: NodeId, line: Epoch, after: u64 },
+}
+
+impl From<News> for Op {
+    fn from(news: News) -> Self {
+        Self::Gateway(match news {
+            News::Attach { session, large_threshold, presences } => {
+                gateway::Op::Attach { session, large_threshold, presences }
+            }
+            News::Replay { node, line, after } => gateway::Op::Replay { node, line, after },
+        })
+    }
 }
 
 /// A guild as its own key.

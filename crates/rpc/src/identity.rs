@@ -13,6 +13,7 @@ impl Service for Identity {
     const NAME: &'static str = "identity";
     const PLACEMENT: Placement = Placement::Node;
     type Op = Op;
+    type News = Op;
 }
 
 /// What a node is told.

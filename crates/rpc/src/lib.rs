@@ -4,7 +4,8 @@
 //! * [`Service`]: a kind of actor, addressed by a 64-bit key, with its operations as one enum.
 //! * [`Mesh`]: a node's view of the others: who owns a key ([`Directory`]), how to reach them ([`Transport`]), and
 //!   the hosts of the services that run here.
-//! * [`Effect`] and [`Publication`]: what an owner causes in others, kept until done or sent once.
+//! * What one actor causes in others, by how sure it is: an [`Effect`] is kept until it is done, a [`Fact`] is told until it is
+//!   taken, as long as whoever tells it lives, and a [`Publication`] is sent once and may be lost.
 //! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`identity`], and [`message`], which guilds and
 //!   private channels share.
 //!
@@ -25,6 +26,7 @@ pub mod message;
 pub mod name;
 pub mod private;
 pub mod relay;
+mod tell;
 mod transport;
 pub mod user;
 mod withheld;
@@ -35,7 +37,9 @@ pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
 pub use mesh::{
-    CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Placement, Responder, Service, encode_reply,
+    CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Nothing, Placement, Responder, Service,
+    encode_reply,
 };
+pub use tell::{FACTS_WAITING_MAX, Fact};
 pub use transport::{InProcess, Transport};
 pub use withheld::{Change, Withheld};

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::tell::Facts;
 use crate::{
     Caller, Directory, Effect, NodeId, Origin, Ownership, Publication, Reply, Transport, Watcher, guild,
     identity, private, relay, user,
@@ -41,43 +42,53 @@ pub trait Service: Send + Sync + 'static {
     const PLACEMENT: Placement = Placement::Ring;
     /// What can be asked of it.
     type Op: Serialize + DeserializeOwned + fmt::Debug + Send + 'static;
+    /// What it may be told once and never learn ([`Client::cast_lossy`]); [`Nothing`] for most. All else is asked
+    /// ([`Client::call`]), told until it is taken ([`Mesh::tell`]) or kept until it is done ([`Effect`]).
+    type News: Into<Self::Op>;
     /// Whether an operation that wants no answer may be dropped sooner than others under load.
     fn is_volatile(_op: &Self::Op) -> bool {
         false
     }
 }
 
+/// The news of a service that has none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Nothing {}
+
 /// Takes the answer of a call; dropping it answers that the call was lost.
 #[derive(Debug)]
-pub struct Responder(Option<oneshot::Sender<Reply>>);
+pub struct Responder {
+    sender: Option<oneshot::Sender<Reply>>,
+    is_fact: bool,
+}
 
 impl Responder {
     /// For a call nobody waits for.
     pub fn none() -> Self {
-        Self(None)
+        Self { sender: None, is_fact: false }
     }
 
     /// A responder and the place where its answer arrives.
     pub fn channel() -> (Self, oneshot::Receiver<Reply>) {
         let (sender, receiver) = oneshot::channel();
-        (Self(Some(sender)), receiver)
+        (Self { sender: Some(sender), is_fact: false }, receiver)
+    }
+
+    /// The answer says only that a fact is taken ([`Mesh::tell`]).
+    fn of_fact(self) -> Self {
+        Self { is_fact: true, ..self }
     }
 
     /// Gives the answer. A caller that has gone away is no error.
     pub fn send(self, reply: Reply) {
-        if let Some(sender) = self.0 {
+        if let Some(sender) = self.sender {
             let _gone = sender.send(reply);
         }
     }
 
-    /// Whether the call never wanted an answer.
+    /// Whether the call never wanted an answer: what is lost with it is lost.
     pub fn is_cast(&self) -> bool {
-        self.0.is_none()
-    }
-
-    /// Whether somebody waits for the answer.
-    pub fn is_awaited(&self) -> bool {
-        self.0.as_ref().is_some_and(|sender| !sender.is_closed())
+        self.sender.is_none()
     }
 }
 
@@ -90,17 +101,17 @@ pub struct Call<S: Service> {
     pub op: S::Op,
     /// Where the answer goes.
     pub respond: Responder,
-    /// After this nobody waits any more: the owner may drop the call unhandled, unless it is a cast or an effect.
+    /// After this nobody waits any more: the owner may drop the call unhandled, unless it was sent ([`Call::is_sent`]).
     pub deadline: Instant,
     /// Set when the call carries an effect of another owner: then it is applied once, and its answer acknowledges it.
     pub origin: Option<Origin>,
 }
 
 impl<S: Service> Call<S> {
-    /// Whether it was sent by another actor that does not ask: a cast or an effect. These have room in a mailbox that calls
+    /// Whether it was sent by somebody who does not ask: news, a fact or an effect. These have room in a mailbox that calls
     /// have not, and are taken while the node ends.
     pub fn is_sent(&self) -> bool {
-        self.origin.is_some() || self.respond.is_cast()
+        self.origin.is_some() || self.respond.is_fact || self.respond.is_cast()
     }
 }
 
@@ -151,6 +162,7 @@ pub struct Mesh {
     directory: Arc<dyn Directory>,
     transport: Arc<dyn Transport>,
     hosts: RwLock<HashMap<&'static str, Arc<dyn AnyHost>>>,
+    pub(crate) facts: Facts,
 }
 
 impl fmt::Debug for Mesh {
@@ -172,6 +184,9 @@ struct Wire<Op> {
     /// How long the caller still waits, in milliseconds: clocks of two nodes do not agree, so no moment is named.
     #[serde(default)]
     patience_ms: Option<u64>,
+    /// Whether it is a fact.
+    #[serde(default)]
+    fact: bool,
 }
 
 /// A host whose service is not known to the type system any more.
@@ -192,7 +207,8 @@ impl<S: Service> AnyHost for Erased<S> {
         if wire.map > map && S::PLACEMENT == Placement::Ring {
             return Err(CallError::NotOwner);
         }
-        let Wire { caller, op, origin, patience_ms, .. } = wire;
+        let Wire { caller, op, origin, patience_ms, fact, .. } = wire;
+        let respond = if fact { respond.of_fact() } else { respond };
         let patience = patience_ms.map_or(CALL_DEADLINE, Duration::from_millis).min(CALL_DEADLINE);
         let deadline = Instant::now() + patience;
         self.0.deliver(key, Call { caller, op, respond, deadline, origin });
@@ -203,7 +219,7 @@ impl<S: Service> AnyHost for Erased<S> {
 impl Mesh {
     /// A node that so far hosts nothing.
     pub fn new(node: NodeId, directory: Arc<dyn Directory>, transport: Arc<dyn Transport>) -> MeshRef {
-        Arc::new(Self { node, directory, transport, hosts: RwLock::default() })
+        Arc::new(Self { node, directory, transport, hosts: RwLock::default(), facts: Facts::default() })
     }
 
     /// This node.
@@ -232,13 +248,15 @@ impl Mesh {
         let system = Caller::system();
         let sent = match publication {
             Publication::Relay { node, message } => {
-                self.client::<relay::Relay>().cast(u64::from(node.0), system, message)
+                self.client::<relay::Relay>().cast_lossy(u64::from(node.0), system, message)
             }
-            Publication::User { user, op } => self.client::<user::User>().cast(user.get(), system, op),
-            Publication::Guild { guild, op } => self.client::<guild::Guild>().cast(guild.get(), system, op),
+            Publication::User { user, news } => {
+                self.client::<user::User>().cast_lossy(user.get(), system, news)
+            }
             Publication::Everywhere(op) => {
                 let identities = self.client::<identity::Identity>();
-                let tell = |node: NodeId| identities.cast(u64::from(node.0), system.clone(), op.clone());
+                let tell =
+                    |node: NodeId| identities.cast_lossy(u64::from(node.0), system.clone(), op.clone());
                 // All are told, whichever cannot be reached.
                 self.nodes().into_iter().map(tell).fold(Ok(()), Result::and)
             }
@@ -332,29 +350,31 @@ impl<S: Service> Client<S> {
         answer.unwrap_or(Err(CallError::Deadline))?
     }
 
-    /// Asks without waiting. The order of casts from one caller to one actor is kept.
+    /// Sends news, once: it is lost when its receiver has no room for it or the way to it breaks. The order of what one caller
+    /// sends to one actor is kept.
     ///
     /// # Errors
     /// When it is known at once that nobody can take it.
-    pub fn cast(&self, key: u64, caller: Caller, op: S::Op) -> Result<(), CallError> {
-        let owner = self.mesh.owner::<S>(key)?;
+    pub fn cast_lossy(&self, key: u64, caller: Caller, news: S::News) -> Result<(), CallError> {
+        let (owner, op) = (self.mesh.owner::<S>(key)?, news.into());
         if owner == self.mesh.node {
             let (respond, deadline) = (Responder::none(), Instant::now() + CALL_DEADLINE);
             self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return Ok(());
         }
         let volatile = S::is_volatile(&op);
-        let body = encode(&self.wire(caller, op, None, Instant::now() + CALL_DEADLINE))?;
+        let body = encode(&self.wire((caller, op), &Sent::Asked, Instant::now() + CALL_DEADLINE))?;
         match volatile {
             true => self.mesh.transport.cast_volatile(owner, S::NAME, key, body),
             false => self.mesh.transport.cast(owner, S::NAME, key, body),
         }
     }
 
-    fn wire(&self, caller: Caller, op: S::Op, origin: Option<Origin>, deadline: Instant) -> Wire<S::Op> {
+    fn wire(&self, (caller, op): (Caller, S::Op), sent: &Sent, deadline: Instant) -> Wire<S::Op> {
         let left = deadline.saturating_duration_since(Instant::now());
         let patience_ms = Some(left.as_millis().try_into().unwrap_or(u64::MAX));
-        Wire { caller, op, map: self.mesh.directory.version(), origin, patience_ms }
+        let (origin, fact) = (sent.origin(), matches!(sent, Sent::Fact));
+        Wire { caller, op, map: self.mesh.directory.version(), origin, patience_ms, fact }
     }
 
     async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
@@ -364,14 +384,23 @@ impl<S: Service> Client<S> {
             self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
             return answer.await.map_err(|_| CallError::Lost);
         }
-        let body = encode(&self.wire(caller, op, None, deadline))?;
+        let body = encode(&self.wire((caller, op), &Sent::Asked, deadline))?;
         decode_reply(&self.mesh.transport.call(owner, S::NAME, key, body).await?)
     }
 
     /// Sends an effect; see [`Mesh::send`].
     fn send(&self, key: u64, op: S::Op, origin: Origin) -> BoxFuture<'static, Reply> {
+        self.begin_in_time(key, (Caller::system(), op), Sent::Effect(origin))
+    }
+
+    /// Sends a fact, by this call. The answer says that it is taken, or why not.
+    pub(crate) fn tell_once(&self, key: u64, caller: Caller, op: S::Op) -> BoxFuture<'static, Reply> {
+        self.begin_in_time(key, (caller, op), Sent::Fact)
+    }
+
+    fn begin_in_time(&self, key: u64, what: (Caller, S::Op), sent: Sent) -> BoxFuture<'static, Reply> {
         let deadline = Instant::now() + CALL_DEADLINE;
-        match self.begin(key, op, origin, deadline) {
+        match self.begin(key, what, &sent, deadline) {
             Ok(answer) => Box::pin(async move {
                 tokio::time::timeout_at(deadline, answer).await.unwrap_or(Err(CallError::Deadline))?
             }),
@@ -382,20 +411,40 @@ impl<S: Service> Client<S> {
     fn begin(
         &self,
         key: u64,
-        op: S::Op,
-        origin: Origin,
+        (caller, op): (Caller, S::Op),
+        sent: &Sent,
         deadline: Instant,
     ) -> Result<BoxFuture<'static, Result<Reply, CallError>>, CallError> {
-        let (owner, caller) = (self.mesh.owner::<S>(key)?, Caller::system());
+        let owner = self.mesh.owner::<S>(key)?;
         if owner == self.mesh.node {
             let (respond, answer) = Responder::channel();
-            let call = Call { caller, op, respond, deadline, origin: Some(origin) };
+            let respond = if matches!(sent, Sent::Fact) { respond.of_fact() } else { respond };
+            let call = Call { caller, op, respond, deadline, origin: sent.origin() };
             self.mesh.local::<S>()?.deliver(key, call);
             return Ok(Box::pin(async { answer.await.map_err(|_| CallError::Lost) }));
         }
-        let body = encode(&self.wire(caller, op, Some(origin), deadline))?;
+        let body = encode(&self.wire((caller, op), sent, deadline))?;
         let answer = self.mesh.transport.call(owner, S::NAME, key, body);
         Ok(Box::pin(async { decode_reply(&answer.await?) }))
+    }
+}
+
+/// How something is sent.
+enum Sent {
+    /// By somebody who waits for the answer, or for nothing.
+    Asked,
+    /// Told until it is taken.
+    Fact,
+    /// Kept until it is done.
+    Effect(Origin),
+}
+
+impl Sent {
+    fn origin(&self) -> Option<Origin> {
+        match self {
+            Self::Effect(origin) => Some(origin.clone()),
+            Self::Asked | Self::Fact => None,
+        }
     }
 }
 

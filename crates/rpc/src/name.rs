@@ -8,7 +8,7 @@ use consort_model::UserId;
 use consort_model::object::account::index_partition;
 use serde::{Deserialize, Serialize};
 
-use crate::Service;
+use crate::{Nothing, Service};
 
 /// The service; its key is the partition of the name ([`index_partition`]).
 #[derive(Debug)]
@@ -17,6 +17,13 @@ pub enum Name {}
 impl Service for Name {
     const NAME: &'static str = "name";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 /// How long a reservation holds without being used, in milliseconds.

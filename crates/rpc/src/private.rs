@@ -3,7 +3,7 @@
 use consort_model::{ChannelId, Patch, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::{Service, message};
+use crate::{Nothing, Service, message};
 
 /// The service; its key is the channel's id.
 #[derive(Debug)]
@@ -12,6 +12,13 @@ pub struct Private;
 impl Service for Private {
     const NAME: &'static str = "private";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 /// What a private channel's owner is asked.

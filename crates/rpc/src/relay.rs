@@ -20,6 +20,7 @@ impl Service for Relay {
     const NAME: &'static str = "relay";
     const PLACEMENT: Placement = Placement::Node;
     type Op = Op;
+    type News = Op;
 
     fn is_volatile(op: &Op) -> bool {
         match op {

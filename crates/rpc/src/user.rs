@@ -22,6 +22,7 @@ pub struct User;
 impl Service for User {
     const NAME: &'static str = "user";
     type Op = Op;
+    type News = News;
 }
 
 /// What a user's owner is asked, by area.
@@ -61,6 +62,32 @@ pub enum Op {
     Sessions,
     /// The private channels that are listed for the user. Answers an array of channels.
     Channels,
+}
+
+/// What the owner of a user may miss.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum News {
+    /// [`Op::Deliver`]: sessions that come later read it.
+    Deliver(Arc<Event>),
+    /// [`Op::Mentioned`] with everybody else: a count in a list.
+    Mentioned { guild: Option<GuildId>, channel: ChannelId, message: MessageId, author: UserId, by: Reach },
+    /// [`Op::Posted`]: the next one says so too.
+    Posted { channel: ChannelId, message: MessageId },
+    /// [`Op::PresenceWanted`]: asked again whenever a session attaches.
+    PresenceWanted { guild: GuildId },
+}
+
+impl From<News> for Op {
+    fn from(news: News) -> Self {
+        match news {
+            News::Deliver(event) => Self::Deliver(event),
+            News::Mentioned { guild, channel, message, author, by } => {
+                Self::Mentioned { guild, channel, message, author, by }
+            }
+            News::Posted { channel, message } => Self::Posted { channel, message },
+            News::PresenceWanted { guild } => Self::PresenceWanted { guild },
+        }
+    }
 }
 
 /// How a message reached somebody; the closest way counts.

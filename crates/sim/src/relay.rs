@@ -52,10 +52,10 @@ impl Sessions {
     /// Connects a session to a guild; the first time this opens it. Must be called within the scope of the node.
     pub(crate) fn attach(&self, key: SessionKey, to: GuildId) {
         self.lock().sessions.entry(key).or_default();
-        let attach = guild::gateway::Op::Attach { session: key, large_threshold: 250, presences: false };
+        let attach = guild::News::Attach { session: key, large_threshold: 250, presences: false };
         let caller = Caller::user(key.user, false);
         // One that is lost is asked for again when the guild says that it was restarted, or by the next look.
-        let _lost = self.mesh.client::<guild::Guild>().cast(to.get(), caller, guild::Op::Gateway(attach));
+        let _lost = self.mesh.client::<guild::Guild>().cast_lossy(to.get(), caller, attach);
     }
 
     fn restarted(&self, guild: GuildId) {

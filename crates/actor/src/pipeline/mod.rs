@@ -16,7 +16,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use consort_model::ApiError;
 use consort_rpc::{
-    Call, Effect, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
+    Call, Effect, Fact, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
 };
 use consort_runtime::Planted;
 use consort_store::{Batch, Error, Precondition, Row};
@@ -75,6 +75,8 @@ pub(crate) enum Output {
     Submit(u64, Batch),
     /// Send this once.
     Publish(Publication),
+    /// Send this until it is taken.
+    Tell(Fact),
     /// Send this and say what the answer was.
     Send(Box<Sending>),
     /// Answer.
@@ -123,6 +125,7 @@ enum Next<S: Service> {
 /// What leaves once its turn is durable.
 enum Leaving {
     Effect(Number, Effect),
+    Fact(Fact),
     Publication(Publication),
 }
 
@@ -475,6 +478,7 @@ impl<C: Core> Pipeline<C> {
     fn effects(&self, now: Now, after: Vec<After>, batch: &mut Batch) -> (Vec<Leaving>, Vec<Number>) {
         let mut waits = Vec::new();
         let leaving = after.into_iter().map(|after| match after {
+            After::Fact(fact) => Leaving::Fact(fact),
             After::Publication(publication) => Leaving::Publication(publication),
             After::Effect { effect, awaited } => {
                 let id = self.machine.next_id(now.wall_ms);
@@ -533,6 +537,7 @@ impl<C: Core> Pipeline<C> {
         for leaving in turn.leaving {
             match leaving {
                 Leaving::Effect(number, effect) => self.send(number, effect),
+                Leaving::Fact(fact) => self.out.push(Output::Tell(fact)),
                 Leaving::Publication(publication) => self.out.push(Output::Publish(publication)),
             }
         }

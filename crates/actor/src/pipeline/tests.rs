@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use consort_model::{ChannelId, MessageId, UserId};
-use consort_rpc::{Caller, NodeId, user};
+use consort_rpc::{Caller, NodeId, Nothing, user};
 use consort_runtime::Ids;
 use consort_store::{BoxFuture, Key, StoreRef, Table, Write};
 use serde::{Deserialize, Serialize};
 
 use super::*;
+
 use crate::core::Stop;
 use crate::cx::Cx;
 
@@ -27,6 +28,13 @@ struct Counters;
 impl Service for Counters {
     const NAME: &'static str = "counter";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -168,7 +176,7 @@ impl Bench {
                 Output::Submit(number, batch) => self.submitted.push_back((number, batch)),
                 Output::Send(sending) => self.sent.push_back(*sending),
                 Output::Respond(respond, reply) => respond.send(reply),
-                Output::Publish(_) | Output::Read(..) => panic!("counters do not"),
+                Output::Publish(_) | Output::Tell(_) | Output::Read(..) => panic!("counters do not"),
             }
         }
         self.waiting.retain_mut(|(id, answer)| match answer.try_recv() {

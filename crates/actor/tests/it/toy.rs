@@ -2,7 +2,7 @@
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{ApiError, GuildId, UserId};
-use consort_rpc::{Effect, NodeId, Publication, Service, user};
+use consort_rpc::{Effect, Fact, NodeId, Nothing, Service, user};
 use consort_store::{BoxFuture, Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 
@@ -15,6 +15,13 @@ pub struct Toys;
 impl Service for Toys {
     const NAME: &'static str = "toy";
     type Op = Op;
+    type News = Nothing;
+}
+
+impl From<Nothing> for Op {
+    fn from(nothing: Nothing) -> Self {
+        match nothing {}
+    }
 }
 
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -95,9 +102,9 @@ impl Core for Toy {
         ApiError::unknown_guild()
     }
 
-    fn started(&self, _nodes: &[NodeId]) -> Vec<Publication> {
+    fn started(&self, _nodes: &[NodeId]) -> Vec<Fact> {
         let Some(sum) = self.sum else { return Vec::new() };
-        vec![Publication::User { user: LISTENER, op: user::Op::GuildLeft { guild: GuildId::new(sum) } }]
+        vec![Fact::User { user: LISTENER, op: user::Op::GuildLeft { guild: GuildId::new(sum) } }]
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {

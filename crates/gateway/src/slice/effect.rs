@@ -1,9 +1,9 @@
 //! What a slice wants done outside.
 
-use consort_model::{ChannelId, GuildId, UserId};
+use consort_model::{ChannelId, GuildId};
 use consort_rpc::guild::{gateway, voice};
 use consort_rpc::relay::SessionKey;
-use consort_rpc::{Caller, guild, user};
+use consort_rpc::{Caller, Fact, guild, user};
 use consort_session::SessionId;
 use consort_wire::gateway::{Identify, Resume};
 
@@ -14,10 +14,10 @@ use super::ConnId;
 pub(crate) enum Effect {
     /// Look at an IDENTIFY: answered by `Refuse`, or by `Admit` and `Opened`.
     Identify(Box<Identifying>),
-    /// Tell a user's owner.
-    User { caller: Caller, user: UserId, op: Box<user::Op> },
-    /// Tell a guild's owner.
-    Guild { caller: Caller, guild: GuildId, op: Box<guild::Op> },
+    /// Ask a guild's owner to attach a session: what is not answered is asked for again.
+    Attach { caller: Caller, guild: GuildId, news: Box<guild::News> },
+    /// Tell an owner until it has taken it.
+    Tell { caller: Caller, fact: Box<Fact> },
     /// Ask a guild for a chunk of its members: answered by `Members`.
     Chunk { session: u64, caller: Caller, guild: GuildId, request: Box<gateway::ChunkRequest> },
     /// Tell a guild's owner that the node has no session of it any more, if that is still so.
@@ -48,7 +48,7 @@ pub(crate) struct HandOver {
 
 impl Effect {
     fn guild(caller: &Caller, guild: GuildId, op: guild::Op) -> Self {
-        Self::Guild { caller: caller.clone(), guild, op: Box::new(op) }
+        Self::Tell { caller: caller.clone(), fact: Box::new(Fact::Guild { guild, op }) }
     }
 
     /// A session wants to attach.
@@ -59,8 +59,8 @@ impl Effect {
         large_threshold: u16,
         presences: bool,
     ) -> Self {
-        let op = gateway::Op::Attach { session, large_threshold, presences };
-        Self::guild(caller, guild, guild::Op::Gateway(op))
+        let news = guild::News::Attach { session, large_threshold, presences };
+        Self::Attach { caller: caller.clone(), guild, news: Box::new(news) }
     }
 
     /// A session looks at parts of a member list.
@@ -98,7 +98,8 @@ impl Effect {
 
     /// Something for the user's owner.
     pub(super) fn user(caller: &Caller, op: user::gateway::Op) -> Self {
-        Self::User { caller: caller.clone(), user: caller.user, op: Box::new(user::Op::Gateway(op)) }
+        let fact = Fact::User { user: caller.user, op: user::Op::Gateway(op) };
+        Self::Tell { caller: caller.clone(), fact: Box::new(fact) }
     }
 
     /// A session is over.

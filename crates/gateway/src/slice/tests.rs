@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Op, SessionKey};
-use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, NodeId, View, Withheld, user};
+use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, Fact, NodeId, View, Withheld, user};
 use consort_session::{Attachment, Dispatch, Identity, Opened, SessionId, Viewer};
 use consort_wire::compress::Transport;
 use consort_wire::gateway::{Connect, Encoding};
@@ -156,11 +156,8 @@ impl Bench {
                 return;
             }
             for effect in &effects {
-                if let Effect::Guild { guild, op, caller } = effect
-                    && let consort_rpc::guild::Op::Gateway(consort_rpc::guild::gateway::Op::Attach {
-                        session,
-                        ..
-                    }) = **op
+                if let Effect::Attach { guild, news, caller } = effect
+                    && let consort_rpc::guild::News::Attach { session, .. } = **news
                 {
                     let class = self.classes.get(&caller.user).copied().unwrap_or(0);
                     let guild_create = self.guild_create.clone().into();
@@ -368,7 +365,7 @@ fn a_session_with_a_gap_is_told_to_identify_again() {
     bench.read(&mut far);
     assert_eq!((far.ops().last(), far.closed), (Some(&9), Some(4000)));
     assert_eq!(bench.slice.figures().sessions, 0);
-    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::User { .. })));
+    assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Tell { .. })));
     assert!(bench.effects.iter().any(|effect| matches!(effect, Effect::Detached(guild) if *guild == GUILD)));
 }
 
@@ -449,7 +446,7 @@ fn the_end_before_the_answer_of_the_owner_is_told_again() {
     let key = key_of(99, 1);
     let caller = Caller::user(UserId::new(1), true);
     bench.slice.input(bench.now, Input::Opened { key, caller, result: Ok(Box::default()) });
-    assert!(matches!(&bench.slice.take_effects()[..], [Effect::User { .. }]));
+    assert!(matches!(&bench.slice.take_effects()[..], [Effect::Tell { .. }]));
 }
 
 #[test]
@@ -494,8 +491,8 @@ fn a_session_that_is_being_opened_is_registered_again_only_with_a_successor() {
         let far = bench.connect("v=10");
         bench.identify(&far, 1, &[]);
         let told = bench.effects.iter().filter(|effect| match effect {
-            Effect::User { op, .. } => {
-                matches!(&**op, user::Op::Gateway(user::gateway::Op::Open(open)) if open.again)
+            Effect::Tell { fact, .. } => {
+                matches!(&**fact, Fact::User { op: user::Op::Gateway(user::gateway::Op::Open(open)), .. } if open.again)
             }
             _ => false,
         });

@@ -55,7 +55,7 @@ impl Guild {
         }
         // Presences live in memory: after this owner was loaded again it learns them from those who come back.
         if !self.presences.contains(user) {
-            cx.publish(Publication::User { user, op: account::Op::PresenceWanted { guild: self.id } });
+            cx.publish(Publication::User { user, news: account::News::PresenceWanted { guild: self.id } });
         }
         Outcome::EMPTY
     }

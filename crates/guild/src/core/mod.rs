@@ -34,7 +34,7 @@ use consort_model::{
     ThreadMember, UserId, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
-use consort_rpc::{NodeId, Publication, guild, relay};
+use consort_rpc::{Fact, NodeId, Publication, guild, relay};
 use consort_store::{BoxFuture, Error, StoreRef};
 use serde::{Serialize, Serializer};
 
@@ -121,12 +121,12 @@ impl Core for Guild {
         ApiError::unknown_guild()
     }
 
-    fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
+    fn started(&self, nodes: &[NodeId]) -> Vec<Fact> {
         if self.phase != Phase::Live {
             return Vec::new();
         }
         let message = relay::Op::GuildRestarted { guild: self.id };
-        nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
+        nodes.iter().map(|node| Fact::Relay { node: *node, message: message.clone() }).collect()
     }
 
     fn newest_id(&self) -> Option<u64> {

@@ -6,7 +6,7 @@ use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_guild::Guild;
 use consort_model::ApiError;
 use consort_rpc::guild::{Op, gateway};
-use consort_rpc::{NodeId, Publication, guild};
+use consort_rpc::{Fact, NodeId, guild};
 use consort_store::{BoxFuture, Error, StoreRef};
 use proptest::prelude::*;
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ impl Core for Moving {
         Guild::not_found()
     }
 
-    fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
+    fn started(&self, nodes: &[NodeId]) -> Vec<Fact> {
         self.0.started(nodes)
     }
 

@@ -36,6 +36,7 @@ impl Service for Echo {
     const NAME: &'static str = "echo";
     const PLACEMENT: Placement = Placement::Node;
     type Op = Op;
+    type News = Op;
 }
 
 #[derive(Default)]
@@ -134,7 +135,7 @@ async fn obeys(two: &Two) {
     assert_eq!(ask(&client, Op::Say("hello".into())).await.unwrap(), "hello");
     let large = Bytes::from(vec![7; 10 << 20]);
     assert!(ask(&client, Op::Say(large.clone())).await.unwrap() == large);
-    (0..5_000).for_each(|n| client.cast(2, Caller::system(), Op::Note(n)).unwrap());
+    (0..5_000).for_each(|n| client.cast_lossy(2, Caller::system(), Op::Note(n)).unwrap());
     let noted = ask(&client, Op::Noted).await.unwrap();
     assert!(
         noted == Answer::bytes(&(0..5_000).collect::<Vec<u32>>()),
@@ -151,7 +152,7 @@ async fn obeys(two: &Two) {
     let own = two.mesh[0].client::<Echo>().call(1, Caller::system(), Op::Noted).await.unwrap();
     assert_eq!(own, Answer::Json("[]".into()), "nobody else hears");
     assert!(client.call(3, Caller::system(), Op::Noted).await.is_err(), "there is no such node");
-    assert!(client.cast(3, Caller::system(), Op::Noted).is_err());
+    assert!(client.cast_lossy(3, Caller::system(), Op::Noted).is_err());
 }
 
 #[tokio::test(flavor = "multi_thread")]

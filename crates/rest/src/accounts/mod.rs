@@ -8,7 +8,7 @@ pub mod sessions;
 use consort_model::object::account::{UserRow, username_key};
 use consort_model::{ApiError, FormErrors, GuildId, UserId};
 use consort_rpc::name::{self, Kind as NameKind};
-use consort_rpc::{Answer, Caller, account, user};
+use consort_rpc::{Answer, Caller, Fact, account, user};
 
 use crate::reply::read;
 use crate::{App, Failure};
@@ -138,9 +138,8 @@ impl App {
     /// Gives a name free that an account does not use any more.
     pub fn release(&self, user: UserId, kind: NameKind, name: &str) {
         let op = name::Op::Release { kind, name: name.to_owned(), user };
-        if let Err(error) = self.names.cast(name::key(name), Caller::system(), op) {
-            tracing::warn!(%error, "a name could not be given free; it is when somebody wants it");
-        }
+        // Lost only with this process: then it is free when somebody wants it.
+        self.mesh.tell(Caller::system(), Fact::Name { key: name::key(name), op });
     }
 }
 

@@ -3,9 +3,9 @@
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use consort_model::{ApiError, GuildId, Intents, UserId};
+use consort_model::{ApiError, Intents, UserId};
 use consort_rpc::relay::{Relay, SessionKey};
-use consort_rpc::user::{Op, User};
+use consort_rpc::user::{News, Op, User};
 use consort_rpc::{
     Answer, Call, CallError, Caller, Directory, Host, InProcess, Mesh, MeshRef, NodeId, Publication,
     Responder, Static, relay,
@@ -106,19 +106,21 @@ async fn a_refusal_arrives_with_code_and_field_path() {
     }
 }
 
+fn wanted(guild: u64) -> News {
+    News::PresenceWanted { guild: guild.into() }
+}
+
 #[tokio::test(start_paused = true)]
-async fn casts_arrive_in_order() {
+async fn news_arrive_in_order() {
     let cluster = Cluster::new();
     for (mesh, _) in &cluster.nodes {
         let client = mesh.client::<User>();
         for n in 0..200u64 {
-            let op = Op::GuildLeft { guild: GuildId::new(n) };
-            client.cast(4, caller(), op).unwrap();
+            client.cast_lossy(4, caller(), wanted(n)).unwrap();
         }
         let owner = cluster.directory.owner("user", 4).unwrap();
         let calls = cluster.seen_by(owner).take();
-        let wanted: Vec<_> =
-            (0..200u64).map(|n| format!("{:?}", Op::GuildLeft { guild: n.into() })).collect();
+        let wanted: Vec<_> = (0..200u64).map(|n| format!("{:?}", Op::from(wanted(n)))).collect();
         assert_eq!(calls.into_iter().map(|(_, _, op)| op).collect::<Vec<_>>(), wanted);
     }
 }
@@ -130,7 +132,7 @@ async fn publications_go_to_the_relay_of_their_node_and_the_owner_of_their_user(
     let session = SessionKey { node: NodeId(3), generation: 7, slice: 0, number: 1, user: UserId::new(4) };
     let close = relay::Op::Close { sessions: vec![session], code: 4004 };
     mesh.publish(Publication::Relay { node: NodeId(3), message: close });
-    mesh.publish(Publication::User { user: UserId::new(4), op: Op::GuildLeft { guild: GuildId::new(1) } });
+    mesh.publish(Publication::User { user: UserId::new(4), news: wanted(1) });
     assert_eq!(
         cluster.seen_by(NodeId(3)).take().first().map(|(key, caller, _)| (*key, caller.system)),
         Some((3, true))
@@ -152,7 +154,7 @@ async fn an_unreachable_node_answers_that_it_is_busy_and_its_keys_move_when_it_i
     let client = cluster.nodes[0].0.client::<User>();
     let refused = client.call(key, caller(), Op::Sessions).await.unwrap_err();
     assert_eq!((refused.status, refused.code), (503, 130000));
-    assert!(matches!(client.cast(key, caller(), Op::Sessions), Err(CallError::Unreachable(NodeId(2)))));
+    assert!(matches!(client.cast_lossy(key, caller(), wanted(1)), Err(CallError::Unreachable(NodeId(2)))));
     cluster.directory.set(vec![NodeId(1), NodeId(3)]);
     assert_eq!(client.call(key, caller(), Op::Sessions).await, Ok(Answer::json(&[key])));
 }

@@ -561,13 +561,28 @@ pub fn effects() -> Vec<Effect> {
     user.chain(guild).chain(private).collect()
 }
 
+fn news() -> Vec<consort_rpc::user::News> {
+    use consort_rpc::user::{News, Reach};
+    let (guild, channel, message) = (1.into(), 2.into(), 3.into());
+    vec![
+        News::Deliver(std::sync::Arc::new(Event::new(
+            "E",
+            consort_model::Intents::empty(),
+            Audience::all(),
+            &json!({}),
+        ))),
+        News::Mentioned { guild: Some(guild), channel, message, author: 4.into(), by: Reach::Everyone },
+        News::Posted { channel, message },
+        News::PresenceWanted { guild },
+    ]
+}
+
 pub fn publications() -> Vec<Publication> {
     let relay =
         relay().into_iter().map(|message| Publication::Relay { node: consort_rpc::NodeId(3), message });
-    let user = user().into_iter().map(|op| Publication::User { user: 1.into(), op });
-    let guild = guild().into_iter().map(|op| Publication::Guild { guild: 1.into(), op });
+    let user = news().into_iter().map(|news| Publication::User { user: 1.into(), news });
     let everywhere = identity().into_iter().map(Publication::Everywhere);
-    relay.chain(user).chain(guild).chain(everywhere).collect()
+    relay.chain(user).chain(everywhere).collect()
 }
 
 /// Channels of all shapes, as they are carried in events and openings.

@@ -7,7 +7,7 @@ use consort_model::{ApiError, GuildId, Intents, Presence, Status, Timestamp};
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::gateway::{Op, OpenSession, Opened};
 use consort_rpc::user::relationship::{FriendPresence, Op as RelationshipOp};
-use consort_rpc::{Answer, Audience, Event, Publication, guild, user};
+use consort_rpc::{Answer, Audience, Event, Fact, Publication, guild, user};
 use consort_store::Table;
 use serde_json::{Value, json};
 
@@ -84,7 +84,7 @@ impl User {
             let oldest = self.sessions.iter().min_by_key(|(key, session)| (session.since_ms, key.number));
             let Some(oldest) = oldest.map(|(key, _)| *key) else { break };
             let message = relay::Op::Close { sessions: vec![oldest], code: CLOSE_TIMED_OUT };
-            cx.publish(Publication::Relay { node: oldest.node, message });
+            cx.tell(Fact::Relay { node: oldest.node, message });
             self.sessions.remove(&oldest);
         }
         Ok(())
@@ -98,7 +98,7 @@ impl User {
         };
         if grace.ended.contains(&open.auth_session) {
             let message = relay::Op::Close { sessions, code: CLOSE_LOGGED_OUT };
-            cx.publish(Publication::Relay { node, message });
+            cx.tell(Fact::Relay { node, message });
             return false;
         }
         for notice in grace.missed() {
@@ -153,7 +153,7 @@ impl User {
             .collect();
         for key in &ended {
             let message = relay::Op::Close { sessions: vec![*key], code: CLOSE_LOGGED_OUT };
-            cx.publish(Publication::Relay { node: key.node, message });
+            cx.tell(Fact::Relay { node: key.node, message });
             self.sessions.remove(key);
         }
         if !ended.is_empty() {
@@ -216,7 +216,7 @@ impl User {
     fn show_guild(&self, cx: &mut Cx<'_>, guild: GuildId) {
         let presence = Presence { guild_id: Some(guild), ..self.shown.clone() };
         let op = guild::gateway::Op::Presence { presence: Box::new(presence) };
-        cx.publish(Publication::Guild { guild, op: guild::Op::Gateway(op) });
+        cx.tell(Fact::Guild { guild, op: guild::Op::Gateway(op) });
     }
 
     /// Tells a guild that has lost it. Who is offline, or seems so, is not mentioned there anyway.
@@ -233,7 +233,7 @@ impl User {
         let presence =
             FriendPresence { presence: self.shown.clone(), watching: !self.sessions.is_empty(), wants_reply };
         let op = user::Op::Relationship(RelationshipOp::Presence(Box::new(presence)));
-        cx.publish(Publication::User { user: friend, op });
+        cx.tell(Fact::User { user: friend, op });
     }
 
     pub(super) fn friend_ids(&self) -> impl Iterator<Item = consort_model::UserId> + '_ {

@@ -25,7 +25,7 @@ use consort_model::{self as model, ApiError, ChannelId, GuildId, Intents, Presen
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::settings::ProtoKind;
 use consort_rpc::user::{self, Op};
-use consort_rpc::{Audience, Event, NodeId, Publication};
+use consort_rpc::{Audience, Event, Fact, NodeId, Publication};
 use consort_store::{BoxFuture, Error, StoreRef};
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -86,12 +86,12 @@ impl Core for User {
         ApiError::unknown_user()
     }
 
-    fn started(&self, nodes: &[NodeId]) -> Vec<Publication> {
+    fn started(&self, nodes: &[NodeId]) -> Vec<Fact> {
         if !self.founded {
             return Vec::new();
         }
         let message = relay::Op::UserRestarted { user: self.id, since_ms: self.since_ms };
-        nodes.iter().map(|node| Publication::Relay { node: *node, message: message.clone() }).collect()
+        nodes.iter().map(|node| Fact::Relay { node: *node, message: message.clone() }).collect()
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {

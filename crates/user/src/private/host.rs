@@ -39,7 +39,7 @@ impl Host for PrivateChannel {
         // There is nobody who does not look.
         let event = Arc::new(Event { withheld: None, ..event });
         for user in self.people() {
-            cx.publish(Publication::User { user, op: user::Op::Deliver(event.clone()) });
+            cx.publish(Publication::User { user, news: user::News::Deliver(event.clone()) });
         }
     }
 

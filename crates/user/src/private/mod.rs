@@ -209,7 +209,7 @@ impl PrivateChannel {
 
     fn tell<T: serde::Serialize + ?Sized>(&self, cx: &mut Cx<'_>, user: UserId, name: &'static str, d: &T) {
         let event = Event::new(name, Intents::empty(), Audience::only([user]), d);
-        cx.publish(Publication::User { user, op: user::Op::Deliver(Arc::new(event)) });
+        cx.publish(Publication::User { user, news: user::News::Deliver(Arc::new(event)) });
     }
 
     /// Tells the owner of one of the people. The caller finds it done wherever it looks next.

@@ -16,7 +16,7 @@ use consort_rpc::relay::SessionKey;
 use consort_rpc::user::Op;
 use consort_rpc::user::gateway::{self, OpenSession, Opened};
 use consort_rpc::{
-    Call, Caller, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Static, guild, private, relay, user,
+    Call, Caller, Fact, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Static, guild, private, relay, user,
 };
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::{Batch, Key, Range, Store, StoreExt as _, Table, memory::Memory};
@@ -92,14 +92,13 @@ impl Host<relay::Relay> for FakeRelay {
                 }
             }
             relay::Op::UserRestarted { user, .. } => {
-                let client = self.1.client::<user::User>();
                 let here = outside.sessions.iter().filter(|(key, _)| key.node == self.1.node());
                 for (_, session) in
                     here.filter(|(_, session)| session.user == user && session.closed.is_none())
                 {
                     let open = OpenSession { again: true, ..session.open.clone() };
                     let op = Op::Gateway(gateway::Op::Open(open));
-                    client.cast(user.get(), Caller::user(user, session.open.bot), op).unwrap();
+                    self.1.tell(Caller::user(user, session.open.bot), Fact::User { user, op });
                 }
             }
             relay::Op::Join { sessions, guild } => {
