@@ -131,6 +131,73 @@ impl Api {
         Ok((answer.status().as_u16(), value))
     }
 
+    /// Calls a route with a form of these fields and one file (field, name, bytes). The answer must be 2xx.
+    ///
+    /// # Errors
+    /// As [`Api::ok`].
+    pub fn upload(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        fields: &[(&str, &str)],
+        (field, name, bytes): (&str, &str, &[u8]),
+    ) -> Result<Value, String> {
+        const BOUNDARY: &str = "part-of-an-upload";
+        let failed = |error: &dyn std::fmt::Display| format!("{method} {path}: {error}");
+        let mut body = Vec::new();
+        for (field, value) in fields {
+            let head = format!(
+                "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"\r\n\r\n{value}\r\n"
+            );
+            body.extend_from_slice(head.as_bytes());
+        }
+        let head = format!(
+            "--{BOUNDARY}\r\nContent-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\n\
+             Content-Type: application/octet-stream\r\n\r\n"
+        );
+        body.extend_from_slice(head.as_bytes());
+        body.extend_from_slice(bytes);
+        body.extend_from_slice(format!("\r\n--{BOUNDARY}--\r\n").as_bytes());
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(format!("{}{path}", self.base))
+            .header("authorization", token)
+            .header("content-type", format!("multipart/form-data; boundary={BOUNDARY}"))
+            .body(body)
+            .map_err(|error| failed(&error))?;
+        let mut answer = self.agent.run(request).map_err(|error| failed(&error))?;
+        let text = answer.body_mut().read_to_string().map_err(|error| failed(&error))?;
+        match answer.status().as_u16() {
+            200..=299 => Ok(serde_json::from_str(&text).unwrap_or_default()),
+            status => Err(format!("{method} {path} answered {status} {text}")),
+        }
+    }
+
+    /// Fetches a file by its path on the server, `/cdn/…`; `None` when it is not there.
+    ///
+    /// # Errors
+    /// When the server cannot be reached or answers something else than 200 and 404.
+    pub fn file(&self, path: &str) -> Result<Option<Vec<u8>>, String> {
+        let base = self.base.split("/api/").next().unwrap_or_default();
+        let mut answer =
+            self.agent.get(format!("{base}{path}")).call().map_err(|error| format!("GET {path}: {error}"))?;
+        match answer.status().as_u16() {
+            200 => answer.body_mut().read_to_vec().map(Some).map_err(|error| format!("GET {path}: {error}")),
+            404 => Ok(None),
+            status => Err(format!("GET {path} answered {status}")),
+        }
+    }
+
+    /// Where the server listens.
+    ///
+    /// # Errors
+    /// When that is no address of a socket.
+    pub fn address(&self) -> Result<std::net::SocketAddr, String> {
+        let host = self.base.trim_start_matches("http://").split('/').next().unwrap_or_default();
+        host.parse().map_err(|error| format!("{host}: {error}"))
+    }
+
     /// Registers a person and logs in.
     ///
     /// # Errors

@@ -28,6 +28,19 @@ impl Clock for System {
     }
 }
 
+/// The machine's clock, and so much later: for looking at what happens in hours.
+#[derive(Debug, Clone, Copy)]
+pub struct Ahead {
+    /// How much later, in milliseconds.
+    pub by_ms: u64,
+}
+
+impl Clock for Ahead {
+    fn now_ms(&self) -> u64 {
+        System.now_ms().saturating_add(self.by_ms)
+    }
+}
+
 /// A clock that only moves when told to; for tests and simulations.
 #[derive(Debug)]
 pub struct Manual(AtomicU64);

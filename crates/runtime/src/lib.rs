@@ -13,7 +13,7 @@ mod registry;
 mod shares;
 mod task;
 
-pub use clock::{Clock, ClockRef, Manual, System};
+pub use clock::{Ahead, Clock, ClockRef, Manual, System};
 pub use health::Health;
 pub use ids::Ids;
 pub use planted::{Planted, plant};

@@ -13,7 +13,7 @@ use consort_rest::{App, Config, Parts};
 use consort_rpc::{
     Directory, InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
 };
-use consort_runtime::{ClockRef, Health, Ids, Registry, System, spawn};
+use consort_runtime::{Ahead, ClockRef, Health, Ids, Registry, System, spawn};
 use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
@@ -98,7 +98,10 @@ impl Node {
     /// As [`Node::start`].
     pub async fn join(settings: &Settings, place: Membership) -> Result<Self, String> {
         let Membership { node, directory, network, store, ids } = place;
-        let clock: ClockRef = Arc::new(System);
+        let clock: ClockRef = match settings.clock_ahead_s {
+            0 => Arc::new(System),
+            ahead_s => Arc::new(Ahead { by_ms: u64::from(ahead_s) * 1000 }),
+        };
         let registry = Registry::default();
         let (health, room) = (Health::default(), Room::new(true.into()));
         let files = Files::open(settings, &store, clock.clone()).await?;

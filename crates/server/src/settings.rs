@@ -19,6 +19,9 @@ pub struct ServeArgs {
     /// A developer's machine: no limits on registration and login
     #[arg(long)]
     pub dev: bool,
+    /// Runs so many seconds ahead of the machine's clock, to see what happens later; with --dev only [default: 0]
+    #[arg(long, requires = "dev")]
+    pub clock_ahead: Option<u32>,
     /// Whether rate limits apply; off for measurements only [default: on]
     #[arg(long, value_enum)]
     pub rate_limits: Option<Switch>,
@@ -99,6 +102,8 @@ pub struct Settings {
     pub gateway_url: Option<String>,
     /// A developer's machine.
     pub dev: bool,
+    /// Seconds by which its clock is ahead of the machine's.
+    pub clock_ahead_s: u32,
     /// Whether to go on without acknowledged writes that a damaged disk has lost.
     pub accept_data_loss: bool,
     /// Whether rate limits apply.
@@ -135,6 +140,7 @@ impl Settings {
             public_url: None,
             gateway_url: None,
             dev: false,
+            clock_ahead_s: 0,
             accept_data_loss: false,
             rate_limits: true,
             registration: true,
@@ -176,6 +182,7 @@ impl Settings {
             public_url: args.public_url.or(file.public_url),
             gateway_url,
             dev: args.dev,
+            clock_ahead_s: args.clock_ahead.unwrap_or(0),
             accept_data_loss: args.accept_data_loss,
             rate_limits: args.rate_limits.map(|s| s == Switch::On).or(file.rate_limits).unwrap_or(true),
             registration: file.registration.unwrap_or(true),

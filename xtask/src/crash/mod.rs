@@ -3,8 +3,9 @@
 //!
 //! * [`messages`]: every acknowledged message is there, once, in the order of its client.
 //! * [`owners`]: accounts, tokens, applications and commands: what works, and what does not any more.
-//! * [`relations`]: what concerns two owners (a guild and its founder, friends, a mention and its reader, ...) is the same
-//!   from both sides.
+//! * [`relations`]: what concerns two owners, or is seen in two places (a guild and its founder, friends, a mention and its
+//!   reader, a file and its message, an answer of an application, ...), is the same from both sides; and what has its time
+//!   happens, although the server was killed meanwhile.
 
 mod messages;
 mod owners;
@@ -44,5 +45,10 @@ pub fn check() -> Result<usize, String> {
 }
 
 fn start(binary: &Path, data: &Path, log: &str) -> Result<Server, String> {
-    Server::start(&Options { binary, data, log, extra: &["--dev", "--rate-limits", "off"] })
+    start_with(binary, data, log, &[])
+}
+
+fn start_with(binary: &Path, data: &Path, log: &str, further: &[&str]) -> Result<Server, String> {
+    let extra = [&["--dev", "--rate-limits", "off"], further].concat();
+    Server::start(&Options { binary, data, log, extra: &extra })
 }

@@ -6,12 +6,16 @@
 //! is asked again for a while.
 
 mod cycle;
+mod kept;
+mod people;
 mod single;
+mod timed;
 
 use crate::api::{Api, User};
 use crate::server::Server;
 use crate::sh;
 use serde_json::json;
+use std::collections::BTreeMap;
 use std::fmt;
 use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::path::Path;
@@ -24,7 +28,9 @@ const AGREE_LIMIT: Duration = Duration::from_secs(15);
 /// How long a round of writing may take.
 const ROUND_LIMIT: Duration = Duration::from_secs(60);
 /// A server is killed once it has acknowledged so many changes of a round, at random between the two.
-const KILL_AFTER: (usize, usize) = (10, 150);
+const KILL_AFTER: (usize, usize) = (20, 250);
+/// How far ahead the clock of the last start is: polls of an hour are over, and were ended by nobody.
+const AHEAD: &str = "7200";
 
 /// Somebody who keeps a relation between two owners going.
 trait Writer: Send {
@@ -41,6 +47,13 @@ trait Writer: Send {
     /// # Errors
     /// With the difference.
     fn check(&mut self, api: &Api, server: &Server) -> Result<usize, String>;
+    /// Looks once more when two hours have passed on the server's clock.
+    ///
+    /// # Errors
+    /// With what has not happened.
+    fn check_hours_later(&mut self, _api: &Api) -> Result<usize, String> {
+        Ok(0)
+    }
 }
 
 /// What came of it.
@@ -79,18 +92,40 @@ pub(super) fn check(binary: &Path, rounds: usize, seed: Option<u64>) -> Result<R
         report.changes += write_until_killed(server, &mut writers, kill_after)?;
         server = start()?;
         let api = Api::new(&server.api());
-        for writer in &mut writers {
-            let mut last = Ok(0);
-            sh::poll(AGREE_LIMIT, || {
-                last = writer.check(&api, &server);
-                last.is_ok()
-            });
-            let failed = |error| format!("{}, round {round}, seed {seed}: {error}", writer.name());
-            report.facts += last.map_err(failed)?;
-        }
+        let looked = compare(&mut writers, |writer| writer.check(&api, &server));
+        report.facts += looked.map_err(|error| format!("round {round}, seed {seed}, {error}"))?;
     }
+    server.kill();
+    server = super::start_with(binary, &data, "crash-relations", &["--clock-ahead", AHEAD])?;
+    let api = Api::new(&server.api());
+    let looked = compare(&mut writers, |writer| writer.check_hours_later(&api));
+    report.facts += looked.map_err(|error| format!("hours later, seed {seed}, {error}"))?;
     server.stop()?;
     Ok(report)
+}
+
+/// Has all writers look, until they find what they expect or time is up; gives how many facts they have compared.
+fn compare(
+    writers: &mut [Box<dyn Writer>],
+    look: impl Fn(&mut dyn Writer) -> Result<usize, String> + Sync,
+) -> Result<usize, String> {
+    std::thread::scope(|scope| {
+        let look = &look;
+        let looking = writers.iter_mut().map(|writer| {
+            scope.spawn(move || {
+                let mut last = Ok(0);
+                sh::poll(AGREE_LIMIT, || {
+                    last = look(&mut **writer);
+                    last.is_ok()
+                });
+                last.map_err(|error| format!("{}: {error}", writer.name()))
+            })
+        });
+        let looking: Vec<_> = looking.collect();
+        let looked =
+            looking.into_iter().map(|one| one.join().unwrap_or_else(|_| Err("a writer panicked".to_owned())));
+        looked.sum()
+    })
 }
 
 /// Lets all writers write until the server, which is killed in their midst, is gone. Returns how many changes it
@@ -100,14 +135,21 @@ fn write_until_killed(
     writers: &mut [Box<dyn Writer>],
     kill_after: usize,
 ) -> Result<usize, String> {
-    let (count, base) = (AtomicUsize::new(0), server.api());
+    let (count, refused, base) = (AtomicUsize::new(0), Mutex::new(Vec::new()), server.api());
     let enough = std::thread::scope(|scope| {
         for writer in writers {
-            let (count, base) = (&count, &base);
+            let (count, refused, base) = (&count, &refused, &base);
             scope.spawn(move || {
                 let api = Api::new(base);
-                while writer.step(&api).is_ok() {
-                    count.fetch_add(1, Ordering::Relaxed);
+                let end = loop {
+                    match writer.step(&api) {
+                        Ok(()) => count.fetch_add(1, Ordering::Relaxed),
+                        Err(error) => break error,
+                    };
+                };
+                // A broken connection is the end of the round, an answer is not.
+                if let (true, Ok(mut refused)) = (end.contains(" answered "), refused.lock()) {
+                    refused.push(format!("{}: {end}", writer.name()));
                 }
             });
         }
@@ -116,41 +158,56 @@ fn write_until_killed(
         enough
     });
     let count = count.into_inner();
+    let refused = refused.into_inner().map_err(|_| "a writer panicked".to_owned())?;
+    if !refused.is_empty() {
+        return Err(format!("refused: {}", refused.join("; ")));
+    }
     if enough { Ok(count) } else { Err(format!("only {count} changes in {} s", ROUND_LIMIT.as_secs())) }
+}
+
+/// Accounts by name; the first runs the installation.
+struct People(BTreeMap<&'static str, User>);
+
+impl People {
+    fn register(api: &Api, names: &[&'static str]) -> Result<Self, String> {
+        let (first, others) = names.split_first().ok_or("nobody")?;
+        let first = (*first, api.user(first, "crash")?);
+        let registered = std::thread::scope(|scope| {
+            let tasks: Vec<_> = others
+                .iter()
+                .map(|name| scope.spawn(move || Ok((*name, api.user(name, "crash")?))))
+                .collect();
+            let joined = tasks
+                .into_iter()
+                .map(|task| task.join().map_err(|_| "a registration panicked".to_owned())?);
+            joined.collect::<Result<BTreeMap<_, _>, String>>()
+        });
+        let mut people = registered?;
+        people.extend([first]);
+        Ok(Self(people))
+    }
+
+    fn get(&self, name: &str) -> Result<User, String> {
+        self.0.get(name).cloned().ok_or_else(|| format!("nobody is called {name}"))
+    }
 }
 
 /// Everybody who writes, with accounts of their own and guilds they share.
 fn writers(api: &Api) -> Result<Vec<Box<dyn Writer>>, String> {
-    let names = ["owner", "founder", "joiner", "asker", "asked", "talker", "listener", "reader"];
-    let users = Mutex::new(Vec::new());
-    std::thread::scope(|scope| {
-        // The first account runs the installation.
-        let first = api.user(names[0], "crash");
-        for name in &names[1..] {
-            let users = &users;
-            scope.spawn(move || {
-                let user = api.user(name, "crash");
-                if let Ok(mut users) = users.lock() {
-                    users.push((*name, user));
-                }
-            });
-        }
-        if let Ok(mut users) = users.lock() {
-            users.push((names[0], first));
-        }
-    });
-    let mut users = users.into_inner().map_err(|_| "a registration panicked".to_owned())?;
-    let mut user = |name: &str| -> Result<User, String> {
-        let at = users.iter().position(|(other, _)| *other == name).ok_or("no such user")?;
-        users.swap_remove(at).1
-    };
-    let owner = user("owner")?;
+    let names = [
+        "owner", "founder", "joiner", "asker", "asked", "talker", "listener", "reader", "blocker", "blocked",
+        "grouper", "grouped", "third",
+    ];
+    let people = People::register(api, &names)?;
+    let owner = people.get("owner")?;
     let (guild, channel) = api.guild(&owner, "Relations")?;
-    let (talker, listener, reader) = (user("talker")?, user("listener")?, user("reader")?);
+    let (talker, listener, reader) = (people.get("talker")?, people.get("listener")?, people.get("reader")?);
     for member in [&talker, &listener, &reader] {
         api.join(&owner, &channel, member)?;
     }
     let bot = api.bot(&owner, "crash bot")?;
+    let answering = api.bot(&owner, "answering bot")?;
+    api.authorise(&owner, &answering, &guild, "8")?;
     let invite = api.ok(
         "POST",
         &format!("/channels/{channel}/invites"),
@@ -158,18 +215,33 @@ fn writers(api: &Api) -> Result<Vec<Box<dyn Writer>>, String> {
         Some(json!({"max_age": 0, "max_uses": 0, "unique": true})),
     )?;
     let invite = crate::api::text(&invite, "code")?;
-    let mentions = api.channel(&owner.token, &guild, "mentions")?;
-    let nonces = api.channel(&owner.token, &guild, "nonces")?;
-    let news = single::News::new(api, &owner, &guild)?;
+    let room = |name: &str| api.channel(&owner.token, &guild, name);
+    let interactions =
+        timed::Interactions::new(api, talker.clone(), answering, (guild.clone(), room("interactions")?))?;
+    let group = people::groups(api, people.get("grouper")?, people.get("grouped")?, people.get("third")?)?;
+    let stranger = people.get("blocked")?;
     Ok(vec![
-        Box::new(single::Founding::new(user("founder")?)),
-        Box::new(cycle::membership(owner.clone(), user("joiner")?, guild.clone(), invite)),
-        Box::new(cycle::bot(owner.clone(), bot, guild)),
-        Box::new(cycle::friends(user("asker")?, user("asked")?)),
-        Box::new(cycle::conversation(talker, listener)),
-        Box::new(single::Mentions::new(owner.clone(), reader, mentions)),
-        Box::new(single::Nonces::new(owner, nonces)),
-        Box::new(news),
+        Box::new(single::Founding::new(people.get("founder")?)),
+        Box::new(cycle::membership(owner.clone(), people.get("joiner")?, guild.clone(), invite)),
+        Box::new(cycle::bot(owner.clone(), bot, guild.clone())),
+        Box::new(cycle::friends(people.get("asker")?, people.get("asked")?)),
+        Box::new(cycle::conversation(talker.clone(), listener)),
+        Box::new(people::blocks(people.get("blocker")?, people.get("blocked")?)),
+        Box::new(group),
+        Box::new(people::message(api, owner.clone(), talker.clone(), &room("message")?)?),
+        Box::new(single::Mentions::new(owner.clone(), reader.clone(), room("mentions")?)),
+        Box::new(single::Nonces::new(owner.clone(), room("nonces")?)),
+        Box::new(single::News::new(api, &owner, &guild)?),
+        Box::new(timed::Polls::new(owner.clone(), talker.clone(), room("polls")?)),
+        Box::new(interactions),
+        Box::new(kept::emojis(&owner, &guild)),
+        Box::new(kept::stickers(&owner, &stranger, &guild)),
+        Box::new(kept::webhooks(&owner, &room("webhooks")?)),
+        Box::new(kept::roles(&owner, &reader, &guild)),
+        Box::new(kept::channels(&owner, &reader, &guild)),
+        Box::new(kept::threads(&owner, &reader, (&guild, &room("threads")?))),
+        Box::new(kept::invites(&owner, &stranger, &room("invites")?)),
+        Box::new(kept::uploads(&owner, room("uploads")?)),
     ])
 }
 

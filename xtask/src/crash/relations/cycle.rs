@@ -6,11 +6,11 @@ use crate::server::Server;
 use serde_json::{Value, json};
 
 /// What both sides show.
-type Sides = (String, String);
+pub(super) type Sides = (String, String);
 /// A change to the next state.
-type Change = Box<dyn Fn(&Api) -> Result<(), String> + Send>;
+pub(super) type Change = Box<dyn Fn(&Api) -> Result<(), String> + Send>;
 /// What both sides show now.
-type Look = Box<dyn Fn(&Api) -> Result<Sides, String> + Send>;
+pub(super) type Look = Box<dyn Fn(&Api) -> Result<Sides, String> + Send>;
 
 /// A relation that goes round. The first state is what it begins with.
 pub(super) struct Cycle {
@@ -26,6 +26,15 @@ pub(super) struct Cycle {
 }
 
 impl Cycle {
+    /// A relation, in its first state.
+    pub(super) fn new(
+        name: &'static str,
+        states: Vec<(Change, (&'static str, &'static str))>,
+        look: Look,
+    ) -> Self {
+        Self { name, states, look, own_at_once: false, state: 0, under_way: false, broken: None }
+    }
+
     fn next(&self) -> usize {
         (self.state + 1) % self.states.len()
     }
@@ -76,7 +85,8 @@ impl Writer for Cycle {
     }
 }
 
-fn call(method: &'static str, path: String, token: &str, body: Option<Value>) -> Change {
+/// A change by one call.
+pub(super) fn call(method: &'static str, path: String, token: &str, body: Option<Value>) -> Change {
     let token = token.to_owned();
     Box::new(move |api| api.ok(method, &path, &token, body.clone()).map(drop))
 }
@@ -125,7 +135,7 @@ pub(super) fn membership(owner: User, user: User, guild: String, invite: String)
         Ok((in_or_out(own), standing(api, &owner.token, &guild, &user.id)?))
     });
     // Whoever is thrown out learns of it a moment later.
-    Cycle { name: "membership", states, look, own_at_once: false, state: 0, under_way: false, broken: None }
+    Cycle::new("membership", states, look)
 }
 
 /// A bot is added to a guild, and thrown out.
@@ -139,7 +149,7 @@ pub(super) fn bot(owner: User, bot: Bot, guild: String) -> Cycle {
         let own = listed(api, "/users/@me/guilds", &authorization, &guild)?;
         Ok((in_or_out(own), standing(api, &owner.token, &guild, &bot.id)?))
     });
-    Cycle { name: "bot", states, look, own_at_once: false, state: 0, under_way: false, broken: None }
+    Cycle::new("bot", states, look)
 }
 
 /// Two ask, accept and part.
@@ -153,16 +163,17 @@ pub(super) fn friends(one: User, other: User) -> Cycle {
     let look: Look = Box::new(move |api| {
         Ok((relation(api, &one.token, &other.id)?, relation(api, &other.token, &one.id)?))
     });
-    Cycle { name: "friends", states, look, own_at_once: false, state: 0, under_way: false, broken: None }
+    Cycle::new("friends", states, look)
 }
 
-fn relation(api: &Api, token: &str, user: &str) -> Result<String, String> {
+pub(super) fn relation(api: &Api, token: &str, user: &str) -> Result<String, String> {
     let list = api.ok("GET", "/users/@me/relationships", token, None)?;
     let found =
         list.as_array().into_iter().flatten().find(|one| one["id"] == user || one["user"]["id"] == user);
     Ok(match found.and_then(|one| one["type"].as_u64()) {
         None => "none".to_owned(),
         Some(1) => "friends".to_owned(),
+        Some(2) => "blocked".to_owned(),
         Some(3) => "is asked".to_owned(),
         Some(4) => "asked".to_owned(),
         Some(other) => format!("type {other}"),
@@ -198,7 +209,7 @@ pub(super) fn conversation(one: User, other: User) -> Cycle {
         };
         Ok((side(&one, &other)?, side(&other, &one)?))
     });
-    Cycle { name: "conversation", states, look, own_at_once: true, state: 0, under_way: false, broken: None }
+    Cycle { own_at_once: true, ..Cycle::new("conversation", states, look) }
 }
 
 fn dm_with(api: &Api, token: &str, user: &str) -> Result<Option<String>, String> {

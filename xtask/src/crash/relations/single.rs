@@ -79,7 +79,7 @@ impl Writer for Founding {
 }
 
 /// A channel's messages, oldest first.
-fn history(api: &Api, token: &str, channel: &str) -> Result<Vec<Value>, String> {
+pub(super) fn history(api: &Api, token: &str, channel: &str) -> Result<Vec<Value>, String> {
     let (mut all, mut after) = (Vec::new(), "0".to_owned());
     loop {
         let path = format!("/channels/{channel}/messages?limit=100&after={after}");
@@ -93,7 +93,7 @@ fn history(api: &Api, token: &str, channel: &str) -> Result<Vec<Value>, String> 
 }
 
 /// How often each content stands in a channel.
-fn counts(api: &Api, token: &str, channel: &str) -> Result<BTreeMap<String, usize>, String> {
+pub(super) fn counts(api: &Api, token: &str, channel: &str) -> Result<BTreeMap<String, usize>, String> {
     let mut counts = BTreeMap::new();
     for message in history(api, token, channel)? {
         *counts.entry(text(&message, "content")?).or_default() += 1;
