@@ -108,6 +108,8 @@ pub enum Outcome {
     /// The rest is reading only, and done beside the actor: the permission check is over, other calls may go on. Runs once
     /// everything written so far is durable.
     Later(Later),
+    /// The caller is refused, and what the turn wrote stands; see [`Stop::Refused`].
+    Refused(Box<ApiError>),
 }
 
 /// Reads beside the actor.
@@ -166,8 +168,11 @@ pub enum Load {
 /// Why a handler stopped.
 #[derive(Debug)]
 pub enum Stop {
-    /// The call is refused.
+    /// The call is refused, and has changed nothing.
     Error(Box<ApiError>),
+    /// The call is refused, and what was written about it stands: the caller is told once that is durable. Of a message that
+    /// moderation blocks there is an entry in the audit log, and no message.
+    Refused(Box<ApiError>),
     /// Something must be read first.
     Load(Load),
 }

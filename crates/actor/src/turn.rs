@@ -56,6 +56,7 @@ impl<C: Core> Machine<C> {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Load(load)) => return Step::Load(load),
             Err(Stop::Error(error)) => Err(error),
+            Err(Stop::Refused(error)) => Ok(Outcome::Refused(error)),
         };
         let (mut batch, mut after, conflict) = (cx.batch, cx.after, cx.conflict);
         if outcome.is_err() {

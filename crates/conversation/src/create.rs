@@ -48,6 +48,7 @@ pub fn create<H: Host>(
     }
     require_turn(host, cx, channel, held, Rationed::Message)?;
     let draft = compose(host, cx, channel, held, create)?;
+    host.screen(cx, &draft.message)?;
     take_turn(host, cx, channel, held, Rationed::Message);
     nonces::note(host, cx, (channel, draft.message.author.id), draft.message.id, &create.body);
     Ok(post(host, cx, draft))

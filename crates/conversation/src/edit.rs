@@ -59,6 +59,7 @@ pub(crate) fn edit<H: Host>(
         return answer(Viewer::of(host, cx), message);
     }
     if own && !edit.body.only_flags() {
+        host.screen(cx, &message)?;
         message.edited_timestamp = Some(Timestamp::from_ms(cx.now_ms));
     }
     store(cx, &message);

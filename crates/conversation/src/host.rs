@@ -2,7 +2,7 @@
 
 use std::collections::BTreeSet;
 
-use consort_actor::Cx;
+use consort_actor::{Cx, Stop};
 use consort_model::{
     ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Member, Message, MessageId, Permissions, RoleId,
     Sticker, StickerId, Timestamp, User, UserId,
@@ -94,6 +94,15 @@ pub trait Host {
     /// # Errors
     /// The refusal.
     fn may_write(&self, _cx: &Cx<'_>, _channel: ChannelId, _held: Permissions) -> Result<(), ApiError> {
+        Ok(())
+    }
+
+    /// Looks at what the caller is about to say, with all that is known of it: a new message, or one as it will be after a
+    /// change. All has been read and nothing written.
+    ///
+    /// # Errors
+    /// [`Stop::Refused`] when it must not be said.
+    fn screen(&mut self, _cx: &mut Cx<'_>, _said: &Message) -> Result<(), Stop> {
         Ok(())
     }
 

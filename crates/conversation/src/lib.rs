@@ -36,6 +36,7 @@ mod typing;
 mod viewer;
 
 pub use host::{Audit, Host};
+pub use mentions::said;
 pub use polls::{OpenPoll, read_polls, tick};
 pub use post::{Draft, blank, post, system_message};
 pub use slowmode::{Rationed, require_turn, take_turn};

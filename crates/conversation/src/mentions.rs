@@ -4,7 +4,8 @@ use std::borrow::Cow;
 
 use consort_model::component::Body;
 use consort_model::mention::{self, AllowedMentions};
-use consort_model::{Component, MentionedUser, RoleId, User};
+use consort_model::{Component, MentionedUser, Message, RoleId, User};
+use serde_json::Value;
 
 use crate::Host;
 
@@ -41,6 +42,26 @@ pub(crate) fn text<'a>(content: &'a str, components: &'a [Component]) -> Cow<'a,
         return Cow::Borrowed(content);
     }
     Cow::Owned(std::iter::once(content).chain(parts).collect::<Vec<_>>().join("\n"))
+}
+
+/// All that people read of a message and its author wrote: content, text displays, a poll, what is forwarded.
+pub fn said(message: &Message) -> String {
+    let mut parts = vec![text(&message.content, &message.components).into_owned()];
+    let poll = message.poll.as_ref();
+    let question = poll.and_then(|poll| poll.pointer("/question/text"));
+    let answers = poll.and_then(|poll| poll["answers"].as_array()).into_iter().flatten();
+    let answers = answers.filter_map(|answer| answer.pointer("/poll_media/text"));
+    parts.extend(question.into_iter().chain(answers).filter_map(Value::as_str).map(str::to_owned));
+    // The others are what links unfurled to.
+    let embeds = message
+        .embeds
+        .iter()
+        .filter(|embed| embed.kind == "rich")
+        .flat_map(|embed| [&embed.title, &embed.description]);
+    parts.extend(embeds.flatten().cloned());
+    parts.extend(message.message_snapshots.iter().map(|snapshot| snapshot.message.content.clone()));
+    parts.retain(|part| !part.is_empty());
+    parts.join("\n")
 }
 
 /// Resolves the mentions of a text. `answered` is the author of the message replied to, who is pinged by default.

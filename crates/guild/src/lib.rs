@@ -11,6 +11,7 @@
 
 #![warn(missing_docs)]
 
+pub mod automod;
 pub mod core;
 mod json;
 pub mod planted;

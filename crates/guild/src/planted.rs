@@ -36,11 +36,13 @@ pub enum Leak {
     Bans,
     /// Whoever is added to a private thread is not told.
     Unannounced,
+    /// Everybody hears of the rules of the automatic moderation.
+    Rules,
 }
 
 impl Leak {
     /// All of them.
-    pub const ALL: [Self; 16] = [
+    pub const ALL: [Self; 17] = [
         Self::LostChannels,
         Self::Destinations,
         Self::UnseenMoves,
@@ -57,6 +59,7 @@ impl Leak {
         Self::Voice,
         Self::Bans,
         Self::Unannounced,
+        Self::Rules,
     ];
 
     /// Whether the check is left out on this thread.

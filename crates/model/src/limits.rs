@@ -261,6 +261,37 @@ pub const AUDIT_LOG_REASON_CHARS: RangeInclusive<usize> = 1..=512;
 /// Milliseconds for which entries are kept: 45 days.
 pub const AUDIT_LOG_KEPT_MS: u64 = 45 * 24 * 3_600_000;
 
+// Automatic moderation ("Auto Moderation").
+
+/// Rules of one guild with words of their own; of the other triggers there is one each.
+pub const AUTOMOD_KEYWORD_RULES_MAX: usize = 6;
+/// Characters of a rule's name.
+pub const AUTOMOD_NAME_CHARS: RangeInclusive<usize> = 1..=100;
+/// Words of one rule.
+pub const AUTOMOD_KEYWORDS_MAX: usize = 1000;
+/// Characters of a word.
+pub const AUTOMOD_KEYWORD_CHARS: RangeInclusive<usize> = 1..=60;
+/// Regular expressions of one rule.
+pub const AUTOMOD_REGEXES_MAX: usize = 10;
+/// Characters of a regular expression.
+pub const AUTOMOD_REGEX_CHARS: RangeInclusive<usize> = 1..=260;
+/// Allowed words of a rule with the server's lists.
+pub const AUTOMOD_ALLOWED_MAX: usize = 1000;
+/// Allowed words of a rule with words of its own.
+pub const AUTOMOD_KEYWORD_ALLOWED_MAX: usize = 100;
+/// Mentions that a rule may allow in one message.
+pub const AUTOMOD_MENTIONS_MAX: u8 = 50;
+/// Actions of one rule.
+pub const AUTOMOD_ACTIONS_MAX: usize = 5;
+/// Characters of what the author of a blocked message is told.
+pub const AUTOMOD_CUSTOM_MESSAGE_CHARS_MAX: usize = 150;
+/// Seconds of a timeout: four weeks.
+pub const AUTOMOD_TIMEOUT_SECS_MAX: u32 = 2_419_200;
+/// Roles that a rule leaves alone.
+pub const AUTOMOD_EXEMPT_ROLES_MAX: usize = 20;
+/// Channels that a rule leaves alone.
+pub const AUTOMOD_EXEMPT_CHANNELS_MAX: usize = 50;
+
 // Polls ("Poll"), scheduled events, stages.
 
 /// Characters of a poll's question.

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::relay::{Epoch, SessionKey};
 use crate::{NodeId, Service, message};
 
+pub mod automod;
 pub mod ban;
 pub mod channel;
 pub mod emoji;
@@ -47,6 +48,8 @@ pub enum Op {
     Emoji(emoji::Op),
     /// Webhooks.
     Webhook(webhook::Op),
+    /// Rules of the automatic moderation.
+    AutoMod(automod::Op),
     /// Threads of one of its channels.
     Thread { channel: ChannelId, op: thread::Op },
     /// Messages, reactions, pins, typing of one of its channels or threads.

@@ -579,6 +579,7 @@ impl<C: Core> Pipeline<C> {
         match outcome {
             Outcome::Answer(answer) => self.respond(respond, Ok(answer)),
             Outcome::Later(read) => self.out.push(Output::Read(respond, read)),
+            Outcome::Refused(error) => self.respond(respond, Err(*error)),
         }
     }
 

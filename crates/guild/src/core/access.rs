@@ -14,6 +14,7 @@ use consort_rpc::{ClassId, ClassSet, View};
 use serde::{Deserialize, Serialize};
 
 use super::Guild;
+use super::automod::QUARANTINED;
 use super::views::Holders;
 use crate::planted::Leak;
 use crate::roster::Packed;
@@ -149,7 +150,7 @@ impl Guild {
         if base.is_admin() {
             return base;
         }
-        let standing = standing(member, now_ms);
+        let standing = self.standing(member, now_ms);
         let mut all = base;
         if standing.timed_out {
             all &= Permissions::TIMED_OUT;
@@ -172,7 +173,7 @@ impl Guild {
         let base = self.base_of(member.roles(), user);
         let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
         let whole = compute_channel(base, self.id, member.roles(), user, overwrites);
-        let mut held = apply_implied(whole, scope, standing(member, now_ms));
+        let mut held = apply_implied(whole, scope, self.standing(member, now_ms));
         // A private thread is for its members and for those who manage threads; a timeout changes nothing about who sees it.
         if let Some(thread) = self.thread(channel)
             && thread.channel.kind == ChannelType::PrivateThread
@@ -403,16 +404,18 @@ impl ClassKey {
 }
 
 impl Guild {
+    /// What takes rights from a member whatever its roles. One with a forbidden name may do what one in a timeout may.
+    fn standing(&self, member: Packed<'_>, now_ms: u64) -> Standing {
+        let quarantined = member.flags() & QUARANTINED != 0 && self.automod.quarantines();
+        Standing { timed_out: quarantined || is_timed_out(member, now_ms), pending: member.is_pending() }
+    }
+
     /// Whether a member may say nothing anywhere for now: it is in a timeout or has not passed screening. Administrators never
     /// are.
     pub(crate) fn is_silenced(&self, user: UserId, now_ms: u64) -> bool {
         let Some(member) = self.members.get(user) else { return false };
-        standing(member, now_ms) != Standing::default() && !self.base_of(member.roles(), user).is_admin()
+        self.standing(member, now_ms) != Standing::default() && !self.base_of(member.roles(), user).is_admin()
     }
-}
-
-fn standing(member: Packed<'_>, now_ms: u64) -> Standing {
-    Standing { timed_out: is_timed_out(member, now_ms), pending: member.is_pending() }
 }
 
 /// Whether a member's timeout has not ended yet.

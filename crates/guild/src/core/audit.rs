@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use consort_actor::Cx;
 use consort_model::id::Id;
-use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions};
+use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions, UserId};
 use consort_rpc::{Audience, Event, Withheld};
 use consort_store::Table;
 use serde::Serialize;
@@ -47,17 +47,27 @@ impl Note {
 impl Guild {
     /// Writes an entry in the caller's name and tells those who may read the log.
     pub(crate) fn audit(&self, cx: &mut Cx<'_>, action: AuditLogEvent, note: Note) {
-        if cx.caller.system {
-            return;
+        if !cx.caller.system {
+            self.audit_by(cx, Some(cx.caller.user), action, note);
         }
+    }
+
+    /// Writes an entry in the name of a user, or of nobody for what the guild does by itself; as [`Guild::audit`].
+    pub(crate) fn audit_by(
+        &self,
+        cx: &mut Cx<'_>,
+        user_id: Option<UserId>,
+        action: AuditLogEvent,
+        note: Note,
+    ) {
         let entry = AuditLogEntry {
             id: Id::new(cx.next_id()),
             target_id: note.target.map(Id::new),
-            user_id: Some(cx.caller.user),
+            user_id,
             action_type: action,
             changes: note.changes,
             options: note.options,
-            reason: cx.caller.reason.clone(),
+            reason: cx.caller.reason.clone().filter(|_| user_id.is_some()),
         };
         cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
         let audience = match Leak::AuditLog.is_planted() {

@@ -100,10 +100,12 @@ impl Guild {
 
     fn user_changed(&mut self, cx: &mut Cx<'_>, user: &User) -> Result<Outcome, Stop> {
         let Some(member) = self.members.get(user.id) else { return Outcome::EMPTY };
-        let member = Member { user: Some(user.clone()), ..member.unpack() };
+        let mut member = Member { user: Some(user.clone()), ..member.unpack() };
+        let found = self.screen_profile(&mut member);
         self.members.insert(&member);
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         self.publish_member_update(cx, &member);
+        self.act_on_profile(cx, &member, &found);
         Outcome::EMPTY
     }
 

@@ -1,7 +1,9 @@
 //! From rows to the living guild.
 
 use consort_conversation::read_polls;
-use consort_model::{Channel, Emoji, GuildId, Role, Sticker, ThreadMember, UserId, Webhook};
+use consort_model::{
+    AutoModerationRule, Channel, Emoji, GuildId, Role, Sticker, ThreadMember, UserId, Webhook,
+};
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
 
@@ -35,6 +37,7 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
     rows.each(Table::Invites, |invite: InviteRow| drop(guild.invites.insert(invite.code.clone(), invite)))
         .await?;
     rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
+    rows.each(Table::AutoMod, |rule: AutoModerationRule| guild.automod.restore(rule)).await?;
     rows.about_members(TEMPORARY, |user, _: bool| {
         guild.temporary.insert(user);
     })

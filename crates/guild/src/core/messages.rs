@@ -135,6 +135,10 @@ impl Host for Guild {
         Ok(())
     }
 
+    fn screen(&mut self, cx: &mut Cx<'_>, said: &Message) -> Result<(), Stop> {
+        self.screen_message(cx, said)
+    }
+
     fn before_post(&mut self, cx: &mut Cx<'_>, channel: ChannelId, _author: UserId) {
         self.reopen_thread(cx, channel);
     }

@@ -3,6 +3,7 @@
 mod access;
 mod attach;
 mod audit;
+mod automod;
 mod ban;
 mod channels;
 mod chunk;
@@ -89,6 +90,7 @@ pub struct Guild {
     pub(crate) presence_nodes: BTreeSet<NodeId>,
     pub(crate) classes: Classes,
     pub(crate) lists: member_list::Lists,
+    pub(crate) automod: automod::AutoMod,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }
@@ -151,6 +153,7 @@ impl Core for Guild {
             Op::Invite(op) => self.handle_invite(cx, op),
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Webhook(op) => self.handle_webhook(cx, op),
+            Op::AutoMod(op) => self.handle_automod(cx, op),
             Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),
             Op::Voice(op) => self.handle_voice(cx, op),

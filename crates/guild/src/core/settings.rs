@@ -78,6 +78,7 @@ impl Guild {
             presence_nodes: Default::default(),
             classes: Default::default(),
             lists: Default::default(),
+            automod: Default::default(),
             talk: Default::default(),
             phase: Phase::Vacant,
         }
@@ -403,10 +404,11 @@ impl Guild {
         let webhooks: Vec<_> = webhooks.map(|webhook| Webhook { token: None, ..webhook.clone() }).collect();
         let threads = self.threads.values().map(|thread| &thread.channel);
         let threads = threads.filter(|thread| named(thread.id.get()));
+        let rules: Vec<_> = self.automod.rules().filter(|rule| named(rule.id.get())).collect();
         let seen = |thread: &&Channel| self.require_in(cx, thread.id, Permissions::VIEW_CHANNEL).is_ok();
         json!({
             "webhooks": webhooks, "threads": threads.filter(seen).collect::<Vec<_>>(), "integrations": [],
-            "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": [],
+            "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": rules,
         })
     }
 
@@ -584,6 +586,8 @@ const GUILD_TABLES: &[Table] = &[
     Table::AuditLog,
     Table::Threads,
     Table::Timers,
+    Table::Events,
+    Table::AutoMod,
     Table::GuildMisc,
     Table::Integrations,
 ];

@@ -404,6 +404,11 @@ impl<'a> Packed<'a> {
         self.bits() & bit::DEAF != 0
     }
 
+    /// Member flags.
+    pub fn flags(self) -> u64 {
+        if self.bits() & bit::FLAGS == 0 { 0 } else { Record::read(self.record).flags }
+    }
+
     /// When its timeout ends, which may have been.
     pub fn timeout(self) -> Option<Timestamp> {
         if self.bits() & bit::TIMEOUT == 0 { None } else { Record::read(self.record).timeout }

@@ -7,6 +7,7 @@ mod laws;
 #[allow(dead_code, reason = "a harness offers more than each scenario uses")]
 mod world;
 
+mod automod;
 mod bans;
 mod channels;
 mod expressions;

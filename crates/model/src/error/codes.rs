@@ -28,6 +28,7 @@ catalogue! {
     internal 500 0 "500: Internal Server Error",
     unavailable 503 0 "503: Service Unavailable",
     storage_full 507 0 "507: Insufficient Storage",
+    unknown_automod_rule 404 0 "Unknown Auto Moderation Rule",
     timeout 504 0 "504: Gateway Timeout",
     unknown_account 404 10001 "Unknown Account",
     unknown_application 404 10002 "Unknown Application",

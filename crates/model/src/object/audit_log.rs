@@ -88,12 +88,42 @@ numeric! {
         StickerUpdate = 91,
         /// Sticker deleted.
         StickerDelete = 92,
+        /// Scheduled event made.
+        EventCreate = 100,
+        /// Scheduled event changed.
+        EventUpdate = 101,
+        /// Scheduled event deleted.
+        EventDelete = 102,
         /// Thread made.
         ThreadCreate = 110,
         /// Thread changed.
         ThreadUpdate = 111,
         /// Thread deleted.
         ThreadDelete = 112,
+        /// Rule of the automatic moderation made.
+        AutoModerationRuleCreate = 140,
+        /// Rule of the automatic moderation changed.
+        AutoModerationRuleUpdate = 141,
+        /// Rule of the automatic moderation deleted.
+        AutoModerationRuleDelete = 142,
+        /// The automatic moderation blocked a message.
+        AutoModerationBlockMessage = 143,
+        /// The automatic moderation told of a message.
+        AutoModerationFlagToChannel = 144,
+        /// The automatic moderation gave a timeout.
+        AutoModerationTimeout = 145,
+        /// The automatic moderation blocked a member.
+        AutoModerationQuarantine = 146,
+        /// Question of the onboarding made.
+        OnboardingPromptCreate = 163,
+        /// Question of the onboarding changed.
+        OnboardingPromptUpdate = 164,
+        /// Question of the onboarding deleted.
+        OnboardingPromptDelete = 165,
+        /// Onboarding set up.
+        OnboardingCreate = 166,
+        /// Onboarding changed.
+        OnboardingUpdate = 167,
         /// Status of a voice channel set.
         VoiceChannelStatusUpdate = 192,
         /// Status of a voice channel cleared.

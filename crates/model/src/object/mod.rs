@@ -20,6 +20,7 @@ mod voice;
 mod webhook;
 
 pub mod account;
+pub mod auto_moderation;
 pub mod command;
 pub mod component;
 
@@ -28,6 +29,7 @@ pub use application::{
     Application, ApplicationFlags, Integration, IntegrationAccount, IntegrationApplication,
 };
 pub use audit_log::{AuditLogChange, AuditLogEntry, AuditLogEvent};
+pub use auto_moderation::{ActionMetadata, AutoModerationAction, AutoModerationRule, TriggerMetadata};
 pub use channel::{Channel, ChannelType, DefaultReaction, ForumTag, ThreadMember, ThreadMetadata};
 pub use component::{Component, number_components};
 pub use emoji::{Emoji, PartialEmoji, Sticker, StickerItem};

@@ -1,5 +1,6 @@
 //! Request bodies, one module per area; each decodes itself from a [`crate::Form`].
 
+pub mod auto_moderation;
 pub mod command;
 pub mod component;
 pub mod message;

@@ -2,7 +2,7 @@
 //!
 //! Paths are those after the version: `/channels/{channel_id}/messages`. Parameters have the same name in every area, or
 //! the router could not be built: `{application_id}`, `{channel_id}`, `{code}`, `{emoji_id}`, `{guild_id}`,
-//! `{message_id}`, `{overwrite_id}`, `{role_id}`, `{sticker_id}`, `{user_id}`, `{webhook_id}`, `{webhook_token}`.
+//! `{message_id}`, `{overwrite_id}`, `{role_id}`, `{rule_id}`, `{sticker_id}`, `{user_id}`, `{webhook_id}`, `{webhook_token}`.
 //! Different methods of one path may be added by different areas.
 
 use std::sync::Arc;
@@ -15,6 +15,7 @@ pub mod applications;
 pub mod attachments;
 pub mod audit_log;
 pub mod auth;
+pub mod auto_moderation;
 pub mod bans;
 pub mod channels;
 pub mod commands;
@@ -64,6 +65,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(stickers::routes())
         .merge(webhooks::routes())
         .merge(audit_log::routes())
+        .merge(auto_moderation::routes())
         .merge(messages::routes())
         .merge(reactions::routes())
         .merge(pins::routes())

@@ -232,6 +232,17 @@ pub fn emoji() -> Vec<guild::emoji::Op> {
     ]))
 }
 
+pub fn automod() -> Vec<guild::automod::Op> {
+    let form = json!({
+        "name": "n", "event_type": 1, "trigger_type": 1, "enabled": true, "exempt_roles": ["1"], "exempt_channels": [],
+        "trigger_metadata": {"keyword_filter": ["a*"], "regex_patterns": ["b+"], "allow_list": []},
+        "actions": [{"type": 2, "metadata": {"channel_id": "3"}}, {"type": 1, "metadata": {}}],
+    });
+    read(json!([
+        "List", {"Get": {"rule": "1"}}, {"Create": form}, {"Update": {"rule": "1", "form": form}}, {"Delete": {"rule": "1"}},
+    ]))
+}
+
 pub fn webhook() -> Vec<guild::webhook::Op> {
     let on = |act: Value| json!({"OnMessage": {"webhook": "1", "token": "t", "thread": "2", "message": "3", "act": act}});
     read(json!([
@@ -298,6 +309,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(invite().into_iter().map(Op::Invite));
     all.extend(emoji().into_iter().map(Op::Emoji));
     all.extend(webhook().into_iter().map(Op::Webhook));
+    all.extend(automod().into_iter().map(Op::AutoMod));
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
     all.extend(voice().into_iter().map(Op::Voice));

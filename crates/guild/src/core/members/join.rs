@@ -103,7 +103,8 @@ impl Guild {
 
     /// Makes a user a member: the row, GUILD_MEMBER_ADD, the word of welcome, and its sessions are told to attach.
     fn add_member(&mut self, cx: &mut Cx<'_>, member: Member, departed: Option<Departed>) {
-        let member = self.take_up(cx, member, departed);
+        let mut member = self.take_up(cx, member, departed);
+        let found = self.screen_profile(&mut member);
         let Some(user) = member.user.clone() else { return };
         cx.put(Table::Members, self.id.get(), user.id.get(), &member);
         let body = MemberEvent { guild_id: self.id, member: &member };
@@ -118,6 +119,7 @@ impl Guild {
             let kind = MessageType::UserJoin;
             consort_conversation::system_message(self, cx, channel, user, kind, "", |_| {});
         }
+        self.act_on_profile(cx, &member, &found);
     }
 
     /// Tells an account that it is a member. Whoever let it in finds the guild in its list, so the answer waits for that.

@@ -12,7 +12,9 @@ use consort_store::Table;
 use serde_json::{Value, json};
 
 use super::super::Guild;
+use super::super::access::is_timed_out;
 use super::super::audit::Note;
+use super::super::automod::QUARANTINED;
 use crate::roster::Packed;
 
 /// Properties of a member that the audit log follows.
@@ -168,10 +170,12 @@ impl Guild {
     }
 
     /// Stores a changed member, tells of it, audits it, and moves its sessions to their class.
-    fn replace_member(&mut self, cx: &mut Cx<'_>, user: UserId, old: &Member, member: Member) {
+    fn replace_member(&mut self, cx: &mut Cx<'_>, user: UserId, old: &Member, mut member: Member) {
         if *old == member {
             return;
         }
+        let renamed = old.nick != member.nick;
+        let found = if renamed { self.screen_profile(&mut member) } else { Vec::new() };
         cx.put(Table::Members, self.id.get(), user.get(), &member);
         self.members.insert(&member);
         self.publish_member_update(cx, &member);
@@ -184,6 +188,7 @@ impl Guild {
         if !changes.is_empty() {
             self.audit(cx, AuditLogEvent::MemberUpdate, Note::of(user, changes));
         }
+        self.act_on_profile(cx, &member, &found);
     }
 
     /// `$add` and `$remove`, each with the roles' ids and names (Audit Log, Audit Log Change Exceptions).
@@ -226,7 +231,7 @@ impl Guild {
         let user = cx.caller.user;
         let old = self.member(user)?.unpack();
         if update.nick.is_present() {
-            self.require(cx, Permissions::CHANGE_NICKNAME)?;
+            self.may_rename_itself(cx)?;
         }
         let mut member = old.clone();
         update.nick.clone().apply(&mut member.nick);
@@ -236,6 +241,18 @@ impl Guild {
         self.replace_member_images(cx, user, &old, Some(&member));
         self.replace_member(cx, user, &old, member);
         Outcome::json(&self.member(user)?)
+    }
+
+    /// CHANGE_NICKNAME. Whoever is kept from acting for its name may have another: that is the way out.
+    fn may_rename_itself(&self, cx: &Cx<'_>) -> Result<(), Stop> {
+        let member = self.member(cx.caller.user)?;
+        let marked = member.flags() & QUARANTINED != 0 && !member.is_pending();
+        if marked && !is_timed_out(member, cx.now_ms) {
+            let held = self.base_permissions(cx.caller.user);
+            let may = held.contains(Permissions::CHANGE_NICKNAME);
+            return if may { Ok(()) } else { Err(ApiError::missing_permissions().into()) };
+        }
+        self.require(cx, Permissions::CHANGE_NICKNAME)
     }
 
     /// The voice channel a member is in.

@@ -75,6 +75,7 @@ impl Guild {
         let held = self.require_turn_to_start(cx, parent, right)?;
         let starter = self.starter(cx)?;
         let thread = self.new_thread(cx, ChannelId::new(cx.next_id()), parent, kind, start)?;
+        self.screen_title(cx, parent, &start.name)?;
         take_turn(self, cx, parent, held, Rationed::Thread);
         let id = self.open_thread(cx, thread);
         if !private {
@@ -200,6 +201,7 @@ impl Guild {
         let thread = self.new_thread(cx, id, parent, kind, start)?;
         let newest = self.parent(parent)?.last_message_id == Some(message);
 
+        self.screen_title(cx, parent, &start.name)?;
         take_turn(self, cx, parent, held, Rationed::Thread);
         let id = self.open_thread(cx, thread);
         let shown = self.thread(id).map(|thread| Box::new(thread.channel.clone()));
@@ -260,6 +262,8 @@ impl Guild {
         draft.message.channel_id = id;
         thread.owner_id = Some(draft.message.author.id);
 
+        self.screen_title(cx, parent, &start.name)?;
+        self.screen_post(cx, parent, &draft.message)?;
         let id = self.open_thread(cx, thread);
         let message = post(self, cx, draft);
         self.touch_channel(cx, parent, |forum| forum.last_message_id = Some(id.cast()));

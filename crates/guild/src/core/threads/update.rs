@@ -37,6 +37,9 @@ impl Guild {
             self.check_tags(parent, tags, held)?;
         }
         let author = self.account(cx.caller.user);
+        if let Some(name) = update.name.as_ref().filter(|name| before.name.as_ref() != Some(name)) {
+            self.screen_title(cx, thread, name)?;
+        }
 
         let reopened = update.archived == Some(false) && self.unarchive_thread(cx, thread);
         self.touch_thread(cx, thread, |channel| apply(channel, update));

@@ -1,10 +1,11 @@
 //! What is done to the guild: random acts in terms of numbers that are taken modulo what there is, so that any list of them makes
 //! sense. Each knows the call it is, why it may be refused by the rules, and what it changes if it is not.
 
+use consort_model::request::auto_moderation::RuleForm;
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{Overwrite, OverwriteKind, Patch, Permissions, Timestamp};
-use consort_rpc::guild::{Op, ban, channel, member, role, thread};
+use consort_rpc::guild::{Op, automod, ban, channel, member, role, thread};
 use consort_rpc::message;
 use proptest::prelude::*;
 
@@ -73,6 +74,8 @@ pub enum Act {
     Drag(usize, usize, usize),
     /// Out and in again.
     Bounce(usize),
+    /// Makes a rule of the automatic moderation, or deletes one when there are enough.
+    Rule(usize),
     Wait(u8),
     Connect(usize),
     Restart,
@@ -118,6 +121,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => (who(), n(), prop::bool::weighted(0.8)).prop_map(|(a, u, b)| Act::TimeOut(a, u, b)),
         2 => (who(), n()).prop_map(|(a, c)| Act::Speak(a, c)),
         1 => (who(), n(), n()).prop_map(|(a, u, c)| Act::Drag(a, u, c)),
+        2 => who().prop_map(Act::Rule),
         1 => any::<u8>().prop_map(Act::Wait),
         2 => (0..USERS.len()).prop_map(Act::Connect),
         1 => Just(Act::Restart),
@@ -315,6 +319,17 @@ pub fn of_members(rules: &Rules, act: &Act) -> Option<Call> {
                 rules.banned.remove(&other);
             })
             .audited()
+        }
+        Act::Rule(by) => {
+            let by = user(by);
+            let reasons = rules.need(by, rules::MANAGE_GUILD);
+            if let Some(rule) = rules.automod.first().copied().filter(|_| rules.automod.len() >= 2) {
+                let op = Op::AutoMod(automod::Op::Delete { rule: rule.into() });
+                return Some(Call::new(by, op, reasons, |rules, _| rules.automod.truncate(1)).audited());
+            }
+            let form = RuleForm { name: Some("rule".into()), trigger_type: Some(1), ..RuleForm::default() };
+            let op = Op::AutoMod(automod::Op::Create(Box::new(form)));
+            Call::new(by, op, reasons, |rules, made| rules.automod.push(id(made))).audited()
         }
         Act::Leave(by) => {
             let by = user(by);
@@ -776,5 +791,6 @@ pub fn founded(now_ms: u64) -> Rules {
         threads: Default::default(),
         messages: Default::default(),
         voice: Default::default(),
+        automod: Vec::new(),
     }
 }

@@ -3,12 +3,14 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::Intents;
-use consort_rpc::guild::{Op, channel, member, settings, thread, voice};
+use consort_rpc::guild::{Op, automod, channel, member, settings, thread, voice};
 use consort_rpc::message;
 use serde_json::Value;
 
 use super::acts::USERS;
-use super::rules::{AUDIT_LOG, BAN, HISTORY, MANAGE_THREADS, NO_ACCESS, NONSENSE, Reasons, Rules};
+use super::rules::{
+    AUDIT_LOG, BAN, HISTORY, MANAGE_GUILD, MANAGE_THREADS, NO_ACCESS, NONSENSE, Reasons, Rules,
+};
 use crate::client::Client;
 use crate::world::{Dispatch, FakeSession, Session, World};
 
@@ -42,6 +44,7 @@ fn intent(name: &str) -> Intents {
         _ if name.starts_with("GUILD_MEMBER_") => Intents::GUILD_MEMBERS,
         _ if name.starts_with("GUILD_BAN_") => Intents::GUILD_MODERATION,
         "GUILD_AUDIT_LOG_ENTRY_CREATE" => Intents::GUILD_MODERATION,
+        _ if name.starts_with("AUTO_MODERATION_RULE_") => Intents::AUTO_MODERATION_CONFIGURATION,
         _ if name.starts_with("MESSAGE_") => Intents::GUILD_MESSAGES,
         "TYPING_START" => Intents::GUILD_MESSAGE_TYPING,
         "VOICE_STATE_UPDATE" => Intents::GUILD_VOICE_STATES,
@@ -95,6 +98,7 @@ pub fn dispatches(state: &FakeSession, new: &[Dispatch], before: &Rules, after: 
         let right = match name.as_str() {
             "GUILD_AUDIT_LOG_ENTRY_CREATE" => AUDIT_LOG,
             "GUILD_BAN_ADD" | "GUILD_BAN_REMOVE" => AUDIT_LOG | BAN,
+            _ if name.starts_with("AUTO_MODERATION_") => MANAGE_GUILD,
             _ => 0,
         };
         let held =
@@ -215,6 +219,7 @@ pub fn reads(world: &World, user: u64, n: usize, rules: &Rules) -> Verdict {
     ask(world, user, Op::Member(member::Op::List { limit: 9, after: 0.into() }), &member)?;
     let log = settings::Op::AuditLog { user: None, action: None, before: None, after: None, limit: 5 };
     ask(world, user, Op::Settings(log), &rules.need(user, AUDIT_LOG))?;
+    ask(world, user, Op::AutoMod(automod::Op::List), &rules.need(user, MANAGE_GUILD))?;
     if let Some(channel) = rules.channels.keys().nth(n % rules.channels.len().max(1)) {
         read_place(world, user, *channel, rules)?;
         archived(world, user, *channel, rules)?;

@@ -104,6 +104,8 @@ pub struct Rules {
     pub messages: BTreeMap<u64, Vec<Message>>,
     /// Who is in which voice channel.
     pub voice: BTreeMap<u64, u64>,
+    /// Rules of the automatic moderation.
+    pub automod: Vec<u64>,
 }
 
 impl Rules {

@@ -308,6 +308,52 @@ fn voice_conforms() {
     conforms("VoiceRegionResponse", &region, &[]);
 }
 
+fn rule(trigger_type: u8, trigger_metadata: TriggerMetadata) -> AutoModerationRule {
+    let action = |kind, metadata| AutoModerationAction { kind, metadata };
+    let none = ActionMetadata::default;
+    AutoModerationRule {
+        id: Id::new(71),
+        guild_id: GUILD,
+        name: "rule".to_owned(),
+        creator_id: USER,
+        event_type: if trigger_type == 6 { 2 } else { 1 },
+        trigger_type,
+        trigger_metadata,
+        actions: vec![
+            action(1, none()),
+            action(1, ActionMetadata { custom_message: Some("no".to_owned()), ..none() }),
+            action(2, ActionMetadata { channel_id: Some(CHANNEL), ..none() }),
+            action(3, ActionMetadata { duration_seconds: Some(60), ..none() }),
+            action(4, none()),
+        ],
+        enabled: true,
+        exempt_roles: vec![role().id],
+        exempt_channels: vec![CHANNEL],
+    }
+}
+
+#[test]
+fn auto_moderation_rules_conform_by_trigger() {
+    let words = || TriggerMetadata {
+        keyword_filter: Some(vec!["a*".to_owned()]),
+        regex_patterns: Some(vec!["b+".to_owned()]),
+        allow_list: Some(Vec::new()),
+        ..TriggerMetadata::default()
+    };
+    conforms("KeywordRuleResponse", &rule(1, words()), &[]);
+    conforms("UserProfileRuleResponse", &rule(6, words()), &[]);
+    conforms("MLSpamRuleResponse", &rule(3, TriggerMetadata::default()), &[]);
+    let allow_list = Some(vec!["c".to_owned()]);
+    let preset = TriggerMetadata { presets: Some(vec![1, 3]), allow_list, ..TriggerMetadata::default() };
+    conforms("DefaultKeywordRuleResponse", &rule(4, preset), &[]);
+    let mentions = TriggerMetadata {
+        mention_total_limit: Some(5),
+        mention_raid_protection_enabled: Some(true),
+        ..TriggerMetadata::default()
+    };
+    conforms("MentionSpamRuleResponse", &rule(5, mentions), &[]);
+}
+
 fn webhook(kind: u8) -> Webhook {
     Webhook {
         id: Id::new(14),
