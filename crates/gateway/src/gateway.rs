@@ -21,6 +21,7 @@ use crate::config::{BACKLOG, Config};
 use crate::fd_passing::{self, FdReceiver, FdSenders, raise_descriptor_limit};
 use crate::inbox::{Inbox, InboxRef};
 use crate::interest::Interest;
+use crate::performer::Performer;
 use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
 use crate::slice::{Input, Opening, Slice};
@@ -127,6 +128,7 @@ impl Gateway {
         });
         let watcher: Weak<Router> = Arc::downgrade(&router);
         env.mesh.watch(watcher);
+        router.watch();
         env.mesh.host::<Relay>(router);
         Ok(Arc::new(Self {
             config,
@@ -252,9 +254,12 @@ impl Starter<'_> {
             poll,
             index,
             inboxes: self.inboxes.clone(),
-            interest: self.interest.clone(),
-            admissions: self.admissions.clone(),
-            mesh: env.mesh.clone(),
+            performer: Performer {
+                index,
+                mesh: env.mesh.clone(),
+                interest: self.interest.clone(),
+                admissions: self.admissions.clone(),
+            },
             gauges: self.gauges.clone(),
             connections_max: self.config.connections_max,
             actor,

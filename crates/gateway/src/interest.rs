@@ -2,11 +2,12 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::NodeId;
 use consort_rpc::relay::{Epoch, Numbered, Op};
+use tokio::time::Instant;
 
 use crate::config::SLICES_MAX;
 
@@ -41,6 +42,8 @@ struct Heard {
     n: u64,
     /// When it was asked for what was missed behind `n`.
     asked: Option<Instant>,
+    /// Nothing was said since the node last looked ([`Interest::silent`]).
+    silent: bool,
 }
 
 /// What becomes of a word of a guild.
@@ -158,7 +161,7 @@ impl Interest {
         here.newest = word.epoch;
         let slices = here.slices();
         let attaches = matches!(word.op, Op::Attached { .. });
-        let first = Heard { line: word.line, n: word.n, asked: None };
+        let first = Heard { line: word.line, n: word.n, asked: None, silent: false };
         let Some(heard) = &mut here.heard else {
             // Until a session is attached nobody misses anything.
             here.heard = attaches.then_some(first);
@@ -187,6 +190,22 @@ impl Interest {
                 Arrival::Missed { after: heard.n }
             }
         }
+    }
+
+    /// The guilds that have said nothing since this was last called, and how far the node is with each, by their ids.
+    pub(crate) fn silent(&self) -> Vec<(GuildId, Epoch, u64)> {
+        let mut silent = Vec::new();
+        for shard in &self.shards {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (guild, here) in shard.iter_mut() {
+                let Some(heard) = &mut here.heard else { continue };
+                if std::mem::replace(&mut heard.silent, true) {
+                    silent.push((*guild, heard.epoch, heard.n));
+                }
+            }
+        }
+        silent.sort_unstable();
+        silent
     }
 
     /// Guilds with sessions on this node.
@@ -335,6 +354,20 @@ mod tests {
         // One that is seen to be missing by what is only said aside.
         assert_eq!(interest.arrive(&typing(12)), Arrival::Missed { after: 11 });
         assert_eq!(interest.arrive(&attached(1, 10)), Arrival::Old);
+    }
+
+    #[test]
+    fn a_guild_is_silent_that_has_said_nothing_since_it_was_looked_at() {
+        let interest = Interest::new(1);
+        let guild = GuildId::new(5);
+        interest.add(guild, 0);
+        assert_eq!(interest.silent(), [], "nobody is attached yet");
+        interest.arrive(&attached(1, 7));
+        assert_eq!(interest.silent(), []);
+        assert_eq!(interest.silent(), [(guild, Epoch(1), 7)]);
+        interest.arrive(&said(1, 8));
+        assert_eq!(interest.silent(), []);
+        assert_eq!(interest.silent(), [(guild, Epoch(1), 8)]);
     }
 
     #[test]

@@ -13,6 +13,7 @@
 //! * `fd_passing` brings sockets to slices that have a descriptor table of their own.
 //! * `admission` is where an IDENTIFY waits for the account's owner, beside the path of events.
 //! * [`upgrade`] is what the HTTP server calls.
+//! * [`stepped`] is a gateway without threads and sockets, for simulations.
 //!
 //! A session lives in one slice and stays there; a RESUME that lands elsewhere on the node is handed over, socket and all.
 
@@ -24,6 +25,7 @@ mod gateway;
 mod inbox;
 mod interest;
 mod listener;
+mod performer;
 mod presence;
 mod relay;
 mod resume_url;
@@ -31,6 +33,7 @@ mod seat;
 mod shell;
 mod slice;
 mod stats;
+pub mod stepped;
 mod transmit;
 mod upgrade;
 

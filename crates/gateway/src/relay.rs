@@ -1,6 +1,7 @@
 //! The relay of the node: hands what owners say to the slices, in order and without waiting.
 
 use std::sync::{Arc, Weak};
+use std::time::Duration;
 
 use consort_model::GuildId;
 use consort_rpc::guild::{Guild, News};
@@ -11,6 +12,9 @@ use consort_session::Dispatch;
 use crate::inbox::InboxRef;
 use crate::interest::{Arrival, Interest, Slices};
 use crate::slice::Input;
+
+/// A guild that says nothing for so long, and for twice as long at most, is asked whether something was missed.
+const SILENCE: Duration = Duration::from_secs(10);
 
 /// Routes operations to inboxes. What one owner says one after the other reaches each slice in that order, since each
 /// call puts its inputs into the inboxes before it returns.
@@ -74,6 +78,30 @@ impl Router {
             // The next word asks again.
             tracing::warn!(%error, %guild, "a guild's owner cannot be asked for what is missing");
         }
+    }
+
+    /// Asks the guilds that have said nothing for a while what the node has missed. A word that is lost on the way is noticed by
+    /// the next one; this notices the last, and an owner that has moved and whose announcement was lost.
+    fn ask_the_silent(&self) {
+        // A node that is alone loses nothing on its way to itself.
+        if self.mesh.upgrade().is_none_or(|mesh| mesh.nodes().len() < 2) {
+            return;
+        }
+        for (guild, epoch, n) in self.interest.silent() {
+            self.ask(guild, epoch, n);
+        }
+    }
+
+    /// Has a router look after silent guilds for as long as its node is there.
+    pub(crate) fn watch(self: &Arc<Self>) {
+        let router = Arc::downgrade(self);
+        consort_runtime::spawn("silent-guilds", async move {
+            loop {
+                tokio::time::sleep(SILENCE).await;
+                let Some(router) = router.upgrade() else { return };
+                router.ask_the_silent();
+            }
+        });
     }
 
     fn publish(&self, slices: Slices, event: Arc<Event>) {

@@ -8,19 +8,16 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use consort_model::GuildId;
-use consort_rpc::{Caller, Fact, MeshRef, guild};
 use consort_runtime::{ActorGauge, ClockRef};
 use mio::net::TcpStream as Socket;
 use mio::{Events, Poll, Token, Waker};
 
-use crate::admission::Admissions;
 use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
 use crate::fd_passing::{Carried, FdReceiver, FdSenders};
 use crate::inbox::{InboxRef, Lost, Wake};
-use crate::interest::Interest;
 use crate::listener::SliceListener;
-use crate::slice::{Effect, Gone, HandOver, Input, Slice};
+use crate::performer::Performer;
+use crate::slice::{Gone, HandOver, Input, Slice};
 use crate::stats::Gauges;
 use crate::transmit::{Flusher, Way};
 
@@ -48,9 +45,7 @@ pub(crate) struct Shell {
     pub(crate) index: u16,
     pub(crate) inbox: InboxRef,
     pub(crate) inboxes: Vec<InboxRef>,
-    pub(crate) interest: Arc<Interest>,
-    pub(crate) admissions: Arc<Admissions>,
-    pub(crate) mesh: MeshRef,
+    pub(crate) performer: Performer,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
@@ -75,9 +70,7 @@ pub(crate) struct Parts {
     pub(crate) poll: Poll,
     pub(crate) index: u16,
     pub(crate) inboxes: Vec<InboxRef>,
-    pub(crate) interest: Arc<Interest>,
-    pub(crate) admissions: Arc<Admissions>,
-    pub(crate) mesh: MeshRef,
+    pub(crate) performer: Performer,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
@@ -106,9 +99,7 @@ impl Shell {
             index: parts.index,
             inbox,
             inboxes: parts.inboxes,
-            interest: parts.interest,
-            admissions: parts.admissions,
-            mesh: parts.mesh,
+            performer: parts.performer,
             gauges: parts.gauges,
             connections_max: parts.connections_max,
             actor: parts.actor,
@@ -392,29 +383,8 @@ impl Shell {
 
     fn perform(&mut self) {
         for effect in self.core.take_effects() {
-            match effect {
-                Effect::Identify(identifying) => self.admissions.identify(identifying),
-                Effect::Attach { caller, guild, news } => {
-                    let guilds = self.mesh.client::<guild::Guild>();
-                    if let Err(error) = guilds.cast_lossy(guild.get(), caller, *news) {
-                        tracing::warn!(%error, %guild, "a guild's owner cannot be asked for now");
-                    }
-                }
-                Effect::Tell { caller, fact } => self.mesh.tell(caller, *fact),
-                Effect::Chunk { session, caller, guild, request } => {
-                    self.admissions.chunk(self.index, session, caller, guild, *request);
-                }
-                Effect::Detached(guild) => self.detached(guild),
-                Effect::Stopped => self.stopped = true,
-            }
+            self.stopped |= self.performer.perform(effect);
         }
-    }
-
-    fn detached(&self, guild: GuildId) {
-        self.interest.if_nobody(guild, || {
-            let op = guild::Op::Gateway(guild::gateway::Op::Detached { node: self.mesh.node() });
-            self.mesh.tell(Caller::system(), Fact::Guild { guild, op });
-        });
     }
 
     /// Writes to connections that something waits for, a turn's worth.

@@ -125,7 +125,9 @@ impl Guild {
         let numbers = &self.numbers;
         let kept = numbers.kept.borrow();
         let missed = numbers.n.get().checked_sub(after).and_then(|missed| usize::try_from(missed).ok());
-        match missed.filter(|missed| line == numbers.line(cx.epoch) && *missed <= kept.words.len()) {
+        // A node that is not on the list was thought to be gone, and is told nothing.
+        let is_told = line == numbers.line(cx.epoch) && self.nodes.contains(&node);
+        match missed.filter(|missed| is_told && *missed <= kept.words.len()) {
             Some(missed) => {
                 for (n, op) in (after + 1..).zip(kept.words.range(kept.words.len() - missed..)) {
                     cx.publish(Publication::Relay {
