@@ -16,12 +16,12 @@ const LIMIT: Duration = Duration::from_secs(30 * 60);
 /// When a promise was broken; the output has the seed and the command that replays it.
 pub fn run(args: &mut Args) -> Result<(), String> {
     let mut words: Vec<String> = Vec::new();
-    for option in ["--seed", "--seeds", "--nodes", "--seconds"] {
+    for option in ["--seed", "--seeds", "--nodes", "--seconds", "--people", "--acts", "--faults"] {
         if let Some(value) = args.option::<u64>(option)? {
             words.extend([option.to_owned(), value.to_string()]);
         }
     }
-    for flag in ["--keep-going", "--planted"] {
+    for flag in ["--keep-going", "--planted", "--whole", "--no-shrink"] {
         if args.flag(flag) {
             words.push(flag.to_owned());
         }

@@ -24,6 +24,21 @@ struct Args {
     /// Simulated seconds of work and faults
     #[arg(long, default_value_t = 60)]
     seconds: u64,
+    /// People
+    #[arg(long, default_value_t = 10)]
+    people: u64,
+    /// Acts of each person at most
+    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+    acts: u64,
+    /// Crashes, partitions, jumps and moves at most
+    #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
+    faults: u64,
+    /// Clients must also know what the owner of their account tells, and each guild's last word
+    #[arg(long)]
+    whole: bool,
+    /// Does not look for a smaller failure
+    #[arg(long)]
+    no_shrink: bool,
     /// Plants one bug after the other and looks for it, in at most 200 seeds each
     #[arg(long)]
     planted: bool,
@@ -44,7 +59,7 @@ fn main() -> ExitCode {
     let mut sum = Report::default();
     let mut out = io::stdout().lock();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let plan = Plan { nodes: args.nodes, duration: Duration::from_secs(args.seconds), ..Plan::of(seed) };
+        let plan = plan(&args, seed);
         let report = run(plan);
         sum.acknowledged += report.acknowledged;
         sum.refused += report.refused;
@@ -59,11 +74,14 @@ fn main() -> ExitCode {
         for text in report.broken.iter().take(20) {
             let _told = writeln!(out, "  {text}");
         }
-        let _told = writeln!(
-            out,
-            "  replay: cargo xtask sim --seed {seed} --nodes {} --seconds {}",
-            args.nodes, args.seconds
-        );
+        let _told = writeln!(out, "  commit: {}\n  replay: {}", commit(), command(plan));
+        if !args.no_shrink {
+            let (smallest, broken) = shrink(plan, report.broken);
+            let _told = writeln!(out, "  smallest: {}", command(smallest));
+            for text in broken.iter().take(5) {
+                let _told = writeln!(out, "    {text}");
+            }
+        }
         if !args.keep_going {
             break;
         }
@@ -74,6 +92,88 @@ fn main() -> ExitCode {
         args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.crashes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn plan(args: &Args, seed: u64) -> Plan {
+    Plan {
+        nodes: args.nodes,
+        // Some only listen, and there must be somebody else.
+        people: args.people.max(PEOPLE_MIN),
+        duration: Duration::from_secs(args.seconds),
+        faults_max: args.faults,
+        acts_max: args.acts,
+        whole: args.whole,
+        ..Plan::of(seed)
+    }
+}
+
+/// What runs a plan.
+fn command(plan: Plan) -> String {
+    let Plan { seed, nodes, people, duration, .. } = plan;
+    let seconds = duration.as_secs();
+    let mut words =
+        format!("cargo xtask sim --seed {seed} --nodes {nodes} --people {people} --seconds {seconds}");
+    let most = [("--acts", plan.acts_max), ("--faults", plan.faults_max)];
+    for (option, most) in most.into_iter().filter(|(_, most)| *most != u64::MAX) {
+        words.push_str(&format!(" {option} {most}"));
+    }
+    if plan.whole {
+        words.push_str(" --whole");
+    }
+    words
+}
+
+/// The commit of the sources.
+fn commit() -> String {
+    let told = std::process::Command::new("git").args(["rev-parse", "--short", "HEAD"]).output().ok();
+    let text = told.and_then(|told| String::from_utf8(told.stdout).ok()).unwrap_or_default();
+    text.trim().to_owned()
+}
+
+/// People at least.
+const PEOPLE_MIN: u64 = 5;
+/// Runs that shrinking takes at most.
+const SHRINKS_MAX: usize = 60;
+
+/// Looks for a smaller plan that fails, too: fewer people, fewer acts, fewer faults, less time. Gives the smallest one found,
+/// and what it breaks.
+fn shrink(mut plan: Plan, mut broken: Vec<String>) -> (Plan, Vec<String>) {
+    let mut runs = 0;
+    loop {
+        let smaller = smaller(plan).into_iter().find_map(|smaller| {
+            runs += 1;
+            let broken = if runs <= SHRINKS_MAX { run(smaller).broken } else { Vec::new() };
+            (!broken.is_empty()).then_some((smaller, broken))
+        });
+        match smaller {
+            Some((smaller, found)) => (plan, broken) = (smaller, found),
+            None => return (plan, broken),
+        }
+    }
+}
+
+/// Plans a step smaller, the boldest first.
+fn smaller(plan: Plan) -> Vec<Plan> {
+    let seconds = plan.duration.as_secs();
+    // No more than that happens in the time there is.
+    let (acts, faults) = (plan.acts_max.min(2 * seconds), plan.faults_max.min(seconds / 2));
+    let mut plans = Vec::new();
+    for part in [2, 4] {
+        let less = |number: u64| number - number.div_ceil(part);
+        plans.extend([
+            Plan { duration: Duration::from_secs(less(seconds)), ..plan },
+            Plan { people: less(plan.people).max(PEOPLE_MIN), ..plan },
+            Plan { acts_max: less(acts), ..plan },
+            Plan { faults_max: less(faults), ..plan },
+        ]);
+    }
+    plans.retain(|smaller| {
+        smaller.duration < plan.duration
+            || smaller.people < plan.people
+            || smaller.acts_max < acts
+            || smaller.faults_max < faults
+    });
+    plans
 }
 
 /// Seeds in which a planted bug must be found.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use consort_model::object::account::UserRow;
 use consort_model::request::message::CreateMessage;
-use consort_model::{ChannelId, CurrentUser, GuildId, MessageId, Nonce, User, UserId};
-use consort_rpc::relay::SessionKey;
+use consort_model::{
+    ChannelId, CurrentUser, GuildId, MessageId, Nonce, Overwrite, Patch, Permissions, RoleId, User, UserId,
+};
 use consort_rpc::{Caller, Reply, Service, guild, message, private, user};
 use consort_store::{Batch, Key, Store as _, Table};
 use serde_json::Value;
@@ -54,6 +55,8 @@ pub(crate) struct Founded {
     pub(crate) id: GuildId,
     pub(crate) owner: u64,
     pub(crate) channel: ChannelId,
+    /// A channel that its owner hides now and then; nobody is mentioned there.
+    hall: Option<ChannelId>,
     invite: Option<String>,
 }
 
@@ -115,17 +118,22 @@ impl People {
         Self(Mutex::default())
     }
 
-    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    /// The owner of each guild writes something: by the number of that word a relay sees what it has missed before.
+    pub(crate) async fn speak(&self, world: &World) {
+        let guilds = self.facts().guilds.clone();
+        for (n, guild) in guilds.into_iter().enumerate() {
+            let Some(life) = world.all().first().cloned() else { return };
+            let content = format!("all is well {n}");
+            let body = CreateMessage { content, ..CreateMessage::default() };
+            let op = message::Op::Create(Box::new(message::Create { body, ..message::Create::default() }));
+            let op = guild::Op::Message { channel: guild.channel, op };
+            let caller = Caller::user(UserId::new(guild.owner), false);
+            let _reply = life.mesh.client::<guild::Guild>().call(guild.id.get(), caller, op).await;
+        }
     }
 
-    /// Every session asks again for what it is not attached to, so that what it sees in the end can be judged.
-    pub(crate) async fn sessions_look(&self, world: &World) {
-        for life in world.all() {
-            let (_, broken) = life.relay.told();
-            world.report().broken.extend(broken);
-            world.report().events += life.relay.told().0;
-        }
+    pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -143,19 +151,20 @@ pub(crate) struct Person {
     people: Arc<People>,
     chance: Chance,
     posts: u64,
-    sessions: u64,
 }
 
 impl Person {
     pub(crate) fn new(id: u64, world: Arc<World>, people: Arc<People>) -> Self {
         let chance = world.chance.fork();
-        Self { id, world, people, chance, posts: 0, sessions: 0 }
+        Self { id, world, people, chance, posts: 0 }
     }
 
     /// Does things until the time is over.
     pub(crate) async fn live(mut self, duration: Duration) {
         let end = Instant::now() + duration;
-        while Instant::now() < end {
+        let mut acts = 0;
+        while Instant::now() < end && acts < self.world.plan.acts_max {
+            acts += 1;
             sleep(self.chance.millis(20..1_500)).await;
             match self.chance.of(0..100) {
                 0..8 => self.found().await,
@@ -166,7 +175,7 @@ impl Person {
                 70..80 => self.befriend().await,
                 80..84 => self.part().await,
                 84..87 => self.kick().await,
-                87..94 => self.connect(),
+                87..94 => self.arrange().await,
                 _ => self.write_privately().await,
             }
         }
@@ -225,7 +234,7 @@ impl Person {
         let ended = facts.tick();
         let guild = GuildId::new(id);
         facts.ways.entry((self.id, guild)).or_default().push((Way::In, Span { began, ended, outcome }));
-        facts.guilds.push(Founded { id: guild, owner: self.id, channel, invite: None });
+        facts.guilds.push(Founded { id: guild, owner: self.id, channel, hall: None, invite: None });
     }
 
     /// The code of an invite; made when there is none.
@@ -272,6 +281,51 @@ impl Person {
         }
     }
 
+    /// Changes something of an own guild: its name, roles, channels, and who sees them.
+    async fn arrange(&mut self) {
+        let id = self.id;
+        let Some(guild) = self.some_guild(|guild| guild.owner == id) else { return };
+        let Some(life) = self.life() else { return };
+        let name = format!("named-{}", self.chance.of(0..1_000));
+        let op = match self.chance.of(0..5) {
+            0 => {
+                let update =
+                    guild::settings::Update { name: Some(name), ..guild::settings::Update::default() };
+                guild::Op::Settings(guild::settings::Op::Update(Box::new(update)))
+            }
+            1 => {
+                let fields =
+                    guild::role::Fields { name: Patch::Value(name), ..guild::role::Fields::default() };
+                guild::Op::Role(guild::role::Op::Create(Box::new(fields)))
+            }
+            2 => {
+                let create = guild::channel::Create { name, ..guild::channel::Create::default() };
+                guild::Op::Channel(guild::channel::Op::Create(Box::new(create)))
+            }
+            3 => {
+                let update = guild::channel::Update { name: Some(name), ..guild::channel::Update::default() };
+                let (channel, update) = (guild.channel, Box::new(update));
+                guild::Op::Channel(guild::channel::Op::Update { channel, update })
+            }
+            _ => {
+                // Everybody but the owner loses sight of the channel, or has it again.
+                let Some(channel) = guild.hall else { return };
+                let hidden = self.chance.per_mille(400);
+                let deny = if hidden { Permissions::VIEW_CHANNEL } else { Permissions::empty() };
+                let everyone = RoleId::new(guild.id.get());
+                let overwrite = Overwrite::role(everyone, Permissions::empty(), deny);
+                guild::Op::Channel(guild::channel::Op::SetOverwrite { channel, overwrite })
+            }
+        };
+        let made = matches!(op, guild::Op::Channel(guild::channel::Op::Create(_)));
+        let (_, shown) = self.ask::<guild::Guild>(&life, guild.id.get(), op).await;
+        if made && let Some(channel) = id_of(&shown) {
+            let mut facts = self.people.facts();
+            let founded = facts.guilds.iter_mut().find(|other| other.id == guild.id);
+            founded.into_iter().for_each(|founded| founded.hall = Some(ChannelId::new(channel)));
+        }
+    }
+
     async fn kick(&mut self) {
         let id = self.id;
         let Some(guild) = self.some_guild(|guild| guild.owner == id) else { return };
@@ -294,6 +348,10 @@ impl Person {
             return;
         }
         let Some(guild) = self.some_guild(|_| true) else { return };
+        if let Some(hall) = guild.hall.filter(|_| self.chance.per_mille(500)) {
+            let wrap = move |op| guild::Op::Message { channel: hall, op };
+            return self.write::<guild::Guild>(guild.id.get(), hall, None, wrap).await;
+        }
         let first_listener = self.world.people() - LISTENERS + 1;
         let mentioned =
             self.chance.per_mille(400).then(|| self.chance.of(first_listener..self.world.people() + 1));
@@ -397,20 +455,6 @@ impl Person {
             let wrap = move |op| private::Op::Message { channel, op };
             self.write::<private::Private>(channel.get(), channel, None, wrap).await;
         }
-    }
-
-    /// Opens a session that looks at a guild.
-    fn connect(&mut self) {
-        let (Some(guild), Some(life)) = (self.some_guild(|_| true), self.life()) else { return };
-        self.sessions += 1;
-        let key = SessionKey {
-            node: life.mesh.node(),
-            generation: self.world.passed_ms(),
-            slice: 0,
-            number: self.id << 32 | self.sessions,
-            user: UserId::new(self.id),
-        };
-        life.scope.run(|| life.relay.attach(key, guild.id));
     }
 }
 

@@ -8,32 +8,38 @@ use std::time::Duration;
 use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
 use consort_files::Links;
 use consort_guild::Guild;
-use consort_rpc::{Mesh, MeshRef, NodeId, guild, private, relay, user};
+use consort_rpc::{Mesh, MeshRef, NodeId, guild, private, user};
 use consort_runtime::{Ids, Registry, Scope, spawn};
 use consort_store::memory::Memory;
+use consort_store::{Range, Store as _, Table};
 use consort_user::{PrivateChannel, User};
 use tokio::time::{Instant, sleep};
 
 use crate::chance::Chance;
 use crate::clock::{START_MS, SimClock};
+use crate::device::Device;
 use crate::directory::{Maps, Seen};
 use crate::disk::{Disk, Ledger};
+use crate::edge::Edge;
 use crate::network::{End, Network};
 use crate::people::{People, Person};
-use crate::relay::Sessions;
 use crate::{Plan, Report, checks};
 
-/// How long after everything is mended until all that was caused must have been done. Effects are sent again after at most
 /// How long after everything is mended until all that was caused must have been done. The last to happen: an owner that has
 /// no more to do forgets what was acknowledged when it is put away, after ten minutes, and may have to be loaded once more.
 const SETTLE: Duration = Duration::from_secs(1_500);
+
+/// How long after everything is mended until clients must have heard everything.
+const CONVERGE: Duration = Duration::from_secs(120);
+/// How long clients take to be judged.
+const JUDGE: Duration = Duration::from_secs(60);
 
 /// One life of a node, from its start to its crash.
 pub(crate) struct Life {
     pub(crate) scope: Scope,
     pub(crate) mesh: MeshRef,
     pub(crate) ids: Arc<Ids>,
-    pub(crate) relay: Arc<Sessions>,
+    pub(crate) edge: Arc<Edge>,
     seen: Arc<Seen>,
     disk: Arc<Disk>,
     clock: Arc<SimClock>,
@@ -45,7 +51,7 @@ pub(crate) struct World {
     pub(crate) chance: Chance,
     pub(crate) ledger: Arc<Ledger>,
     pub(crate) report: Mutex<Report>,
-    plan: Plan,
+    pub(crate) plan: Plan,
     began: Instant,
     scope: Scope,
     network: Network,
@@ -53,6 +59,20 @@ pub(crate) struct World {
     /// Whether disks work as they should.
     sound: Arc<AtomicBool>,
     lives: Mutex<BTreeMap<NodeId, Arc<Life>>>,
+    stage: Mutex<Stage>,
+}
+
+/// How far a simulation is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Stage {
+    /// People are at work, and things happen.
+    Busy,
+    /// Everything works again.
+    Calm,
+    /// Nothing is on its way any more: what clients know is what is so.
+    Judged,
+    /// Whoever is still there is late.
+    Over,
 }
 
 /// Runs a plan in the current runtime.
@@ -67,6 +87,12 @@ pub(crate) async fn simulate(plan: Plan) -> Report {
             world.scope.run(|| spawn("person", person.live(plan.duration)))
         })
         .collect();
+    let devices: Vec<_> = (1..=plan.people)
+        .map(|id| {
+            let device = Device::new(id, world.clone());
+            world.scope.run(|| spawn("device", device.live()))
+        })
+        .collect();
     if plan.faults && plan.nodes > 1 {
         world.misfortunes(plan.duration).await;
     }
@@ -74,8 +100,31 @@ pub(crate) async fn simulate(plan: Plan) -> Report {
         let _ended = person.await;
     }
     world.mend().await;
+    world.enter(Stage::Calm);
+    sleep(CONVERGE / 2).await;
+    if !plan.whole {
+        people.speak(&world).await;
+    }
+    sleep(CONVERGE / 2).await;
+    world.enter(Stage::Judged);
+    sleep(JUDGE).await;
+    world.enter(Stage::Over);
+    for device in devices {
+        if let Ok(Some((events, broken))) = device.await {
+            world.report().events += events;
+            world.report().broken.extend(broken);
+        }
+    }
     sleep(SETTLE).await;
-    people.sessions_look(&world).await;
+    for life in world.all() {
+        let lost = life.edge.lost_events();
+        if lost > 0 {
+            world
+                .report()
+                .broken
+                .push(format!("{lost} inputs had no room in the inboxes of {}", life.mesh.node()));
+        }
+    }
     let mut report = world.report().clone();
     report.broken.extend(checks::all(&world, &people).await);
     world.end();
@@ -99,6 +148,7 @@ impl World {
             maps: Maps::new(nodes),
             sound: Arc::new((!plan.faults).into()),
             lives: Mutex::default(),
+            stage: Mutex::new(Stage::Busy),
         })
     }
 
@@ -113,6 +163,20 @@ impl World {
     /// How many people there are; they are numbered from 1.
     pub(crate) fn people(&self) -> u64 {
         self.plan.people
+    }
+
+    pub(crate) fn stage(&self) -> Stage {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn enter(&self, stage: Stage) {
+        *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
+    }
+
+    /// The messages that are stored of a channel.
+    pub(crate) async fn stored_messages(&self, channel: u64) -> Vec<u64> {
+        let rows = self.memory.scan(Table::Messages, channel, Range::all(10_000)).await;
+        rows.unwrap_or_default().iter().filter_map(|row| row.key.to_id()).collect()
     }
 
     /// The true wall time, Unix milliseconds.
@@ -157,23 +221,23 @@ impl World {
             registry: Registry::default(),
             work: Work::default(),
         };
-        let relay = Sessions::new(mesh.clone());
+        let edge = scope.run(|| Edge::start(&mesh, clock.clone()));
         scope.run(|| {
             mesh.host::<guild::Guild>(Owners::<Guild>::new(env.clone()));
             mesh.host::<user::User>(Owners::<User>::new(env.clone()));
             mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
-            mesh.host::<relay::Relay>(relay.clone());
             spawn("courier", run_courier(env.clone()));
             spawn("scheduler", run_scheduler(env));
+            spawn("gateway", edge.clone().serve());
         });
-        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, relay, seen, disk, clock }));
+        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, edge, seen, disk, clock }));
     }
 
     /// What befalls the cluster while people are at work.
     async fn misfortunes(self: &Arc<Self>, duration: Duration) {
         let chance = self.chance.fork();
         let end = Instant::now() + duration;
-        loop {
+        for _ in 0..self.plan.faults_max {
             sleep(chance.millis(500..6_000)).await;
             if Instant::now() >= end {
                 return;
@@ -195,6 +259,7 @@ impl World {
         let Some(life) = self.lives().remove(&node) else { return };
         self.network.part(node);
         life.scope.end();
+        life.edge.crash();
         life.disk.crash(chance).await;
         self.report().crashes += 1;
         // It may be back before anybody has noticed.
@@ -317,6 +382,7 @@ impl World {
     fn end(&self) {
         for life in self.all() {
             life.scope.end();
+            life.edge.crash();
         }
         self.scope.end();
         self.lives().clear();

@@ -1,0 +1,270 @@
+//! A client of the gateway: identifies, beats, is cut off, resumes, and keeps what it is told.
+
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use consort_wire::ws::{self, Decoder, Input, Message};
+use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
+
+use crate::chance::Chance;
+use crate::edge::{HEARTBEAT, RESUME_WINDOW, Socket};
+use crate::view::View;
+use crate::world::{Life, Stage, World};
+
+/// Bytes of a message at most.
+const MESSAGE_MAX: usize = 1 << 24;
+/// A connection that was lost so much before the end of the promise must be found again.
+const MARGIN: Duration = Duration::from_secs(6);
+
+/// What a client knows of its session.
+struct Known {
+    id: String,
+    seq: u64,
+    /// The life of the node that has it.
+    life: Arc<Life>,
+    /// When it was last connected.
+    parted: Instant,
+}
+
+/// Why a connection ended.
+#[derive(PartialEq)]
+enum End {
+    /// It is closed, or cut, or was of no use.
+    Over,
+    /// The session is compared.
+    Judged,
+}
+
+/// A client. It goes on until everything works again, and then says whether what it knows is what is so.
+pub(crate) struct Device {
+    user: u64,
+    world: Arc<World>,
+    chance: Chance,
+    known: Option<Known>,
+    view: View,
+    events: u64,
+}
+
+/// A connection and what is read from it.
+struct Line {
+    socket: Socket,
+    decoder: Decoder,
+}
+
+impl Line {
+    fn say(&self, payload: &Value) {
+        let mut bytes = Vec::new();
+        let text = payload.to_string();
+        ws::client::put_frame(&mut bytes, ws::Opcode::Text, true, [7, 1, 4, 9], text.as_bytes());
+        self.socket.write(bytes);
+    }
+
+    /// The payloads that come next; `None` when nothing more will come.
+    async fn hear(&mut self, until: Instant) -> Option<Vec<Value>> {
+        let mut bytes = self.socket.read(until).await?;
+        let mut input = Input::new(&mut bytes);
+        let mut payloads = Vec::new();
+        loop {
+            match self.decoder.decode(&mut input) {
+                Ok(Some(Message::Text(text))) => payloads.push(serde_json::from_str(text).ok()?),
+                Ok(Some(Message::Close(reason))) => {
+                    payloads.push(json!({"op": "close", "d": reason.map(|(code, _)| code)}));
+                }
+                Ok(Some(_)) => {}
+                Ok(None) => return Some(payloads),
+                Err(_) => return None,
+            }
+        }
+    }
+}
+
+impl Device {
+    pub(crate) fn new(user: u64, world: Arc<World>) -> Self {
+        let chance = world.chance.fork();
+        Self { user, world, chance, known: None, view: View::default(), events: 0 }
+    }
+
+    /// Lives until it was judged, and gives what it found wrong.
+    pub(crate) async fn live(mut self) -> (u64, Vec<String>) {
+        let mut broken = Vec::new();
+        while self.connection(&mut broken).await != End::Judged {
+            sleep(self.chance.millis(50..3_000)).await;
+            if self.world.stage() == Stage::Over {
+                broken.push(format!("a client of person {} has no session although all works", self.user));
+                break;
+            }
+        }
+        broken.append(&mut self.view.broken);
+        (self.events, broken)
+    }
+
+    fn life(&self) -> Option<Arc<Life>> {
+        let own = self.known.as_ref().filter(|known| !known.life.edge.is_dead.load(Ordering::Relaxed));
+        own.map(|known| known.life.clone()).or_else(|| self.world.any(&self.chance))
+    }
+
+    /// One connection, from its beginning to its end.
+    async fn connection(&mut self, broken: &mut Vec<String>) -> End {
+        let Some(life) = self.life() else { return End::Over };
+        let Some(socket) = life.edge.connect() else { return End::Over };
+        let mut line = Line { socket, decoder: Decoder::client(MESSAGE_MAX) };
+        let resumed = self.greet(&line);
+        let end = Instant::now() + self.chance.millis(500..40_000);
+        let mut beat = Instant::now() + HEARTBEAT;
+        let over = loop {
+            if self.world.stage() == Stage::Judged && self.known.is_some() {
+                self.judge(&life, broken).await;
+                line.say(&json!({"op": "nothing"}));
+                break End::Judged;
+            }
+            if self.world.stage() == Stage::Over
+                || (Instant::now() >= end && self.world.stage() == Stage::Busy)
+            {
+                break End::Over;
+            }
+            if Instant::now() >= beat {
+                beat += HEARTBEAT;
+                line.say(&json!({"op": 1, "d": self.known.as_ref().map(|known| known.seq)}));
+            }
+            if self.chance.per_mille(20) && self.world.stage() == Stage::Busy {
+                // One that does not read for a while.
+                sleep(self.chance.millis(100..1_500)).await;
+            }
+            let Some(payloads) = line.hear(beat.min(Instant::now() + Duration::from_secs(1))).await else {
+                break End::Over;
+            };
+            if payloads.iter().any(|payload| !self.take(payload, &life, resumed, broken)) {
+                break End::Over;
+            }
+        };
+        if let Some(known) = &mut self.known {
+            known.parted = Instant::now();
+        }
+        line.socket.cut(self.chance.per_mille(600));
+        over
+    }
+
+    /// Identifies or resumes. Gives when the session was last connected, if its node must still have it.
+    fn greet(&self, line: &Line) -> Option<Instant> {
+        match &self.known {
+            Some(Known { id, seq, parted, .. }) => {
+                let d = json!({"token": self.user.to_string(), "session_id": id, "seq": seq});
+                line.say(&json!({"op": 6, "d": d}));
+                Some(*parted)
+            }
+            None => {
+                line.say(&identify(self.user));
+                None
+            }
+        }
+    }
+
+    /// Takes what the gateway says. Gives `false` when the connection is of no more use.
+    fn take(
+        &mut self,
+        payload: &Value,
+        life: &Arc<Life>,
+        resumed: Option<Instant>,
+        broken: &mut Vec<String>,
+    ) -> bool {
+        let user = self.user;
+        if payload["op"] == "close" {
+            if payload["d"] == 4007 {
+                broken.push(format!("a number of person {user}'s session that was sent is said not to be"));
+            }
+            return false;
+        }
+        match payload["op"].as_u64() {
+            Some(0) => self.dispatch(payload, life, broken),
+            Some(7) => return false,
+            Some(9) => {
+                let kept = self.known.take().is_some_and(|known| Arc::ptr_eq(&known.life, life));
+                let parted = resumed.map(|parted| parted.elapsed());
+                if kept && parted.is_some_and(|parted| parted + MARGIN < RESUME_WINDOW) {
+                    let text = format!("a session of person {user} is gone {parted:?} after its connection");
+                    broken.push(text);
+                }
+                self.view.guilds.clear();
+                return false;
+            }
+            _ => {}
+        }
+        true
+    }
+
+    fn dispatch(&mut self, payload: &Value, life: &Arc<Life>, broken: &mut Vec<String>) {
+        let (seq, name) =
+            (payload["s"].as_u64().unwrap_or_default(), payload["t"].as_str().unwrap_or_default());
+        let d = &payload["d"];
+        self.events += 1;
+        let expected = self.known.as_ref().map_or(1, |known| known.seq + 1);
+        if seq != expected {
+            let text = format!("person {} is told {name} as number {seq} in place of {expected}", self.user);
+            broken.push(text);
+        }
+        match &mut self.known {
+            Some(known) => known.seq = seq,
+            None => {
+                let id = d["session_id"].as_str().unwrap_or_default().to_owned();
+                self.known = Some(Known { id, seq, life: life.clone(), parted: Instant::now() });
+                let found = std::mem::take(&mut self.view.broken);
+                self.view = View { broken: found, ..View::default() };
+            }
+        }
+        self.view.take(name, d);
+    }
+
+    /// Whether what the client knows is what it would be told now, and whether it has heard every message.
+    async fn judge(&mut self, life: &Arc<Life>, broken: &mut Vec<String>) {
+        let Some(fresh) = fresh(self.user, life).await else {
+            return broken.push(format!("person {} cannot identify although all works", self.user));
+        };
+        let user = self.user;
+        broken.extend(
+            self.view
+                .differs(&fresh, self.world.plan.whole)
+                .into_iter()
+                .map(|text| format!("person {user} after all: {text}")),
+        );
+        for (id, guild) in self.view.guilds.iter().filter(|(id, _)| fresh.guilds.contains_key(id)) {
+            for (channel, known) in &guild.channels {
+                let stored = self.world.stored_messages(*channel).await;
+                let missed: Vec<_> =
+                    stored.iter().filter(|id| **id > known.from && !known.heard.contains(id)).collect();
+                if !missed.is_empty() {
+                    broken.push(format!(
+                        "person {user} was not told {missed:?} of channel {channel} of guild {id}"
+                    ));
+                }
+            }
+        }
+    }
+}
+
+fn identify(user: u64) -> Value {
+    let properties = json!({"os": "sim", "browser": "sim", "device": "sim"});
+    json!({"op": 2, "d": {"token": user.to_string(), "properties": properties, "large_threshold": 250}})
+}
+
+/// What a session is told that begins now.
+async fn fresh(user: u64, life: &Arc<Life>) -> Option<View> {
+    let mut line = Line { socket: life.edge.connect()?, decoder: Decoder::client(MESSAGE_MAX) };
+    line.say(&identify(user));
+    let until = Instant::now() + Duration::from_secs(6);
+    let (mut view, mut ready) = (View::default(), false);
+    while Instant::now() < until {
+        for payload in line.hear(until).await? {
+            if payload["op"] == 0 {
+                ready = true;
+                view.take(payload["t"].as_str().unwrap_or_default(), &payload["d"]);
+            }
+        }
+    }
+    let mut bytes = Vec::new();
+    ws::client::put_close(&mut bytes, [1, 2, 3, 4], 1000, "");
+    line.socket.write(bytes);
+    line.socket.cut(true);
+    ready.then_some(view)
+}

@@ -1,0 +1,218 @@
+//! The gateway of a node, as it ships but for threads and sockets, and the ends of the connections to it.
+
+use std::collections::{BTreeMap, VecDeque};
+use std::io::{self, IoSlice};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use consort_gateway::stepped::{Line, Lines, Stepped};
+use consort_gateway::{AuthError, AuthFuture, Authenticator, Config, Principal};
+use consort_model::UserId;
+use consort_rpc::MeshRef;
+use consort_runtime::{ClockRef, Registry};
+use tokio::sync::Notify;
+use tokio::time::{Instant, timeout_at};
+
+/// How long a session outlives its connection here.
+pub(crate) const RESUME_WINDOW: Duration = Duration::from_secs(40);
+/// How often clients beat.
+pub(crate) const HEARTBEAT: Duration = Duration::from_secs(8);
+/// What the system takes for a client that does not read, bytes.
+const ROOM: usize = 4096;
+
+/// Knows tokens: each is the number of its account.
+struct Tokens;
+
+impl Authenticator for Tokens {
+    fn authenticate<'a>(&'a self, token: &'a str) -> AuthFuture<'a> {
+        let user = token.parse().map(UserId::new).map_err(|_| AuthError::Invalid);
+        let principal = user.map(|user| Principal {
+            user,
+            bot: false,
+            application: None,
+            application_flags: 0,
+            auth_session: 1,
+        });
+        Box::pin(std::future::ready(principal))
+    }
+}
+
+/// What is on its way to a client.
+struct Wire {
+    sent: VecDeque<u8>,
+    blocked: bool,
+    closed: bool,
+    news: Arc<Notify>,
+}
+
+#[derive(Default)]
+struct Wires(BTreeMap<Line, Wire>);
+
+impl Lines for Wires {
+    fn write(&mut self, line: Line, parts: &[IoSlice<'_>]) -> io::Result<usize> {
+        let Some(wire) = self.0.get_mut(&line).filter(|wire| !wire.closed) else {
+            return Err(io::ErrorKind::ConnectionReset.into());
+        };
+        let mut taken = 0;
+        for part in parts {
+            let some = part.len().min(ROOM - wire.sent.len());
+            wire.sent.extend(&part[..some]);
+            taken += some;
+        }
+        let whole = taken == parts.iter().map(|part| part.len()).sum::<usize>();
+        wire.blocked = !whole;
+        wire.news.notify_one();
+        if taken == 0 { Err(io::ErrorKind::WouldBlock.into()) } else { Ok(taken) }
+    }
+
+    fn close(&mut self, line: Line) {
+        if let Some(wire) = self.0.get_mut(&line) {
+            wire.closed = true;
+            wire.news.notify_one();
+        }
+    }
+}
+
+struct State {
+    gateway: Stepped,
+    wires: Wires,
+}
+
+/// The gateway of one life of a node.
+pub(crate) struct Edge {
+    /// `None` once the node is dead.
+    state: Mutex<Option<State>>,
+    wake: Arc<Notify>,
+    pub(crate) is_dead: AtomicBool,
+}
+
+impl Edge {
+    pub(crate) fn start(mesh: &MeshRef, clock: ClockRef) -> Arc<Self> {
+        let wake = Arc::new(Notify::new());
+        let config = Config {
+            slices: 2,
+            resume_window: RESUME_WINDOW,
+            heartbeat_interval: HEARTBEAT,
+            ..Config::default()
+        };
+        let env = consort_gateway::Env {
+            mesh: mesh.clone(),
+            auth: Arc::new(Tokens),
+            registry: Registry::default(),
+            clock,
+        };
+        let waker = wake.clone();
+        let gateway = Stepped::start(config, &env, Arc::new(move || waker.notify_one()));
+        let state = Mutex::new(Some(State { gateway, wires: Wires::default() }));
+        Arc::new(Self { state, wake, is_dead: false.into() })
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Option<State>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What the threads of the slices do.
+    pub(crate) async fn serve(self: Arc<Self>) {
+        loop {
+            let due = match &mut *self.lock() {
+                None => return,
+                Some(State { gateway, wires }) => gateway.turn(now(), wires),
+            };
+            match due {
+                None => self.wake.notified().await,
+                // One that is due now lets others go first.
+                Some(due) if due <= now() => tokio::task::yield_now().await,
+                Some(due) => drop(timeout_at(due.into(), self.wake.notified()).await),
+            }
+        }
+    }
+
+    /// The node dies: clients find their connections closed.
+    pub(crate) fn crash(&self) {
+        self.is_dead.store(true, Ordering::Relaxed);
+        if let Some(state) = self.lock().take() {
+            state.wires.0.values().for_each(|wire| wire.news.notify_one());
+        }
+    }
+
+    /// Events that slices could not keep.
+    pub(crate) fn lost_events(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |state| state.gateway.lost_events())
+    }
+
+    /// Connects a client; `None` when the node is dead.
+    pub(crate) fn connect(self: &Arc<Self>) -> Option<Socket> {
+        let news = Arc::new(Notify::new());
+        let mut guard = self.lock();
+        let State { gateway, wires } = guard.as_mut()?;
+        let line = gateway.accept(now(), "v=10&encoding=json");
+        let wire = Wire { sent: VecDeque::new(), blocked: false, closed: false, news: news.clone() };
+        wires.0.insert(line, wire);
+        self.wake.notify_one();
+        drop(guard);
+        Some(Socket { edge: self.clone(), line, news })
+    }
+}
+
+fn now() -> std::time::Instant {
+    Instant::now().into_std()
+}
+
+/// A client's end of a connection.
+pub(crate) struct Socket {
+    edge: Arc<Edge>,
+    line: Line,
+    news: Arc<Notify>,
+}
+
+impl Socket {
+    /// Waits until there is something to read, at most until then. `None` when the connection is closed; nothing when time is
+    /// over.
+    pub(crate) async fn read(&self, until: Instant) -> Option<Vec<u8>> {
+        loop {
+            match self.taken() {
+                Some(bytes) if bytes.is_empty() => {}
+                taken => return taken,
+            }
+            if timeout_at(until, self.news.notified()).await.is_err() {
+                return Some(Vec::new());
+            }
+        }
+    }
+
+    fn taken(&self) -> Option<Vec<u8>> {
+        let mut guard = self.edge.lock();
+        let State { gateway, wires } = guard.as_mut()?;
+        let wire = wires.0.get_mut(&self.line)?;
+        let bytes: Vec<u8> = wire.sent.drain(..).collect();
+        if bytes.is_empty() && wire.closed {
+            return None;
+        }
+        if std::mem::take(&mut wire.blocked) {
+            gateway.writable(self.line);
+            self.edge.wake.notify_one();
+        }
+        Some(bytes)
+    }
+
+    /// Sends bytes; they arrive at once.
+    pub(crate) fn write(&self, mut bytes: Vec<u8>) {
+        if let Some(state) = &mut *self.edge.lock() {
+            state.gateway.receive(now(), self.line, &mut bytes);
+            self.edge.wake.notify_one();
+        }
+    }
+
+    /// Breaks the connection. Whether the other side hears of it is up to the caller.
+    pub(crate) fn cut(self, heard: bool) {
+        if let Some(State { gateway, wires }) = &mut *self.edge.lock() {
+            // One that is not heard of fills up with what nobody reads.
+            if heard {
+                gateway.lost(now(), self.line);
+                wires.0.remove(&self.line);
+            }
+            self.edge.wake.notify_one();
+        }
+    }
+}
