@@ -4,12 +4,11 @@ use std::fmt;
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, PoisonError, Weak};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use consort_rpc::MeshRef;
-use consort_rpc::relay::Relay;
 use consort_runtime::{ClockRef, Registry};
 use mio::Poll;
 use socket2::{Domain, Socket, Type};
@@ -120,16 +119,7 @@ impl Gateway {
             threads.push(started.thread);
         }
         let Starter { config, inboxes, gauges, interest, admissions, fd_senders, .. } = starter;
-        let router = Arc::new(Router {
-            inboxes: inboxes.clone(),
-            interest: interest.clone(),
-            mesh: Arc::downgrade(&env.mesh),
-            runtime: tokio::runtime::Handle::current(),
-        });
-        let watcher: Weak<Router> = Arc::downgrade(&router);
-        env.mesh.watch(watcher);
-        router.watch();
-        env.mesh.host::<Relay>(router);
+        Router::start(inboxes.clone(), interest.clone(), &env.mesh);
         Ok(Arc::new(Self {
             config,
             inboxes,

@@ -200,7 +200,7 @@ impl Interest {
             for (guild, here) in shard.iter_mut() {
                 let Some(heard) = &mut here.heard else { continue };
                 if std::mem::replace(&mut heard.silent, true) {
-                    silent.push((*guild, heard.epoch, heard.n));
+                    silent.push((*guild, heard.line, heard.n));
                 }
             }
         }
@@ -364,10 +364,10 @@ mod tests {
         assert_eq!(interest.silent(), [], "nobody is attached yet");
         interest.arrive(&attached(1, 7));
         assert_eq!(interest.silent(), []);
-        assert_eq!(interest.silent(), [(guild, Epoch(1), 7)]);
+        assert_eq!(interest.silent(), [(guild, Epoch { ownership: 1, life: 1 }, 7)]);
         interest.arrive(&said(1, 8));
         assert_eq!(interest.silent(), []);
-        assert_eq!(interest.silent(), [(guild, Epoch(1), 8)]);
+        assert_eq!(interest.silent(), [(guild, Epoch { ownership: 1, life: 1 }, 8)]);
     }
 
     #[test]

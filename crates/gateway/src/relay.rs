@@ -8,6 +8,7 @@ use consort_rpc::guild::{Guild, News};
 use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
 use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, Watcher};
 use consort_session::Dispatch;
+use tokio::sync::Notify;
 
 use crate::inbox::InboxRef;
 use crate::interest::{Arrival, Interest, Slices};
@@ -23,11 +24,21 @@ pub(crate) struct Router {
     pub(crate) interest: Arc<Interest>,
     /// Weak, since the mesh holds its hosts.
     pub(crate) mesh: Weak<Mesh>,
-    /// Where actors run that are woken by a change of the map.
-    pub(crate) runtime: tokio::runtime::Handle,
+    /// The map has changed.
+    moved: Arc<Notify>,
 }
 
 impl Router {
+    /// A router that hears what is said to this node, looks after silent guilds, and wakes the next owners of those that move.
+    pub(crate) fn start(inboxes: Vec<InboxRef>, interest: Arc<Interest>, mesh: &Arc<Mesh>) {
+        let moved = Arc::new(Notify::new());
+        let router = Arc::new(Self { inboxes, interest, mesh: Arc::downgrade(mesh), moved });
+        let watcher: Weak<Self> = Arc::downgrade(&router);
+        mesh.watch(watcher);
+        router.watch();
+        mesh.host::<Relay>(router);
+    }
+
     fn put(&self, slice: usize, input: Input) {
         if let Some(inbox) = self.inboxes.get(slice) {
             // Only sockets are ever given back.
@@ -92,14 +103,31 @@ impl Router {
         }
     }
 
-    /// Has a router look after silent guilds for as long as its node is there.
-    pub(crate) fn watch(self: &Arc<Self>) {
+    /// Wakes the owners that guilds have now, as far as they are others than before: each is up before the first call, and says
+    /// what was missed or that it is new.
+    fn wake_next_owners(&self) {
+        let Some(mesh) = self.mesh.upgrade() else { return };
+        for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get())) {
+            self.ask(guild, line, after);
+        }
+    }
+
+    /// Has a router look after its guilds for as long as its node is there.
+    fn watch(self: &Arc<Self>) {
         let router = Arc::downgrade(self);
         consort_runtime::spawn("silent-guilds", async move {
             loop {
                 tokio::time::sleep(SILENCE).await;
                 let Some(router) = router.upgrade() else { return };
                 router.ask_the_silent();
+            }
+        });
+        let (router, moved) = (Arc::downgrade(self), self.moved.clone());
+        consort_runtime::spawn("moved-guilds", async move {
+            loop {
+                moved.notified().await;
+                let Some(router) = router.upgrade() else { return };
+                router.wake_next_owners();
             }
         });
     }
@@ -151,22 +179,15 @@ impl Router {
 }
 
 impl Watcher for Router {
-    /// Whoever is the owner of a guild now is up before the first call, and says what was missed or that it is new.
     fn moved(&self) {
-        let Some(mesh) = self.mesh.upgrade() else { return };
-        let moved = self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get()));
-        if moved.is_empty() {
-            return;
-        }
-        let node = mesh.node();
-        self.runtime.spawn(async move {
-            for (guild, line, after) in moved {
-                let (guilds, news) = (mesh.client::<Guild>(), News::Replay { node, line, after });
-                if let Err(error) = guilds.cast_lossy(guild.get(), Caller::system(), news) {
-                    tracing::warn!(%error, %guild, "a guild's next owner cannot be woken");
-                }
-            }
-        });
+        self.moved.notify_one();
+    }
+}
+
+impl Drop for Router {
+    fn drop(&mut self) {
+        // Whoever waits for a change finds that nobody is there.
+        self.moved.notify_one();
     }
 }
 

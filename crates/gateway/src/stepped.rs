@@ -7,7 +7,6 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_rpc::relay::Relay;
 use consort_wire::gateway::Connect;
 
 use crate::admission::Admissions;
@@ -86,10 +85,7 @@ impl Stepped {
             lines: BTreeMap::new(),
         };
         let stages = (0..).zip(&inboxes).map(stage).collect();
-        let mesh = Arc::downgrade(&env.mesh);
-        let router = Arc::new(Router { inboxes, interest, mesh });
-        router.watch();
-        env.mesh.host::<Relay>(router);
+        Router::start(inboxes, interest, &env.mesh);
         Self { stages, places: BTreeMap::new(), next: 0 }
     }
 
