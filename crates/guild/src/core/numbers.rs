@@ -76,11 +76,9 @@ impl Numbers {
 }
 
 impl Guild {
-    /// Says something that takes a number to every node with sessions of this guild.
+    /// Says something that takes a number to every node with sessions of this guild. It takes one also when nobody is told: a node
+    /// that was thought to be gone may come back, and finds that it has missed something.
     pub(super) fn say(&self, cx: &mut Cx<'_>, op: &relay::Op) {
-        if self.nodes.is_empty() {
-            return;
-        }
         let numbers = &self.numbers;
         let n = numbers.n.get() + 1;
         numbers.n.set(n);
