@@ -388,9 +388,11 @@ impl Session {
         }
         guild.attachment = Attachment::At(position);
         guild.known = true;
-        // One that was joined since the user's owner answered is not in READY, but comes after it.
+        // One that was joined since the user's owner answered is not in READY, but comes after it. So does the second answer of
+        // a guild whose owner is new: the events since the first stand before it, and build on what READY says.
         if let Phase::Attaching(gathering) = &mut self.phase
             && gathering.opened.guilds.contains(&id)
+            && !gathering.bodies.contains_key(&id)
         {
             gathering.answered(id, Some(guild_create));
             if gathering.bytes > READY_GUILDS_BYTES_MAX {
@@ -416,7 +418,9 @@ impl Session {
             }
             self.guilds.remove(index);
         }
-        if let Phase::Attaching(gathering) = &mut self.phase {
+        if let Phase::Attaching(gathering) = &mut self.phase
+            && !gathering.bodies.contains_key(&id)
+        {
             gathering.answered(id, None);
             if !unavailable {
                 gathering.opened.guilds.retain(|guild| *guild != id);

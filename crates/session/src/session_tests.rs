@@ -132,6 +132,29 @@ fn a_guild_joined_while_ready_waits_for_others_comes_after_it() {
 }
 
 #[test]
+fn a_guild_whose_owner_is_new_before_ready_comes_again_after_what_was_told_of_it() {
+    let mut session = Session::new(identity(false, 0));
+    session.opened(opened([1, 2, 3]));
+    while session.next_attach().is_some() {}
+    let [moved, lost, slow] = [1, 2, 3].map(GuildId::new);
+    for guild in [moved, lost] {
+        session.attached(guild, 0, format!("{{\"id\":\"{guild}\",\"n\":1}}").into());
+    }
+    session.push(event("1"), Choice::Full);
+    // Both owners are new. One has what was told already, the other does not know the user any more.
+    session.await_guild(moved);
+    session.await_guild(lost);
+    session.attached(moved, 0, "{\"id\":\"1\",\"n\":2}".into());
+    session.refused(lost, false);
+    session.push(event("2"), Choice::Full);
+    assert_eq!(session.attached(slow, 0, "{\"id\":\"3\"}".into()), Step::Ready);
+    assert_eq!(names(&session), ["READY", "E", "GUILD_CREATE", "GUILD_DELETE", "E"]);
+    let (_, ready) = session.unsent().next().unwrap();
+    let ready: serde_json::Value = serde_json::from_slice(ready.dispatch.d(Choice::Full)).unwrap();
+    assert_eq!(ready["guilds"], serde_json::json!([{"id": "1", "n": 1}, {"id": "2", "n": 1}, {"id": "3"}]));
+}
+
+#[test]
 fn a_guild_joined_again_before_its_turn_is_attached_once() {
     let mut session = Session::new(identity(true, 0));
     session.opened(opened(1..=20));
