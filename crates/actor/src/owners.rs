@@ -11,7 +11,7 @@ use std::time::Duration;
 
 use consort_files::Links;
 use consort_model::ApiError;
-use consort_rpc::relay::Epoch;
+use consort_rpc::relay::{Epoch, Relay};
 use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Planted, Registry, spawn};
 use consort_store::{Batch, Error, StoreRef};
@@ -293,7 +293,7 @@ async fn load<C: Core>(
     });
     // One that comes for a last cast while the node ends goes again at once; its successor will say that it is there.
     if !thawed && !env.work.is_ending() {
-        for fact in core.started(&env.mesh.nodes()) {
+        for fact in core.started(&env.mesh.nodes_of::<Relay>()) {
             env.mesh.tell(Caller::system(), fact);
         }
     }

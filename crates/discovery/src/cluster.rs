@@ -30,6 +30,8 @@ const USED_AHEAD_MS: u64 = 10_000;
 const USED_EVERY_MS: u64 = 5_000;
 /// How long a node tries to become a member.
 const JOIN_PATIENCE: Duration = Duration::from_secs(20);
+/// How long giving the lease back may take.
+const END_PATIENCE: Duration = Duration::from_secs(3);
 /// Between two tries.
 const TRY_AGAIN: Duration = Duration::from_millis(100);
 
@@ -52,6 +54,21 @@ pub struct Joining {
     pub region: Option<String>,
     /// Its lease; in whole seconds.
     pub lease: Duration,
+    /// Those of its roles that only one live node may run.
+    pub alone_in: Vec<String>,
+}
+
+/// What a node does for the others.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Phase {
+    /// It has come and takes no keys yet.
+    Starting,
+    /// It takes keys.
+    Serving,
+    /// It takes none any more.
+    Leaving,
+    /// It is over: its lease is given back.
+    Ended,
 }
 
 /// A node's place in the cluster, and what it knows of the others.
@@ -66,8 +83,11 @@ pub struct Cluster {
     known: ArcSwap<HashMap<u16, Arc<Registration>>>,
     watchers: Mutex<Vec<Weak<dyn Watcher>>>,
     version: watch::Sender<u64>,
-    leaving: watch::Sender<bool>,
+    phase: watch::Sender<Phase>,
+    /// Becomes true when the lease has been given back.
+    gone: watch::Sender<bool>,
     floor_ms: u64,
+    role_of: fn(&str) -> &str,
 }
 
 impl fmt::Debug for Cluster {
@@ -80,8 +100,9 @@ impl fmt::Debug for Cluster {
 }
 
 impl Cluster {
-    /// Becomes a member: takes a lease and a number, says what it is, and waits until it is on the map. `role_of` tells which
-    /// role runs a service.
+    /// Becomes a member: takes a lease and a number, says what it is, and waits until it is on the map. It is given no keys,
+    /// unless nobody else could have them, until [`Cluster::serve`]. `role_of` tells which role runs a service; the empty one
+    /// is run by every node.
     ///
     /// # Errors
     /// When etcd cannot be reached, another node of this name lives, or all numbers are taken.
@@ -91,7 +112,7 @@ impl Cluster {
         let validity = Validity::new();
         let deadline = tokio::time::Instant::now() + JOIN_PATIENCE;
         let (lease, life, floor_ms) = loop {
-            let entered = enter(&client, &joining, &validity, None).await;
+            let entered = enter(&client, &joining, &validity, None, Phase::Starting).await;
             match entered {
                 Ok(entered) => break entered,
                 Err(Error::Address(address)) => return Err(Error::Address(address)),
@@ -108,8 +129,10 @@ impl Cluster {
             known: ArcSwap::default(),
             watchers: Mutex::default(),
             version: watch::channel(0).0,
-            leaving: watch::channel(false).0,
+            phase: watch::channel(Phase::Starting).0,
+            gone: watch::channel(false).0,
             floor_ms,
+            role_of,
             joining,
         });
         consort_runtime::spawn("cluster", run(Arc::downgrade(&cluster), lease));
@@ -148,12 +171,31 @@ impl Cluster {
         services.iter().copied().filter(|service| placement.owner(service, 0).is_none()).collect()
     }
 
+    /// Whether the node's lease holds.
+    pub fn is_member(&self) -> bool {
+        self.validity.holds()
+    }
+
+    /// Says that the node takes keys from now on.
+    pub fn serve(&self) {
+        self.phase.send_replace(Phase::Serving);
+    }
+
+    /// Gives the lease back: the node is gone for all others at once. Waits for that as long as an answer may take.
+    pub async fn end(&self) {
+        let mut gone = self.gone.subscribe();
+        self.phase.send_replace(Phase::Ended);
+        if !matches!(tokio::time::timeout(END_PATIENCE, gone.wait_for(|gone| *gone)).await, Ok(Ok(_))) {
+            tracing::warn!("the node's lease is not given back and runs out");
+        }
+    }
+
     /// Says that the node leaves and waits until the map gives it no keys any more, unless it is the last.
     ///
     /// # Errors
     /// When that is not so within 20 seconds.
     pub async fn leave(&self) -> Result<(), Error> {
-        self.leaving.send_replace(true);
+        self.phase.send_replace(Phase::Leaving);
         let mut version = self.version.subscribe();
         let gone = version.wait_for(|_| {
             let (placement, me) = (self.current.load(), self.me.load());
@@ -207,6 +249,14 @@ impl Directory for Cluster {
         self.current.load().map().members.iter().map(|member| NodeId(member.life.node)).collect()
     }
 
+    fn nodes_of(&self, service: &str) -> Vec<NodeId> {
+        let (placement, role) = (self.current.load(), (self.role_of)(service));
+        let runs = |member: &&consort_placement::Member| {
+            role.is_empty() || member.roles.iter().any(|running| running == role)
+        };
+        placement.map().members.iter().filter(runs).map(|member| NodeId(member.life.node)).collect()
+    }
+
     fn version(&self) -> u64 {
         self.current.load().map().version
     }
@@ -247,22 +297,33 @@ async fn enter(
     joining: &Joining,
     validity: &Validity,
     again: Option<u16>,
+    phase: Phase,
 ) -> Result<(Lease, Life, u64), Error> {
     let (_, kvs) = client.range(PREFIX).await?;
     let world = World::read(kvs);
     if let Some(number) = world.names.get(&joining.name) {
         return Err(Error::Invalid(format!("a node named {} lives, with number {number}", joining.name)));
     }
+    if let Some((role, other)) = joining.alone_in.iter().find_map(|role| Some((role, world.alone.get(role)?)))
+    {
+        return Err(Error::Invalid(format!("node {other} runs {role}, which only one node may")));
+    }
     let number = free_number(&world, &joining.name, again);
     let number = number.ok_or_else(|| Error::Invalid("all numbers of nodes are taken".to_owned()))?;
     let lease = Lease::start(joining.etcd.clone(), joining.lease, validity.clone()).await?;
     let (name, worker) = (record::name(&joining.name), record::worker(number));
     let put = |key: &str, value| Write { key: key.to_owned(), value, lease: lease.id };
-    let writes = vec![put(&name, record::encode(&number)?), put(&worker, record::encode(&joining.name)?)];
-    let taken = client.write(&[(&name, 0), (&worker, 0)], writes).await?;
+    let mut writes = vec![put(&name, record::encode(&number)?), put(&worker, record::encode(&joining.name)?)];
+    let alone: Vec<_> = joining.alone_in.iter().map(|role| record::alone(role)).collect();
+    for role in &alone {
+        writes.push(put(role, record::encode(&joining.name)?));
+    }
+    let mut free = vec![(name.as_str(), 0), (worker.as_str(), 0)];
+    free.extend(alone.iter().map(|role| (role.as_str(), 0)));
+    let taken = client.write(&free, writes).await?;
     let revision = taken.ok_or_else(|| Error::Invalid("another node was faster".to_owned()))?;
     let life = Life { node: number, generation: revision.try_into().unwrap_or_default() };
-    let registration = registration(joining, life, System.now_ms(), false);
+    let registration = registration(joining, life, System.now_ms(), phase);
     let (key, value) = (record::node(number), record::encode(&registration)?);
     client.write(&[], vec![Write { key, value, lease: lease.id }]).await?;
     let floor = world.used.get(&number).map_or(0, |used| used.until_ms);
@@ -279,7 +340,7 @@ fn free_number(world: &World, name: &str, again: Option<u16>) -> Option<u16> {
     own.or_else(|| (0..record::NODES_MAX).filter(free).min_by_key(last_used))
 }
 
-fn registration(joining: &Joining, life: Life, since_ms: u64, leaving: bool) -> Registration {
+fn registration(joining: &Joining, life: Life, since_ms: u64, phase: Phase) -> Registration {
     let Joining { name, roles, mesh, address, version, region, .. } = joining.clone();
     let Life { node, generation } = life;
     Registration {
@@ -292,7 +353,8 @@ fn registration(joining: &Joining, life: Life, since_ms: u64, leaving: bool) -> 
         version,
         region,
         since_ms,
-        leaving,
+        starting: phase == Phase::Starting,
+        leaving: matches!(phase, Phase::Leaving | Phase::Ended),
         actors: 0,
     }
 }
@@ -300,6 +362,7 @@ fn registration(joining: &Joining, life: Life, since_ms: u64, leaving: bool) -> 
 /// Follows the cluster until the node is dropped.
 async fn run(cluster: Weak<Cluster>, mut lease: Lease) {
     let mut follower = Follower::default();
+    let Some(gone) = cluster.upgrade().map(|cluster| cluster.gone.clone()) else { return };
     while let Some(strong) = cluster.upgrade() {
         let client = strong.client.clone();
         let ended = follower.follow(&cluster, strong, &mut lease).await;
@@ -307,6 +370,7 @@ async fn run(cluster: Weak<Cluster>, mut lease: Lease) {
             Ok(()) => {
                 // The node is gone: so are its records.
                 let _expires_anyway = client.revoke(lease.id).await;
+                gone.send_replace(true);
                 return;
             }
             Err(error) => tracing::warn!(%error, "the cluster is read again"),
@@ -322,7 +386,8 @@ struct Follower {
     /// Since when another node has something to decide.
     undecided: Option<tokio::time::Instant>,
     used_ms: u64,
-    told_leaving: bool,
+    /// What was written of this node last, if anything but that it starts.
+    told: Option<Phase>,
 }
 
 impl Follower {
@@ -340,11 +405,14 @@ impl Follower {
         self.world = World::read(kvs);
         let changes = cluster.client.watch(PREFIX, revision + 1).await?;
         let mut changes = std::pin::pin!(changes);
-        let mut leaving = cluster.leaving.subscribe();
+        let mut phase = cluster.phase.subscribe();
         let mut strong = Some(cluster);
         loop {
             let Some(cluster) = strong.take().or_else(|| weak.upgrade()) else { return Ok(()) };
             cluster.take(&self.world);
+            if *cluster.phase.borrow() == Phase::Ended {
+                return Ok(());
+            }
             self.tell(&cluster, lease).await?;
             self.decide(&cluster).await?;
             drop(cluster);
@@ -354,7 +422,7 @@ impl Follower {
                     self.apply(weak, changed);
                 }
                 _ = lease.lost.wait_for(|lost| *lost) => return Err(Error::Status("the lease is lost".to_owned())),
-                _ = leaving.changed() => {}
+                _ = phase.changed() => {}
                 () = tokio::time::sleep(LOOK) => {}
             }
         }
@@ -372,11 +440,15 @@ impl Follower {
 
     async fn enter_again(&mut self, cluster: &Arc<Cluster>, lease: &mut Lease) -> Result<(), Error> {
         let number = cluster.me.load().node;
-        let (new, life, _) =
-            enter(&cluster.client, &cluster.joining, &cluster.validity, Some(number)).await?;
+        let phase = *cluster.phase.borrow();
+        let entered = enter(&cluster.client, &cluster.joining, &cluster.validity, Some(number), phase).await;
+        let (new, life, _) = entered?;
         tracing::warn!(node = number, generation = life.generation, "the node is a member again");
         *lease = new;
+        self.told = Some(phase);
         cluster.me.store(Arc::new(life));
+        let watchers = cluster.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone();
+        watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.reborn());
         Ok(())
     }
 
@@ -388,17 +460,21 @@ impl Follower {
             let (key, value) = (record::used(me.node), record::encode(&used)?);
             writes.push(Write { key, value, lease: 0 });
         }
-        if *cluster.leaving.borrow() && !self.told_leaving {
+        let phase = *cluster.phase.borrow();
+        if self.told.unwrap_or(Phase::Starting) != phase {
             let since = self.world.nodes.get(&me.node).map_or(now, |own| own.since_ms);
-            let value = record::encode(&registration(&cluster.joining, me, since, true))?;
+            let value = record::encode(&registration(&cluster.joining, me, since, phase))?;
             writes.push(Write { key: record::node(me.node), value, lease: lease.id });
         }
         if writes.is_empty() {
             return Ok(());
         }
-        self.told_leaving |= writes.iter().any(|write| write.lease != 0);
+        let uses = writes.iter().any(|write| write.lease == 0);
         cluster.client.write(&[], writes).await?;
-        self.used_ms = now;
+        self.told = Some(phase);
+        if uses {
+            self.used_ms = now;
+        }
         Ok(())
     }
 

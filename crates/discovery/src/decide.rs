@@ -51,7 +51,7 @@ impl Decider {
 /// A node's share. It never falls unless the node leaves, since each change moves keys. Where all nodes are new none is slow to
 /// start: nothing is hot anywhere.
 fn weight(node: &Registration, before: Option<&Member>, now_ms: u64, warm: bool) -> u16 {
-    if node.leaving {
+    if node.leaving || node.starting {
         return 0;
     }
     let grown = if warm { ramp(now_ms.saturating_sub(node.since_ms)) } else { FULL_WEIGHT };
@@ -75,6 +75,7 @@ mod tests {
             version: "1".to_owned(),
             region: None,
             since_ms,
+            starting: false,
             leaving: false,
             actors: 0,
         };

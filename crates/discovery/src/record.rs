@@ -5,6 +5,7 @@
 //! | `workers/N` | the name of the node that draws snowflakes with worker number N, which is its number | the node's |
 //! | `used/N` | [`Used`]: until when that number has been used | none |
 //! | `names/NAME` | the number of the node with this name | the node's |
+//! | `alone/ROLE` | the name of the node that runs a role of which there may be one only | the node's |
 //! | `nodes/N` | [`Registration`] | the node's |
 //! | `map` | [`consort_placement::Map`] | none |
 //! | `pins/SERVICE/KEY` | the number of the node that is to own the key | none |
@@ -34,6 +35,10 @@ pub(crate) fn used(number: u16) -> String {
 
 pub(crate) fn name(name: &str) -> String {
     format!("{PREFIX}names/{name}")
+}
+
+pub(crate) fn alone(role: &str) -> String {
+    format!("{PREFIX}alone/{role}")
 }
 
 pub(crate) fn node(number: u16) -> String {
@@ -71,6 +76,9 @@ pub struct Registration {
     pub region: Option<String>,
     /// When it came, Unix milliseconds by its own clock.
     pub since_ms: u64,
+    /// It has come and takes no keys yet.
+    #[serde(default)]
+    pub starting: bool,
     /// It takes no more keys and is about to leave.
     #[serde(default)]
     pub leaving: bool,
@@ -90,6 +98,7 @@ pub(crate) struct World {
     pub(crate) workers: BTreeMap<u16, String>,
     pub(crate) used: BTreeMap<u16, Used>,
     pub(crate) names: BTreeMap<String, u16>,
+    pub(crate) alone: BTreeMap<String, String>,
 }
 
 impl World {
@@ -131,6 +140,7 @@ impl World {
             }
             "used" => drop(self.used.insert(number(&key, rest)?, decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
             "names" => drop(self.names.insert(rest.to_owned(), decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
+            "alone" => drop(self.alone.insert(rest.to_owned(), decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
             "pins" => {
                 let pinned =
                     rest.split_once('/').and_then(|(service, key)| Some((service, key.parse().ok()?)));
@@ -154,6 +164,7 @@ impl World {
             "workers" => drop(self.workers.remove(&number(&key, rest)?)),
             "used" => drop(self.used.remove(&number(&key, rest)?)),
             "names" => drop(self.names.remove(rest)),
+            "alone" => drop(self.alone.remove(rest)),
             "pins" => drop(self.pins.remove(rest)),
             _ => {}
         }

@@ -178,7 +178,8 @@ impl Admissions {
             compress: identify.compress,
         };
         // Before the owner is asked: whatever it sends to the session must find it.
-        self.interest.add_user(principal.user, identifying.slice);
+        let owner = self.mesh.owner_of::<user::User>(principal.user.get());
+        self.interest.add_user(principal.user, identifying.slice, owner);
         self.tell(identifying.slice, Input::Admit(Box::new(admission)));
         self.open(identifying, identity, principal, open).await;
     }

@@ -20,7 +20,15 @@ pub(crate) struct Interest {
     slices: usize,
     shards: [Mutex<HashMap<GuildId, Here>>; SHARDS],
     /// The slices where a user has sessions, or is about to.
-    users: [Mutex<HashMap<UserId, Slices>>; SHARDS],
+    users: [Mutex<HashMap<UserId, User>>; SHARDS],
+}
+
+/// What a node has of a user.
+#[derive(Debug, Default)]
+struct User {
+    slices: Slices,
+    /// Whose the user was when the map last changed, or its session was opened.
+    owner: Option<NodeId>,
 }
 
 /// What a node has of a guild.
@@ -213,17 +221,35 @@ impl Interest {
         self.shards.iter().map(|shard| shard.lock().unwrap_or_else(PoisonError::into_inner).len()).sum()
     }
 
-    /// A user is about to have a session on a slice, or has one.
-    pub(crate) fn add_user(&self, user: UserId, slice: u16) {
-        self.users_of(user).entry(user).or_default().0 |= 1 << slice;
+    /// The guilds with sessions on this node.
+    pub(crate) fn all_guilds(&self) -> Vec<GuildId> {
+        let keys = |shard: &Mutex<HashMap<GuildId, Here>>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect::<Vec<_>>()
+        };
+        self.shards.iter().flat_map(keys).collect()
+    }
+
+    /// The users with sessions on this node.
+    pub(crate) fn all_users(&self) -> Vec<UserId> {
+        let keys = |shard: &Mutex<HashMap<UserId, User>>| {
+            shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect::<Vec<_>>()
+        };
+        self.users.iter().flat_map(keys).collect()
+    }
+
+    /// A user is about to have a session on a slice, which `owner` will be asked for.
+    pub(crate) fn add_user(&self, user: UserId, slice: u16, owner: Option<NodeId>) {
+        let mut users = self.users_of(user);
+        let known = users.entry(user).or_insert(User { slices: Slices::default(), owner });
+        known.slices.0 |= 1 << slice;
     }
 
     /// A user has no session on a slice any more.
     pub(crate) fn remove_user(&self, user: UserId, slice: u16) {
         let mut users = self.users_of(user);
-        if let Some(slices) = users.get_mut(&user) {
-            slices.0 &= !(1 << slice);
-            if slices.0 == 0 {
+        if let Some(known) = users.get_mut(&user) {
+            known.slices.0 &= !(1 << slice);
+            if known.slices.0 == 0 {
                 users.remove(&user);
             }
         }
@@ -231,10 +257,28 @@ impl Interest {
 
     /// The slices with sessions of a user.
     pub(crate) fn slices_of_user(&self, user: UserId) -> Slices {
-        self.users_of(user).get(&user).copied().unwrap_or_default()
+        self.users_of(user).get(&user).map_or(Slices::default(), |known| known.slices)
     }
 
-    fn users_of(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, Slices>> {
+    /// The map has changed: the users whose owner is another one now.
+    pub(crate) fn moved_users(&self, owner: impl Fn(UserId) -> Option<NodeId>) -> Vec<UserId> {
+        let mut moved = Vec::new();
+        for shard in &self.users {
+            let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            for (user, known) in shard.iter_mut() {
+                let now = owner(*user);
+                // One whom nobody owns just now is told of to the next owner.
+                if now.is_some() && known.owner != now {
+                    known.owner = now;
+                    moved.push(*user);
+                }
+            }
+        }
+        moved.sort_unstable();
+        moved
+    }
+
+    fn users_of(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, User>> {
         self.users[place(user.get())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
@@ -390,9 +434,16 @@ mod tests {
         let interest = Interest::new(64);
         let user = UserId::new(5);
         for slice in [63, 0, 63] {
-            interest.add_user(user, slice);
+            interest.add_user(user, slice, Some(NodeId(1)));
         }
         assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [0, 63]);
+        let at = |node| move |_| node;
+        assert!(
+            interest.moved_users(at(Some(NodeId(1)))).is_empty() && interest.moved_users(at(None)).is_empty()
+        );
+        assert_eq!(interest.moved_users(at(Some(NodeId(2)))), [user]);
+        assert!(interest.moved_users(at(Some(NodeId(2)))).is_empty());
+        assert_eq!(interest.all_users(), [user]);
         interest.remove_user(user, 0);
         assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [63]);
         interest.remove_user(user, 63);

@@ -3,9 +3,10 @@
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 
-use consort_model::GuildId;
+use consort_model::{GuildId, UserId};
 use consort_rpc::guild::{Guild, News};
 use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
+use consort_rpc::user::User;
 use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, Watcher};
 use consort_session::Dispatch;
 use tokio::sync::Notify;
@@ -81,6 +82,12 @@ impl Router {
         }
     }
 
+    /// Has sessions tell their account's owner of themselves, which knows nothing of them.
+    fn tell_of_sessions(&self, user: UserId) {
+        // Whenever it was loaded: also a session that is being opened just now is told of again.
+        self.route(Op::UserRestarted { user, since_ms: u64::MAX });
+    }
+
     fn ask(&self, guild: GuildId, line: Epoch, after: u64) {
         let Some(mesh) = self.mesh.upgrade() else { return };
         let news = News::Replay { node: mesh.node(), line, after };
@@ -95,7 +102,7 @@ impl Router {
     /// the next one; this notices the last, and an owner that has moved and whose announcement was lost.
     fn ask_the_silent(&self) {
         // A node that is alone loses nothing on its way to itself.
-        if self.mesh.upgrade().is_none_or(|mesh| mesh.nodes().len() < 2) {
+        if self.mesh.upgrade().is_none_or(|mesh| mesh.nodes_of::<Relay>().len() < 2) {
             return;
         }
         for (guild, epoch, n) in self.interest.silent() {
@@ -103,10 +110,13 @@ impl Router {
         }
     }
 
-    /// Wakes the owners that guilds have now, as far as they are others than before: each is up before the first call, and says
-    /// what was missed or that it is new.
+    /// Wakes the owners that guilds and accounts have now, as far as they are others than before: each is up before the first
+    /// call. A guild's says what was missed or that it is new; an account's is told of its sessions.
     fn wake_next_owners(&self) {
         let Some(mesh) = self.mesh.upgrade() else { return };
+        for user in self.interest.moved_users(|user| mesh.owner_of::<User>(user.get())) {
+            self.tell_of_sessions(user);
+        }
         for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get())) {
             self.ask(guild, line, after);
         }
@@ -179,6 +189,14 @@ impl Router {
 }
 
 impl Watcher for Router {
+    /// Owners have let go of the sessions of this node: each guild is attached anew, each account told of its sessions.
+    fn reborn(&self) {
+        for guild in self.interest.all_guilds() {
+            self.route(Op::GuildRestarted { guild });
+        }
+        self.interest.all_users().into_iter().for_each(|user| self.tell_of_sessions(user));
+    }
+
     fn moved(&self) {
         self.moved.notify_one();
     }

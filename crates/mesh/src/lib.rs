@@ -18,7 +18,7 @@ mod stream;
 
 pub use certificates::{CertError, Certificates, make_ca, make_node};
 pub use link::{Links, Peer, Peers, Stats};
-pub use listener::Listener;
+pub use listener::{Generation, Listener};
 pub use outbox::{Outbox, Urgency};
 
 /// The version of what is said over a link. A node refuses those it does not speak and names those it does.

@@ -13,10 +13,11 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore};
 use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::pki_types::CertificateDer;
 
-use crate::certificates::Certificates;
+use crate::certificates::{Certificates, bears_name};
 use crate::frame::{self, Frame, Kind};
-use crate::link::{BEAT, CALLS_MAX, SILENCE, WINDOWS};
+use crate::link::{BEAT, CALLS_MAX, Peers, SILENCE, WINDOWS};
 use crate::outbox::{Outbox, Urgency};
 use crate::stream::{Messages, send};
 use crate::{PATH, PROTOCOL};
@@ -41,24 +42,29 @@ impl Drop for Listener {
     }
 }
 
-/// Whom links are for.
+/// Tells which life of this node it is now: one that was taken for gone comes back as another.
+pub type Generation = Arc<dyn Fn() -> u64 + Send + Sync>;
+
+/// Whom links are for, and who may open them.
 #[derive(Clone)]
 struct Here {
     mesh: Weak<Mesh>,
     node: NodeId,
-    generation: u64,
+    generation: Generation,
+    peers: Arc<dyn Peers>,
 }
 
 impl Listener {
-    /// Takes links for a node in this life of it.
+    /// Takes links for a node, in the life of it that it says to be, from those whom `peers` knows.
     pub fn start(
         listener: TcpListener,
         certificates: Certificates,
-        mesh: Weak<Mesh>,
-        node: NodeId,
-        generation: u64,
+        mesh: (Weak<Mesh>, NodeId),
+        generation: Generation,
+        peers: Arc<dyn Peers>,
     ) -> io::Result<Self> {
-        let (address, here) = (listener.local_addr()?, Here { mesh, node, generation });
+        let (mesh, node) = mesh;
+        let (address, here) = (listener.local_addr()?, Here { mesh, node, generation, peers });
         let links = Arc::new(Mutex::new(Vec::new()));
         let task =
             consort_runtime::spawn("mesh-listener", accept(listener, certificates, here, links.clone()));
@@ -93,7 +99,7 @@ async fn accept(
             let greeted = timeout(GREETING, greet(socket, &certificates)).await;
             drop(stranger);
             let served = match greeted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(connection) => serve(connection, &here).await,
+                Ok((connection, certificate)) => serve(connection, &certificate, &here).await,
                 Err(error) => Err(error),
             };
             if let Err(error) = served {
@@ -108,21 +114,32 @@ async fn accept(
 
 type Connection = h2::server::Connection<tokio_rustls::server::TlsStream<TcpStream>, Bytes>;
 
-async fn greet(socket: TcpStream, certificates: &Certificates) -> io::Result<Connection> {
+/// A connection, and the certificate of who has opened it.
+async fn greet(
+    socket: TcpStream,
+    certificates: &Certificates,
+) -> io::Result<(Connection, CertificateDer<'static>)> {
     socket.set_nodelay(true)?;
     let acceptor = TlsAcceptor::from(certificates.server().map_err(io::Error::other)?);
     let socket = acceptor.accept(socket).await?;
-    h2::server::Builder::new()
+    let certificate = socket.get_ref().1.peer_certificates().and_then(|chain| chain.first()).cloned();
+    let certificate = certificate.ok_or_else(|| io::Error::other("no certificate"))?;
+    let connection = h2::server::Builder::new()
         .initial_window_size(WINDOWS.0)
         .initial_connection_window_size(WINDOWS.1)
         .max_concurrent_streams(4)
         .handshake(socket)
         .await
-        .map_err(io::Error::other)
+        .map_err(io::Error::other)?;
+    Ok((connection, certificate))
 }
 
 /// Serves the streams of a connection; a link is one.
-async fn serve(mut connection: Connection, here: &Here) -> io::Result<()> {
+async fn serve(
+    mut connection: Connection,
+    certificate: &CertificateDer<'static>,
+    here: &Here,
+) -> io::Result<()> {
     let mut streams = Streams(Vec::new());
     let mut silent_at = Instant::now() + GREETING;
     loop {
@@ -133,7 +150,7 @@ async fn serve(mut connection: Connection, here: &Here) -> io::Result<()> {
         let Some(accepted) = accepted else { return Ok(()) };
         let (request, mut respond) = accepted.map_err(io::Error::other)?;
         silent_at = Instant::now() + GREETING;
-        if let Some(why) = refusal(request.uri().path(), request.headers(), here) {
+        if let Some(why) = refusal(request.uri().path(), request.headers(), certificate, here) {
             tracing::warn!(why, "a link from another node is refused");
             let answer =
                 Response::builder().header("content-type", "application/grpc").header("grpc-status", "9");
@@ -166,19 +183,30 @@ impl Drop for Streams {
     }
 }
 
-fn refusal(path: &str, headers: &HeaderMap, here: &Here) -> Option<&'static str> {
-    let is = |name: &str, wanted: &str| {
-        headers.get(name).is_some_and(|value| value.as_bytes() == wanted.as_bytes())
-    };
+fn refusal(
+    path: &str,
+    headers: &HeaderMap,
+    certificate: &CertificateDer<'static>,
+    here: &Here,
+) -> Option<&'static str> {
+    let text = |name: &str| headers.get(name).and_then(|value| value.to_str().ok());
+    let is = |name: &str, wanted: &str| text(name) == Some(wanted);
     if path != PATH {
         return Some("no such method");
     }
     if !is("consort-protocol", PROTOCOL) {
         return Some("this node speaks protocol 1");
     }
-    let me =
-        is("consort-to", &here.node.0.to_string()) && is("consort-generation", &here.generation.to_string());
-    (!me).then_some("this is another node, or another life of it")
+    let generation = (here.generation)().to_string();
+    if !is("consort-to", &here.node.0.to_string()) || !is("consort-generation", &generation) {
+        return Some("this is another node, or another life of it");
+    }
+    // Whoever has a certificate is a node of the cluster; which one, it must not say of itself alone.
+    let from = text("consort-from").and_then(|from| from.parse().ok()).map(NodeId);
+    let Some(peer) = from.and_then(|from| here.peers.peer(from)) else {
+        return Some("this node does not know you");
+    };
+    (!bears_name(certificate, &peer.name)).then_some("your certificate is another node's")
 }
 
 /// Answers of a stream that wait to be sent.

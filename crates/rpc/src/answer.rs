@@ -19,6 +19,8 @@ pub enum Answer {
     Created(Bytes),
     /// What a session begins with ([`crate::user::gateway::Op::Open`]).
     Opened(Box<Opened>),
+    /// What a part of the system itself answers another one, in an encoding of their own.
+    Encoded(Bytes),
     /// Some of a guild's members ([`crate::guild::gateway::Op::Chunk`]).
     Chunk(Box<ChunkPart<Bytes>>),
 }
@@ -49,7 +51,7 @@ impl Answer {
     pub fn body(&self) -> Option<&Bytes> {
         match self {
             Self::Json(body) | Self::Created(body) => Some(body),
-            Self::Empty | Self::Opened(_) | Self::Chunk(_) => None,
+            Self::Empty | Self::Opened(_) | Self::Chunk(_) | Self::Encoded(_) => None,
         }
     }
 }

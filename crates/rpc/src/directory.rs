@@ -23,6 +23,10 @@ pub trait Directory: Send + Sync + 'static {
     fn owner(&self, service: &str, key: u64) -> Option<NodeId>;
     /// Every live node.
     fn nodes(&self) -> Vec<NodeId>;
+    /// The live nodes that run a service, among them those that take no keys just now.
+    fn nodes_of(&self, _service: &str) -> Vec<NodeId> {
+        self.nodes()
+    }
     /// The version of the map as this node knows it. Calls between nodes carry it: a node whose map is older than its
     /// caller's may have lost the key without having heard.
     fn version(&self) -> u64;
@@ -53,6 +57,9 @@ pub trait Watcher: Send + Sync + 'static {
     /// A node is gone: everything it owned and every session it had. Comes before [`Watcher::moved`]. `generation` tells
     /// one life of a node from the next.
     fn node_gone(&self, _node: NodeId, _generation: u64) {}
+    /// This node was taken for gone by the others and is back as another life of its number: they have let go of all that it
+    /// had with them. Comes before [`Watcher::moved`].
+    fn reborn(&self) {}
 }
 
 /// A list of nodes that all run everything. Placement is rendezvous hashing: when a node is taken away only its own keys

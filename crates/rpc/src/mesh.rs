@@ -25,6 +25,9 @@ use crate::{
 /// How long a call may take, from the caller's question to the answer, unless it says otherwise.
 pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
+/// After a node has answered that it does not own a key yet, or no longer.
+const MAP_PAUSE: Duration = Duration::from_millis(20);
+
 /// How keys of a service find their node.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Placement {
@@ -149,7 +152,12 @@ pub enum CallError {
 impl From<CallError> for ApiError {
     fn from(error: CallError) -> Self {
         tracing::warn!(%error, "call failed");
-        ApiError::overloaded()
+        match error {
+            CallError::NoOwner(service) => {
+                ApiError::unavailable().message(format!("503: Service Unavailable. No node runs {service}."))
+            }
+            _ => ApiError::overloaded(),
+        }
     }
 }
 
@@ -227,9 +235,9 @@ impl Mesh {
         self.node
     }
 
-    /// Every live node.
-    pub fn nodes(&self) -> Vec<NodeId> {
-        self.directory.nodes()
+    /// Every live node that runs a service.
+    pub fn nodes_of<S: Service>(&self) -> Vec<NodeId> {
+        self.directory.nodes_of(S::NAME)
     }
 
     /// Runs a service here from now on.
@@ -258,7 +266,7 @@ impl Mesh {
                 let tell =
                     |node: NodeId| identities.cast_lossy(u64::from(node.0), system.clone(), op.clone());
                 // All are told, whichever cannot be reached.
-                self.nodes().into_iter().map(tell).fold(Ok(()), Result::and)
+                self.nodes_of::<identity::Identity>().into_iter().map(tell).fold(Ok(()), Result::and)
             }
         };
         if let Err(error) = sent {
@@ -363,14 +371,14 @@ impl<S: Service> Client<S> {
             return Ok(());
         }
         let volatile = S::is_volatile(&op);
-        let body = encode(&self.wire((caller, op), &Sent::Asked, Instant::now() + CALL_DEADLINE))?;
+        let body = encode(&self.wire((caller, &op), &Sent::Asked, Instant::now() + CALL_DEADLINE))?;
         match volatile {
             true => self.mesh.transport.cast_volatile(owner, S::NAME, key, body),
             false => self.mesh.transport.cast(owner, S::NAME, key, body),
         }
     }
 
-    fn wire(&self, (caller, op): (Caller, S::Op), sent: &Sent, deadline: Instant) -> Wire<S::Op> {
+    fn wire<'o>(&self, (caller, op): (Caller, &'o S::Op), sent: &Sent, deadline: Instant) -> Wire<&'o S::Op> {
         let left = deadline.saturating_duration_since(Instant::now());
         let patience_ms = Some(left.as_millis().try_into().unwrap_or(u64::MAX));
         let (origin, fact) = (sent.origin(), matches!(sent, Sent::Fact));
@@ -378,14 +386,32 @@ impl<S: Service> Client<S> {
     }
 
     async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
-        let owner = self.mesh.owner::<S>(key)?;
-        if owner == self.mesh.node {
-            let (respond, answer) = Responder::channel();
-            self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
-            return answer.await.map_err(|_| CallError::Lost);
+        loop {
+            let owner = self.mesh.owner::<S>(key)?;
+            if owner == self.mesh.node {
+                let (respond, answer) = Responder::channel();
+                self.mesh.local::<S>()?.deliver(key, Call { caller, op, respond, deadline, origin: None });
+                return answer.await.map_err(|_| CallError::Lost);
+            }
+            let body = encode(&self.wire((caller.clone(), &op), &Sent::Asked, deadline))?;
+            match self.mesh.transport.call(owner, S::NAME, key, body).await {
+                // Nothing was done, and it will be right in a moment: the map is on its way to that node.
+                Err(CallError::NotOwner) => tokio::time::sleep(MAP_PAUSE).await,
+                answer => return decode_reply(&answer?),
+            }
         }
-        let body = encode(&self.wire((caller, op), &Sent::Asked, deadline))?;
-        decode_reply(&self.mesh.transport.call(owner, S::NAME, key, body).await?)
+    }
+
+    /// Asks, by this call and not by the first poll: the order of what one caller starts with one actor is kept. What cannot be
+    /// sent fails with the first poll. The answer comes within [`CALL_DEADLINE`], or the call fails.
+    pub fn start(&self, key: u64, caller: Caller, op: S::Op) -> BoxFuture<'static, Result<Reply, CallError>> {
+        let deadline = Instant::now() + CALL_DEADLINE;
+        match self.begin(key, (caller, op), &Sent::Asked, deadline) {
+            Ok(answer) => Box::pin(async move {
+                tokio::time::timeout_at(deadline, answer).await.unwrap_or(Err(CallError::Deadline))
+            }),
+            Err(error) => std::future::ready(Err(error)).boxed(),
+        }
     }
 
     /// Sends an effect; see [`Mesh::send`].
@@ -423,7 +449,7 @@ impl<S: Service> Client<S> {
             self.mesh.local::<S>()?.deliver(key, call);
             return Ok(Box::pin(async { answer.await.map_err(|_| CallError::Lost) }));
         }
-        let body = encode(&self.wire((caller, op), sent, deadline))?;
+        let body = encode(&self.wire((caller, &op), sent, deadline))?;
         let answer = self.mesh.transport.call(owner, S::NAME, key, body);
         Ok(Box::pin(async { decode_reply(&answer.await?) }))
     }

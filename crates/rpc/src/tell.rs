@@ -211,7 +211,7 @@ impl Mesh {
     /// Whether a receiver will never take anything: the relay of a node that is gone.
     fn is_gone(&self, receiver: &Owner) -> bool {
         let is_relay = receiver.service == relay::Relay::NAME && relay::Relay::PLACEMENT == Placement::Node;
-        is_relay && !self.nodes().iter().any(|node| u64::from(node.0) == receiver.key)
+        is_relay && !self.nodes_of::<relay::Relay>().iter().any(|node| u64::from(node.0) == receiver.key)
     }
 }
 

@@ -43,6 +43,12 @@ impl Ids {
         self.last.fetch_max(millisecond | ((1 << INCREMENT_BITS) - 1), Ordering::Relaxed);
     }
 
+    /// From now on ids are of a later time than this, Unix milliseconds: another node may have drawn some until then with the
+    /// same number.
+    pub fn observe_ms(&self, until_ms: u64) {
+        self.observe(until_ms.saturating_sub(EPOCH_MS) << TIME_SHIFT);
+    }
+
     /// No id that was drawn so far is above this one.
     pub fn newest(&self) -> u64 {
         let last = self.last.load(Ordering::Relaxed);
@@ -92,5 +98,7 @@ mod tests {
         }
         after.observe(newest);
         assert!(after.next(0) > last, "an older id takes nothing back");
+        after.observe_ms(1_800_000_000_000);
+        assert!(after.next(0) > Ids::new(1023).next(1_800_000_000_000));
     }
 }

@@ -21,11 +21,14 @@ fn joining(etcd: &Etcd, name: &str, roles: &[&str]) -> Joining {
         version: "0".to_owned(),
         region: None,
         lease: LEASE,
+        alone_in: roles.iter().filter(|role| **role == "store").map(|role| (*role).to_owned()).collect(),
     }
 }
 
 async fn join(etcd: &Etcd, name: &str, roles: &[&str]) -> Arc<Cluster> {
-    Cluster::join(joining(etcd, name, roles), |service| service).await.unwrap()
+    let cluster = Cluster::join(joining(etcd, name, roles), |service| service).await.unwrap();
+    cluster.serve();
+    cluster
 }
 
 /// Waits until something is so; panics after twenty seconds.
@@ -88,6 +91,23 @@ async fn a_node_that_leaves_gives_its_keys_away_before_it_goes_and_is_told_once(
     drop(a);
     until("it stays", || b.nodes().len() == 1).await;
     assert_eq!(*heard.0.lock().unwrap(), [gone]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_is_given_keys_once_it_serves_and_a_role_for_one_node_only_is_free_when_that_has_ended() {
+    let etcd = Etcd::start().await;
+    let a = join(&etcd, "a", &["guild", "store"]).await;
+    let b = Cluster::join(joining(&etcd, "b", &["guild"]), |service| service).await.unwrap();
+    until("they do not know each other", || a.nodes().len() == 2).await;
+    assert!(owners(&a).iter().all(|owner| *owner == Some(a.node())));
+    b.serve();
+    until("it is given no keys", || owners(&a).contains(&Some(b.node()))).await;
+    let second = Cluster::join(joining(&etcd, "c", &["store"]), |service| service);
+    assert!(tokio::time::timeout(Duration::from_secs(1), second).await.is_err(), "there is one already");
+    a.end().await;
+    assert!(!a.is_member());
+    let c = join(&etcd, "c", &["store"]).await;
+    assert_eq!(c.nodes_of("store"), [c.node()]);
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -134,7 +134,7 @@ impl Slice {
         self.conns[conn_slot].stream.forget_past();
         self.numbers.insert(number, slot);
         self.users.entry(user).or_default().push(slot);
-        self.interest.add_user(user, self.index);
+        self.interest.add_user(user, self.index, None);
         self.schedule_session(slot);
         self.bound_detached_of(user, slot);
     }

@@ -100,8 +100,7 @@ impl Two {
             let node = Mesh::new(NodeId(n), nodes(), Arc::new(link.clone()));
             node.host::<Echo>(Arc::new(Room::default()));
             let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
-            let listener =
-                Listener::start(socket, certificates, Arc::downgrade(&node), NodeId(n), 7).unwrap();
+            let listener = listen(socket, certificates, &node, 7, &places);
             let address = listener.address().to_string();
             places.0.lock().unwrap().insert(NodeId(n), Peer { name, generation: 7, address });
             mesh.push(node);
@@ -119,6 +118,17 @@ impl Two {
     fn move_second(&self, change: impl FnOnce(&mut Peer)) {
         change(self.places.0.lock().unwrap().get_mut(&NodeId(2)).unwrap());
     }
+}
+
+fn listen(
+    socket: TcpListener,
+    certificates: Certificates,
+    mesh: &MeshRef,
+    generation: u64,
+    places: &Arc<Places>,
+) -> Listener {
+    let me = (Arc::downgrade(mesh), mesh.node());
+    Listener::start(socket, certificates, me, Arc::new(move || generation), places.clone()).unwrap()
 }
 
 fn nodes() -> Arc<dyn Directory> {
@@ -182,7 +192,7 @@ async fn a_node_that_goes_is_noticed_at_once_and_found_again_when_it_is_back() {
     let socket = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let address = socket.local_addr().unwrap().to_string();
     let certificates = Certificates::open(files).unwrap();
-    let back = Listener::start(socket, certificates, Arc::downgrade(&two.mesh[1]), NodeId(2), 8).unwrap();
+    let back = listen(socket, certificates, &two.mesh[1], 8, &two.places);
     two.move_second(|peer| peer.address = address);
     assert!(ask(&client, Op::Noted).await.is_none(), "it is another life of the node");
     two.move_second(|peer| peer.generation = 8);
@@ -217,6 +227,11 @@ async fn who_has_no_certificate_of_the_authority_or_another_name_is_not_spoken_t
     two.move_second(|peer| peer.name = "n3".to_owned());
     assert!(ask(&two.client(), Op::Noted).await.is_none());
     two.move_second(|peer| peer.name = "n2".to_owned());
+    // The second node, with its own certificate, says that it is the first.
+    let second = Certificates::open(two._files.as_ref().unwrap().path().join("n2")).unwrap();
+    let liar = Links::new(NodeId(1), second, two.places.clone());
+    let mesh = Mesh::new(NodeId(1), nodes(), Arc::new(liar));
+    assert!(ask(&mesh.client(), Op::Noted).await.is_none());
     assert!(ask(&two.client(), Op::Noted).await.is_some());
     assert!(make_ca(elsewhere.path()).is_err(), "an authority is not overwritten");
     for name in ["", "../x", "a b", "A", "-a", "a-", &"a".repeat(64)] {
