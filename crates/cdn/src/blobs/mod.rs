@@ -1,8 +1,9 @@
-//! Where bytes are: a folder now, an object store later. What every implementation must do is in [`contract`].
+//! Where bytes are: a folder, or another node that has one. What every implementation must do is in [`contract`].
 
 pub mod contract;
 mod folder;
 mod memory;
+mod remote;
 
 use std::fmt;
 
@@ -12,6 +13,7 @@ use consort_store::BoxFuture;
 
 pub use folder::Folder;
 pub use memory::Memory;
+pub use remote::{FilesService, RemoteBlobs, SharedBlobs};
 
 /// Why a blob could not be read, written or removed.
 #[derive(Debug, thiserror::Error)]
