@@ -19,6 +19,25 @@ use crate::limit::Limiter;
 use crate::token::Tokens;
 use crate::{Answered, Failure, answer};
 
+/// What of the edge a node serves. Whether it is well every node says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Serves {
+    /// The API, and the web client.
+    pub api: bool,
+    /// Files.
+    pub files: bool,
+}
+
+/// Finds the base of the gateway's URLs on a node that has no gateway itself; `None` when no node has one.
+#[derive(Clone)]
+pub struct GatewayElsewhere(pub Arc<dyn Fn() -> Option<String> + Send + Sync>);
+
+impl fmt::Debug for GatewayElsewhere {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("GatewayElsewhere")
+    }
+}
+
 /// Settings of the edge.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -26,6 +45,10 @@ pub struct Config {
     pub public_url: Option<String>,
     /// Base of gateway URLs, such as `wss://gateway.example`; by default that of `public_url` or the request's Host.
     pub gateway_url: Option<String>,
+    /// Where the gateway is when that is not set and this node has none.
+    pub gateway_elsewhere: Option<GatewayElsewhere>,
+    /// What is served.
+    pub serves: Serves,
     /// A developer's machine: no limits on registration and login.
     pub dev: bool,
     /// Whether rate limits apply; off for measurements only.
@@ -45,6 +68,8 @@ impl Default for Config {
         Self {
             public_url: None,
             gateway_url: None,
+            gateway_elsewhere: None,
+            serves: Serves { api: true, files: true },
             dev: false,
             rate_limits: true,
             registration: true,

@@ -51,14 +51,16 @@ pub fn router(app: Arc<App>, web: Option<Router>) -> Router {
         .method_not_allowed_fallback(wrong_method)
         .with_state(app.clone())
         .layer(compression());
-    let cdn = consort_cdn::router(app.cdn.clone());
-    let health = app.health.clone();
+    let (cdn, media) = (app.cdn.clone(), app.media.clone());
+    let (cdn, media) = (consort_cdn::router(cdn.clone()), consort_cdn::media_router(cdn, media));
+    let (health, serves) = (app.health.clone(), app.config.serves);
+    let web = web.unwrap_or_else(|| Router::new().fallback(no_route));
     let inner = Router::new()
-        .nest(normalise::API, api)
-        .nest(CDN, cdn)
-        .nest(MEDIA, consort_cdn::media_router(app.cdn.clone(), app.media.clone()))
+        .nest(normalise::API, if serves.api { api } else { elsewhere("rest") })
+        .nest(CDN, if serves.files { cdn } else { elsewhere("cdn") })
+        .nest(MEDIA, if serves.files { media } else { elsewhere("cdn") })
         .route(HEALTH, axum::routing::get(move || async move { health.text() }))
-        .fallback_service(web.unwrap_or_else(|| Router::new().fallback(no_route)));
+        .fallback_service(if serves.api { web } else { elsewhere("rest") });
     Router::new().fallback(move |request: Request| handle(app.clone(), inner.clone(), request))
 }
 
@@ -68,6 +70,16 @@ fn compression() -> CompressionLayer<impl Predicate> {
     CompressionLayer::new()
         .quality(CompressionLevel::Fastest)
         .compress_when(SizeAbove::new(COMPRESSED_BYTES_MIN).and(NotForContentType::IMAGES))
+}
+
+/// What a node answers for a role that it does not run: the client has come to the wrong one.
+fn elsewhere(role: &'static str) -> Router {
+    Router::new().fallback(move || async move { Failure(role_elsewhere(role)) })
+}
+
+/// 503, and which role this node does not run.
+pub fn role_elsewhere(role: &str) -> ApiError {
+    ApiError::unavailable().message(format!("503: Service Unavailable. This node does not run {role}."))
 }
 
 async fn no_route(method: Method, uri: Uri) -> Failure {

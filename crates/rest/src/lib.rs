@@ -29,9 +29,9 @@ pub mod routes;
 pub mod token;
 mod webhook_services;
 
-pub use app::{App, Config, Parts};
+pub use app::{App, Config, GatewayElsewhere, Parts, Serves};
 pub use channel_owner::ChannelOwner;
-pub use edge::{HEALTH, router};
+pub use edge::{HEALTH, role_elsewhere, router};
 pub use extract::{
     AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Upload, UploadedFile,
     UserAuth,

@@ -25,7 +25,7 @@ struct Cli {
 #[derive(Debug, Subcommand)]
 enum Command {
     /// Serves everything in one process
-    Serve(ServeArgs),
+    Serve(Box<ServeArgs>),
     /// Reads the whole store of a server that does not run, and tells what is damaged
     Check {
         /// Directory of all data
@@ -46,7 +46,7 @@ enum Command {
 pub fn main() -> ExitCode {
     let Cli { command } = Cli::parse();
     let done = match command {
-        Command::Serve(args) => serve(args),
+        Command::Serve(args) => serve(*args),
         Command::BenchWorld(args) => bench_world(&args),
         Command::Check { data } => check(&data),
         Command::Cert(command) => operate::cert(&command),

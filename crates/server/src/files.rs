@@ -4,7 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use consort_cdn::blobs::Folder;
+use consort_cdn::blobs::{Blobs, Folder};
 use consort_cdn::{Cdn, Links, Media, signing_key, stored_base};
 use consort_runtime::ClockRef;
 use consort_store::StoreRef;
@@ -19,23 +19,27 @@ pub(crate) struct Files {
 }
 
 impl Files {
-    /// Opens the folder of blobs; the key and the base are in the store.
+    /// Puts the files together: the key and the base are in the store.
     ///
     /// # Errors
     /// A text that says what is wrong.
-    pub(crate) async fn open(settings: &Settings, store: &StoreRef, clock: ClockRef) -> Result<Self, String> {
+    pub(crate) async fn open(
+        settings: &Settings,
+        store: &StoreRef,
+        blobs: Arc<dyn Blobs>,
+        clock: ClockRef,
+    ) -> Result<Self, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{}: {error}", settings.data.display());
         let key = signing_key(store).await.map_err(|error| failed(&error))?;
         let base = match &settings.public_url {
             Some(url) => Some(url.trim_end_matches('/').to_owned()),
             None => stored_base(store).await.map_err(|error| failed(&error))?,
         };
-        let blobs = Folder::open(settings.data.join("blobs")).map_err(|error| failed(&error))?;
         let links = Links::new(key, base.as_deref().unwrap_or_default());
         let kept = empty_folder(&settings.data.join("media")).map_err(|error| failed(&error))?;
         let anywhere = settings.media_proxy_allow_private;
         let media = Media::new(links.clone(), clock.clone(), Arc::new(kept), anywhere);
-        let cdn = Cdn::new(Arc::new(blobs), links, store.clone(), clock);
+        let cdn = Cdn::new(blobs, links, store.clone(), clock);
         Ok(Self { cdn, media, base_is_known: base.is_some() })
     }
 

@@ -7,11 +7,12 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
+use consort_cdn::blobs::{Blobs, Folder};
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io};
-use consort_rest::{App, Config, Parts};
+use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
-    Directory, InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
+    InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
 };
 use consort_runtime::{Ahead, ClockRef, Health, Ids, Registry, System, spawn};
 use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
@@ -21,6 +22,8 @@ use tokio::time::Instant;
 use crate::files::Files;
 use crate::http::{Limits, Listener};
 use crate::identity::Tokens;
+use crate::member::{self, Member};
+use crate::roles::{Role, Roles};
 use crate::settings::GatewayIo;
 use crate::watch::{self, Room, Watch};
 use crate::{Settings, descriptors, web};
@@ -38,15 +41,16 @@ const END_MAX: Duration = Duration::from_secs(14);
 /// Files of the store and of what is uploaded and fetched, at once, roughly.
 const FILES_OPEN_MAX: usize = 1024;
 
-/// A server that runs every role in this process.
+/// A server that runs its roles in this process.
 pub struct Node {
     listener: Listener,
-    gateway: Arc<Gateway>,
+    gateway: Option<Arc<Gateway>>,
     work: Work,
     store: StoreRef,
     app: Arc<App>,
     /// What runs beside until the node ends.
-    background: [tokio::task::JoinHandle<Option<()>>; 3],
+    background: Vec<tokio::task::JoinHandle<Option<()>>>,
+    member: Option<Member>,
     // The transport knows meshes weakly; this is what keeps the node's own alive.
     _mesh: MeshRef,
 }
@@ -59,108 +63,131 @@ impl fmt::Debug for Node {
 
 /// Where a node stands among those that share a store with it.
 pub struct Membership {
-    /// Its number, unique among them.
-    pub node: NodeId,
-    /// Who they are.
-    pub directory: Arc<dyn Directory>,
-    /// The way to the others.
-    pub network: InProcess,
+    /// The node itself, which hosts nothing of its roles yet, and the way to the others.
+    pub mesh: MeshRef,
     /// What they share.
     pub store: StoreRef,
     /// Draws its snowflakes, above all those in the store.
     pub ids: Arc<Ids>,
+    /// The files that they share.
+    pub files: Arc<dyn Blobs>,
+    /// Where a gateway is, for a node without one.
+    pub gateway_elsewhere: Option<GatewayElsewhere>,
+    /// What it has as a member of a cluster.
+    pub(crate) member: Option<Member>,
+}
+
+impl Membership {
+    /// A place among nodes that are not found in etcd: those of one process.
+    pub fn new(mesh: MeshRef, store: StoreRef, ids: Arc<Ids>, files: Arc<dyn Blobs>) -> Self {
+        Self { mesh, store, ids, files, gateway_elsewhere: None, member: None }
+    }
 }
 
 impl fmt::Debug for Membership {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Membership").field("node", &self.node).finish_non_exhaustive()
+        f.debug_struct("Membership").field("mesh", &self.mesh).finish_non_exhaustive()
     }
 }
 
+/// What is made once for all parts of a node.
+struct Common {
+    clock: ClockRef,
+    registry: Registry,
+    health: Health,
+    room: Room,
+    work: Work,
+}
+
 impl Node {
-    /// Starts everything, alone and on the embedded store; serves when it returns.
+    /// Starts its roles, alone and on the embedded store, or in the cluster that is set; serves when it returns.
     ///
     /// # Errors
-    /// A text that says what is wrong with data directory or address.
+    /// A text that says what is wrong with data directory, address or cluster.
     pub async fn start(settings: &Settings) -> Result<Self, String> {
+        if let Some(place) = &settings.cluster {
+            return member::start(settings, place).await;
+        }
         let ids = Arc::new(Ids::new(ALONE.0));
-        let store = open_store(&settings.data, &ids, settings.accept_data_loss).await?;
-        let generation = next_generation(&store).await;
-        let generation = generation.map_err(|error| format!("{}: {error}", settings.data.display()))?;
+        let newest = ids.clone();
+        let opened = open_store(&settings.data, move || newest.newest(), settings.accept_data_loss).await;
+        let (store, snowflake_mark) = opened?;
+        ids.observe(snowflake_mark);
+        let failed = |error: &dyn fmt::Display| format!("{}: {error}", settings.data.display());
+        let generation = next_generation(&store).await.map_err(|error| failed(&error))?;
         let directory = Arc::new(Static::alone(ALONE, generation));
-        Self::join(settings, Membership { node: ALONE, directory, network: InProcess::new(), store, ids })
-            .await
+        let network = InProcess::new();
+        let mesh = Mesh::new(ALONE, directory, Arc::new(network.clone()));
+        network.join(&mesh);
+        let files = Folder::open(settings.data.join("blobs")).map_err(|error| failed(&error))?;
+        Self::join(settings, Membership::new(mesh, store, ids, Arc::new(files))).await
     }
 
-    /// Starts everything in its place among other nodes.
+    /// Starts its roles in its place among other nodes.
     ///
     /// # Errors
     /// As [`Node::start`].
     pub async fn join(settings: &Settings, place: Membership) -> Result<Self, String> {
-        let Membership { node, directory, network, store, ids } = place;
-        let clock: ClockRef = match settings.clock_ahead_s {
-            0 => Arc::new(System),
-            ahead_s => Arc::new(Ahead { by_ms: u64::from(ahead_s) * 1000 }),
+        let Membership { mesh, store, ids, files, gateway_elsewhere, member } = place;
+        let roles = &settings.roles;
+        let common = Common {
+            clock: match settings.clock_ahead_s {
+                0 => Arc::new(System),
+                ahead_s => Arc::new(Ahead { by_ms: u64::from(ahead_s) * 1000 }),
+            },
+            registry: Registry::default(),
+            health: Health::default(),
+            room: Room::new(true.into()),
+            work: Work::default(),
         };
-        let registry = Registry::default();
-        let (health, room) = (Health::default(), Room::new(true.into()));
-        let files = Files::open(settings, &store, clock.clone()).await?;
+        let files = Files::open(settings, &store, files, common.clock.clone()).await?;
         let cdn = files.cdn.clone();
-
-        let mesh = Mesh::new(node, directory, Arc::new(network.clone()));
-        network.join(&mesh);
-        let work = Work::default();
-        let env = Env {
-            clock: clock.clone(),
-            store: store.clone(),
-            mesh: mesh.clone(),
-            ids: ids.clone(),
-            links: cdn.links().clone(),
-            registry: registry.clone(),
-            work: work.clone(),
-        };
-        mesh.host::<account::Account>(Owners::<consort_account::Account>::new(env.clone()));
-        mesh.host::<application::Application>(Owners::<consort_application::Application>::new(env.clone()));
-        mesh.host::<name::Name>(Owners::<consort_account::Names>::new(env.clone()));
-        mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
-        mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
-        mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));
-        spawn("courier", run_courier(env.clone()));
-        spawn("scheduler", run_scheduler(env));
-
+        host_owners(
+            roles,
+            &Env {
+                clock: common.clock.clone(),
+                store: store.clone(),
+                mesh: mesh.clone(),
+                ids: ids.clone(),
+                links: cdn.links().clone(),
+                registry: common.registry.clone(),
+                work: common.work.clone(),
+            },
+        );
         let app = App::new(Parts {
             mesh: mesh.clone(),
             store: store.clone(),
             cdn: cdn.clone(),
             media: files.media.clone(),
-            clock: clock.clone(),
+            clock: common.clock.clone(),
             ids: ids.clone(),
-            registry: registry.clone(),
-            health: health.clone(),
-            room: room.clone(),
-            config: edge_config(settings),
-        });
-        let gateway = Gateway::start(
-            gateway_config(settings),
-            &consort_gateway::Env {
-                mesh: mesh.clone(),
-                auth: Arc::new(Tokens(app.clone())),
-                registry,
-                clock: clock.clone(),
+            registry: common.registry.clone(),
+            health: common.health.clone(),
+            room: common.room.clone(),
+            config: Config {
+                gateway_elsewhere: gateway_elsewhere.filter(|_| !roles.has(Role::Gateway)),
+                ..edge_config(settings)
             },
-        );
-        let gateway = gateway.map_err(|error| format!("the gateway does not start: {error}"))?;
+        });
+        let gateway = match roles.has(Role::Gateway) {
+            true => Some(start_gateway(settings, &mesh, &app, &common)?),
+            false => None,
+        };
         let page = web::router(gateway_config(settings).public_url.as_deref());
         let edge = consort_rest::router(app.clone(), Some(page));
         let listener = Listener::start(settings.listen, seat_limits(settings), edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
         files.listening(listener.address());
-        let background = [
-            Watch { clock, ids, health, data: settings.data.clone(), room }.start(),
-            Eraser::new(store.clone(), &mesh).start(),
-            consort_runtime::spawn("sweep", cdn.sweep_forever()),
-        ];
-        Ok(Self { listener, gateway, work, store, app, background, _mesh: mesh })
+        let cluster = member.as_ref().map(|member| member.cluster.clone());
+        let Common { clock, health, room, work, .. } = common;
+        let watch =
+            Watch { clock, ids, health, data: settings.data.clone(), room, roles: roles.clone(), cluster };
+        let mut background = vec![watch.start()];
+        if roles.has(Role::Scheduler) {
+            background.push(Eraser::new(store.clone(), &mesh).start());
+            background.push(spawn("sweep", cdn.sweep_forever()));
+        }
+        Ok(Self { listener, gateway, work, store, app, background, member, _mesh: mesh })
     }
 
     /// Where it serves.
@@ -173,20 +200,76 @@ impl Node {
         &self.app
     }
 
-    /// Ends in order, so that everything acknowledged can be opened again: takes nobody in, sends clients away and lets
-    /// requests end, then lets the owners finish what they have, which what clients left behind is part of, and closes the
-    /// store when nobody writes any more.
+    /// Ends in order, so that everything acknowledged can be opened again: gives its keys to other nodes, takes nobody in, sends
+    /// clients away and lets requests end, then lets the owners finish what they have, which what clients left behind is part of,
+    /// and closes the store when nobody writes any more.
     pub async fn shutdown(self) {
         let deadline = Instant::now() + END_MAX;
-        tokio::join!(self.gateway.shutdown(DRAIN), self.listener.shutdown());
+        let keys_given = async {
+            let Some(member) = &self.member else { return };
+            if let Err(error) = member.cluster.leave().await {
+                tracing::warn!(%error, "the node's keys are not given to others before it ends");
+            }
+        };
+        let sent_away = async {
+            if let Some(gateway) = &self.gateway {
+                gateway.shutdown(DRAIN).await;
+            }
+        };
+        let keys_given = tokio::time::timeout_at(deadline, keys_given);
+        let _in_time = tokio::join!(keys_given, sent_away, self.listener.shutdown());
         let left = self.work.shutdown(deadline).await;
         if left > 0 {
             tracing::warn!(left, "the store closes although owners are at work");
         }
         self.background.iter().for_each(tokio::task::JoinHandle::abort);
         self.store.close().await;
+        if let Some(member) = &self.member {
+            member.cluster.end().await;
+        }
         tracing::info!(casts_dropped = self.work.casts_dropped(), "closed");
     }
+}
+
+/// Runs the owners of a node's roles, and wakes those that have something to do.
+fn host_owners(roles: &Roles, env: &Env) {
+    let mesh = &env.mesh;
+    if roles.has(Role::Account) {
+        mesh.host::<account::Account>(Owners::<consort_account::Account>::new(env.clone()));
+        mesh.host::<name::Name>(Owners::<consort_account::Names>::new(env.clone()));
+    }
+    if roles.has(Role::Application) {
+        mesh.host::<application::Application>(Owners::<consort_application::Application>::new(env.clone()));
+    }
+    if roles.has(Role::Guild) {
+        mesh.host::<guild::Guild>(Owners::<consort_guild::Guild>::new(env.clone()));
+    }
+    if roles.has(Role::User) {
+        mesh.host::<user::User>(Owners::<consort_user::User>::new(env.clone()));
+    }
+    if roles.has(Role::Private) {
+        mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));
+    }
+    if roles.have_owners() {
+        spawn("courier", run_courier(env.clone()));
+        spawn("scheduler", run_scheduler(env.clone()));
+    }
+}
+
+fn start_gateway(
+    settings: &Settings,
+    mesh: &MeshRef,
+    app: &Arc<App>,
+    common: &Common,
+) -> Result<Arc<Gateway>, String> {
+    let env = consort_gateway::Env {
+        mesh: mesh.clone(),
+        auth: Arc::new(Tokens(app.clone())),
+        registry: common.registry.clone(),
+        clock: common.clock.clone(),
+    };
+    Gateway::start(gateway_config(settings), &env)
+        .map_err(|error| format!("the gateway does not start: {error}"))
 }
 
 /// Counts the lives of an installation. The number is the epoch of all its owners, so it rises with every start, also after a
@@ -200,19 +283,23 @@ async fn next_generation(store: &StoreRef) -> Result<u64, Error> {
     Ok(generation)
 }
 
-/// Opens the embedded store and has `ids` begin above what is in it.
-async fn open_store(data: &Path, ids: &Arc<Ids>, accept_damage: bool) -> Result<StoreRef, String> {
-    let (data, newest) = (data.to_owned(), ids.clone());
+/// Opens the embedded store; gives it with a snowflake that none in it is above, as far as `newest` has told those who wrote it.
+pub(crate) async fn open_store(
+    data: &Path,
+    newest: impl Fn() -> u64 + Send + Sync + 'static,
+    accept_damage: bool,
+) -> Result<(StoreRef, u64), String> {
+    let data = data.to_owned();
     let opened = tokio::task::spawn_blocking(move || {
         std::fs::create_dir_all(&data).map_err(|error| format!("{}: {error}", data.display()))?;
         watch::make_room_to_start(&data);
-        let newest_id = Some(NewestId::new(move || newest.newest()));
+        let newest_id = Some(NewestId::new(newest));
         let options = Options { newest_id, accept_damage, ..Options::default() };
         Embedded::open(&data, options).map_err(|error| store_failure(&data, &error))
     });
     let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
-    ids.observe(store.snowflake_mark());
-    Ok(Arc::new(store))
+    let mark = store.snowflake_mark();
+    Ok((Arc::new(store), mark))
 }
 
 /// Says what is wrong with the store of a directory: in use by another process, of a newer version, damaged.
@@ -225,6 +312,8 @@ fn edge_config(settings: &Settings) -> Config {
     Config {
         public_url: settings.public_url.clone(),
         gateway_url: settings.gateway_url.clone(),
+        gateway_elsewhere: None,
+        serves: Serves { api: settings.roles.has(Role::Rest), files: settings.roles.has(Role::Cdn) },
         dev: settings.dev,
         rate_limits: settings.rate_limits,
         registration: settings.registration,

@@ -3,9 +3,12 @@
 
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
+
+use crate::roles::Roles;
 
 /// Arguments of `consort serve`.
 #[derive(Debug, Clone, Default, Args)]
@@ -43,6 +46,108 @@ pub struct ServeArgs {
     /// How those threads send: by a system call for each connection, or many at once by io_uring [default: auto]
     #[arg(long, value_enum, env = "CONSORT_GATEWAY_IO")]
     pub gateway_io: Option<GatewayIo>,
+    /// What this node does, such as gateway,rest [default: all]
+    #[arg(long, env = "CONSORT_ROLES")]
+    pub roles: Option<Roles>,
+    /// The node's place in a cluster.
+    #[command(flatten)]
+    pub cluster: ClusterArgs,
+}
+
+/// Where a node stands in a cluster. Without `--etcd` it is alone, and none of the others is taken.
+#[derive(Debug, Clone, Default, Args)]
+pub struct ClusterArgs {
+    /// Addresses of etcd, such as http://127.0.0.1:2379; the node is then one of a cluster
+    #[arg(long, value_delimiter = ',', env = "CONSORT_ETCD_URL")]
+    pub etcd: Vec<String>,
+    /// The node's name, unique in the cluster; the one in its certificate
+    #[arg(long, env = "CONSORT_NODE")]
+    pub node: Option<String>,
+    /// The store of the cluster: `embedded` (or `embedded-rpc`) is on the node with the role store, and reached by the others
+    #[arg(long, env = "CONSORT_STORE")]
+    pub store: Option<StoreKind>,
+    /// Address at which other nodes are listened to
+    #[arg(long, env = "CONSORT_MESH_LISTEN")]
+    pub mesh_listen: Option<SocketAddr>,
+    /// Address at which other nodes reach this one, HOST:PORT [default: that of --mesh-listen]
+    #[arg(long, env = "CONSORT_MESH_ADDRESS")]
+    pub mesh_address: Option<String>,
+    /// Directory with ca.pem, node.pem and node-key.pem, as `consort cert` makes them
+    #[arg(long, env = "CONSORT_MESH_CERTS")]
+    pub mesh_certs: Option<PathBuf>,
+    /// The region the node stands in
+    #[arg(long, env = "CONSORT_REGION")]
+    pub region: Option<String>,
+}
+
+/// What keeps the rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum StoreKind {
+    /// The embedded store. In a cluster one node has it, that with the role store, and serves it to the others.
+    Embedded,
+}
+
+impl FromStr for StoreKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "embedded" | "embedded-rpc" => Ok(Self::Embedded),
+            _ if text.starts_with("cassandra://") => {
+                Err("Cassandra is not built yet; embedded is".to_owned())
+            }
+            _ => Err("neither embedded nor embedded-rpc".to_owned()),
+        }
+    }
+}
+
+/// A node's place in a cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct ClusterSettings {
+    /// Addresses of etcd.
+    pub etcd: Vec<String>,
+    /// The node's name.
+    pub node: String,
+    /// What keeps the rows.
+    pub store: StoreKind,
+    /// Where other nodes are listened to.
+    pub mesh_listen: SocketAddr,
+    /// Where they reach this one, if not there.
+    pub mesh_address: Option<String>,
+    /// Directory of certificates.
+    pub mesh_certs: PathBuf,
+    /// The region.
+    pub region: Option<String>,
+}
+
+impl ClusterSettings {
+    /// The place that the arguments say; `None` without etcd.
+    fn of(args: ClusterArgs) -> Result<Option<Self>, String> {
+        let ClusterArgs { etcd, node, store, mesh_listen, mesh_address, mesh_certs, region } = args;
+        let needs = |name: &str| format!("{name} is needed with --etcd");
+        if etcd.is_empty() {
+            let given = [
+                ("--node", node.is_some()),
+                ("--mesh-listen", mesh_listen.is_some()),
+                ("--mesh-address", mesh_address.is_some()),
+                ("--mesh-certs", mesh_certs.is_some()),
+                ("--region", region.is_some()),
+            ];
+            return match given.iter().find(|(_, given)| *given) {
+                Some((name, _)) => Err(format!("{name} is for a node of a cluster, which needs --etcd")),
+                None => Ok(None),
+            };
+        }
+        Ok(Some(Self {
+            etcd,
+            node: node.ok_or_else(|| needs("--node"))?,
+            store: store.unwrap_or(StoreKind::Embedded),
+            mesh_listen: mesh_listen.ok_or_else(|| needs("--mesh-listen"))?,
+            mesh_address,
+            mesh_certs: mesh_certs.ok_or_else(|| needs("--mesh-certs"))?,
+            region,
+        }))
+    }
 }
 
 /// How the threads that own gateway sockets send.
@@ -129,6 +234,10 @@ pub struct Settings {
     pub gateway_listen: Option<SocketAddr>,
     /// How those threads send.
     pub gateway_io: GatewayIo,
+    /// What the node does.
+    pub roles: Roles,
+    /// Its place in a cluster; `None` for a node that is alone.
+    pub cluster: Option<ClusterSettings>,
 }
 
 impl Settings {
@@ -153,6 +262,8 @@ impl Settings {
             slices: 0,
             gateway_listen: None,
             gateway_io: GatewayIo::default(),
+            roles: Roles::default(),
+            cluster: None,
         }
     }
 
@@ -195,6 +306,8 @@ impl Settings {
             slices: args.slices.or(file.slices).unwrap_or(0),
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
             gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),
+            roles: args.roles.unwrap_or_default(),
+            cluster: ClusterSettings::of(args.cluster)?,
         })
     }
 }
@@ -230,6 +343,23 @@ mod tests {
         assert_eq!((settings.listen.port(), settings.data), (1, PathBuf::from("/b")));
         assert!(!settings.rate_limits && !settings.registration);
         assert_eq!(Settings::resolve(ServeArgs::default()).unwrap(), Settings::new("data"));
+    }
+
+    #[test]
+    fn a_place_in_a_cluster_is_whole_or_none() {
+        let of = |cluster| Settings::resolve(ServeArgs { cluster, ..ServeArgs::default() });
+        let region = ClusterArgs { region: Some("here".to_owned()), ..ClusterArgs::default() };
+        assert!(of(region).unwrap_err().contains("--etcd"));
+        let etcd = ClusterArgs { etcd: vec!["http://127.0.0.1:2379".to_owned()], ..ClusterArgs::default() };
+        assert!(of(etcd.clone()).unwrap_err().contains("--node"));
+        let whole = ClusterArgs {
+            node: Some("a".to_owned()),
+            mesh_listen: Some(SocketAddr::from(([127, 0, 0, 1], 0))),
+            mesh_certs: Some("certs".into()),
+            ..etcd
+        };
+        assert_eq!(of(whole).unwrap().cluster.unwrap().store, StoreKind::Embedded);
+        assert!("cassandra://a/b".parse::<StoreKind>().unwrap_err().contains("not built"));
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! What a node watches about its machine, once a second: the clock and the room on the disk. It tells by [`Health`].
+//! What a node watches, once a second: the clock and the room on the disk of its machine, and whether all roles are run and
+//! itself is a member. It tells by [`Health`].
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -6,8 +7,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
+use consort_discovery::Cluster;
 use consort_runtime::{ClockRef, Health, Ids, spawn};
 use tokio::time::Instant;
+
+use crate::roles::{Role, Roles};
 
 /// Between two looks.
 const PAUSE: Duration = Duration::from_secs(1);
@@ -36,6 +40,9 @@ pub(crate) struct Watch {
     pub(crate) health: Health,
     pub(crate) data: PathBuf,
     pub(crate) room: Room,
+    pub(crate) roles: Roles,
+    /// `None` for a node that is alone.
+    pub(crate) cluster: Option<Arc<Cluster>>,
 }
 
 impl Watch {
@@ -55,6 +62,19 @@ impl Watch {
         let warning = jumps.look(self.clock.now_ms(), Instant::now(), self.ids.newest_ms());
         self.health.set("clock", warning);
         self.look_at_disk();
+        self.look_at_cluster();
+    }
+
+    fn look_at_cluster(&self) {
+        let missing = match &self.cluster {
+            Some(cluster) => cluster.missing(&Role::ALL.map(Role::name)),
+            None => self.roles.missing(),
+        };
+        let warning = (!missing.is_empty()).then(|| format!("no node runs {}", missing.join(", ")));
+        self.health.set("roles", warning);
+        let lost = self.cluster.as_ref().is_some_and(|cluster| !cluster.is_member());
+        let warning = "the node's lease has run out: it answers for nothing until etcd knows it again";
+        self.health.set("cluster", lost.then(|| warning.to_owned()));
     }
 
     fn look_at_disk(&self) {

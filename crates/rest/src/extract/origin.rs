@@ -30,7 +30,8 @@ impl FromRequestParts<Arc<App>> for Origin {
 
     async fn from_request_parts(parts: &mut Parts, app: &Arc<App>) -> Result<Self, Infallible> {
         let base = base(app.config.public_url.as_deref(), &parts.headers);
-        let gateway = match &app.config.gateway_url {
+        let elsewhere = || app.config.gateway_elsewhere.as_ref().and_then(|elsewhere| elsewhere.0());
+        let gateway = match app.config.gateway_url.clone().or_else(elsewhere) {
             Some(url) => url.trim_end_matches('/').to_owned(),
             None => base.replacen("http", "ws", 1),
         };

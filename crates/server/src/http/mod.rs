@@ -56,7 +56,8 @@ const ACCEPT_PAUSE: Duration = Duration::from_millis(50);
 /// What every connection needs.
 struct Shared {
     edge: Router,
-    gateway: Arc<Gateway>,
+    /// `None` on a node that does not run it.
+    gateway: Option<Arc<Gateway>>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -77,7 +78,7 @@ impl Listener {
         listen: SocketAddr,
         limits: Limits,
         edge: Router,
-        gateway: Arc<Gateway>,
+        gateway: Option<Arc<Gateway>>,
     ) -> io::Result<Self> {
         let listener = bind(listen)?;
         let address = listener.local_addr()?;
@@ -277,12 +278,15 @@ fn may_stand(parts: &Parts) -> bool {
 
 async fn respond(shared: &Shared, visit: &Visit, peer: SocketAddr, mut request: Request<Body>) -> Response {
     if consort_gateway::is_upgrade(request.headers()) {
+        let Some(gateway) = shared.gateway.clone() else {
+            return Failure(consort_rest::role_elsewhere("gateway")).into_response();
+        };
         let seat = || {
             visit.seat.upgraded();
             let place = visit.place.lock().unwrap_or_else(PoisonError::into_inner).take();
             place.map(|place| Box::new(place) as Box<dyn consort_gateway::Seat>)
         };
-        return consort_gateway::upgrade::<Socket, _, _>(shared.gateway.clone(), request, seat).await;
+        return consort_gateway::upgrade::<Socket, _, _>(gateway, request, seat).await;
     }
     request.extensions_mut().insert(Peer(peer));
     match shared.edge.clone().oneshot(request).await {

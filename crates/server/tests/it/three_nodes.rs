@@ -3,7 +3,8 @@
 
 use std::sync::Arc;
 
-use consort_rpc::{Directory as _, InProcess, NodeId, Static};
+use consort_cdn::blobs::Memory as Blobs;
+use consort_rpc::{Directory as _, InProcess, Mesh, NodeId, Static};
 use consort_runtime::Ids;
 use consort_server::{Membership, Node, Settings};
 use consort_store::memory::Memory;
@@ -22,7 +23,7 @@ struct Cluster {
 impl Cluster {
     async fn start() -> Self {
         let (directory, network) = (Arc::new(Static::new([0, 1, 2].map(NodeId).to_vec())), InProcess::new());
-        let (store, mut nodes) = (Memory::new(), Vec::new());
+        let (store, blobs, mut nodes) = (Memory::new(), Blobs::default(), Vec::new());
         for node in [0, 1, 2].map(NodeId) {
             let files = tempfile::tempdir().unwrap();
             let settings = Settings {
@@ -35,8 +36,9 @@ impl Cluster {
             std::fs::create_dir_all(&settings.data).unwrap();
             let store = Arc::new(store.reopen());
             let ids = Arc::new(Ids::new(node.0));
-            let place =
-                Membership { node, directory: directory.clone(), network: network.clone(), store, ids };
+            let mesh = Mesh::new(node, directory.clone(), Arc::new(network.clone()));
+            network.join(&mesh);
+            let place = Membership::new(mesh, store, ids, Arc::new(blobs.clone()));
             nodes.push(World { node: Node::join(&settings, place).await.unwrap(), directory: files });
         }
         Self { directory, network, nodes }

@@ -1,0 +1,159 @@
+//! A node among others: how it becomes a member of its cluster, finds them, and leaves.
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use consort_cdn::blobs::{Blobs, FilesService, Folder, RemoteBlobs, SharedBlobs};
+use consort_discovery::{Cluster, Joining, LEASE};
+use consort_mesh::{Certificates, Links, Listener, Peer, Peers};
+use consort_rest::GatewayElsewhere;
+use consort_rpc::relay::Relay;
+use consort_rpc::{Mesh, MeshRef, NodeId};
+use consort_runtime::{Ids, random_u64};
+use consort_store::{Key, Store as _, StoreRef, Table};
+use consort_store_rpc::{Remote, Shared, StoreService};
+use tokio::net::TcpListener;
+use tokio::time::{Instant, sleep, timeout_at};
+
+use crate::node::{Membership, open_store};
+use crate::roles::{Role, role_of};
+use crate::settings::{ClusterSettings, StoreKind};
+use crate::{Node, Settings};
+
+/// How long a node that starts waits for the one that has the store.
+const STORE_PATIENCE: Duration = Duration::from_secs(60);
+/// Between two tries.
+const TRY_AGAIN: Duration = Duration::from_millis(100);
+
+/// What a node has as a member of a cluster.
+pub(crate) struct Member {
+    pub(crate) cluster: Arc<Cluster>,
+    /// Links of other nodes to this one.
+    _listener: Listener,
+}
+
+/// The other members, as links find them.
+struct Members(Arc<Cluster>);
+
+impl Peers for Members {
+    fn peer(&self, node: NodeId) -> Option<Peer> {
+        let known = self.0.peer(node)?;
+        let (name, address) = (known.name.clone(), known.mesh.clone());
+        Some(Peer { name, generation: known.generation, address })
+    }
+}
+
+/// Starts a node of a cluster; serves when it returns.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Result<Node, String> {
+    let certificates = Certificates::open(&place.mesh_certs).map_err(|error| error.to_string())?;
+    let socket = TcpListener::bind(place.mesh_listen).await;
+    let socket = socket.map_err(|error| format!("{}: {error}", place.mesh_listen))?;
+    let ids = Arc::new(OnceLock::new());
+    let store = match (place.store, settings.roles.has(Role::Store)) {
+        (StoreKind::Embedded, true) => Some(open_own_store(settings, &ids).await?),
+        (StoreKind::Embedded, false) => None,
+    };
+    let cluster = join(settings, place, &socket, store.is_some()).await?;
+    let (node, generation) = (cluster.node(), cluster.generation());
+    let ids = ids.get_or_init(|| Arc::new(Ids::new(node.0))).clone();
+    ids.observe_ms(cluster.floor_ms());
+
+    let peers: Arc<dyn Peers> = Arc::new(Members(cluster.clone()));
+    let links = Links::new(node, certificates.clone(), peers.clone());
+    let mesh = Mesh::new(node, cluster.clone(), Arc::new(links));
+    if let Some(own) = &store {
+        mesh.host::<StoreService>(Shared::new(own.clone()));
+    }
+    let files: Arc<dyn Blobs> = match &store {
+        Some(_) => {
+            let folder = settings.data.join("blobs");
+            let folder =
+                Folder::open(folder).map_err(|error| format!("{}: {error}", settings.data.display()))?;
+            let blobs: Arc<dyn Blobs> = Arc::new(folder);
+            mesh.host::<FilesService>(SharedBlobs::new(blobs.clone()));
+            blobs
+        }
+        None => Arc::new(RemoteBlobs::new(&mesh)),
+    };
+    let life = cluster.clone();
+    let me = (Arc::downgrade(&mesh), node);
+    let listener = Listener::start(socket, certificates, me, Arc::new(move || life.generation()), peers);
+    let member = Member { cluster: cluster.clone(), _listener: listener.map_err(|error| error.to_string())? };
+    let store = match store {
+        Some(own) => own,
+        None => reach_store(&mesh, generation).await?,
+    };
+    let gateway_elsewhere = Some(gateway_elsewhere(&mesh, &cluster));
+    let place = Membership { mesh, store, ids, files, member: Some(member), gateway_elsewhere };
+    let node = Node::join(settings, place).await?;
+    cluster.serve();
+    Ok(node)
+}
+
+async fn open_own_store(settings: &Settings, ids: &Arc<OnceLock<Arc<Ids>>>) -> Result<StoreRef, String> {
+    let ids = ids.clone();
+    let newest = move || ids.get().map_or(0, |ids: &Arc<Ids>| ids.newest());
+    let (store, _) = open_store(&settings.data, newest, settings.accept_data_loss).await?;
+    Ok(store)
+}
+
+async fn join(
+    settings: &Settings,
+    place: &ClusterSettings,
+    socket: &TcpListener,
+    has_store: bool,
+) -> Result<Arc<Cluster>, String> {
+    let mesh = socket.local_addr().map_err(|error| error.to_string())?;
+    let reachable = !mesh.ip().is_unspecified();
+    let mesh = place.mesh_address.clone().or(reachable.then(|| mesh.to_string()));
+    let mesh =
+        mesh.ok_or("--mesh-address is needed: others do not find this node at the address it listens at")?;
+    let joining = Joining {
+        etcd: place.etcd.clone(),
+        name: place.node.clone(),
+        roles: settings.roles.names(),
+        mesh,
+        address: settings.listen.to_string(),
+        version: env!("CARGO_PKG_VERSION").to_owned(),
+        region: place.region.clone(),
+        lease: LEASE,
+        alone_in: has_store.then(|| Role::Store.name().to_owned()).into_iter().collect(),
+    };
+    tracing::info!(name = joining.name, etcd = ?joining.etcd, "joining the cluster");
+    Cluster::join(joining, role_of).await.map_err(|error| error.to_string())
+}
+
+/// The store of another node, once that answers.
+async fn reach_store(mesh: &MeshRef, life: u64) -> Result<StoreRef, String> {
+    let (store, deadline) = (Remote::new(mesh, life), Instant::now() + STORE_PATIENCE);
+    let mut told = false;
+    loop {
+        let read = timeout_at(deadline, store.get(Table::Meta, 0, Key::text("generation"))).await;
+        match read {
+            Ok(Ok(_)) => return Ok(Arc::new(store)),
+            Ok(Err(error)) if Instant::now() < deadline => {
+                if !std::mem::replace(&mut told, true) {
+                    tracing::info!(%error, "waiting for the node that has the store");
+                }
+            }
+            Ok(Err(error)) => return Err(format!("the store of the cluster cannot be reached: {error}")),
+            Err(_) => return Err("the store of the cluster does not answer".to_owned()),
+        }
+        sleep(TRY_AGAIN).await;
+    }
+}
+
+/// Finds a gateway for clients that ask a node without one; another each time, so that they spread.
+fn gateway_elsewhere(mesh: &MeshRef, cluster: &Arc<Cluster>) -> GatewayElsewhere {
+    let (mesh, cluster) = (Arc::downgrade(mesh), cluster.clone());
+    GatewayElsewhere(Arc::new(move || {
+        let nodes = mesh.upgrade()?.nodes_of::<Relay>();
+        let nodes: Vec<_> = nodes.into_iter().filter_map(|node| cluster.peer(node)).collect();
+        let staying: Vec<_> = nodes.iter().filter(|node| !node.leaving && !node.starting).collect();
+        let at = (random_u64() as usize).checked_rem(staying.len())?;
+        Some(format!("ws://{}", staying[at].address))
+    }))
+}
