@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod api;
 mod args;
 mod bench;
+mod cluster;
 mod conformance;
 mod crash;
 mod etcd;
@@ -35,6 +36,9 @@ cargo xtask TASK
   conformance [--bless] [SUITE …]           client libraries against a fresh server
   libraries [--bless] [--only STEP] [NAME …] bots of further client libraries, each against a fresh server
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
+  cluster [--nodes N] [--store embedded-rpc] start etcd and a cluster of nodes on this machine
+  chaos kill [--people N] [--guilds N] [--kills N]
+                                            kill nodes of a cluster under load and look for what was promised
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed
   permissions [--seed N | --seeds K | --planted]  random acts, judged by a model of permissions
@@ -55,6 +59,8 @@ fn main() -> ExitCode {
         Some("conformance") => conformance::run(&mut args),
         Some("libraries") => libraries::run(&mut args),
         Some("crash") => crash::run(&mut args),
+        Some("cluster") => cluster::run(&mut args),
+        Some("chaos") => cluster::chaos(&mut args),
         Some("sim") => sim::run(&mut args),
         Some("permissions") => permissions::run(&mut args),
         Some("bench") => bench::run(&mut args),

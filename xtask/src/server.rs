@@ -123,6 +123,12 @@ impl Server {
         self.end_now();
     }
 
+    /// Waits until it ends, whoever brings that about.
+    pub fn wait(mut self) {
+        // Fails only when it is gone already.
+        let _ = self.child.wait();
+    }
+
     /// Asks it to end and waits for that.
     ///
     /// # Errors

@@ -5,7 +5,7 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{conformance, crash, etcd, permissions, prepare, sh, sim, tidy, web};
+use crate::{cluster, conformance, crash, etcd, permissions, prepare, sh, sim, tidy, web};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -149,6 +149,10 @@ fn cargo_lane(board: &Board) {
 /// What needs servers that are not part of the project.
 fn foreign_sections(board: &Board) {
     board.on_demand("etcd", etcd_tests);
+    board.on_demand("cluster", || match cluster::check() {
+        Ok(messages) => Tally { passed: messages, failed: 0, text: String::new() },
+        Err(text) => Tally::failure(text),
+    });
 }
 
 fn tools_lane(board: &Board) {

@@ -1,0 +1,183 @@
+//! People of a trial: what they hear on their sockets, and what they say.
+
+use crate::api::{Api, text};
+use crate::gateway::Gateway;
+use serde_json::json;
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use std::time::{Duration, Instant};
+
+/// Between two signs of life, and between two looks whether the trial is over.
+const BEAT: Duration = Duration::from_secs(5);
+const LOOK: Duration = Duration::from_millis(50);
+/// How long somebody tries to say one thing.
+const PATIENCE: Duration = Duration::from_secs(30);
+/// After a refusal.
+const PAUSE: Duration = Duration::from_millis(50);
+
+/// What came over a socket.
+#[derive(Default)]
+pub struct Heard {
+    /// How often each message was told, by its id.
+    pub messages: HashMap<String, usize>,
+    /// Why the socket ended, if it did.
+    pub ended: Option<String>,
+    /// Sequence numbers that were not the next.
+    pub jumps: Vec<String>,
+}
+
+/// A session that listens.
+pub struct Ear {
+    heard: Arc<Mutex<Heard>>,
+    over: Arc<AtomicBool>,
+    beating: Option<JoinHandle<()>>,
+}
+
+impl Ear {
+    /// Identifies at a node, and listens from then on.
+    ///
+    /// # Errors
+    /// When there is no READY.
+    pub fn open(address: SocketAddr, token: &str) -> Result<Self, String> {
+        let mut socket = Gateway::connect(address)?;
+        let ready = socket.identify(token, 0)?;
+        let sequence = Arc::new(AtomicU64::new(ready["s"].as_u64().unwrap_or_default()));
+        let (heard, over) = (Arc::new(Mutex::new(Heard::default())), Arc::new(AtomicBool::new(false)));
+        let mut twin = socket.twin()?;
+        let beating = {
+            let (over, sequence) = (over.clone(), sequence.clone());
+            std::thread::spawn(move || {
+                while !over.load(Ordering::Relaxed) {
+                    if twin.send(&json!({"op": 1, "d": sequence.load(Ordering::Relaxed)})).is_err() {
+                        return;
+                    }
+                    let again = Instant::now() + BEAT;
+                    while Instant::now() < again && !over.load(Ordering::Relaxed) {
+                        std::thread::sleep(LOOK);
+                    }
+                }
+            })
+        };
+        let listening = heard.clone();
+        std::thread::spawn(move || listen(&mut socket, &listening, &sequence));
+        Ok(Self { heard, over, beating: Some(beating) })
+    }
+
+    /// What was heard so far.
+    pub fn with<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
+        look(&self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+    }
+}
+
+impl Drop for Ear {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
+        if let Some(beating) = self.beating.take() {
+            // It panics on nothing.
+            let _ = beating.join();
+        }
+    }
+}
+
+fn listen(socket: &mut Gateway, heard: &Mutex<Heard>, sequence: &AtomicU64) {
+    loop {
+        let frame = socket.receive();
+        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
+        match frame {
+            Ok(frame) if frame["op"] == 0 => {
+                let (before, now) =
+                    (sequence.load(Ordering::Relaxed), frame["s"].as_u64().unwrap_or_default());
+                if now != before + 1 {
+                    heard.jumps.push(format!("{now} after {before}"));
+                }
+                sequence.store(now, Ordering::Relaxed);
+                if frame["t"] == "MESSAGE_CREATE" {
+                    let id = frame["d"]["id"].as_str().unwrap_or_default().to_owned();
+                    *heard.messages.entry(id).or_default() += 1;
+                }
+            }
+            Ok(frame) if frame["op"] == 7 || frame["op"] == 9 => {
+                heard.ended = Some(format!("sent away: {frame}"));
+                return;
+            }
+            Ok(_) => {}
+            Err(error) => {
+                heard.ended = Some(error);
+                return;
+            }
+        }
+    }
+}
+
+/// What came of saying something.
+pub struct Said {
+    /// The message's id.
+    pub id: String,
+    /// How often it was refused, or not answered, before.
+    pub refused: usize,
+}
+
+/// Says something in a channel, again and again until it is acknowledged; once, whatever happens.
+///
+/// # Errors
+/// When that takes longer than [`PATIENCE`], or the answer says that it makes no sense.
+pub fn say(api: &Api, token: &str, channel: &str, content: &str) -> Result<Said, String> {
+    let body = json!({"content": content, "nonce": nonce(content), "enforce_nonce": true});
+    let (deadline, mut refused) = (Instant::now() + PATIENCE, 0);
+    loop {
+        let answer = api.call("POST", &format!("/channels/{channel}/messages"), token, Some(body.clone()));
+        let why = match answer {
+            Ok((200..=299, message)) => return Ok(Said { id: text(&message, "id")?, refused }),
+            Ok((status @ 500..=599, answer)) => format!("{status} {answer}"),
+            Ok((status, answer)) => return Err(format!("{content:?}: {status} {answer}")),
+            Err(error) => error,
+        };
+        if Instant::now() > deadline {
+            return Err(format!("{content:?} was not taken within {} s: {why}", PATIENCE.as_secs()));
+        }
+        refused += 1;
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// At most 25 characters, another one for each content.
+fn nonce(content: &str) -> String {
+    content.bytes().rev().filter(u8::is_ascii_alphanumeric).take(25).map(char::from).collect()
+}
+
+/// A channel's messages: how often each content is there, and which ids there are.
+///
+/// # Errors
+/// When they cannot be read.
+pub fn history(
+    api: &Api,
+    token: &str,
+    channel: &str,
+) -> Result<(HashMap<String, usize>, Vec<String>), String> {
+    let (mut contents, mut ids, mut after) = (HashMap::new(), Vec::new(), "0".to_owned());
+    loop {
+        let page =
+            api.ok("GET", &format!("/channels/{channel}/messages?limit=100&after={after}"), token, None)?;
+        let page = page.as_array().cloned().unwrap_or_default();
+        let newest = page.iter().filter_map(|message| message["id"].as_str()?.parse::<u64>().ok()).max();
+        let Some(newest) = newest else { return Ok((contents, ids)) };
+        after = newest.to_string();
+        for message in page {
+            let content = message["content"].as_str().unwrap_or_default().to_owned();
+            *contents.entry(content).or_default() += 1;
+            ids.push(message["id"].as_str().unwrap_or_default().to_owned());
+        }
+    }
+}
+
+/// Opens a private channel of two people.
+///
+/// # Errors
+/// When the call fails.
+pub fn private(api: &Api, token: &str, other: &str) -> Result<String, String> {
+    let opened = api.ok("POST", "/users/@me/channels", token, Some(json!({"recipients": [other]})))?;
+    text(&opened, "id")
+}

@@ -1,0 +1,325 @@
+//! Trials: people at two gateways talk in guilds and in private while nodes of the owners are killed and drained.
+//!
+//! What must hold: every acknowledged message is in its channel, once; every session of its people was told of it, once; no
+//! socket of another node closed; what is refused is taken again soon.
+
+use super::people::{Ear, history, private, say};
+use super::rig::Rig;
+use crate::api::{Api, User};
+use crate::args::Args;
+use crate::{server, sh};
+use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+/// The nodes of a trial: edges at 0 and 1, owners at 2 and 3; see the layout of four nodes.
+const NODES: usize = 4;
+const EDGES: [usize; 2] = [0, 1];
+const OWNERS: [usize; 2] = [2, 3];
+/// How long it may take until every conversation goes on after a kill. The node's lease of 2 s is part of it.
+const BACK_LIMIT: Duration = Duration::from_secs(15);
+/// How long the last message may take to every socket.
+const TOLD_LIMIT: Duration = Duration::from_secs(10);
+/// Between two messages of a conversation.
+const PAUSE: Duration = Duration::from_millis(20);
+/// Messages of each conversation between two blows.
+const BETWEEN: usize = 10;
+
+/// How large a trial is.
+struct Size {
+    people: usize,
+    guilds: usize,
+    kills: usize,
+}
+
+/// A channel, and who is in it.
+struct Conversation {
+    channel: String,
+    people: Vec<usize>,
+}
+
+/// A message that was acknowledged.
+struct Acknowledged {
+    conversation: usize,
+    id: String,
+    content: String,
+    at: Instant,
+}
+
+/// What people share while they talk.
+struct Talk {
+    over: AtomicBool,
+    acknowledged: Mutex<Vec<Acknowledged>>,
+    refused: Mutex<usize>,
+    failed: Mutex<Option<String>>,
+}
+
+/// People, where they are, and what they are in.
+struct Stage {
+    rig: Rig,
+    people: Vec<User>,
+    conversations: Vec<Conversation>,
+    ears: Vec<Ear>,
+}
+
+/// What came of a trial.
+#[derive(Default)]
+struct Outcome {
+    acknowledged: usize,
+    refused: usize,
+    /// How long each conversation stood still after each kill, sorted.
+    back: Vec<Duration>,
+    broken: Vec<String>,
+}
+
+/// Runs a small trial as a part of all tests; gives how many messages held.
+///
+/// # Errors
+/// With what did not hold.
+pub fn check() -> Result<usize, String> {
+    let outcome = trial(&Size { people: 2, guilds: 1, kills: 2 }, "cluster-trial")?;
+    if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
+}
+
+/// `--people N --guilds N --kills N`: kills nodes of owners under load, and prints what came of it.
+///
+/// # Errors
+/// With what did not hold.
+pub fn chaos_kill(args: &mut Args) -> Result<(), String> {
+    let size = Size {
+        people: args.option("--people")?.unwrap_or(8),
+        guilds: args.option("--guilds")?.unwrap_or(12),
+        kills: args.option("--kills")?.unwrap_or(4),
+    };
+    args.rest()?;
+    let outcome = trial(&size, "chaos-kill")?;
+    let back = |part: usize| {
+        let at = (outcome.back.len() * part / 100).min(outcome.back.len().saturating_sub(1));
+        outcome.back.get(at).map_or(0, |back| back.as_millis() as u64)
+    };
+    println!("{} nodes, {} guilds, {} people, {} kills", NODES, size.guilds, size.people, size.kills);
+    println!("| acknowledged | refused | back: 50 % ms | 99 % ms | last ms | broken promises |");
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
+    let (half, most, last) = (back(50), back(99), back(100));
+    let Outcome { acknowledged, refused, broken, .. } = &outcome;
+    println!("| {acknowledged} | {refused} | {half} | {most} | {last} | {} |", broken.len());
+    println!(
+        "{}",
+        json!({
+            "chaos": "kill", "nodes": NODES, "guilds": size.guilds, "people": size.people, "kills": size.kills,
+            "acknowledged": acknowledged, "refused": refused, "back_p50_ms": half, "back_p99_ms": most,
+            "back_max_ms": last, "broken": broken.len(),
+        })
+    );
+    if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
+}
+
+fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
+    let binary = server::build(false)?;
+    let mut stage = Stage::set(Rig::start(&binary, name, NODES, &["--rate-limits", "off"])?, size)?;
+    let talk = Talk {
+        over: AtomicBool::new(false),
+        acknowledged: Mutex::default(),
+        refused: Mutex::default(),
+        failed: Mutex::default(),
+    };
+    let apis: Vec<Api> = EDGES
+        .iter()
+        .map(|edge| stage.rig.server(*edge).map(|edge| Api::new(&edge.api())))
+        .collect::<Result<_, _>>()?;
+    let mut outcome = Outcome::default();
+    let Stage { rig, people, conversations, ears } = &mut stage;
+    let blows = std::thread::scope(|scope| {
+        for (number, conversation) in conversations.iter().enumerate() {
+            let (talk, apis, people) = (&talk, &apis, &*people);
+            scope.spawn(move || talk.on(number, conversation, people, apis));
+        }
+        let struck = strike(rig, &talk, conversations.len(), size.kills, &mut outcome);
+        talk.over.store(true, Ordering::Relaxed);
+        struck
+    });
+    blows?;
+    if let Some(failure) = lock(&talk.failed).take() {
+        return Err(failure);
+    }
+    outcome.refused = *lock(&talk.refused);
+    outcome.back.sort_unstable();
+    let acknowledged = lock(&talk.acknowledged);
+    outcome.acknowledged = acknowledged.len();
+    kept(conversations, people, &apis, &acknowledged, &mut outcome)?;
+    told(conversations, ears, &acknowledged, &mut outcome);
+    Ok(outcome)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Stage {
+    /// Makes accounts, guilds that all are in, and a private channel for each two; opens a session for each.
+    fn set(rig: Rig, size: &Size) -> Result<Self, String> {
+        let api = |at: usize| rig.server(EDGES[at % 2]).map(|edge| Api::new(&edge.api()));
+        let name = |at: usize| format!("person{at}");
+        let people: Vec<User> =
+            (0..size.people).map(|at| api(at)?.user(&name(at), "c")).collect::<Result<_, String>>()?;
+        let mut conversations = Vec::new();
+        for guild in 0..size.guilds {
+            let founder = guild % size.people;
+            let (_, channel) = api(founder)?.guild(&people[founder], &format!("Guild {guild}"))?;
+            for (at, person) in people.iter().enumerate().filter(|(at, _)| *at != founder) {
+                // The one who invites and the one who joins are at different nodes.
+                api(at)?.join(&people[founder], &channel, person)?;
+            }
+            conversations.push(Conversation { channel, people: (0..size.people).collect() });
+        }
+        for at in (0..size.people - 1).step_by(2) {
+            let channel = private(&api(at)?, &people[at].token, &people[at + 1].id)?;
+            conversations.push(Conversation { channel, people: vec![at, at + 1] });
+        }
+        let ear = |(at, person): (usize, &User)| Ear::open(rig.server(EDGES[at % 2])?.address, &person.token);
+        let ears = people.iter().enumerate().map(ear).collect::<Result<_, String>>()?;
+        Ok(Self { rig, people, conversations, ears })
+    }
+}
+
+impl Talk {
+    /// People of a conversation speak in turn, each at their own edge, until the trial is over.
+    fn on(&self, number: usize, conversation: &Conversation, people: &[User], apis: &[Api]) {
+        for turn in 0.. {
+            if self.over.load(Ordering::Relaxed) {
+                return;
+            }
+            let speaker = conversation.people[turn % conversation.people.len()];
+            let content = format!("c{number} t{turn}");
+            match say(&apis[speaker % 2], &people[speaker].token, &conversation.channel, &content) {
+                Ok(said) => {
+                    *lock(&self.refused) += said.refused;
+                    let (conversation, id, at) = (number, said.id, Instant::now());
+                    lock(&self.acknowledged).push(Acknowledged { conversation, id, content, at });
+                }
+                Err(error) => {
+                    *lock(&self.failed) = Some(error);
+                    return self.over.store(true, Ordering::Relaxed);
+                }
+            }
+            std::thread::sleep(PAUSE);
+        }
+    }
+
+    /// Waits until each conversation has so many messages more that were acknowledged after a moment.
+    fn goes_on(
+        &self,
+        conversations: usize,
+        since: Instant,
+        count: usize,
+        limit: Duration,
+    ) -> Result<(), String> {
+        let enough = || {
+            let mut counts = vec![0; conversations];
+            lock(&self.acknowledged)
+                .iter()
+                .filter(|one| one.at > since)
+                .for_each(|one| counts[one.conversation] += 1);
+            counts.iter().all(|have| *have >= count)
+        };
+        let went_on = sh::poll(limit, || enough() || self.over.load(Ordering::Relaxed));
+        if let Some(failure) = &*lock(&self.failed) {
+            return Err(failure.clone());
+        }
+        if went_on {
+            Ok(())
+        } else {
+            Err(format!("a conversation does not go on within {} s", limit.as_secs()))
+        }
+    }
+
+    /// How long each conversation stood still after a moment.
+    fn back_after(&self, conversations: usize, moment: Instant) -> Vec<Duration> {
+        let acknowledged = lock(&self.acknowledged);
+        let first = |number| {
+            let after = acknowledged.iter().filter(|one| one.conversation == number && one.at > moment);
+            after.map(|one| one.at - moment).min()
+        };
+        (0..conversations).filter_map(first).collect()
+    }
+}
+
+/// Kills the nodes of owners one after the other, starts them again, and drains one at the end.
+fn strike(
+    rig: &mut Rig,
+    talk: &Talk,
+    conversations: usize,
+    kills: usize,
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
+    for kill in 0..kills {
+        let victim = OWNERS[kill % OWNERS.len()];
+        let moment = Instant::now();
+        rig.kill(victim);
+        talk.goes_on(conversations, moment, BETWEEN, BACK_LIMIT)?;
+        outcome.back.extend(talk.back_after(conversations, moment));
+        rig.bring(victim)?;
+        talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
+    }
+    let drained = Instant::now();
+    rig.stop(OWNERS[0])?;
+    talk.goes_on(conversations, drained, BETWEEN, BACK_LIMIT)?;
+    let gone = &rig.members[OWNERS[0]].name;
+    let nodes = rig.status()?;
+    let left =
+        nodes["nodes"].as_array().is_some_and(|nodes| nodes.iter().all(|node| node["name"] != gone.as_str()));
+    if left { Ok(()) } else { Err(format!("{gone} has ended and is still registered")) }
+}
+
+/// Every acknowledged message is in its channel once, as both edges see it.
+fn kept(
+    conversations: &[Conversation],
+    people: &[User],
+    apis: &[Api],
+    acknowledged: &[Acknowledged],
+    outcome: &mut Outcome,
+) -> Result<(), String> {
+    for (number, conversation) in conversations.iter().enumerate() {
+        for (edge, api) in apis.iter().enumerate() {
+            let reader =
+                conversation.people.iter().find(|person| *person % 2 == edge).copied().unwrap_or_default();
+            let (contents, ids) = history(api, &people[reader].token, &conversation.channel)?;
+            for one in acknowledged.iter().filter(|one| one.conversation == number) {
+                if !ids.contains(&one.id) {
+                    outcome.broken.push(format!("lost at edge {edge}: {:?} ({})", one.content, one.id));
+                }
+                if contents.get(&one.content) != Some(&1) {
+                    outcome.broken.push(format!("not once at edge {edge}: {:?}", one.content));
+                }
+            }
+        }
+    }
+    Ok(())
+}
+
+/// Every session was told of every message of its conversations once, and none has ended.
+fn told(conversations: &[Conversation], ears: &[Ear], acknowledged: &[Acknowledged], outcome: &mut Outcome) {
+    for (person, ear) in ears.iter().enumerate() {
+        let own = |one: &&Acknowledged| conversations[one.conversation].people.contains(&person);
+        let complete = || {
+            ear.with(|heard| acknowledged.iter().filter(own).all(|one| heard.messages.contains_key(&one.id)))
+        };
+        sh::poll(TOLD_LIMIT, complete);
+        ear.with(|heard| {
+            let untold = acknowledged.iter().filter(own).filter(|one| !heard.messages.contains_key(&one.id));
+            outcome
+                .broken
+                .extend(untold.map(|one| format!("person {person} was not told of {:?}", one.content)));
+            let twice = heard.messages.iter().filter(|(_, times)| **times > 1);
+            outcome
+                .broken
+                .extend(twice.map(|(id, times)| format!("person {person} was told {times} times of {id}")));
+            outcome.broken.extend(heard.jumps.iter().map(|jump| format!("person {person}: sequence {jump}")));
+            outcome
+                .broken
+                .extend(heard.ended.iter().map(|why| format!("the socket of person {person} ended: {why}")));
+        });
+    }
+}
