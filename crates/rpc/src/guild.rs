@@ -10,6 +10,7 @@ pub mod automod;
 pub mod ban;
 pub mod channel;
 pub mod emoji;
+pub mod event;
 pub mod gateway;
 pub mod invite;
 pub mod member;
@@ -50,6 +51,8 @@ pub enum Op {
     Webhook(webhook::Op),
     /// Rules of the automatic moderation.
     AutoMod(automod::Op),
+    /// Scheduled events.
+    Event(event::Op),
     /// Threads of one of its channels.
     Thread { channel: ChannelId, op: thread::Op },
     /// Messages, reactions, pins, typing of one of its channels or threads.

@@ -102,9 +102,9 @@ impl Guild {
             put_name(&mut out, name);
             out.extend_from_slice(&value);
         }
-        out.extend_from_slice(
-            b",\"stage_instances\":[],\"guild_scheduled_events\":[],\"soundboard_sounds\":[]}",
-        );
+        put_name(&mut out, "guild_scheduled_events");
+        put(&mut out, &self.shown_events(|channel| self.classes.sees(class, channel)));
+        out.extend_from_slice(b",\"stage_instances\":[],\"soundboard_sounds\":[]}");
         out.into()
     }
 

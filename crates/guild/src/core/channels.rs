@@ -364,6 +364,7 @@ impl Guild {
         self.drop_threads_of(cx, id);
         self.drop_channel_invites(cx, id);
         self.drop_channel_webhooks(cx, id);
+        self.drop_channel_events(cx, id);
         self.leave_voice_channel(cx, id);
         self.channels.remove(&id);
         self.classes.invalidate_channel(id);

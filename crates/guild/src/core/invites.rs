@@ -74,9 +74,11 @@ impl Guild {
             }
             Op::Create { channel, create } => self.create_invite(cx, *channel, create),
             Op::Delete { code } => self.delete_invite(cx, code),
-            Op::Resolve { code, with_counts } => {
+            Op::Resolve { code, with_counts, event } => {
                 let invite = self.live_invite(code, cx.now_ms)?;
-                Outcome::json(&self.show_invite(invite, false, *with_counts))
+                let mut shown = self.show_invite(invite, false, *with_counts);
+                shown.guild_scheduled_event = event.and_then(|event| self.invited_event(event)).map(Box::new);
+                Outcome::json(&shown)
             }
         }
     }
@@ -134,6 +136,7 @@ impl Guild {
             max_age: metadata.then_some(invite.max_age),
             temporary: metadata.then_some(invite.temporary),
             created_at: metadata.then(|| Timestamp::from_ms(invite.created_ms)),
+            guild_scheduled_event: None,
             new_member: None,
         }
     }

@@ -1,8 +1,10 @@
 //! From rows to the living guild.
 
+use std::collections::BTreeSet;
+
 use consort_conversation::read_polls;
 use consort_model::{
-    AutoModerationRule, Channel, Emoji, GuildId, Role, Sticker, ThreadMember, UserId, Webhook,
+    AutoModerationRule, Channel, Emoji, GuildId, Role, ScheduledEvent, Sticker, ThreadMember, UserId, Webhook,
 };
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
@@ -38,6 +40,16 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         .await?;
     rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
     rows.each(Table::AutoMod, |rule: AutoModerationRule| guild.automod.restore(rule)).await?;
+    let mut events = Vec::new();
+    rows.each(Table::Events, |event: ScheduledEvent| events.push(event)).await?;
+    for event in events {
+        let mut interested = BTreeSet::new();
+        let mut people = store.pages(Table::Events, event.id.get(), Range::all(PAGE_ROWS));
+        while let Some(page) = people.next().await? {
+            interested.extend(page.iter().filter_map(|row| row.key.to_id()).map(UserId::new));
+        }
+        guild.events.restore(event, interested, now_ms);
+    }
     rows.about_members(TEMPORARY, |user, _: bool| {
         guild.temporary.insert(user);
     })
@@ -52,6 +64,7 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         }
     })
     .await?;
+    guild.note_all_attendance(now_ms);
     let polls = read_polls(&store, id.get()).await?;
     polls.into_iter().for_each(|poll| guild.talk.conversation.watch_poll(poll));
     rows.each_with(FOLLOW, |key, follower: GuildId| {

@@ -8,6 +8,7 @@ mod ban;
 mod channels;
 mod chunk;
 mod emojis;
+mod events;
 mod files;
 mod follow;
 mod gateway;
@@ -91,6 +92,7 @@ pub struct Guild {
     pub(crate) classes: Classes,
     pub(crate) lists: member_list::Lists,
     pub(crate) automod: automod::AutoMod,
+    pub(crate) events: events::Events,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }
@@ -154,6 +156,7 @@ impl Core for Guild {
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Webhook(op) => self.handle_webhook(cx, op),
             Op::AutoMod(op) => self.handle_automod(cx, op),
+            Op::Event(op) => self.handle_event(cx, op),
             Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),
             Op::Voice(op) => self.handle_voice(cx, op),
@@ -165,17 +168,25 @@ impl Core for Guild {
         let polls = self.talk.conversation.next_deadline_ms();
         let lists = self.lists.next_deadline_ms();
         let voice = self.voice.next_deadline_ms();
-        self.next_thread_deadline_ms().into_iter().chain(polls).chain(lists).chain(voice).min()
+        let events = self.next_event_ms();
+        self.next_thread_deadline_ms().into_iter().chain(polls).chain(events).chain(lists).chain(voice).min()
     }
 
     fn alarm_ms(&self) -> Option<u64> {
         let polls = self.talk.conversation.next_deadline_ms();
-        self.next_thread_deadline_ms().into_iter().chain(polls).min().filter(|_| self.phase == Phase::Live)
+        let events = self.next_event_ms();
+        self.next_thread_deadline_ms()
+            .into_iter()
+            .chain(polls)
+            .chain(events)
+            .min()
+            .filter(|_| self.phase == Phase::Live)
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.archive_due_threads(cx);
         self.end_lost_voice(cx);
+        self.step_events(cx);
         consort_conversation::tick(self, cx);
         self.tell_lists_if_due(cx);
     }

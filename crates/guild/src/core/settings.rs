@@ -8,8 +8,8 @@ use consort_files::Kind;
 use consort_model::account::UserRow;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, Channel, ChannelId, ChannelType, Guild as Object,
-    Integration, Intents, Member, Patch, Permissions, Role, Timestamp, UnavailableGuild, User, UserId,
-    Webhook,
+    Integration, Intents, Member, Patch, Permissions, Role, ScheduledEvent, Timestamp, UnavailableGuild,
+    User, UserId, Webhook,
 };
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
@@ -79,6 +79,7 @@ impl Guild {
             classes: Default::default(),
             lists: Default::default(),
             automod: Default::default(),
+            events: Default::default(),
             talk: Default::default(),
             phase: Phase::Vacant,
         }
@@ -318,6 +319,7 @@ impl Guild {
         self.release_guild_files(cx);
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);
+        self.erase_events(cx);
         // Without its own row there is no guild; the rest may be large and goes a slice at a time.
         cx.delete(Table::Guilds, self.id.get(), Key::empty());
         for table in GUILD_TABLES {
@@ -404,11 +406,17 @@ impl Guild {
         let webhooks: Vec<_> = webhooks.map(|webhook| Webhook { token: None, ..webhook.clone() }).collect();
         let threads = self.threads.values().map(|thread| &thread.channel);
         let threads = threads.filter(|thread| named(thread.id.get()));
+        let events = self.events.all().filter(|event| named(event.id.get()));
+        let sees = |event: &&ScheduledEvent| {
+            let channel = event.channel_id.filter(|channel| self.channels.contains_key(channel));
+            channel.is_none_or(|channel| self.require_in(cx, channel, Permissions::VIEW_CHANNEL).is_ok())
+        };
+        let events: Vec<_> = events.filter(sees).collect();
         let rules: Vec<_> = self.automod.rules().filter(|rule| named(rule.id.get())).collect();
         let seen = |thread: &&Channel| self.require_in(cx, thread.id, Permissions::VIEW_CHANNEL).is_ok();
         json!({
             "webhooks": webhooks, "threads": threads.filter(seen).collect::<Vec<_>>(), "integrations": [],
-            "guild_scheduled_events": [], "application_commands": [], "auto_moderation_rules": rules,
+            "guild_scheduled_events": events, "application_commands": [], "auto_moderation_rules": rules,
         })
     }
 

@@ -90,6 +90,11 @@ impl Voice {
         self.doubt = doubt;
     }
 
+    /// Whether nobody is in a channel.
+    pub(super) fn is_empty(&self, channel: ChannelId) -> bool {
+        self.inside(channel).next().is_none()
+    }
+
     fn inside(&self, channel: ChannelId) -> impl Iterator<Item = UserId> {
         let inside =
             self.speakers.iter().filter(move |(_, speaker)| speaker.state.channel_id == Some(channel));
@@ -223,6 +228,10 @@ impl Guild {
     /// channel that was left is told that the user is gone.
     fn publish_voice(&mut self, cx: &mut Cx<'_>, from: Option<ChannelId>, state: VoiceState) {
         let user = state.user_id;
+        [from, state.channel_id]
+            .into_iter()
+            .flatten()
+            .for_each(|channel| self.note_attendance(cx.now_ms, channel));
         let state = VoiceState { member: self.members.get(user).map(Packed::unpack), ..state };
         let Some(channel) = state.channel_id.or(from) else { return };
         let audience = Audience::view(self.view_of(channel)).and_always([user]);

@@ -23,6 +23,7 @@ pub struct Client {
     pub member_count: i64,
     pub voice: ById,
     pub presences: ById,
+    pub events: ById,
     /// Dispatches that made no sense: a change of something it was never told of, or told of twice.
     pub faults: Vec<String>,
 }
@@ -64,6 +65,7 @@ impl Client {
             member_count: guild_create["member_count"].as_i64().unwrap_or_default(),
             voice: list("voice_states", |state| text(&state["user_id"]), voice),
             presences: list("presences", user_id, presence),
+            events: list("guild_scheduled_events", id, Value::clone),
             faults: Vec::new(),
         };
         client.presences.remove(&client.user);
@@ -116,6 +118,13 @@ impl Client {
 
     fn apply_thread(&mut self, name: &str, d: &Value) {
         match name {
+            "GUILD_SCHEDULED_EVENT_CREATE" => put_new(&mut self.events, &mut self.faults, name, d),
+            "GUILD_SCHEDULED_EVENT_UPDATE" if d["status"].as_u64() > Some(2) => {
+                drop(self.events.remove(&id(d)))
+            }
+            "GUILD_SCHEDULED_EVENT_UPDATE" => put_known(&mut self.events, &mut self.faults, name, d),
+            "GUILD_SCHEDULED_EVENT_DELETE" if self.events.remove(&id(d)).is_some() => {}
+            "GUILD_SCHEDULED_EVENT_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
             "THREAD_CREATE" => drop(self.threads.insert(id(d), thread(d))),
             "THREAD_UPDATE" if d["thread_metadata"]["archived"] == true => {
                 self.threads.remove(&id(d));
@@ -215,7 +224,7 @@ impl Client {
                 of("sticker", &client.stickers),
             ]);
             lists.extend([of("channel", &client.channels), of("thread", &client.threads)]);
-            lists.push(of("member", &client.members));
+            lists.extend([of("member", &client.members), of("event", &client.events)]);
             if lively {
                 lists.extend([of("voice", &client.voice), of("presence", &client.presences)]);
             }

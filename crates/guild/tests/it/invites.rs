@@ -33,7 +33,7 @@ pub fn join(code: &str, user: u64) -> Op {
 }
 
 fn resolve(world: &World, code: &str) -> Result<Value, (u16, u32)> {
-    let op = Op::Invite(invite::Op::Resolve { code: code.to_owned(), with_counts: true });
+    let op = Op::Invite(invite::Op::Resolve { code: code.to_owned(), with_counts: true, event: None });
     match world.system(op) {
         Ok(Answer::Json(body)) => Ok(serde_json::from_slice(&body).unwrap()),
         Ok(other) => panic!("{other:?}"),

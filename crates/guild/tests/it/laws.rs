@@ -49,7 +49,7 @@ fn check_sight(
         for channel in channels_of(name, d) {
             let saw = before.is_some_and(|truth| sees(truth, state.user, channel));
             let sees = after.is_some_and(|truth| sees(truth, state.user, channel));
-            let last = name == "CHANNEL_DELETE" || name == "THREAD_DELETE" || after.is_none();
+            let last = name.ends_with("_DELETE") || after.is_none();
             assert!(sees || saw && last, "{context}: {name} of a hidden channel: {d}");
         }
     }

@@ -10,6 +10,7 @@ mod world;
 mod automod;
 mod bans;
 mod channels;
+mod events;
 mod expressions;
 mod invites;
 mod lists;

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{ChannelType, User};
+use super::{ChannelType, ScheduledEvent, User};
 use crate::{ChannelId, GuildId, Timestamp};
 
 /// An invite, as the invite page shows it; metadata only for those who manage it.
@@ -48,6 +48,9 @@ pub struct Invite {
     /// Metadata: when made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub created_at: Option<Timestamp>,
+    /// An event of the guild, when one was named.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub guild_scheduled_event: Option<Box<ScheduledEvent>>,
     /// On accepting: whether the user was no member before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub new_member: Option<bool>,

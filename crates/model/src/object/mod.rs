@@ -14,6 +14,7 @@ mod invite;
 mod member;
 mod message;
 mod presence;
+mod recurrence;
 mod role;
 mod user;
 mod voice;
@@ -23,6 +24,7 @@ pub mod account;
 pub mod auto_moderation;
 pub mod command;
 pub mod component;
+pub mod scheduled_event;
 
 pub use activity::{Activity, ActivityAssets, ActivityEmoji, ActivityParty, ActivityTimestamps};
 pub use application::{
@@ -42,7 +44,9 @@ pub use message::{
     SnapshotMessage,
 };
 pub use presence::{ClientStatus, Presence, Status, UserRef};
+pub use recurrence::{NthWeekday, RecurrenceRule};
 pub use role::{Role, RoleColors, RoleTags};
+pub use scheduled_event::{EntityMetadata, ScheduledEvent};
 pub use user::{CurrentUser, PrimaryGuild, User, UserFlags};
 pub use voice::{VoiceRegion, VoiceState};
 pub use webhook::Webhook;

@@ -5,4 +5,5 @@ pub mod command;
 pub mod component;
 pub mod message;
 pub mod modal;
+pub mod scheduled_event;
 pub mod thread;

@@ -80,9 +80,10 @@ async fn create(
 }
 
 async fn resolve(State(app): State<Arc<App>>, Ids(code): Ids<String>, query: Query) -> Answered {
-    let with_counts = query.form().check(|f| Some(f.flag("with_counts")))?;
+    let (with_counts, event) =
+        query.form().check(|f| Some((f.flag("with_counts"), f.id("guild_scheduled_event_id"))))?;
     let guild = guild_of(&app, &code).await?;
-    let op = invite(Op::Resolve { code, with_counts });
+    let op = invite(Op::Resolve { code, with_counts, event });
     Ok(answer(of_gone(app.guilds.call(guild.get(), Caller::system(), op).await)))
 }
 

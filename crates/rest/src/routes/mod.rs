@@ -1,7 +1,7 @@
 //! Every route of the API: one file an area, one table here.
 //!
 //! Paths are those after the version: `/channels/{channel_id}/messages`. Parameters have the same name in every area, or
-//! the router could not be built: `{application_id}`, `{channel_id}`, `{code}`, `{emoji_id}`, `{guild_id}`,
+//! the router could not be built: `{application_id}`, `{channel_id}`, `{code}`, `{emoji_id}`, `{event_id}`, `{guild_id}`,
 //! `{message_id}`, `{overwrite_id}`, `{role_id}`, `{rule_id}`, `{sticker_id}`, `{user_id}`, `{webhook_id}`, `{webhook_token}`.
 //! Different methods of one path may be added by different areas.
 
@@ -34,6 +34,7 @@ pub mod reactions;
 pub mod read_states;
 pub mod relationships;
 pub mod roles;
+pub mod scheduled_events;
 pub mod settings;
 pub mod stickers;
 pub mod threads;
@@ -66,6 +67,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(webhooks::routes())
         .merge(audit_log::routes())
         .merge(auto_moderation::routes())
+        .merge(scheduled_events::routes())
         .merge(messages::routes())
         .merge(reactions::routes())
         .merge(pins::routes())

@@ -1,6 +1,6 @@
 //! Invites into a guild.
 
-use consort_model::{ChannelId, GuildId, UserId};
+use consort_model::{ChannelId, EventId, GuildId, UserId};
 use serde::{Deserialize, Serialize};
 
 /// What can be asked.
@@ -14,8 +14,13 @@ pub enum Op {
     Create { channel: ChannelId, create: Box<Create> },
     /// MANAGE_CHANNELS in the channel, or MANAGE_GUILD. Answers the invite.
     Delete { code: String },
-    /// Anybody: what the invite page shows. Answers the invite.
-    Resolve { code: String, with_counts: bool },
+    /// Anybody: what the invite page shows, with an event of the guild if one is named and open. Answers the invite.
+    Resolve {
+        code: String,
+        with_counts: bool,
+        #[serde(default)]
+        event: Option<EventId>,
+    },
 }
 
 /// An invite to be made.

@@ -216,7 +216,7 @@ pub fn invite() -> Vec<guild::invite::Op> {
         "List", {"ListChannel": {"channel": "1"}}, {"Delete": {"code": "c"}},
         {"Create": {"channel": "1", "create": {"max_age": 0, "max_uses": 1, "temporary": true, "unique": false,
             "target_type": 1, "target_user_id": "2"}}},
-        {"Resolve": {"code": "c", "with_counts": true}},
+        {"Resolve": {"code": "c", "with_counts": true, "event": "5"}},
     ]))
 }
 
@@ -240,6 +240,20 @@ pub fn automod() -> Vec<guild::automod::Op> {
     });
     read(json!([
         "List", {"Get": {"rule": "1"}}, {"Create": form}, {"Update": {"rule": "1", "form": form}}, {"Delete": {"rule": "1"}},
+    ]))
+}
+
+pub fn scheduled_event() -> Vec<guild::event::Op> {
+    let time = "2026-01-30T18:30:00.000000+00:00";
+    let form = json!({
+        "name": "n", "description": null, "start": time, "end": time, "entity_type": 3, "location": "here", "status": 2,
+        "recurrence": {"start": time, "frequency": 1, "interval": 1, "by_n_weekday": [{"n": 1, "day": 0}]},
+    });
+    read(json!([
+        {"List": {"with_user_count": true}}, {"Get": {"event": "1", "with_user_count": false}},
+        {"Create": {"id": "1", "form": form}}, {"Update": {"event": "1", "form": form}}, {"Delete": {"event": "1"}},
+        {"Subscribe": {"event": "1"}}, {"Unsubscribe": {"event": "1"}}, {"Count": {"event": "1"}},
+        {"Users": {"event": "1", "with_member": true, "before": null, "after": "2", "limit": 3}},
     ]))
 }
 
@@ -310,6 +324,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(emoji().into_iter().map(Op::Emoji));
     all.extend(webhook().into_iter().map(Op::Webhook));
     all.extend(automod().into_iter().map(Op::AutoMod));
+    all.extend(scheduled_event().into_iter().map(Op::Event));
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
     all.extend(voice().into_iter().map(Op::Voice));

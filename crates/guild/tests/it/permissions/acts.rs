@@ -3,9 +3,10 @@
 
 use consort_model::request::auto_moderation::RuleForm;
 use consort_model::request::message::CreateMessage;
+use consort_model::request::scheduled_event::EventForm;
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{Overwrite, OverwriteKind, Patch, Permissions, Timestamp};
-use consort_rpc::guild::{Op, automod, ban, channel, member, role, thread};
+use consort_rpc::guild::{Op, automod, ban, channel, event, member, role, thread};
 use consort_rpc::message;
 use proptest::prelude::*;
 
@@ -35,9 +36,11 @@ const RIGHTS: [u64; 16] = [
     MODERATE,
     MOVE,
     rules::CONNECT,
-    rules::SEND_IN_THREADS,
+    rules::SEND_IN_THREADS | rules::CREATE_EVENTS,
     MANAGE_WEBHOOKS | AUDIT_LOG | rules::MANAGE_GUILD,
 ];
+const EVENTS: u64 = rules::CREATE_EVENTS;
+const MANAGE_EVENTS: u64 = rules::MANAGE_EVENTS;
 
 /// An act; the first number of each is who acts.
 #[derive(Debug, Clone)]
@@ -74,6 +77,8 @@ pub enum Act {
     Drag(usize, usize, usize),
     /// Out and in again.
     Bounce(usize),
+    /// Plans an event in a voice channel, or deletes the last one.
+    Plan(usize, usize),
     /// Makes a rule of the automatic moderation, or deletes one when there are enough.
     Rule(usize),
     Wait(u8),
@@ -122,6 +127,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         2 => (who(), n()).prop_map(|(a, c)| Act::Speak(a, c)),
         1 => (who(), n(), n()).prop_map(|(a, u, c)| Act::Drag(a, u, c)),
         2 => who().prop_map(Act::Rule),
+        4 => (who(), n()).prop_map(|(a, c)| Act::Plan(a, c)),
         1 => any::<u8>().prop_map(Act::Wait),
         2 => (0..USERS.len()).prop_map(Act::Connect),
         1 => Just(Act::Restart),
@@ -559,6 +565,7 @@ impl Rules {
     }
 
     fn remove_channel(&mut self, channel: u64) {
+        self.events.retain(|(_, place, _)| *place != channel);
         self.channels.remove(&channel);
         self.messages.remove(&channel);
         self.voice.retain(|_, inside| *inside != channel);
@@ -727,6 +734,39 @@ pub fn of_talk(rules: &Rules, act: &Act, session: impl Fn(u64) -> Session) -> Op
             })
             .telling("MESSAGE_DELETE", place)
         }
+        Act::Plan(by, n) => {
+            let by = user(by);
+            if let Some((event, channel, creator)) = rules.events.last().copied().filter(|_| n % 2 == 0) {
+                let op = Op::Event(event::Op::Delete { event: event.into() });
+                let unseen = rules.need_in(by, channel, 0);
+                let right = if creator == by { EVENTS } else { MANAGE_EVENTS };
+                let either = rules.in_place(by, channel) & (right | MANAGE_EVENTS) != 0;
+                let reasons = if either { unseen } else { [unseen, vec![NO_RIGHT]].concat() };
+                let call =
+                    Call::new(by, op, reasons, |rules, _| rules.events.truncate(rules.events.len() - 1));
+                return Some(call.audited().telling("GUILD_SCHEDULED_EVENT_DELETE", channel));
+            }
+            let channel = rules.some_channel(n)?;
+            let wrong =
+                if rules.channels[&channel].kind == Kind::Voice { Vec::new() } else { vec![NONSENSE] };
+            let stranger = if rules.is_member(by) { Vec::new() } else { vec![NO_ACCESS] };
+            let form = EventForm {
+                name: Some("event".into()),
+                start: Some(Timestamp::from_ms(rules.now_ms + 1_000_000_000)),
+                entity_type: Some(2),
+                channel: Patch::Value(channel.into()),
+                ..EventForm::default()
+            };
+            let id = 1_000_000 + rules.planned;
+            let op = Op::Event(event::Op::Create { id: id.into(), form: Box::new(form) });
+            let reasons = [stranger, wrong, rules.need_in(by, channel, EVENTS | rules::CONNECT)].concat();
+            Call::new(by, op, reasons, move |rules, _| {
+                rules.planned += 1;
+                rules.events.push((id, channel, by));
+            })
+            .audited()
+            .telling("GUILD_SCHEDULED_EVENT_CREATE", channel)
+        }
         Act::Speak(by, n) => {
             let (by, channel) = (user(by), rules.some_channel(n)?);
             let present = rules.voice.get(&by) == Some(&channel);
@@ -792,5 +832,7 @@ pub fn founded(now_ms: u64) -> Rules {
         messages: Default::default(),
         voice: Default::default(),
         automod: Vec::new(),
+        events: Vec::new(),
+        planned: 0,
     }
 }

@@ -44,6 +44,7 @@ fn intent(name: &str) -> Intents {
         _ if name.starts_with("GUILD_MEMBER_") => Intents::GUILD_MEMBERS,
         _ if name.starts_with("GUILD_BAN_") => Intents::GUILD_MODERATION,
         "GUILD_AUDIT_LOG_ENTRY_CREATE" => Intents::GUILD_MODERATION,
+        _ if name.starts_with("GUILD_SCHEDULED_EVENT_") => Intents::GUILD_SCHEDULED_EVENTS,
         _ if name.starts_with("AUTO_MODERATION_RULE_") => Intents::AUTO_MODERATION_CONFIGURATION,
         _ if name.starts_with("MESSAGE_") => Intents::GUILD_MESSAGES,
         "TYPING_START" => Intents::GUILD_MESSAGE_TYPING,
@@ -89,7 +90,9 @@ pub fn dispatches(state: &FakeSession, new: &[Dispatch], before: &Rules, after: 
         let intended = needed.is_empty() || state.intents.intersects(needed) || own(name, d, user);
         hold!(intended, "leak: user {user} has no intent for {name} {d}");
         // The last word on something goes to who saw it until now.
-        let last = ["CHANNEL_DELETE", "THREAD_DELETE", "THREAD_MEMBERS_UPDATE"].contains(&name.as_str());
+        let last =
+            ["CHANNEL_DELETE", "THREAD_DELETE", "THREAD_MEMBERS_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE"]
+                .contains(&name.as_str());
         for place in places(name, d) {
             let seen =
                 after.sees(user, place) || last && before.sees(user, place) || own_voice(name, d, user);

@@ -22,6 +22,8 @@ pub const PUBLIC_THREADS: u64 = 1 << 35;
 pub const PRIVATE_THREADS: u64 = 1 << 36;
 pub const SEND_IN_THREADS: u64 = 1 << 38;
 pub const MODERATE: u64 = 1 << 40;
+pub const MANAGE_EVENTS: u64 = 1 << 33;
+pub const CREATE_EVENTS: u64 = 1 << 44;
 const INVITE: u64 = 1 << 0;
 /// What means nothing to who cannot write: mentions of everyone, read out, files, embeds.
 const WITH_SEND: u64 = 1 << 17 | 1 << 12 | 1 << 15 | 1 << 14;
@@ -106,6 +108,10 @@ pub struct Rules {
     pub voice: BTreeMap<u64, u64>,
     /// Rules of the automatic moderation.
     pub automod: Vec<u64>,
+    /// Events with their channel and maker, in the order they were made.
+    pub events: Vec<(u64, u64, u64)>,
+    /// How many there ever were.
+    pub planned: u64,
 }
 
 impl Rules {

@@ -249,6 +249,7 @@ fn invite() -> Invite {
         max_age: Some(86_400),
         temporary: Some(false),
         created_at: Some(time()),
+        guild_scheduled_event: None,
         new_member: None,
     }
 }
@@ -306,6 +307,55 @@ fn voice_conforms() {
         custom: false,
     };
     conforms("VoiceRegionResponse", &region, &[]);
+}
+
+#[test]
+fn scheduled_events_conform_by_entity() {
+    use consort_model::scheduled_event::entity;
+    let event = |entity_type, channel_id, location: Option<&str>| ScheduledEvent {
+        id: Id::new(81),
+        guild_id: GUILD,
+        channel_id,
+        creator_id: Some(USER),
+        creator: Some(user()),
+        name: "event".to_owned(),
+        description: Some("text".to_owned()),
+        image: hash(),
+        scheduled_start_time: time(),
+        scheduled_end_time: Some(time()),
+        privacy_level: 2,
+        status: 1,
+        entity_type,
+        entity_id: None,
+        entity_metadata: location.map(|location| EntityMetadata { location: location.to_owned() }),
+        recurrence_rule: Some(RecurrenceRule {
+            start: time(),
+            end: None,
+            frequency: 1,
+            interval: 1,
+            by_weekday: Some(vec![1]),
+            by_n_weekday: Some(vec![NthWeekday { n: 5, day: 6 }]),
+            by_month: Some(vec![12]),
+            by_month_day: Some(vec![31]),
+            by_year_day: None,
+            count: None,
+        }),
+        guild_scheduled_event_exceptions: Vec::new(),
+        user_count: Some(3),
+    };
+    conforms("ExternalScheduledEventResponse", &event(entity::EXTERNAL, None, Some("here")), &[]);
+    conforms("VoiceScheduledEventResponse", &event(entity::VOICE, Some(CHANNEL), None), &[]);
+    conforms("StageScheduledEventResponse", &event(entity::STAGE, Some(CHANNEL), None), &[]);
+    let bare = ScheduledEvent {
+        creator: None,
+        description: None,
+        image: None,
+        scheduled_end_time: None,
+        recurrence_rule: None,
+        user_count: None,
+        ..event(entity::VOICE, Some(CHANNEL), None)
+    };
+    conforms("VoiceScheduledEventResponse", &bare, &[]);
 }
 
 fn rule(trigger_type: u8, trigger_metadata: TriggerMetadata) -> AutoModerationRule {
