@@ -171,6 +171,10 @@ pub const PRUNE_DAYS_DEFAULT: u32 = 7;
 pub const ONBOARDING_DEFAULT_CHANNELS_MIN: usize = 7;
 /// Those of [`ONBOARDING_DEFAULT_CHANNELS_MIN`] in which everybody may write.
 pub const ONBOARDING_WRITABLE_CHANNELS_MIN: usize = 5;
+/// Characters of a template's name.
+pub const TEMPLATE_NAME_CHARS: RangeInclusive<usize> = 1..=100;
+/// Characters of a template's description.
+pub const TEMPLATE_DESCRIPTION_CHARS_MAX: usize = 120;
 /// Channels on the welcome screen.
 pub const WELCOME_CHANNELS_MAX: usize = 5;
 /// Seconds of inactivity after which a member is moved to the AFK channel.

@@ -16,6 +16,7 @@ pub mod invite;
 pub mod member;
 pub mod role;
 pub mod settings;
+pub mod template;
 pub mod thread;
 pub mod voice;
 pub mod webhook;
@@ -51,6 +52,8 @@ pub enum Op {
     Webhook(webhook::Op),
     /// Rules of the automatic moderation.
     AutoMod(automod::Op),
+    /// The template.
+    Template(template::Op),
     /// Scheduled events.
     Event(event::Op),
     /// Threads of one of its channels.

@@ -40,16 +40,7 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         .await?;
     rows.each(Table::Webhooks, |webhook: Webhook| drop(guild.webhooks.insert(webhook.id, webhook))).await?;
     rows.each(Table::AutoMod, |rule: AutoModerationRule| guild.automod.restore(rule)).await?;
-    let mut events = Vec::new();
-    rows.each(Table::Events, |event: ScheduledEvent| events.push(event)).await?;
-    for event in events {
-        let mut interested = BTreeSet::new();
-        let mut people = store.pages(Table::Events, event.id.get(), Range::all(PAGE_ROWS));
-        while let Some(page) = people.next().await? {
-            interested.extend(page.iter().filter_map(|row| row.key.to_id()).map(UserId::new));
-        }
-        guild.events.restore(event, interested, now_ms);
-    }
+    read_events(&rows, &mut guild, now_ms).await?;
     rows.about_members(TEMPORARY, |user, _: bool| {
         guild.temporary.insert(user);
     })
@@ -92,6 +83,21 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         guild.threads.insert(thread.channel.id, thread);
     }
     Ok(Some(guild))
+}
+
+/// Scheduled events, with who is interested.
+async fn read_events(rows: &Rows<'_>, guild: &mut Guild, now_ms: u64) -> Result<(), Error> {
+    let mut events = Vec::new();
+    rows.each(Table::Events, |event: ScheduledEvent| events.push(event)).await?;
+    for event in events {
+        let mut interested = BTreeSet::new();
+        let mut people = rows.store.pages(Table::Events, event.id.get(), Range::all(PAGE_ROWS));
+        while let Some(page) = people.next().await? {
+            interested.extend(page.iter().filter_map(|row| row.key.to_id()).map(UserId::new));
+        }
+        guild.events.restore(event, interested, now_ms);
+    }
+    Ok(())
 }
 
 struct Rows<'a> {

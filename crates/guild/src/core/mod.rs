@@ -23,6 +23,7 @@ mod publish;
 mod roles;
 mod settings;
 mod shown;
+mod template;
 mod threads;
 mod views;
 mod voice;
@@ -142,7 +143,10 @@ impl Core for Guild {
     }
 
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
-        let founding = matches!(op, Op::Settings(guild::settings::Op::Create { .. }));
+        let founding = matches!(
+            op,
+            Op::Settings(guild::settings::Op::Create { .. } | guild::settings::Op::CreateFrom { .. })
+        );
         if self.phase != Phase::Live && !founding {
             return self.handle_absent(cx, op);
         }
@@ -156,6 +160,7 @@ impl Core for Guild {
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Webhook(op) => self.handle_webhook(cx, op),
             Op::AutoMod(op) => self.handle_automod(cx, op),
+            Op::Template(op) => self.handle_template(cx, op),
             Op::Event(op) => self.handle_event(cx, op),
             Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),

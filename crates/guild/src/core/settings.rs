@@ -87,7 +87,12 @@ impl Guild {
 
     pub(crate) fn handle_settings(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         match op {
-            Op::Create { owner, name, icon, channels } => self.found(cx, owner, name, icon.clone(), channels),
+            Op::Create { owner, name, icon, channels } => {
+                self.found_new(cx, (owner, name, icon.clone()), channels)
+            }
+            Op::CreateFrom { owner, name, icon, template } => {
+                self.found(cx, (owner, name, icon.clone()), |guild, cx| guild.found_from(cx, template))
+            }
             Op::Get { with_counts } => {
                 self.require_member(cx)?;
                 Outcome::json(&self.counted(*with_counts))
@@ -141,21 +146,37 @@ impl Guild {
         }
     }
 
-    /// Makes the guild: @everyone, the owner as its first member, and channels.
-    fn found(
+    /// Makes the guild with these channels, or with the usual ones.
+    fn found_new(
         &mut self,
         cx: &mut Cx<'_>,
-        owner: &User,
-        name: &str,
-        icon: Option<String>,
+        named: (&User, &str, Option<String>),
         channels: &[Create],
     ) -> Result<Outcome, Stop> {
-        if self.phase != Phase::Vacant {
-            return Err(ApiError::overloaded().into());
-        }
         // What can be refused is, before anything is changed.
         for create in channels {
             self.new_channel(ChannelId::new(0), create)?;
+        }
+        self.found(cx, named, |guild, cx| {
+            match channels {
+                [] => guild.found_usual_channels(cx)?,
+                wanted => guild.found_channels(cx, wanted)?,
+            }
+            let text = guild.channels.values().find(|channel| channel.kind == ChannelType::GuildText);
+            guild.info.system_channel_id = text.map(|channel| channel.id);
+            Ok(())
+        })
+    }
+
+    /// Makes the guild: @everyone, the owner as its first member, and what `furnish` makes, which must not fail.
+    fn found(
+        &mut self,
+        cx: &mut Cx<'_>,
+        (owner, name, icon): (&User, &str, Option<String>),
+        furnish: impl FnOnce(&mut Self, &mut Cx<'_>) -> Result<(), Stop>,
+    ) -> Result<Outcome, Stop> {
+        if self.phase != Phase::Vacant {
+            return Err(ApiError::overloaded().into());
         }
         self.phase = Phase::Live;
         *self.info = Object::new(self.id, name, owner.id);
@@ -167,12 +188,7 @@ impl Guild {
         let member = Member::new(owner.clone(), Timestamp::from_ms(cx.now_ms));
         cx.put(Table::Members, self.id.get(), owner.id.get(), &member);
         self.members.insert(&member);
-        match channels {
-            [] => self.found_usual_channels(cx)?,
-            wanted => self.found_channels(cx, wanted)?,
-        }
-        let first_text = self.channels.values().find(|channel| channel.kind == ChannelType::GuildText);
-        self.info.system_channel_id = first_text.map(|channel| channel.id);
+        furnish(self, cx)?;
         self.put_info(cx);
         self.tell_joined(cx, owner.id);
         Outcome::created(&self.object())
@@ -302,6 +318,7 @@ impl Guild {
             };
             return Err(error.into());
         }
+        let template = self.template_code(cx)?;
         for channel in self.channels.keys() {
             cx.delete(Table::ChannelIndex, channel.get(), Key::empty());
             for table in CHANNEL_TABLES {
@@ -320,6 +337,7 @@ impl Guild {
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);
         self.erase_events(cx);
+        self.drop_template(cx, template.as_deref());
         // Without its own row there is no guild; the rest may be large and goes a slice at a time.
         cx.delete(Table::Guilds, self.id.get(), Key::empty());
         for table in GUILD_TABLES {

@@ -24,5 +24,6 @@ mod roles;
 mod settings;
 mod sight;
 mod talk;
+mod templates;
 mod voice;
 mod webhooks;

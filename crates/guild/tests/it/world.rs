@@ -23,7 +23,7 @@ use consort_guild::Guild;
 use consort_model::account::UserRow;
 use consort_model::{
     ChannelId, ChannelType, GatewayGuild, GuildId, Intents, Member, Overwrite, Patch, Permissions, RoleId,
-    Timestamp, User, UserId,
+    TemplateGuild, Timestamp, User, UserId,
 };
 use consort_rpc::guild::{Op, channel, gateway, role, settings};
 use consort_rpc::relay::SessionKey;
@@ -103,14 +103,26 @@ impl World {
     }
 
     fn found(channels: Vec<channel::Create>, start: Start) -> Self {
+        let owner = Box::new(account(OWNER));
+        Self::found_by(settings::Op::Create { owner, name: "guild".into(), icon: None, channels }, start)
+    }
+
+    fn found_by(create: settings::Op, start: Start) -> Self {
         let runtime = new_runtime();
         let (clock, store, ids) = (Manual::new(NOW_MS), Memory::new(), Arc::new(Ids::new(1)));
         let node = start(&clock, &store, &ids);
         let world = Self { runtime, clock, store, node, start, ids, next_session: 1, reason: None };
-        let owner = Box::new(account(OWNER));
-        let create = settings::Op::Create { owner, name: "guild".into(), icon: None, channels };
         world.call(OWNER, Op::Settings(create)).expect("founded");
         world
+    }
+
+    /// A guild that [`OWNER`] has just made of a template.
+    pub fn of_template(template: TemplateGuild) -> Self {
+        let (owner, template) = (Box::new(account(OWNER)), Box::new(template));
+        Self::found_by(
+            settings::Op::CreateFrom { owner, name: "guild".into(), icon: None, template },
+            Node::staying,
+        )
     }
 
     /// Makes these users members without roles, as if they had always been.

@@ -37,6 +37,7 @@ pub mod roles;
 pub mod scheduled_events;
 pub mod settings;
 pub mod stickers;
+pub mod templates;
 pub mod threads;
 pub mod users;
 pub mod voice;
@@ -68,6 +69,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(audit_log::routes())
         .merge(auto_moderation::routes())
         .merge(scheduled_events::routes())
+        .merge(templates::routes())
         .merge(messages::routes())
         .merge(reactions::routes())
         .merge(pins::routes())

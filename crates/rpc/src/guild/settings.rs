@@ -1,6 +1,6 @@
 //! The guild itself: reads, changes, deletion, audit log.
 
-use consort_model::{ChannelId, Patch, Timestamp, User, UserId};
+use consort_model::{ChannelId, Patch, TemplateGuild, Timestamp, User, UserId};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -10,6 +10,8 @@ pub enum Op {
     /// Founds the guild: @everyone, a text and a voice category with a channel each, the caller as owner. Answers the guild,
     /// created.
     Create { owner: Box<User>, name: String, icon: Option<String>, channels: Vec<super::channel::Create> },
+    /// Founds the guild of a template. Answers the guild, created.
+    CreateFrom { owner: Box<User>, name: String, icon: Option<String>, template: Box<TemplateGuild> },
     /// The guild object. Answers the guild.
     Get { with_counts: bool },
     /// MANAGE_GUILD. Answers the guild.

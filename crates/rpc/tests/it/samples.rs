@@ -141,6 +141,13 @@ fn an_edit() -> Value {
 pub fn settings() -> Vec<guild::settings::Op> {
     let mut all = read(json!([
         {"Create": {"owner": a_user(), "name": "g", "icon": null, "channels": [{"name": "c", "kind": 0, "nsfw": false}]}},
+        {"CreateFrom": {"owner": a_user(), "name": "g", "icon": null, "template": {
+            "name": "s", "description": null, "verification_level": 0, "default_message_notifications": 0,
+            "explicit_content_filter": 0, "preferred_locale": "en-US", "afk_channel_id": null, "afk_timeout": 300,
+            "system_channel_id": "1", "system_channel_flags": 0, "channels": [],
+            "roles": [{"id": 0, "name": "@everyone", "permissions": "8", "color": 0, "colors": {"primary_color": 0},
+                "hoist": false, "mentionable": false}],
+        }}},
         {"Get": {"with_counts": true}},
         {"Update": {}},
         {"Update": {"name": "n", "icon": null, "description": "d", "owner_id": ID, "afk_timeout": 60,
@@ -243,6 +250,14 @@ pub fn automod() -> Vec<guild::automod::Op> {
     ]))
 }
 
+pub fn template() -> Vec<guild::template::Op> {
+    let code = json!({"code": "c"});
+    read(json!([
+        {"Resolve": code}, "List", {"Create": {"name": "n", "description": null}}, {"Sync": code},
+        {"Update": {"code": "c", "name": null, "description": "d"}}, {"Delete": code}, {"Used": code},
+    ]))
+}
+
 pub fn scheduled_event() -> Vec<guild::event::Op> {
     let time = "2026-01-30T18:30:00.000000+00:00";
     let form = json!({
@@ -324,6 +339,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(emoji().into_iter().map(Op::Emoji));
     all.extend(webhook().into_iter().map(Op::Webhook));
     all.extend(automod().into_iter().map(Op::AutoMod));
+    all.extend(template().into_iter().map(Op::Template));
     all.extend(scheduled_event().into_iter().map(Op::Event));
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));

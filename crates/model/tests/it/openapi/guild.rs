@@ -310,6 +310,77 @@ fn voice_conforms() {
 }
 
 #[test]
+fn templates_conform() {
+    let role = TemplateRole {
+        id: 1,
+        name: "role".to_owned(),
+        permissions: Permissions::all(),
+        color: 1,
+        colors: RoleColors { primary_color: 1, secondary_color: Some(2), tertiary_color: Some(3) },
+        hoist: true,
+        mentionable: true,
+        icon: None,
+        unicode_emoji: Some("🔥".to_owned()),
+    };
+    let channel = TemplateChannel {
+        id: 1,
+        kind: 15,
+        name: Some("posts".to_owned()),
+        position: Some(1),
+        topic: Some("topic".to_owned()),
+        bitrate: 64_000,
+        user_limit: 1,
+        nsfw: true,
+        rate_limit_per_user: 5,
+        parent_id: Some(Id::new(2)),
+        default_auto_archive_duration: Some(1440),
+        permission_overwrites: Vec::new(),
+        available_tags: Some(vec![TemplateTag {
+            id: None,
+            name: "tag".to_owned(),
+            emoji_id: None,
+            emoji_name: Some("🔥".to_owned()),
+            moderated: Some(true),
+        }]),
+        template: String::new(),
+        default_reaction_emoji: Some(DefaultReaction { emoji_id: None, emoji_name: Some("🔥".to_owned()) }),
+        default_thread_rate_limit_per_user: Some(5),
+        default_sort_order: Some(1),
+        default_forum_layout: Some(2),
+        default_tag_setting: None,
+        theme_color: None,
+    };
+    let template = GuildTemplate {
+        code: "code".to_owned(),
+        name: "template".to_owned(),
+        description: Some("text".to_owned()),
+        usage_count: 1,
+        creator_id: USER,
+        creator: Some(user()),
+        created_at: time(),
+        updated_at: time(),
+        source_guild_id: GUILD,
+        serialized_source_guild: TemplateGuild {
+            name: "guild".to_owned(),
+            description: Some("text".to_owned()),
+            region: None,
+            verification_level: 1,
+            default_message_notifications: 1,
+            explicit_content_filter: 1,
+            preferred_locale: "en-US".to_owned(),
+            afk_channel_id: Some(Id::new(1)),
+            afk_timeout: 300,
+            system_channel_id: Some(Id::new(1)),
+            system_channel_flags: 1,
+            roles: vec![role],
+            channels: vec![channel],
+        },
+        is_dirty: Some(true),
+    };
+    conforms("GuildTemplateResponse", &template, &[]);
+}
+
+#[test]
 fn scheduled_events_conform_by_entity() {
     use consort_model::scheduled_event::entity;
     let event = |entity_type, channel_id, location: Option<&str>| ScheduledEvent {
