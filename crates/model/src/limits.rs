@@ -167,6 +167,18 @@ pub const BULK_BAN_USERS_MAX: usize = 200;
 pub const PRUNE_DAYS: RangeInclusive<u32> = 1..=30;
 /// Days of a prune unless given.
 pub const PRUNE_DAYS_DEFAULT: u32 = 7;
+/// Questions of an onboarding.
+pub const ONBOARDING_PROMPTS_MAX: usize = 15;
+/// Characters of a question.
+pub const ONBOARDING_PROMPT_CHARS: RangeInclusive<usize> = 1..=100;
+/// Answers to a question.
+pub const ONBOARDING_OPTIONS: RangeInclusive<usize> = 1..=50;
+/// Characters of an answer.
+pub const ONBOARDING_OPTION_CHARS: RangeInclusive<usize> = 1..=50;
+/// Characters of what is said of an answer.
+pub const ONBOARDING_DESCRIPTION_CHARS_MAX: usize = 100;
+/// Roles, and channels, of an answer.
+pub const ONBOARDING_GIVES_MAX: usize = 50;
 /// Channels that everybody sees, which a guild needs for onboarding.
 pub const ONBOARDING_DEFAULT_CHANNELS_MIN: usize = 7;
 /// Those of [`ONBOARDING_DEFAULT_CHANNELS_MIN`] in which everybody may write.

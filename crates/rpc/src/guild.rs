@@ -14,6 +14,7 @@ pub mod event;
 pub mod gateway;
 pub mod invite;
 pub mod member;
+pub mod onboarding;
 pub mod role;
 pub mod settings;
 pub mod template;
@@ -52,6 +53,8 @@ pub enum Op {
     Webhook(webhook::Op),
     /// Rules of the automatic moderation.
     AutoMod(automod::Op),
+    /// Questions for new members.
+    Onboarding(onboarding::Op),
     /// The template.
     Template(template::Op),
     /// Scheduled events.

@@ -19,6 +19,7 @@ mod members;
 mod messages;
 mod moving;
 mod numbers;
+mod onboarding;
 mod publish;
 mod roles;
 mod settings;
@@ -160,6 +161,7 @@ impl Core for Guild {
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Webhook(op) => self.handle_webhook(cx, op),
             Op::AutoMod(op) => self.handle_automod(cx, op),
+            Op::Onboarding(op) => self.handle_onboarding(cx, op),
             Op::Template(op) => self.handle_template(cx, op),
             Op::Event(op) => self.handle_event(cx, op),
             Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),

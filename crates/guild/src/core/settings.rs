@@ -137,12 +137,6 @@ impl Guild {
             Op::IncidentActions { invites_disabled_until, dms_disabled_until } => {
                 self.set_incident_actions(cx, *invites_disabled_until, *dms_disabled_until)
             }
-            Op::Onboarding => {
-                self.require_member(cx)?;
-                Outcome::json(&json!({
-                    "guild_id": self.id, "prompts": [], "default_channel_ids": [], "enabled": false, "mode": 0
-                }))
-            }
         }
     }
 

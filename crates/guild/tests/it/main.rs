@@ -17,6 +17,7 @@ mod lists;
 mod members;
 mod moving;
 mod numbers;
+mod onboarding;
 mod permissions;
 mod random;
 mod rights;

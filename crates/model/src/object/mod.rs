@@ -13,6 +13,7 @@ mod guild;
 mod invite;
 mod member;
 mod message;
+mod onboarding;
 mod presence;
 mod recurrence;
 mod role;
@@ -44,6 +45,7 @@ pub use message::{
     MentionedUser, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce, Reaction,
     SnapshotMessage,
 };
+pub use onboarding::{Onboarding, OnboardingOption, OnboardingPrompt, OptionEmoji};
 pub use presence::{ClientStatus, Presence, Status, UserRef};
 pub use recurrence::{NthWeekday, RecurrenceRule};
 pub use role::{Role, RoleColors, RoleTags};

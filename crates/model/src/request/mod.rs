@@ -5,5 +5,6 @@ pub mod command;
 pub mod component;
 pub mod message;
 pub mod modal;
+pub mod onboarding;
 pub mod scheduled_event;
 pub mod thread;

@@ -6,6 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, patch, post, put as put_route};
 use consort_cdn::Kind;
+use consort_model::request::onboarding::OnboardingForm;
 use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
 use consort_rpc::guild;
@@ -32,7 +33,11 @@ pub fn routes() -> Router<Arc<App>> {
             "/guilds/{guild_id}/integrations/{integration_id}",
             patch(no_integration).delete(remove_integration),
         )
-        .route("/guilds/{guild_id}/onboarding", get(onboarding))
+        .route("/guilds/{guild_id}/onboarding", get(onboarding).put(set_onboarding))
+        .route(
+            "/guilds/{guild_id}/onboarding-responses",
+            put_route(answer_onboarding).post(answer_onboarding),
+        )
         .route("/guilds/{guild_id}/incident-actions", put_route(incident_actions))
 }
 
@@ -246,5 +251,29 @@ async fn incident_actions(
 }
 
 async fn onboarding(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::Onboarding)).await
+    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(guild::onboarding::Op::Get)).await
+}
+
+async fn set_onboarding(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let form = Form::root(&body)?.check(OnboardingForm::read)?;
+    let op = guild::onboarding::Op::Set(Box::new(form));
+    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(op)).await
+}
+
+async fn answer_onboarding(
+    State(app): State<Arc<App>>,
+    auth: UserAuth,
+    Ids(guild): Ids<GuildId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let max = limits::ONBOARDING_PROMPTS_MAX * *limits::ONBOARDING_OPTIONS.end();
+    let chosen = Form::root(&body)?
+        .check(|f| f.required("onboarding_responses", f.ids("onboarding_responses", max)))?;
+    let op = guild::onboarding::Op::Answer { chosen };
+    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(op)).await
 }

@@ -53,8 +53,6 @@ pub enum Op {
     Integrations,
     /// MANAGE_GUILD. Removes an integration with its bot.
     DeleteIntegration { integration: u64 },
-    /// Answers the onboarding settings.
-    Onboarding,
     /// MANAGE_GUILD. Keeps people out, or from writing to strangers, until a time. Answers both times.
     IncidentActions {
         #[serde(default, skip_serializing_if = "Patch::is_absent")]

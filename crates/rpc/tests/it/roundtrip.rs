@@ -55,6 +55,7 @@ fn what_a_guild_is_asked() {
     all_cross(&samples::automod());
     all_cross(&samples::scheduled_event());
     all_cross(&samples::template());
+    all_cross(&samples::onboarding());
     all_cross(&samples::thread());
     all_cross(&samples::voice());
     all_cross(&samples::gateway());

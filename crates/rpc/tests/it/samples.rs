@@ -152,7 +152,7 @@ pub fn settings() -> Vec<guild::settings::Op> {
         {"Update": {}},
         {"Update": {"name": "n", "icon": null, "description": "d", "owner_id": ID, "afk_timeout": 60,
             "system_channel_flags": 63, "verification_level": 4, "features": ["COMMUNITY"]}},
-        "Delete", "Preview", "WidgetSettings", "Widget", "WelcomeScreen", "VanityUrl", "Integrations", "Onboarding", {"IncidentActions": {"invites_disabled_until": "2020-01-01T00:00:00+00:00", "dms_disabled_until": null}},
+        "Delete", "Preview", "WidgetSettings", "Widget", "WelcomeScreen", "VanityUrl", "Integrations", {"IncidentActions": {"invites_disabled_until": "2020-01-01T00:00:00+00:00", "dms_disabled_until": null}},
         {"AuditLog": {"user": "1", "action": 10, "before": null, "after": u64::MAX, "limit": 100}},
         {"UpdateWelcomeScreen": {"enabled": true, "description": null, "channels": [{"channel_id": "1"}]}},
         {"DeleteIntegration": {"integration": 5}},
@@ -250,6 +250,15 @@ pub fn automod() -> Vec<guild::automod::Op> {
     ]))
 }
 
+pub fn onboarding() -> Vec<guild::onboarding::Op> {
+    let option = json!({"id": "1", "channel_ids": ["2"], "role_ids": [], "title": "o", "description": "",
+        "emoji": {"id": null, "name": "🔥", "animated": false}});
+    let prompt = json!({"id": "1", "type": 0, "options": [option], "title": "p", "single_select": true, "required": false,
+        "in_onboarding": true});
+    let form = json!({"prompts": [prompt], "default_channel_ids": ["1"], "enabled": true, "mode": 1});
+    read(json!(["Get", {"Set": form}, {"Answer": {"chosen": ["1"]}}]))
+}
+
 pub fn template() -> Vec<guild::template::Op> {
     let code = json!({"code": "c"});
     read(json!([
@@ -339,6 +348,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(emoji().into_iter().map(Op::Emoji));
     all.extend(webhook().into_iter().map(Op::Webhook));
     all.extend(automod().into_iter().map(Op::AutoMod));
+    all.extend(onboarding().into_iter().map(Op::Onboarding));
     all.extend(template().into_iter().map(Op::Template));
     all.extend(scheduled_event().into_iter().map(Op::Event));
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));

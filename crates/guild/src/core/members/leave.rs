@@ -72,6 +72,7 @@ impl Guild {
         self.leave_all_threads(cx, user);
         self.leave_voice(cx, user);
         self.forget_interests(cx, user);
+        self.forget_answers(cx, user);
         if let Some(role) = self.managed_role_of(user).and_then(|id| self.roles.get(&id)).cloned() {
             self.remove_role(cx, &role);
         }

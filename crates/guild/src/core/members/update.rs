@@ -110,7 +110,7 @@ impl Guild {
         Ok(())
     }
 
-    pub(super) fn may_hand_out(&self, cx: &Cx<'_>, id: RoleId) -> Result<(), Stop> {
+    pub(crate) fn may_hand_out(&self, cx: &Cx<'_>, id: RoleId) -> Result<(), Stop> {
         let role = self.roles.get(&id).ok_or_else(ApiError::unknown_role)?;
         if role.managed || id == self.id.cast() {
             return Err(ApiError::invalid_role().into());
@@ -170,7 +170,7 @@ impl Guild {
     }
 
     /// Stores a changed member, tells of it, audits it, and moves its sessions to their class.
-    fn replace_member(&mut self, cx: &mut Cx<'_>, user: UserId, old: &Member, mut member: Member) {
+    pub(crate) fn replace_member(&mut self, cx: &mut Cx<'_>, user: UserId, old: &Member, mut member: Member) {
         if *old == member {
             return;
         }

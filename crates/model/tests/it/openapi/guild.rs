@@ -310,6 +310,36 @@ fn voice_conforms() {
 }
 
 #[test]
+fn onboardings_conform() {
+    conforms("GuildOnboardingResponse", &Onboarding::none(GUILD), &[]);
+    let option = OnboardingOption {
+        id: Id::new(92),
+        channel_ids: vec![CHANNEL],
+        role_ids: vec![role().id],
+        emoji: OptionEmoji { id: None, name: Some("🔥".to_owned()), animated: false },
+        title: "option".to_owned(),
+        description: String::new(),
+    };
+    let prompt = OnboardingPrompt {
+        id: Id::new(91),
+        kind: 1,
+        options: vec![option],
+        title: "prompt".to_owned(),
+        single_select: true,
+        required: true,
+        in_onboarding: true,
+    };
+    let onboarding = Onboarding {
+        guild_id: GUILD,
+        prompts: vec![prompt],
+        default_channel_ids: vec![CHANNEL],
+        enabled: true,
+        mode: 1,
+    };
+    conforms("GuildOnboardingResponse", &onboarding, &[]);
+}
+
+#[test]
 fn templates_conform() {
     let role = TemplateRole {
         id: 1,
