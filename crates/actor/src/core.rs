@@ -83,6 +83,10 @@ pub trait Core: Sized + Send + 'static {
         true
     }
 
+    /// The format of what [`Core::freeze`] gives, if that may go to another node when the key moves; it changes whenever a state
+    /// of the one before could not be read. `None`: it holds nothing in memory alone, or nothing worth moving.
+    const FROZEN_FORMAT: Option<u16> = None;
+
     /// What it holds in memory alone, in few bytes, for one that is not idle to rest: it is dropped, loaded from its rows
     /// by the next call, and given this back. Its deadlines are not kept meanwhile. `None`: it must stay as it is.
     fn freeze(&self) -> Option<Box<[u8]>> {

@@ -7,7 +7,7 @@ use consort_files::Links;
 use consort_model::{ApiError, UserId};
 use consort_rpc::relay::Epoch;
 use consort_rpc::{Caller, Effect, Fact, NodeId, Publication, user};
-use consort_runtime::Ids;
+use consort_runtime::{Ids, Now, Random};
 use consort_store::{Batch, Key, Range, Row, Table, row};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -25,8 +25,12 @@ pub(crate) enum After {
 
 /// The context of one call: time, caller, rows, and what is to be written and done.
 pub struct Cx<'a> {
-    /// Now, Unix milliseconds.
+    /// What time it is.
+    pub now: Now,
+    /// The same on the calendar, Unix milliseconds: what rules go by.
     pub now_ms: u64,
+    /// Where invite codes, tokens and the like are drawn from.
+    pub random: &'a Random,
     /// On whose behalf.
     pub caller: &'a Caller,
     /// This node.

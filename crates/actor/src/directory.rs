@@ -1,6 +1,6 @@
 //! Which actors of a kind there are on this node: those that run, with their mailboxes, and those that rest.
 
-use std::collections::HashMap;
+use std::collections::{HashMap, hash_map};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -31,6 +31,8 @@ pub(crate) struct Resting {
     pub(crate) gone_seen: usize,
     /// See [`Core::listeners`].
     pub(crate) listeners: Box<[NodeId]>,
+    /// The epoch of the owner on another node whose memory this is, and no one's since.
+    pub(crate) handed: Option<u64>,
 }
 
 enum Entry<C: Core> {
@@ -99,18 +101,29 @@ impl<C: Core> Directory<C> {
         }
     }
 
-    /// Drops those that rest and that this node may not own any more; gives them, for the operator's list.
-    pub(crate) fn drop_resting(&self, holds: impl Fn(u64, Ownership) -> bool) -> Vec<(u64, Arc<ActorGauge>)> {
+    /// Keeps what an owner on another node held, unless there is an actor already: then it is given back.
+    pub(crate) fn rest(&self, key: u64, resting: Resting) -> Result<(), Resting> {
+        match self.lock().entry(key) {
+            hash_map::Entry::Occupied(_) => Err(resting),
+            hash_map::Entry::Vacant(place) => {
+                place.insert(Entry::Resting(resting));
+                Ok(())
+            }
+        }
+    }
+
+    /// Drops those that rest and that this node may not own any more; gives them, for the operator's list and the next owners.
+    pub(crate) fn drop_resting(&self, holds: impl Fn(u64, Ownership) -> bool) -> Vec<(u64, Resting)> {
         let lost = |key: &u64, entry: &mut Entry<C>| match entry {
             Entry::Resting(resting) => !holds(*key, resting.ownership),
             Entry::Running(_) => false,
         };
         let lost = self.lock().extract_if(lost).collect::<Vec<_>>();
-        let gauge = |(key, entry)| match entry {
-            Entry::Resting(resting) => Some((key, resting.gauge)),
+        let resting = |(key, entry)| match entry {
+            Entry::Resting(resting) => Some((key, resting)),
             Entry::Running(_) => None,
         };
-        lost.into_iter().filter_map(gauge).collect()
+        lost.into_iter().filter_map(resting).collect()
     }
 
     /// Those that rest and speak to a node.

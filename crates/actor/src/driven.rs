@@ -6,7 +6,7 @@ use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
 use consort_rpc::{Caller, Effect, Fact, NodeId, Publication, Service};
-use consort_runtime::Ids;
+use consort_runtime::{Ids, Now, Random};
 
 use crate::core::{Core, Load, Outcome};
 use crate::cx::After;
@@ -44,7 +44,7 @@ pub struct Driven<C: Core>(Machine<C>);
 impl<C: Core> Driven<C> {
     /// Takes a core.
     pub fn new(core: C, node: NodeId, ids: Arc<Ids>) -> Self {
-        Self(Machine::new(core, (node, Epoch::next(0)), ids, Links::sample()))
+        Self(Machine::new(core, (node, Epoch::next(0)), ids, Links::sample(), Random::seeded(1)))
     }
 
     /// The core.
@@ -64,7 +64,7 @@ impl<C: Core> Driven<C> {
     ) -> Result<(Outcome, Leaving), Box<ApiError>> {
         let mut scans = Vec::new();
         loop {
-            match self.0.handle(now_ms, caller, op, &scans) {
+            match self.0.handle(Now::at(now_ms), caller, op, &scans) {
                 Step::Turn(turn) => return self.done(turn),
                 Step::Load(Load::Row(table, partition, key)) => {
                     let key = (table, partition, key);
@@ -79,7 +79,7 @@ impl<C: Core> Driven<C> {
 
     /// Has it do what is due; what it wants done.
     pub fn tick(&mut self, now_ms: u64) -> Leaving {
-        let turn = self.0.tick(now_ms);
+        let turn = self.0.tick(Now::at(now_ms));
         self.0.rows.durable(turn.number);
         Leaving::of(turn.after)
     }

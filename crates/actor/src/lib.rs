@@ -36,7 +36,8 @@
 //!
 //! An actor runs with an **epoch**, claimed from the directory. Where another node could write to the same store, each batch
 //! carries it and the store refuses an older one; nothing is answered from memory once the directory does not vouch for it
-//! any more. A node that is alone holds its store locked; its batches need no check.
+//! any more. A node that is alone holds its store locked; its batches need no check. An owner whose key moves to another node
+//! hands over what it holds in memory alone; `hand_over.rs` says how.
 //!
 //! # Time
 //!
@@ -71,6 +72,7 @@ mod courier;
 mod cx;
 mod directory;
 mod driven;
+mod hand_over;
 mod inbox;
 mod outbox;
 mod owners;
@@ -84,6 +86,7 @@ pub use self::core::{Core, Later, Load, Outcome, Stop};
 pub use courier::run_courier;
 pub use cx::Cx;
 pub use driven::{Driven, Leaving};
+pub use hand_over::{HAND_OVER_BYTES_MAX, HAND_OVER_WAIT};
 pub use owners::{Env, Owners};
 pub use scheduler::run_scheduler;
 pub use work::Work;

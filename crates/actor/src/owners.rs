@@ -11,9 +11,10 @@ use std::time::Duration;
 
 use consort_files::Links;
 use consort_model::ApiError;
+use consort_rpc::hand_over::Handed;
 use consort_rpc::relay::{Epoch, Relay};
 use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
-use consort_runtime::{ActorGauge, ClockRef, Ids, Planted, Registry, spawn};
+use consort_runtime::{ActorGauge, ClockRef, Ids, Now, Planted, Random, Registry, spawn};
 use consort_store::{Batch, Error, StoreRef};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
@@ -23,8 +24,9 @@ use tokio::time::Instant;
 use crate::alarm::Alarm;
 use crate::core::{Core, Load};
 use crate::directory::{Directory, Inbox, Receiver, Resting};
+use crate::hand_over::{self, Awaited, HAND_OVER_WAIT};
 use crate::outbox::{Outbox, Sending};
-use crate::pipeline::{End, Input, Loaded, Now, Output, Pipeline};
+use crate::pipeline::{End, Input, Loaded, Output, Pipeline};
 use crate::scheduler::STAYS_BEFORE_MS;
 use crate::turn::Machine;
 use crate::work::{Kind, Task, Work};
@@ -60,7 +62,7 @@ impl fmt::Debug for Env {
 
 impl Env {
     fn now(&self) -> Now {
-        Now { wall_ms: self.clock.now_ms(), mono: Instant::now() }
+        Now::of(&self.clock)
     }
 }
 
@@ -79,6 +81,10 @@ struct Shared<C: Core> {
     /// The nodes that have gone since this one began, in order: two bytes each. An actor remembers how many it has seen.
     gone: Mutex<Vec<NodeId>>,
     gone_count: AtomicUsize,
+    /// When the map changed last: owners elsewhere may be about to hand over what they hold.
+    moved_at: Mutex<Option<Instant>>,
+    /// Actors that wait for that.
+    awaited: Awaited,
     /// Where actors run, once there was one: to wake them from whatever thread changes the map.
     runtime: OnceLock<tokio::runtime::Handle>,
     /// To be given to tasks.
@@ -100,12 +106,15 @@ impl<C: Core> Owners<C> {
             loading: Semaphore::new(LOADING_MAX),
             gone: Mutex::default(),
             gone_count: AtomicUsize::new(0),
+            moved_at: Mutex::default(),
+            awaited: Awaited::default(),
             runtime: OnceLock::new(),
             own: own.clone(),
         });
         let (kind, watcher): (Weak<Shared<C>>, Weak<Shared<C>>) =
             (Arc::downgrade(&shared), Arc::downgrade(&shared));
         shared.env.work.add(kind);
+        hand_over::host(&shared.env.mesh, &shared.env.work);
         shared.env.mesh.watch(watcher);
         Arc::new(Self { shared })
     }
@@ -124,6 +133,33 @@ impl<C: Core> Kind for Shared<C> {
         // One whose mailbox is full is awake.
         self.mail(key, |inbox| drop(inbox.map(|inbox| inbox.try_send(None))));
     }
+
+    fn take_over(&self, handed: Handed) {
+        let (key, rested) = (handed.owner.key, handed.rested);
+        if C::FROZEN_FORMAT != Some(handed.format) {
+            return;
+        }
+        // Whoever has started without it keeps what it has learnt itself.
+        let Some(handed) = self.awaited.arrive(handed) else { return };
+        let Some(ownership) = self.env.mesh.claim::<C::Service>(key) else { return };
+        let listed = Listed::new(C::Service::NAME, key, &self.env);
+        listed.gauge.resting.store(true, Ordering::Relaxed);
+        let resting = Resting {
+            state: handed.state.to_vec().into(),
+            gauge: listed.gauge.clone(),
+            ownership,
+            gone_seen: self.gone_count.load(Ordering::Acquire),
+            listeners: handed.listeners.into(),
+            handed: Some(handed.epoch),
+        };
+        if self.directory.rest(key, resting).is_err() {
+            return;
+        }
+        listed.stay();
+        if !rested && let (Some(shared), Some(runtime)) = (self.own.upgrade(), self.runtime()) {
+            runtime.spawn(async move { shared.wake(key) });
+        }
+    }
 }
 
 impl<C: Core> Watcher for Shared<C> {
@@ -139,17 +175,24 @@ impl<C: Core> Watcher for Shared<C> {
         if resting.is_empty() {
             return;
         }
-        if let (Some(shared), Some(runtime)) = (self.own.upgrade(), self.runtime.get()) {
+        if let (Some(shared), Some(runtime)) = (self.own.upgrade(), self.runtime()) {
             runtime.spawn(async move { resting.into_iter().for_each(|key| shared.wake(key)) });
         }
     }
 
     fn moved(&self) {
         let (mesh, service) = (&self.env.mesh, C::Service::NAME);
+        *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
         let dropped = self.directory.drop_resting(|key, ownership| mesh.holds::<C::Service>(key, ownership));
-        for (key, gauge) in dropped {
-            self.env.registry.remove(service, key, &gauge);
-        }
+        let handed = dropped.into_iter().filter_map(|(key, resting)| {
+            self.env.registry.remove(service, key, &resting.gauge);
+            // One that was handed to this node and has not been awake since is still the memory of the owner before.
+            let epoch = resting.handed.unwrap_or(resting.ownership.epoch);
+            let listeners = resting.listeners.to_vec();
+            let to = mesh.owner_of::<C::Service>(key)?;
+            Some((to, self.handed(key, (epoch, resting.state), listeners, true)?))
+        });
+        hand_over::send(mesh, handed);
         self.directory.rouse();
     }
 }
@@ -179,6 +222,35 @@ impl<C: Core> Host<C::Service> for Owners<C> {
 }
 
 impl<C: Core> Shared<C> {
+    /// The runtime that actors run on, once there was one or when called on it.
+    fn runtime(&self) -> Option<tokio::runtime::Handle> {
+        self.runtime.get().cloned().or_else(|| tokio::runtime::Handle::try_current().ok())
+    }
+
+    /// What an owner held that has lost its key, for the next.
+    fn handed(
+        &self,
+        key: u64,
+        (epoch, state): (u64, Box<[u8]>),
+        listeners: Vec<NodeId>,
+        rested: bool,
+    ) -> Option<Handed> {
+        let owner = Owner::of::<C::Service>(key);
+        Some(Handed { owner, epoch, format: C::FROZEN_FORMAT?, state: state.into(), listeners, rested })
+    }
+
+    /// Waits for what the owner before, on another node, hands over, if the map has just changed.
+    async fn await_hand_over(&self, key: u64, ownership: Ownership) -> Option<Handed> {
+        let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
+        let until = moved_at.filter(|_| ownership.fenced && C::FROZEN_FORMAT.is_some())? + HAND_OVER_WAIT;
+        if until <= Instant::now() {
+            return None;
+        }
+        let handed = tokio::time::timeout_at(until, self.awaited.expect(key)).await;
+        self.awaited.forget(key);
+        handed.ok()?.ok()
+    }
+
     /// Gives the mailbox of an actor to `send`. One that does not run is started, unless this node does not own it or ends.
     fn mail(&self, key: u64, send: impl FnOnce(Option<&Inbox<C>>)) {
         let start = |resting| start(&self.own.upgrade()?, key, resting, self.env.work.begin()?);
@@ -210,24 +282,29 @@ fn start<C: Core>(
         // Dropped last: until then the store must not close.
         let _task = task;
         let env = &shared.env;
-        let (state, mut listed, gone_seen) = match resting {
-            Some(Resting { state, gauge, gone_seen, .. }) => {
-                (Some(state), Listed::again(C::Service::NAME, key, env, gauge), gone_seen)
+        let (memory, mut listed, gone_seen) = match resting {
+            Some(Resting { state, gauge, gone_seen, handed, .. }) => {
+                let memory = Memory { state, handed };
+                (Some(memory), Listed::again(C::Service::NAME, key, env, gauge), gone_seen)
             }
             None => {
                 let gone = shared.gone_count.load(Ordering::Acquire);
-                (None, Listed::new(C::Service::NAME, key, env), gone)
+                let handed = shared.await_hand_over(key, ownership).await;
+                let memory = handed
+                    .map(|handed| Memory { state: handed.state.to_vec().into(), handed: Some(handed.epoch) });
+                (memory, Listed::new(C::Service::NAME, key, env), gone)
             }
         };
         let _running = shared.directory.count_running();
-        match load::<C>(&shared, key, ownership, state).await {
+        match load::<C>(&shared, key, ownership, memory).await {
             Ok(Some((core, left))) => {
                 let me = (env.mesh.node(), Epoch::next(ownership.epoch));
-                let machine = Machine::new(core, me, env.ids.clone(), env.links.clone());
+                let machine = Machine::new(core, me, env.ids.clone(), env.links.clone(), Random::system());
                 let pipeline = Pipeline::new(machine, key, ownership).with_alarm(left.alarm_ms);
                 let mut actor =
                     Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());
                 actor.gone_seen = gone_seen;
+                actor.lose(&left.strangers);
                 // Apart from the task, whose size is that of its largest step for as long as it lives.
                 listed.stays = Box::pin(actor.run(left.pending)).await == End::Rest;
             }
@@ -251,6 +328,15 @@ type Loading<C> = Option<(C, Left)>;
 struct Left {
     pending: Vec<(Number, Effect)>,
     alarm_ms: Option<u64>,
+    /// Nodes that an owner elsewhere spoke to and that are not there any more.
+    strangers: Vec<NodeId>,
+}
+
+/// What an actor has kept in memory while it rested or moved.
+struct Memory {
+    state: Box<[u8]>,
+    /// The epoch of the owner on another node that has handed it over.
+    handed: Option<u64>,
 }
 
 /// Brings an actor to life from its rows, with the effects it had pending, and from what it kept while it rested. What rested
@@ -260,13 +346,19 @@ async fn load<C: Core>(
     shared: &Shared<C>,
     key: u64,
     ownership: Ownership,
-    state: Option<Box<[u8]>>,
+    mut memory: Option<Memory>,
 ) -> Result<Loading<C>, Error> {
     let env = &shared.env;
-    let (loaded, left) = loop {
+    if let Some(epoch) = memory.as_ref().and_then(|memory| memory.handed)
+        && !hand_over::is_latest(&env.store, &Owner::of::<C::Service>(key), epoch).await?
+    {
+        tracing::info!(service = C::Service::NAME, key, epoch, "what an older owner held is not taken");
+        memory = None;
+    }
+    let (loaded, mut left) = loop {
         let turn = shared.loading.acquire().await;
         match read::<C>(env, key, ownership).await {
-            Err(error) if state.is_some() && !matches!(error, Error::Closed) => {
+            Err(error) if memory.is_some() && !matches!(error, Error::Closed) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
             }
             loaded => break loaded?,
@@ -280,8 +372,9 @@ async fn load<C: Core>(
     {
         env.ids.observe(newest);
     }
-    let thawed = state.is_some_and(|state| {
-        let thawed = core.thaw(&state, env.clock.now_ms());
+    let moved = memory.as_ref().is_some_and(|memory| memory.handed.is_some());
+    let thawed = memory.is_some_and(|memory| {
+        let thawed = core.thaw(&memory.state, env.clock.now_ms());
         if !thawed {
             tracing::error!(
                 service = C::Service::NAME,
@@ -296,6 +389,11 @@ async fn load<C: Core>(
         for fact in core.started(&env.mesh.nodes_of::<Relay>()) {
             env.mesh.tell(Caller::system(), fact);
         }
+    }
+    if moved && thawed {
+        // Its sender may not have heard yet of all who are gone.
+        let nodes = env.mesh.nodes_of::<Relay>();
+        left.strangers = core.listeners().into_iter().filter(|node| !nodes.contains(node)).collect();
     }
     Ok(Some((core, left)))
 }
@@ -313,7 +411,7 @@ async fn read<C: Core>(env: &Env, key: u64, ownership: Ownership) -> Result<(Opt
     let me = Owner::of::<C::Service>(key);
     let pending = Outbox::read(&env.store, &me).await?;
     let alarm_ms = if C::HAS_ALARMS { Alarm::read(&env.store, &me).await? } else { None };
-    Ok((core, Left { pending, alarm_ms }))
+    Ok((core, Left { pending, alarm_ms, strangers: Vec::new() }))
 }
 
 /// Keeps an actor on the operator's list for as long as its task lives, however that ends, and while it rests.
@@ -336,6 +434,13 @@ impl Listed {
     fn again(service: &'static str, key: u64, env: &Env, gauge: Arc<ActorGauge>) -> Self {
         gauge.resting.store(false, Ordering::Relaxed);
         Self { service, key, registry: env.registry.clone(), gauge, stays: false }
+    }
+}
+
+impl Listed {
+    /// It stays on the list although this goes.
+    fn stay(mut self) {
+        self.stays = true;
     }
 }
 
@@ -485,6 +590,23 @@ impl<C: Core> Actor<C> {
         news.into_iter().for_each(|node| self.feed(Input::NodeGone(node)));
     }
 
+    /// Takes nodes out that went while nobody owned the key.
+    fn lose(&mut self, nodes: &[NodeId]) {
+        nodes.iter().for_each(|node| self.feed(Input::NodeGone(*node)));
+    }
+
+    /// Gives what is held in memory alone to the node that owns the key now.
+    fn hand_over(&self) {
+        let (shared, core) = (&self.shared, self.pipeline.core());
+        if C::FROZEN_FORMAT.is_none() || !self.pipeline.is_settled() || core.is_idle() {
+            return;
+        }
+        let to = shared.env.mesh.owner_of::<C::Service>(self.key).filter(|to| *to != shared.env.mesh.node());
+        let Some((to, state)) = to.zip(core.freeze()) else { return };
+        let handed = shared.handed(self.key, (self.ownership.epoch, state), core.listeners(), false);
+        hand_over::send(&shared.env.mesh, handed.map(|handed| (to, handed)));
+    }
+
     /// Has the pipeline take an input and whatever follows at once.
     fn feed(&mut self, input: Input<C::Service>) {
         let now = self.shared.env.now();
@@ -556,6 +678,7 @@ impl<C: Core> Actor<C> {
             ownership: self.ownership,
             gone_seen: self.gone_seen,
             listeners: core.listeners().into(),
+            handed: None,
         };
         if self.shared.directory.leave(self.key, &self.receiver, Some(resting)) {
             return Some(End::Rest);
@@ -572,6 +695,9 @@ impl<C: Core> Actor<C> {
                 Some(input) => self.feed(input),
                 None => break,
             }
+        }
+        if end == End::Deposed {
+            self.hand_over();
         }
         if !matches!(end, End::Over | End::Deposed) {
             tracing::error!(

@@ -6,7 +6,7 @@ use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
 use consort_rpc::{Answer, Caller, NodeId, Service};
-use consort_runtime::Ids;
+use consort_runtime::{Ids, Now, Random};
 use consort_store::{Batch, Row};
 
 use crate::core::{Core, Load, Outcome, Stop};
@@ -18,9 +18,15 @@ pub(crate) struct Machine<C: Core> {
     pub(crate) core: C,
     pub(crate) rows: Rows,
     me: (NodeId, Epoch),
+    given: Given,
+    turn: u64,
+}
+
+/// What every turn is given beside its call.
+struct Given {
     ids: Arc<Ids>,
     links: Links,
-    turn: u64,
+    random: Random,
 }
 
 /// What came of a turn.
@@ -40,18 +46,18 @@ pub(crate) enum Step {
 
 impl<C: Core> Machine<C> {
     /// `me`: the node, and this life of the owner.
-    pub(crate) fn new(core: C, me: (NodeId, Epoch), ids: Arc<Ids>, links: Links) -> Self {
-        Self { core, rows: Rows::default(), me, ids, links, turn: 0 }
+    pub(crate) fn new(core: C, me: (NodeId, Epoch), ids: Arc<Ids>, links: Links, random: Random) -> Self {
+        Self { core, rows: Rows::default(), me, given: Given { ids, links, random }, turn: 0 }
     }
 
     pub(crate) fn handle(
         &mut self,
-        now_ms: u64,
+        now: Now,
         caller: &Caller,
         op: &<C::Service as Service>::Op,
         scans: &[(Load, Vec<Row>)],
     ) -> Step {
-        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, caller, scans);
+        let mut cx = context(&mut self.rows, self.me, &self.given, now, caller, scans);
         let outcome = match self.core.handle(&mut cx, op) {
             Ok(outcome) => Ok(outcome),
             Err(Stop::Load(load)) => return Step::Load(load),
@@ -66,17 +72,17 @@ impl<C: Core> Machine<C> {
         Step::Turn(self.finish(batch, after, outcome, conflict))
     }
 
-    pub(crate) fn tick(&mut self, now_ms: u64) -> Turn {
+    pub(crate) fn tick(&mut self, now: Now) -> Turn {
         let caller = Caller::system();
-        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, &caller, &[]);
+        let mut cx = context(&mut self.rows, self.me, &self.given, now, &caller, &[]);
         self.core.tick(&mut cx);
         let (batch, after) = (cx.batch, cx.after);
         self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
     }
 
-    pub(crate) fn node_gone(&mut self, now_ms: u64, node: NodeId) -> Turn {
+    pub(crate) fn node_gone(&mut self, now: Now, node: NodeId) -> Turn {
         let caller = Caller::system();
-        let mut cx = context(&mut self.rows, self.me, (&self.ids, &self.links), now_ms, &caller, &[]);
+        let mut cx = context(&mut self.rows, self.me, &self.given, now, &caller, &[]);
         self.core.node_gone(&mut cx, node);
         let (batch, after) = (cx.batch, cx.after);
         self.finish(batch, after, Ok(Outcome::Answer(Answer::Empty)), None)
@@ -89,7 +95,7 @@ impl<C: Core> Machine<C> {
 
     /// Draws a snowflake.
     pub(crate) fn next_id(&self, now_ms: u64) -> u64 {
-        self.ids.next(now_ms)
+        self.given.ids.next(now_ms)
     }
 
     fn finish(
@@ -108,22 +114,24 @@ impl<C: Core> Machine<C> {
 fn context<'a>(
     rows: &'a mut Rows,
     (node, epoch): (NodeId, Epoch),
-    (ids, links): (&'a Ids, &'a Links),
-    now_ms: u64,
+    given: &'a Given,
+    now: Now,
     caller: &'a Caller,
     scans: &'a [(Load, Vec<Row>)],
 ) -> Cx<'a> {
     Cx {
-        now_ms,
+        now,
+        now_ms: now.wall_ms,
+        random: &given.random,
         caller,
         node,
         epoch,
-        links,
+        links: &given.links,
         batch: Batch::new(),
         after: Vec::new(),
         conflict: None,
         rows,
         scans,
-        ids,
+        ids: &given.ids,
     }
 }

@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use consort_model::ApiError;
+use consort_rpc::hand_over::Handed;
 use consort_rpc::{Call, Owner, Service};
 use tokio::sync::Notify;
 use tokio::time::{Instant, timeout_at};
@@ -36,6 +37,8 @@ pub(crate) trait Kind: Send + Sync {
     fn rouse(&self);
     /// Brings an actor to life, if this node owns it.
     fn wake(&self, key: u64);
+    /// Takes what the owner before, on another node, held in memory.
+    fn take_over(&self, handed: Handed);
 }
 
 /// A task under way, until it is dropped.
@@ -127,6 +130,14 @@ impl Work {
     pub(crate) fn wake(&self, owner: &Owner) {
         let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
         kinds.iter().filter(|kind| kind.service() == owner.service).for_each(|kind| kind.wake(owner.key));
+    }
+
+    /// Takes what an owner on another node held in memory, if this node runs its kind.
+    pub(crate) fn take_over(&self, handed: Handed) {
+        let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
+        if let Some(kind) = kinds.iter().find(|kind| kind.service() == handed.owner.service) {
+            kind.take_over(handed);
+        }
     }
 
     fn kinds(&self) -> MutexGuard<'_, Vec<Weak<dyn Kind>>> {

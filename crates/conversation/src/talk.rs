@@ -1,10 +1,10 @@
 //! What a conversation remembers in memory: nonces, for minutes and bounded; polls that are open.
 
-use std::collections::{BTreeSet, HashMap, VecDeque};
+use std::collections::{BTreeSet, VecDeque};
 use std::hash::Hash;
 
 use consort_model::limits::NONCE_DEDUP_SECS;
-use consort_model::{ChannelId, MessageId, UserId};
+use consort_model::{ChannelId, Lookup, MessageId, UserId};
 
 use crate::OpenPoll;
 
@@ -15,15 +15,15 @@ const NONCES_MAX: usize = 10_000;
 
 /// A map that forgets its oldest entries.
 #[derive(Debug)]
-struct Recent<K, V> {
-    entries: HashMap<K, V>,
+struct Recent<K: Eq + Hash, V> {
+    entries: Lookup<K, V>,
     order: VecDeque<(u64, K)>,
     max: usize,
 }
 
 impl<K: Clone + Eq + Hash, V> Recent<K, V> {
     fn new(max: usize) -> Self {
-        Self { entries: HashMap::new(), order: VecDeque::new(), max }
+        Self { entries: Lookup::default(), order: VecDeque::new(), max }
     }
 
     fn insert(&mut self, now_ms: u64, key: K, value: V) {
@@ -130,6 +130,6 @@ mod tests {
         assert_eq!(recent.entries.len(), 3);
         assert!(!recent.entries.contains_key(&1) && recent.entries.contains_key(&2));
         recent.forget_before(4);
-        assert_eq!(recent.entries.keys().copied().collect::<Vec<_>>(), [4]);
+        assert_eq!(recent.entries.keys(), [&4]);
     }
 }

@@ -12,6 +12,7 @@ mod random;
 mod registry;
 mod shares;
 mod task;
+mod turn;
 
 pub use clock::{Ahead, Clock, ClockRef, Manual, System};
 pub use health::Health;
@@ -21,3 +22,4 @@ pub use random::{random_bytes, random_hex, random_token, random_u64, seed_random
 pub use registry::{ActorGauge, ActorInfo, Registry};
 pub use shares::{Holder, Refused, Sender, Share, Shares, network};
 pub use task::{Scope, spawn};
+pub use turn::{Now, Random};

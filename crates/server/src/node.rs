@@ -32,6 +32,10 @@ use crate::{Settings, descriptors, web};
 const ALONE: NodeId = NodeId(0);
 /// The row of `Table::Meta`, in partition 0, that counts the lives of the installation.
 const GENERATION: &str = "generation";
+/// How far ids may be ahead of the clock when a node begins to serve: the second that the store's mark is ahead of them.
+const IDS_AHEAD_MAX_MS: u64 = 1_000;
+/// A clock that is behind by more was set back.
+const IDS_WAITED_FOR_MS: u64 = 10_000;
 /// How long clients have to go away when the server ends.
 const DRAIN: Duration = Duration::from_secs(5);
 /// From the beginning of the end until the store closes, at most. Clients and requests have their share of it
@@ -140,6 +144,7 @@ impl Node {
             room: Room::new(true.into()),
             work: Work::default(),
         };
+        let_clock_catch_up(&ids, &common.clock).await;
         let files = Files::open(settings, &store, files, common.clock.clone()).await?;
         let cdn = files.cdn.clone();
         host_owners(
@@ -300,6 +305,16 @@ pub(crate) async fn open_store(
     let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
     let mark = store.snowflake_mark();
     Ok((Arc::new(store), mark))
+}
+
+/// After a crash ids begin up to a second ahead of the clock. One crash right after the other would drive them further, and what
+/// is measured from the time in an id would take longer: so a start waits for the clock. One that was set back is not waited
+/// for; then a warning says so.
+async fn let_clock_catch_up(ids: &Ids, clock: &ClockRef) {
+    let ahead_ms = ids.newest_ms().saturating_sub(clock.now_ms());
+    if (IDS_AHEAD_MAX_MS..IDS_WAITED_FOR_MS).contains(&ahead_ms) {
+        tokio::time::sleep(Duration::from_millis(ahead_ms - IDS_AHEAD_MAX_MS)).await;
+    }
 }
 
 /// Says what is wrong with the store of a directory: in use by another process, of a newer version, damaged.

@@ -9,6 +9,7 @@ use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::process::Command;
 
+mod cores;
 mod layers;
 mod size;
 mod words;
@@ -44,6 +45,7 @@ pub fn check() -> Result<(), String> {
         .map(|(_, message)| message)
         .collect();
     found.extend(words::check(&files));
+    found.extend(cores::check(&files));
     found.extend(layers::check()?);
     if found.is_empty() { Ok(()) } else { Err(found.join("\n")) }
 }

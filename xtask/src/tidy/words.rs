@@ -49,7 +49,7 @@ pub fn check(files: &[(String, String)]) -> Vec<String> {
 }
 
 /// True when `word` stands in `line` and is no part of a longer word.
-fn contains_word(line: &str, word: &str) -> bool {
+pub(super) fn contains_word(line: &str, word: &str) -> bool {
     let part = |letter: Option<char>| letter.is_some_and(|letter| letter.is_alphanumeric() || letter == '_');
     line.match_indices(word).any(|(at, _)| {
         let bounded = |inner: Option<char>, outer: Option<char>| !(part(inner) && part(outer));

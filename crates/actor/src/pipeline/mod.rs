@@ -18,7 +18,7 @@ use consort_model::ApiError;
 use consort_rpc::{
     Call, Effect, Fact, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
 };
-use consort_runtime::Planted;
+use consort_runtime::{Now, Planted};
 use consort_store::{Batch, Error, Precondition, Row};
 use tokio::time::Instant;
 
@@ -30,15 +30,6 @@ use crate::outbox::{Outbox, Sending};
 use crate::rows::RowKey;
 use crate::turn::{Machine, Step, Turn};
 use crate::{COMMITS_PENDING_MAX, EFFECT_AWAITED, LOADS_PENDING_MAX};
-
-/// What time it is.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Now {
-    /// On the calendar, Unix milliseconds: what cores go by.
-    pub(crate) wall_ms: u64,
-    /// Since some moment, never stepping back: what deadlines, pauses and retries go by.
-    pub(crate) mono: Instant,
-}
 
 /// What a load brought.
 #[derive(Debug)]
@@ -299,6 +290,11 @@ impl<C: Core> Pipeline<C> {
             && !effects
     }
 
+    /// Whether memory is what the store has, or will have: no batch was refused, and nothing is under way.
+    pub(crate) fn is_settled(&self) -> bool {
+        self.sound && self.line.is_empty()
+    }
+
     /// Whether effects are pending: a successor must come to life to send them.
     pub(crate) fn owes(&self) -> bool {
         self.outbox.pending() > 0
@@ -402,9 +398,8 @@ impl<C: Core> Pipeline<C> {
     fn run(&mut self, now: Now, parked: Parked<C::Service>) {
         let (machine, call) = (&mut self.machine, &parked.call);
         // A panic ends the actor, so its half-changed state is never seen again.
-        let step = catch_unwind(AssertUnwindSafe(|| {
-            machine.handle(now.wall_ms, &call.caller, &call.op, &parked.scans)
-        }));
+        let step =
+            catch_unwind(AssertUnwindSafe(|| machine.handle(now, &call.caller, &call.op, &parked.scans)));
         match step {
             Ok(Step::Turn(mut turn)) => {
                 let Call { respond, origin, .. } = parked.call;
@@ -598,7 +593,7 @@ impl<C: Core> Pipeline<C> {
         }
         if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now.wall_ms) {
             let machine = &mut self.machine;
-            match catch_unwind(AssertUnwindSafe(|| machine.tick(now.wall_ms))) {
+            match catch_unwind(AssertUnwindSafe(|| machine.tick(now))) {
                 Ok(turn) => self.commit(now, turn, Responder::none()),
                 Err(_) => return self.finish(End::Broken),
             }
@@ -618,7 +613,7 @@ impl<C: Core> Pipeline<C> {
             return;
         }
         let machine = &mut self.machine;
-        match catch_unwind(AssertUnwindSafe(|| machine.node_gone(now.wall_ms, node))) {
+        match catch_unwind(AssertUnwindSafe(|| machine.node_gone(now, node))) {
             Ok(turn) => self.commit(now, turn, Responder::none()),
             Err(_) => self.finish(End::Broken),
         }

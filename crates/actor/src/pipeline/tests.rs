@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use consort_model::{ChannelId, MessageId, UserId};
 use consort_rpc::{Caller, NodeId, Nothing, user};
-use consort_runtime::Ids;
+use consort_runtime::{Ids, Random};
 use consort_store::{BoxFuture, Key, StoreRef, Table, Write};
 use serde::{Deserialize, Serialize};
 
@@ -139,6 +139,7 @@ impl Bench {
             (NodeId(1), Default::default()),
             ids,
             consort_files::Links::sample(),
+            Random::seeded(1),
         );
         let mut pipeline = Pipeline::new(machine, 7, OWNERSHIP);
         let out = pipeline.start(pending);

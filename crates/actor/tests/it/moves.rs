@@ -5,8 +5,9 @@ use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work, run_courier};
 use consort_model::ApiError;
+use consort_rpc::hand_over::{self, HandOver, Handed};
 use consort_rpc::{
-    Answer, Call, Caller, Client, Directory as _, Host, InProcess, Mesh, NodeId, Static, user,
+    Answer, Call, Caller, Client, Directory as _, Host, InProcess, Mesh, NodeId, Owner, Static, user,
 };
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::{Batch, Error, Key, Store, Table, memory::Memory};
@@ -175,4 +176,62 @@ async fn effects_that_an_owner_could_not_deliver_are_sent_by_the_next() {
     assert_eq!(told, [-11, 1, 11], "the next owner has come by itself, and both effects with it");
     assert_eq!(cluster.store.row_count(Table::Outbox), 0, "their rows are deleted before it is put away");
     courier.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_an_owner_holds_in_memory_alone_moves_with_its_key() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    cluster.ask(0, key, Op::Hold(Some(5))).await.unwrap();
+    cluster.directory.set(vec![NODES[1]]);
+    settle().await;
+    assert_eq!((cluster.listed(0), cluster.listed(1)), (0, 1), "the next owner is up before the first call");
+    assert_eq!(cluster.ask(1, key, Op::Hold(Some(6))).await, Ok(json!(5)));
+    // And back, from an owner that rests by now, to one that is called before it has come.
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    cluster.directory.set(NODES.to_vec());
+    assert_eq!(cluster.ask(0, key, Op::Hold(None)).await, Ok(json!(6)));
+    assert_eq!(cluster.ask(0, key, Op::Sum).await, Ok(json!(1)));
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_does_not_come_in_time_is_not_waited_for_and_not_taken_later() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    cluster.ask(0, key, Op::Hold(Some(5))).await.unwrap();
+    cluster.network.part(NODES[1]);
+    cluster.directory.set(vec![NODES[1]]);
+    let began = tokio::time::Instant::now();
+    assert_eq!(cluster.ask(1, key, Op::Hold(Some(7))).await, Ok(Value::Null));
+    assert!(began.elapsed() <= Duration::from_millis(260), "{:?}", began.elapsed());
+    cluster.network.join(&cluster.nodes[1].env.mesh);
+    hand(&cluster, key, 1);
+    settle().await;
+    assert_eq!(cluster.ask(1, key, Op::Hold(None)).await, Ok(json!(7)), "it keeps what it has learnt itself");
+}
+
+/// Gives the second node a state of the owner in an epoch.
+fn hand(cluster: &Cluster, key: u64, epoch: u64) {
+    let state = 9u64.to_be_bytes().to_vec().into();
+    let owner = Owner { service: "toy".into(), key };
+    let handed = Handed { owner, epoch, format: 1, state, listeners: Vec::new(), rested: true };
+    let nodes = cluster.nodes[0].env.mesh.client::<HandOver>();
+    nodes.cast_lossy(2, Caller::system(), hand_over::Op::Take(vec![handed])).unwrap();
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_state_is_taken_only_if_nobody_was_the_owner_since() {
+    for (epoch, taken) in [(1, Value::from(9)), (0, Value::Null)] {
+        let cluster = Cluster::new();
+        let key = cluster.key();
+        // The first node has been the owner in epoch 1, and nobody after it.
+        cluster.ask(0, key, Op::Add(1)).await.unwrap();
+        cluster.directory.set(vec![NODES[1]]);
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        hand(&cluster, key, epoch);
+        assert_eq!(cluster.ask(1, key, Op::Hold(None)).await, Ok(taken), "epoch {epoch}");
+        assert_eq!(cluster.ask(1, key, Op::Sum).await, Ok(json!(1)));
+    }
 }

@@ -85,6 +85,8 @@ impl Core for Toy {
 
     const RUNNING_MAX: usize = 3;
 
+    const FROZEN_FORMAT: Option<u16> = Some(1);
+
     fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
             let sum: Option<u64> = store.get_row(Table::Meta, key, 0).await?;

@@ -7,10 +7,9 @@
 //!
 //! Sessions that hold next to nothing, nearly all at any time, are not counted and cost nothing here.
 
-use std::collections::HashMap;
 use std::time::Instant;
 
-use consort_model::UserId;
+use consort_model::{Lookup, UserId};
 use consort_session::BACKLOG_ATTACH_BYTES;
 
 use super::{Held, Slice};
@@ -19,7 +18,7 @@ use crate::config::{ACCOUNT_BULK_BYTES_MAX, ATTACH_BYTES};
 /// The accounts that hold something, and who may go on.
 #[derive(Debug, Default)]
 pub(super) struct Bulk {
-    accounts: HashMap<UserId, Account>,
+    accounts: Lookup<UserId, Account>,
     /// Numbers of sessions that waited and need not any more.
     ready: Vec<u64>,
 }
@@ -39,8 +38,8 @@ impl Bulk {
 
     /// What each account's sessions hold together.
     #[cfg(test)]
-    pub(super) fn counted(&self) -> HashMap<UserId, usize> {
-        let counted = self.accounts.iter().map(|(user, account)| (*user, account.bytes));
+    pub(super) fn counted(&self) -> Lookup<UserId, usize> {
+        let counted = self.accounts.entries().into_iter().map(|(user, account)| (*user, account.bytes));
         counted.filter(|(_, bytes)| *bytes > 0).collect()
     }
 

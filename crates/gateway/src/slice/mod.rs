@@ -26,11 +26,11 @@ mod timers;
 #[cfg(test)]
 mod tests;
 
-use std::collections::{HashMap, VecDeque};
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_model::{ApplicationId, GuildId, Presence, UserId};
+use consort_model::{ApplicationId, GuildId, Lookup, Presence, UserId};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Caller, NodeId};
 use consort_session::Session;
@@ -122,9 +122,9 @@ pub(crate) struct Slice {
     conns: Slab<Conn>,
     next_conn: u64,
     sessions: Slab<Held>,
-    numbers: HashMap<u64, usize>,
-    users: HashMap<UserId, Vec<usize>>,
-    guilds: HashMap<GuildId, Subscribers>,
+    numbers: Lookup<u64, usize>,
+    users: Lookup<UserId, Vec<usize>>,
+    guilds: Lookup<GuildId, Subscribers>,
     bulk: bulk::Bulk,
     timers: Timers,
     /// Detached sessions in the order they were detached; those taken up again are still in it, for no longer than they
@@ -156,9 +156,9 @@ impl Slice {
             conns: Slab::new(),
             next_conn: 0,
             sessions: Slab::new(),
-            numbers: HashMap::new(),
-            users: HashMap::new(),
-            guilds: HashMap::new(),
+            numbers: Lookup::default(),
+            users: Lookup::default(),
+            guilds: Lookup::default(),
             bulk: bulk::Bulk::default(),
             timers: Timers::default(),
             detached: VecDeque::new(),

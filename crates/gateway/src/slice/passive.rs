@@ -9,12 +9,12 @@
 //! that begins to look is given what is gathered, then every event: nothing is missed and nothing comes twice. Before an event
 //! that may change who sees what, everything gathered is told to those who saw it when it happened.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
-use consort_model::{ChannelId, GuildId, MessageId, Timestamp, UserId};
+use consort_model::{ChannelId, GuildId, Lookup, LookupSet, MessageId, Timestamp, UserId};
 use consort_rpc::{Audience, Change, ClassId, Event, View};
 use consort_session::Dispatch;
 use serde::Serialize;
@@ -239,7 +239,7 @@ impl Gathered {
             removed_voice_states: Vec::new(),
             updated_members: Raw::default(),
         };
-        let mut gone: HashSet<UserId> = omitted.into_iter().collect();
+        let mut gone: LookupSet<UserId> = omitted.into_iter().collect();
         for (user, said) in self.voice.iter().filter(|(user, _)| Some(**user) != omitted) {
             match said.heard(signature) {
                 Some(Voice { state: Some(state), .. }) => update.updated_voice_states.0.push(state),
@@ -383,14 +383,14 @@ impl Deltas {
         let Some(gathered) = self.gathered.take() else { return };
         self.told = Some(now);
         // For most the class decides; not for those whom a sight names, and those who may hear of themselves.
-        let mut alone: HashSet<UserId> = gathered.sights.iter().flat_map(Sight::named).collect();
-        alone.extend(gathered.voice.keys());
-        let mut made: HashMap<(Signature, Option<UserId>), Option<Arc<Dispatch>>> = HashMap::new();
+        let mut alone: LookupSet<UserId> = gathered.sights.iter().flat_map(Sight::named).collect();
+        alone.extend(gathered.voice.keys().copied());
+        let mut made: Lookup<(Signature, Option<UserId>), Option<Arc<Dispatch>>> = Lookup::default();
         let mut make = |signature, omitted| {
             let delta = |key: &(Signature, Option<UserId>)| gathered.delta(guild, &key.0, key.1);
             made.entry((signature, omitted)).or_insert_with_key(delta).clone()
         };
-        let mut classes: HashMap<ClassId, Option<Arc<Dispatch>>> = HashMap::new();
+        let mut classes: Lookup<ClassId, Option<Arc<Dispatch>>> = Lookup::default();
         for subscriber in subscribers {
             let (user, class) = (subscriber.viewer.user, subscriber.class);
             let delta = if alone.contains(&user) {

@@ -782,7 +782,10 @@ impl Bench {
     fn check(&self) {
         let slice = &self.slice;
         assert_eq!(slice.numbers.len(), slice.sessions.len());
-        assert_eq!(slice.users.values().map(Vec::len).sum::<usize>(), slice.sessions.len());
+        assert_eq!(
+            slice.users.entries().into_iter().map(|(_, slots)| slots.len()).sum::<usize>(),
+            slice.sessions.len()
+        );
         for user in (1..8).map(UserId::new) {
             let known = slice.interest.slices_of_user(user).iter().any(|index| index == 0);
             assert_eq!(known, slice.users.contains_key(&user));
@@ -808,7 +811,10 @@ impl Bench {
                 }
             }
         }
-        assert_eq!(slice.guilds.values().map(|guild| guild.list.len()).sum::<usize>(), listed);
+        assert_eq!(
+            slice.guilds.entries().into_iter().map(|(_, guild)| guild.list.len()).sum::<usize>(),
+            listed
+        );
         slice.check_bulk();
         for (slot, conn) in &slice.conns {
             if let Phase::Live(session) = conn.phase {
@@ -819,7 +825,7 @@ impl Bench {
 
     /// An owner's word about the sessions there are, rather than about numbers nobody has.
     fn word(&mut self, op: &mut Op, step: usize) {
-        let mut numbers: Vec<_> = self.slice.numbers.keys().copied().collect();
+        let mut numbers: Vec<_> = self.slice.numbers.keys().into_iter().copied().collect();
         numbers.sort_unstable();
         let Some(number) = numbers.get(step % numbers.len().max(1)) else { return };
         let key = self.slice.sessions[self.slice.numbers[number]].session.identity().key;

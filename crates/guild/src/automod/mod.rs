@@ -8,10 +8,8 @@ mod expression;
 mod fold;
 mod words;
 
-use std::collections::HashMap;
-
-use consort_model::AutoModerationRule;
 use consort_model::auto_moderation::trigger;
+use consort_model::{AutoModerationRule, Lookup};
 
 pub use expression::Expression;
 use fold::Folded;
@@ -47,7 +45,7 @@ pub struct Engine {
 impl Engine {
     /// Compiles rules. Expressions that the engine before had are taken over with what they have learnt.
     pub fn new<'a>(rules: impl IntoIterator<Item = &'a AutoModerationRule>, before: Self) -> Self {
-        let mut known: HashMap<String, Vec<Expression>> = HashMap::new();
+        let mut known: Lookup<String, Vec<Expression>> = Lookup::default();
         for expression in before.expressions.into_iter().flat_map(|(_, expressions)| expressions) {
             known.entry(expression.pattern().to_owned()).or_default().push(expression);
         }

@@ -4,12 +4,14 @@
 //! kept until a role, an overwrite or a channel changes. Only classes of members with a session exist. A member with an
 //! overwrite of its own, and the owner, is a class alone.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use consort_actor::{Cx, Stop};
 use consort_model::permissions::{MemberRank, Scope, Standing, apply_implied, compute_base, compute_channel};
-use consort_model::{ApiError, Channel, ChannelId, ChannelType, Permissions, RoleId, RoleRank, UserId};
+use consort_model::{
+    ApiError, Channel, ChannelId, ChannelType, Lookup, LookupSet, Permissions, RoleId, RoleRank, UserId,
+};
 use consort_rpc::{ClassId, ClassSet, View};
 use serde::{Deserialize, Serialize};
 
@@ -29,15 +31,15 @@ pub(crate) struct ClassKey {
 /// The classes of attached members, and the cached views.
 #[derive(Debug, Default)]
 pub(crate) struct Classes {
-    ids: HashMap<ClassKey, ClassId>,
+    ids: Lookup<ClassKey, ClassId>,
     keys: Vec<ClassKey>,
     holders: Holders,
     /// Attached users and their class.
-    users: HashMap<UserId, ClassId>,
+    users: Lookup<UserId, ClassId>,
     /// Classes that see a channel, until something changes.
-    views: HashMap<ChannelId, Arc<ClassSet>>,
+    views: BTreeMap<ChannelId, Arc<ClassSet>>,
     /// Users with an overwrite of their own, until something changes.
-    singled_out: Option<HashSet<UserId>>,
+    singled_out: Option<LookupSet<UserId>>,
 }
 
 impl Classes {
@@ -46,9 +48,9 @@ impl Classes {
         self.users.get(&user).copied()
     }
 
-    /// The attached users.
-    pub(crate) fn users(&self) -> impl Iterator<Item = UserId> {
-        self.users.keys().copied()
+    /// The attached users, by rising id.
+    pub(crate) fn users(&self) -> Vec<UserId> {
+        self.users.keys().into_iter().copied().collect()
     }
 
     /// The classes by number.
@@ -58,9 +60,7 @@ impl Classes {
 
     /// The attached users with their classes, by rising id.
     pub(super) fn attached(&self) -> Vec<(UserId, ClassId)> {
-        let mut attached: Vec<_> = self.users.iter().map(|(user, class)| (*user, *class)).collect();
-        attached.sort_unstable();
-        attached
+        self.users.entries().into_iter().map(|(user, class)| (*user, *class)).collect()
     }
 
     /// Takes up the classes of another owner, with their numbers.

@@ -4,11 +4,13 @@
 //! channels that its class does not see and a few fields. Each object's JSON is kept (see [`super::shown`]); what is left to do
 //! for a session is to copy what it may see and to encode what is its own.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use bytes::Bytes;
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ChannelId, ChannelType, OverwriteKind, Permissions, ThreadMember, UserId, VoiceState};
+use consort_model::{
+    ChannelId, ChannelType, LookupSet, OverwriteKind, Permissions, ThreadMember, UserId, VoiceState,
+};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{ClassId, Publication, relay, user as account};
 use serde::Serialize;
@@ -167,7 +169,7 @@ impl Guild {
     }
 
     /// The users with an overwrite of their own in some channel.
-    pub(super) fn find_singled_out(&self) -> HashSet<UserId> {
+    pub(super) fn find_singled_out(&self) -> LookupSet<UserId> {
         let overwrites =
             self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
         let members = overwrites.flatten().filter(|overwrite| overwrite.kind == OverwriteKind::Member);

@@ -10,7 +10,6 @@ use consort_model::{
 };
 use consort_rpc::guild::invite::{Create, IndexRow, Op};
 use consort_rpc::{Audience, Event, Withheld};
-use consort_runtime::random_token;
 use consort_store::{Key, Table};
 use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
@@ -165,7 +164,7 @@ impl Guild {
         }
         self.drop_expired_invites(cx);
         let invite = InviteRow {
-            code: random_token(CODE_CHARS),
+            code: cx.random.token(CODE_CHARS),
             channel_id: channel,
             inviter: self.account(inviter),
             created_ms: cx.now_ms,

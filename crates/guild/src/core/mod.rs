@@ -30,12 +30,12 @@ mod views;
 mod voice;
 mod webhooks;
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, MessageId, Role, RoleId, Sticker, StickerId,
-    ThreadMember, UserId, Webhook, WebhookId,
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Lookup, MessageId, Role, RoleId, Sticker,
+    StickerId, ThreadMember, UserId, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
 use consort_rpc::{Fact, NodeId, Publication, guild, relay};
@@ -84,7 +84,7 @@ pub struct Guild {
     /// Members who leave when they are offline, unless they get a role.
     pub(crate) temporary: BTreeSet<UserId>,
     /// The day (since 1970) members were last seen online, for pruning.
-    pub(crate) last_seen: HashMap<UserId, u32>,
+    pub(crate) last_seen: Lookup<UserId, u32>,
     /// Of what is said to relays.
     pub(crate) numbers: numbers::Numbers,
     /// Nodes with attached sessions.
@@ -114,6 +114,8 @@ impl Core for Guild {
     type Service = guild::Guild;
 
     const HAS_ALARMS: bool = true;
+
+    const FROZEN_FORMAT: Option<u16> = Some(1);
 
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(GuildId::new(key), store, now_ms))

@@ -55,9 +55,8 @@ impl Guild {
     /// See [`consort_actor::Core::freeze`]. `None` while there are changes of member lists that were not told yet, which is
     /// for some milliseconds.
     pub(super) fn frozen(&self) -> Option<Box<[u8]>> {
-        let mut presences: Vec<_> =
-            self.presences.users().filter_map(|user| self.presences.get(self.id, user)).collect();
-        presences.sort_unstable_by_key(|presence| presence.user.id);
+        let users = self.presences.users().into_iter();
+        let presences = users.filter_map(|user| self.presences.get(self.id, user)).collect();
         let frozen = Frozen {
             numbers: self.numbers.place(),
             nodes: self.nodes.clone(),

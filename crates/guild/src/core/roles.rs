@@ -7,7 +7,7 @@ use consort_files::Kind;
 use consort_model::permissions::MemberRank;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, GuildId, Intents, Patch, Permissions, Role, RoleColors, RoleId,
-    RoleRank, UserId, limits,
+    RoleRank, limits,
 };
 use consort_rpc::Audience;
 use consort_rpc::Event;
@@ -183,10 +183,8 @@ impl Guild {
         cx.delete(Table::Roles, self.id.get(), id.get());
         self.replace_image(cx, (Kind::RoleIcon, id.get()), old.icon.as_deref(), None);
         // Their rows keep the role, so that the batch does not grow with the number of members; loading passes over it.
-        let attached = self.classes.users();
-        let mut holders: Vec<UserId> =
-            attached.filter(|user| self.members.roles(*user).contains(&id)).collect();
-        holders.sort_unstable();
+        let mut holders = self.classes.users();
+        holders.retain(|user| self.members.roles(*user).contains(&id));
         self.members.remove_role(id);
         for channel in self.channels.values_mut() {
             let Some(overwrites) = &mut channel.permission_overwrites else { continue };

@@ -510,6 +510,7 @@ impl Guild {
         let members: Vec<_> = self
             .presences
             .users()
+            .into_iter()
             .filter_map(|user| Some((self.presences.get(self.id, user)?, self.members.get(user)?)))
             .take(100)
             .enumerate()

@@ -11,7 +11,6 @@ use consort_model::{
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::invite::IndexRow;
 use consort_rpc::guild::template::{Op, index_key};
-use consort_runtime::random_token;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
 
@@ -70,7 +69,7 @@ impl Guild {
         name: &str,
         description: Option<String>,
     ) -> Result<Outcome, Stop> {
-        let (code, now) = (random_token(CODE_CHARS), Timestamp::from_ms(cx.now_ms));
+        let (code, now) = (cx.random.token(CODE_CHARS), Timestamp::from_ms(cx.now_ms));
         let key = index_key(&code);
         cx.put(Table::InviteIndex, index_partition(&key), Key::text(&key), &IndexRow { guild: self.id });
         let template = GuildTemplate {

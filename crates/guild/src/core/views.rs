@@ -4,9 +4,7 @@
 //! product of the two; here roles are sets of classes, and the rules of permissions are unions and differences of sets, 64
 //! classes a step. One right at a time: a right is held by whoever the rules leave it to, whatever becomes of the others.
 
-use std::collections::HashMap;
-
-use consort_model::{Overwrite, OverwriteKind, Permissions, RoleId, UserId};
+use consort_model::{Lookup, Overwrite, OverwriteKind, Permissions, RoleId, UserId};
 use consort_rpc::{ClassId, ClassSet};
 
 use super::Guild;
@@ -14,8 +12,8 @@ use super::Guild;
 /// The classes of each role and of each user who is a class alone.
 #[derive(Debug, Default)]
 pub(super) struct Holders {
-    roles: HashMap<RoleId, ClassSet>,
-    alone: HashMap<UserId, ClassSet>,
+    roles: Lookup<RoleId, ClassSet>,
+    alone: Lookup<UserId, ClassSet>,
     classes: usize,
 }
 

@@ -18,7 +18,6 @@ use consort_model::{
 use consort_rpc::guild::voice::{Flags, Op};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Audience, Change, Event, NodeId, Publication, View, Withheld, relay};
-use consort_runtime::random_token;
 use consort_store::Table;
 use serde::{Deserialize, Serialize};
 use serde_json::json;
@@ -259,7 +258,7 @@ impl Guild {
     }
 
     fn send_voice_server(&self, cx: &mut Cx<'_>, session: SessionKey) {
-        let body = json!({"token": random_token(TOKEN_CHARS), "guild_id": self.id, "endpoint": null});
+        let body = json!({"token": cx.random.token(TOKEN_CHARS), "guild_id": self.id, "endpoint": null});
         let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
         let message = relay::Op::Direct { sessions: vec![session], event: Arc::new(event) };
         cx.publish(Publication::Relay { node: session.node, message });

@@ -12,7 +12,6 @@ use consort_model::{
 use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op};
 use consort_rpc::message::Speaker;
 use consort_rpc::{Event, Withheld, message};
-use consort_runtime::random_token;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
 
@@ -93,7 +92,7 @@ impl Guild {
             user: self.account(cx.caller.user),
             name: name.to_owned(),
             avatar,
-            token: Some(random_token(TOKEN_CHARS)),
+            token: Some(cx.random.token(TOKEN_CHARS)),
             application_id: cx.caller.application,
             source_channel: None,
             source_guild: None,

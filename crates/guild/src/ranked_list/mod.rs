@@ -8,10 +8,9 @@ mod counted;
 mod key;
 mod window;
 
-use std::collections::HashMap;
 use std::ops::Range;
 
-use consort_model::{RoleId, UserId};
+use consort_model::{Lookup, RoleId, UserId};
 
 pub use counted::Counted;
 pub use key::Key;
@@ -56,7 +55,7 @@ pub struct List {
     groups: Vec<Group>,
     counts: Vec<u32>,
     entries: Counted<Key>,
-    places: HashMap<UserId, SortKey>,
+    places: Lookup<UserId, SortKey>,
 }
 
 impl List {
@@ -70,7 +69,7 @@ impl List {
         keys.sort_unstable();
         let mut counts = vec![0; groups.len()];
         keys.iter().for_each(|key| counts[key.group()] += 1);
-        let mut places = HashMap::with_capacity(keys.len());
+        let mut places = Lookup::with_capacity(keys.len());
         places.extend(keys.iter().filter_map(|key| Some((key.user()?, key.place()))));
         Self { groups, counts, entries: Counted::from_sorted(&keys), places }
     }

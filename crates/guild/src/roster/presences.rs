@@ -1,10 +1,9 @@
 //! Presences of the members who are not offline.
 
-use std::collections::HashMap;
 use std::sync::OnceLock;
 
 use bytes::Bytes;
-use consort_model::{ClientStatus, GuildId, Presence, Status, UserId, UserRef};
+use consort_model::{ClientStatus, GuildId, Lookup, Presence, Status, UserId, UserRef};
 
 use crate::json::{put_id, put_value};
 
@@ -19,9 +18,9 @@ type Id = [u8; 8];
 /// leaves empty. All are presences in one guild.
 #[derive(Debug, Default)]
 pub struct Presences {
-    plain: HashMap<Id, [u8; 2]>,
+    plain: Lookup<Id, [u8; 2]>,
     /// Those with activities.
-    rich: HashMap<UserId, Box<Presence>>,
+    rich: Lookup<UserId, Box<Presence>>,
     /// The JSON of all, while a small guild's sessions attach and nothing changes.
     list: OnceLock<Bytes>,
 }
@@ -90,11 +89,7 @@ impl Presences {
 
     /// The JSON of all presences, an array by rising user; kept until one changes. `guild` must be the same every time.
     pub fn list(&self, guild: GuildId) -> &Bytes {
-        let all = || {
-            let mut users: Vec<_> = self.users().collect();
-            users.sort_unstable();
-            users.into_iter().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>()
-        };
+        let all = || self.users().into_iter().filter_map(|user| self.get(guild, user)).collect::<Vec<_>>();
         self.list.get_or_init(|| super::encode(&all()))
     }
 
@@ -117,10 +112,12 @@ impl Presences {
         self.plain.remove(&user.get().to_le_bytes()).is_some() || self.rich.remove(&user).is_some()
     }
 
-    /// The users who have one, in no order.
-    pub fn users(&self) -> impl Iterator<Item = UserId> {
-        let plain = self.plain.keys().map(|id| UserId::new(u64::from_le_bytes(*id)));
-        plain.chain(self.rich.keys().copied())
+    /// The users who have one, by rising id.
+    pub fn users(&self) -> Vec<UserId> {
+        let plain = self.plain.keys().into_iter().map(|id| UserId::new(u64::from_le_bytes(*id)));
+        let mut users: Vec<_> = plain.chain(self.rich.keys().into_iter().copied()).collect();
+        users.sort_unstable();
+        users
     }
 }
 
@@ -166,6 +163,8 @@ fn name(status: Status) -> &'static [u8] {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use super::*;
     use proptest::prelude::*;
 
@@ -207,9 +206,8 @@ mod tests {
                 packed.put_json(GuildId::new(7), user, &mut json);
                 prop_assert_eq!(String::from_utf8(json).unwrap(), serde_json::to_string(&shown).unwrap());
             }
-            let (mut users, mut known): (Vec<_>, Vec<_>) =
-                (packed.users().collect(), plain.keys().copied().collect());
-            users.sort_unstable();
+            let (users, mut known): (Vec<_>, Vec<_>) =
+                (packed.users(), plain.keys().copied().collect());
             known.sort_unstable();
             prop_assert_eq!(users, known);
         }

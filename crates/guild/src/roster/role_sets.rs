@@ -1,9 +1,8 @@
 //! The sets of roles that members have, each kept once.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use consort_model::RoleId;
+use consort_model::{Lookup, RoleId};
 
 /// The number of a set.
 pub(super) type SetId = u32;
@@ -20,7 +19,7 @@ struct Set {
 pub(super) struct RoleSets {
     sets: Vec<Set>,
     /// Where new holders of these roles go. After a role was taken out there may be further sets with the same roles.
-    ids: HashMap<Arc<[RoleId]>, SetId>,
+    ids: Lookup<Arc<[RoleId]>, SetId>,
     free: Vec<SetId>,
 }
 

@@ -107,7 +107,7 @@ fn parse_kinds(form: &Form<'_>) -> ParseKinds {
 }
 
 fn distinct<T>(mut ids: Vec<Id<T>>) -> Vec<Id<T>> {
-    let mut seen = std::collections::HashSet::with_capacity(ids.len());
+    let mut seen = crate::LookupSet::with_capacity(ids.len());
     ids.retain(|id| seen.insert(*id));
     ids
 }

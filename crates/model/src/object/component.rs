@@ -520,7 +520,7 @@ impl Component {
 /// Gives those without a number (0 counts as none) the lowest free ones: a component before what is in it, in the order they
 /// are shown.
 pub fn number_components(components: &mut [Component]) {
-    let mut taken = std::collections::HashSet::new();
+    let mut taken = crate::LookupSet::default();
     for component in components.iter() {
         component.walk(&mut |component| {
             taken.insert(component.id);

@@ -3,7 +3,6 @@
 //! Fields and bounds: Component Reference, and the `...ForMessageRequest` and `...ForModalRequest` schemas of the published
 //! API description. Unknown keys are dropped. What may stand where is decided by [`Surface`], so nesting has an end.
 
-use std::collections::HashSet;
 use std::ops::RangeInclusive;
 
 use crate::component::{
@@ -20,7 +19,7 @@ use crate::limits::{
     URL_CHARS_MAX,
 };
 use crate::validate::is_unicode_emoji;
-use crate::{ApiError, Form, Patch};
+use crate::{ApiError, Form, LookupSet, Patch};
 
 /// Choices of one select.
 const VALUES_MAX: u8 = SELECT_OPTIONS_MAX as u8;
@@ -131,8 +130,8 @@ fn not_here(place: Surface) -> String {
 struct Reader {
     count: usize,
     text_chars: usize,
-    ids: HashSet<u32>,
-    custom_ids: HashSet<String>,
+    ids: LookupSet<u32>,
+    custom_ids: LookupSet<String>,
 }
 
 impl Reader {
@@ -413,7 +412,7 @@ fn values(form: &Form<'_>, most: u8) -> (u8, u8) {
 }
 
 fn options(form: &Form<'_>, length: RangeInclusive<usize>, emojis: bool) -> Option<Vec<SelectOption>> {
-    let mut taken = HashSet::new();
+    let mut taken = LookupSet::default();
     sized(form, "options", length, |form| {
         let label = form.required("label", form.text("label", 1..=SELECT_OPTION_CHARS_MAX));
         let value = form.required("value", form.str("value", 1..=SELECT_OPTION_CHARS_MAX));

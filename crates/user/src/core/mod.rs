@@ -72,6 +72,8 @@ impl Core for User {
 
     const RUNNING_MAX: usize = ACCOUNTS_RUNNING_MAX;
 
+    const FROZEN_FORMAT: Option<u16> = Some(1);
+
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(UserId::new(key), store, now_ms))
     }

@@ -2,6 +2,9 @@
 //!
 //! A DM is unique for its two people, by the index row that is written with it. It stays for ever; each of the two may
 //! close it, until the next message lists it again. A group has an owner and ends with its last person.
+//!
+//! It holds nothing in memory that is not a row or can be looked up again: nonces that count and polls that are open are rows, so
+//! there is nothing to freeze when it rests or moves.
 
 mod found;
 mod host;

@@ -6,12 +6,12 @@ use crate::config::{ACCOUNT_BULK_BYTES_MAX, ATTACH_BYTES};
 impl Slice {
     /// What is counted is what the sessions hold.
     pub(super) fn check_bulk(&self) {
-        let mut counted: HashMap<UserId, usize> = HashMap::new();
+        let mut counted: Lookup<UserId, usize> = Lookup::default();
         for (_, held) in &self.sessions {
             *counted.entry(held.session.identity().viewer.user).or_default() += held.bulk;
         }
-        counted.retain(|_, bytes| *bytes > 0);
-        assert_eq!(self.bulk.counted(), counted);
+        let counted = counted.entries().into_iter().map(|(user, bytes)| (*user, *bytes));
+        assert_eq!(self.bulk.counted(), counted.filter(|(_, bytes)| *bytes > 0).collect());
     }
 }
 

@@ -1,10 +1,9 @@
 //! Which list a channel has, and who is where in it.
 
-use std::collections::HashSet;
 use std::sync::Arc;
 
-use consort_model::permissions::compute_channel;
 use consort_model::{Channel, ChannelId, OverwriteKind, Permissions, RoleId, UserId};
+use consort_model::{LookupSet, permissions::compute_channel};
 
 use super::super::Guild;
 use super::Listed;
@@ -56,7 +55,7 @@ impl Guild {
         let overwrites = overwrites.unwrap_or_default();
         let overwrites = overwrites.iter().filter(|overwrite| overwrite.kind == OverwriteKind::Member);
         let owner = channel.map(|_| self.info.owner_id);
-        let alone: HashSet<UserId> = overwrites.map(|overwrite| overwrite.id.cast()).chain(owner).collect();
+        let alone: LookupSet<UserId> = overwrites.map(|overwrite| overwrite.id.cast()).chain(owner).collect();
         let mut standings: Vec<Option<(usize, bool)>> = Vec::new();
         let mut keys = Vec::with_capacity(self.members.len());
         for member in self.members.iter() {

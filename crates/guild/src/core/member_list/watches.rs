@@ -1,9 +1,8 @@
 //! Who looks at which windows, and who may not any more.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 
-use consort_model::{ChannelId, Permissions, UserId};
+use consort_model::{ChannelId, Lookup, Permissions, UserId};
 use consort_rpc::NodeId;
 use consort_rpc::relay::SessionKey;
 
@@ -16,9 +15,9 @@ pub(super) type Looked<'a> = (UserId, SessionKey, &'a (Arc<str>, Window));
 /// What sessions look at.
 #[derive(Debug, Default)]
 pub(super) struct Watches {
-    sessions: HashMap<SessionKey, Watch>,
+    sessions: Lookup<SessionKey, Watch>,
     /// The sessions of each user who looks at anything.
-    users: HashMap<UserId, Vec<SessionKey>>,
+    users: Lookup<UserId, Vec<SessionKey>>,
 }
 
 #[derive(Debug)]
@@ -38,17 +37,15 @@ impl Watches {
 
     /// Everything that is looked at, by rising session.
     pub(super) fn all(&self) -> Vec<Looked<'_>> {
-        let mut sessions: Vec<_> = self.sessions.iter().collect();
-        sessions.sort_unstable_by_key(|(session, _)| **session);
-        let windows = sessions.into_iter().flat_map(|(session, watch)| {
+        let windows = self.sessions.entries().into_iter().flat_map(|(session, watch)| {
             watch.windows.iter().map(move |window| (watch.user, *session, window))
         });
         windows.collect()
     }
 
-    /// The sessions of a node that look at anything.
+    /// The sessions of a node that look at anything, by rising session.
     pub(super) fn of_node(&self, node: NodeId) -> Vec<SessionKey> {
-        self.sessions.keys().filter(|session| session.node == node).copied().collect()
+        self.sessions.keys().into_iter().filter(|session| session.node == node).copied().collect()
     }
 
     /// Forgets a session; what it looked at.
@@ -65,9 +62,7 @@ impl Watches {
 
     /// The users who look at anything, by rising id.
     fn users(&self) -> Vec<UserId> {
-        let mut users: Vec<_> = self.users.keys().copied().collect();
-        users.sort_unstable();
-        users
+        self.users.keys().into_iter().copied().collect()
     }
 }
 

@@ -3,11 +3,12 @@
 //! Index: partition parent channel, key `kind, archive time (ms), thread`, where kind is 0 for public and 1 for private
 //! threads. The value is the thread's id.
 
-use std::collections::HashSet;
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, Channel, ChannelId, GuildId, Permissions, ThreadMember, Timestamp, UserId};
+use consort_model::{
+    ApiError, Channel, ChannelId, GuildId, LookupSet, Permissions, ThreadMember, Timestamp, UserId,
+};
 use consort_rpc::Answer;
 use consort_rpc::guild::thread::Archived as Wanted;
 use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
@@ -228,7 +229,7 @@ async fn own(
 }
 
 async fn threads(store: &StoreRef, guild: GuildId, ids: Vec<ChannelId>) -> Result<Vec<Channel>, Error> {
-    let mut seen = HashSet::new();
+    let mut seen = LookupSet::default();
     let keys = ids.into_iter().filter(|id| seen.insert(*id)).map(|id| Key::id(id.get())).collect();
     let rows: Vec<Option<Channel>> = store.get_rows(Table::Threads, guild.get(), keys).await?;
     Ok(rows.into_iter().flatten().collect())
