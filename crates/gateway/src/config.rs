@@ -33,7 +33,7 @@ pub struct Config {
     /// Whether each slice has a descriptor table of its own: no lock shared with other threads when sockets come and go,
     /// and a limit of descriptors for each. Tools then find the sockets under `/proc/PID/task/TID/fd`.
     pub own_descriptors: bool,
-    /// Sockets of this process; more are answered 503.
+    /// Sockets of this process; more are answered 503. What the limit of descriptors allows, if less.
     pub connections_max: usize,
     /// Connections of this process that have not identified. Beyond as many, or a quarter of those there may be, the oldest
     /// are closed: who says nothing leaves room for who does.
@@ -139,6 +139,14 @@ pub const IDENTIFIES_WAITING_MAX: usize = 8192;
 pub const CHUNKS_ACTIVE_MAX: usize = 16;
 /// Member requests (opcode 8) of one session that are not answered whole; further ones are told RATE_LIMITED.
 pub const MEMBER_REQUESTS_MAX: usize = 256;
+/// How long a connection may be without an IDENTIFY when others find no room.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(1);
+/// Connections of a slice that are there only to be told that there is no room; beyond it they are closed without a word.
+pub(crate) const TURNED_AWAY_MAX: usize = 256;
+/// When somebody who found no room is asked to come again, seconds.
+pub(crate) const RETRY_AFTER_SECS: u32 = 5;
+/// How often the log says that there is no room.
+pub(crate) const FULL_TOLD_INTERVAL: Duration = Duration::from_secs(60);
 /// Connections accepted before a slice turns to other things.
 pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 /// Connections that may wait to be accepted by one slice; what the kernel allows at most, if less.

@@ -74,13 +74,14 @@ impl Gateway {
     pub fn start(config: Config, env: &Env) -> io::Result<Arc<Self>> {
         let count = config.slice_count();
         let limit = raise_descriptor_limit();
-        // An eighth stays for whatever else the process opens: files, and the listener of the HTTP server.
-        let shared = limit.filter(|_| !config.own_descriptors);
-        let room =
-            shared.map_or(usize::MAX, |limit| usize::try_from(limit - limit / 8).unwrap_or(usize::MAX));
+        // An eighth stays for whatever else is opened: files, the listener of the HTTP server, those who are turned away.
+        let table =
+            limit.map_or(usize::MAX, |limit| usize::try_from(limit - limit / 8).unwrap_or(usize::MAX));
+        let room = if config.own_descriptors { table.saturating_mul(count) } else { table };
         let connections_max = config.connections_max.min(room);
         let config = Arc::new(Config { slices: count, connections_max, ..config });
-        tracing::info!(slices = count, ?limit, own_tables = config.own_descriptors, "the gateway starts");
+        let own_tables = config.own_descriptors;
+        tracing::info!(slices = count, ?limit, own_tables, connections_max, "the gateway starts");
         // Every waker and every way for sockets is there before any slice parts its descriptor table from the others'.
         let mut polls = Vec::with_capacity(count);
         let mut inboxes = Vec::with_capacity(count);
@@ -106,6 +107,7 @@ impl Gateway {
             fd_senders: Arc::new(fd_senders),
             gauges: Gauges::new(count),
             way: transmit::choose(config.io),
+            own_max: if config.own_descriptors { table } else { usize::MAX },
             config,
             inboxes,
             env,
@@ -139,9 +141,20 @@ impl Gateway {
         self.addr
     }
 
-    /// Whether another socket may come.
+    /// Whether another socket may come. When there is no room, whoever has long been without an IDENTIFY makes some for the
+    /// next one.
     pub(crate) fn has_room(&self) -> bool {
-        !self.draining.load(Ordering::Relaxed) && self.gauges.room(self.config.connections_max) > 0
+        if self.draining.load(Ordering::Relaxed) {
+            return false;
+        }
+        let has_room = self.gauges.room(self.config.connections_max) > 0;
+        if !has_room {
+            self.gauges.tell_full(self.config.connections_max);
+            let slice = self.next_slice.fetch_add(1, Ordering::Relaxed) % self.inboxes.len();
+            // Only sockets are ever given back.
+            let _lost = self.inboxes[slice].push(Input::MakeRoom);
+        }
+        has_room
     }
 
     /// Gives an upgraded socket to a slice, in turn. `early` is what the client has sent after its request already.
@@ -217,6 +230,7 @@ struct Starter<'e> {
     admissions: Arc<Admissions>,
     fd_senders: Arc<FdSenders>,
     way: Way,
+    own_max: usize,
     env: &'e Env,
 }
 
@@ -252,6 +266,7 @@ impl Starter<'_> {
             },
             gauges: self.gauges.clone(),
             connections_max: self.config.connections_max,
+            own_max: self.own_max,
             actor,
             clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,

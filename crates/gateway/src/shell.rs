@@ -48,6 +48,8 @@ pub(crate) struct Shell {
     pub(crate) performer: Performer,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
+    /// Sockets that the slice's own descriptor table has room for.
+    pub(crate) own_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
@@ -73,6 +75,7 @@ pub(crate) struct Parts {
     pub(crate) performer: Performer,
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
+    pub(crate) own_max: usize,
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
@@ -102,6 +105,7 @@ impl Shell {
             performer: parts.performer,
             gauges: parts.gauges,
             connections_max: parts.connections_max,
+            own_max: parts.own_max,
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
@@ -258,18 +262,28 @@ impl Shell {
         if !self.listener.has_waiting() {
             return;
         }
-        // The kernel shares connections out unevenly, so one slice may have more than its part of them.
-        let mut room = if self.core.is_draining() { 0 } else { self.gauges.room(self.connections_max) };
+        let draining = self.core.is_draining();
+        // The kernel shares connections out unevenly, so one slice may have more than its part of them; its own descriptors
+        // end somewhere, too.
+        let own = self.own_max.saturating_sub(self.core.figures().connections);
+        let mut room = if draining { 0 } else { self.gauges.room(self.connections_max).min(own) };
         for _ in 0..ACCEPTS_PER_TURN {
             let Some(socket) = self.listener.next() else { return };
-            if room == 0 {
-                // Beyond the limit a socket is closed at once: the client tries again later.
-                continue;
-            }
-            room -= 1;
+            let slot = if room > 0 {
+                room -= 1;
+                Some(self.core.accept_raw(now))
+            } else if draining {
+                // The client tries again, elsewhere or later.
+                None
+            } else if self.core.make_room(now) {
+                Some(self.core.accept_raw(now))
+            } else {
+                self.gauges.tell_full(self.connections_max);
+                self.core.turn_away(now)
+            };
+            let Some(slot) = slot else { continue };
             let _ = socket.set_nodelay(true);
             let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
-            let slot = self.core.accept_raw(now);
             self.register(now, slot, socket, Vec::new());
         }
     }

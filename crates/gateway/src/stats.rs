@@ -1,10 +1,12 @@
 //! Figures for the console and for metrics.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering::Relaxed};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Instant;
 
 use serde::Serialize;
 
+use crate::config::FULL_TOLD_INTERVAL;
 use crate::slice::Figures;
 
 /// A slice's figures as its thread last left them.
@@ -56,24 +58,44 @@ impl SliceGauge {
 
 /// The gauges of all slices of the node.
 #[derive(Debug)]
-pub(crate) struct Gauges(Box<[SliceGauge]>);
+pub(crate) struct Gauges {
+    slices: Box<[SliceGauge]>,
+    /// When the log last said that there is no room.
+    told_full: Mutex<Option<Instant>>,
+}
 
 impl Gauges {
     pub(crate) fn new(slices: usize) -> Arc<Self> {
-        Arc::new(Self(std::iter::repeat_with(SliceGauge::default).take(slices).collect()))
+        let slices = std::iter::repeat_with(SliceGauge::default).take(slices).collect();
+        Arc::new(Self { slices, told_full: Mutex::new(None) })
     }
 
     pub(crate) fn of(&self, slice: u16) -> &SliceGauge {
-        &self.0[usize::from(slice)]
+        &self.slices[usize::from(slice)]
     }
 
     pub(crate) fn all(&self) -> impl Iterator<Item = &SliceGauge> {
-        self.0.iter()
+        self.slices.iter()
     }
 
     /// How many sockets more the node may hold, by what the slices have left here last.
     pub(crate) fn room(&self, connections_max: usize) -> usize {
         connections_max.saturating_sub(self.all().map(|gauge| gauge.connections.load(Relaxed)).sum())
+    }
+
+    /// Says in the log, now and then, that somebody found no room and what an operator can do about it.
+    pub(crate) fn tell_full(&self, connections_max: usize) {
+        let now = Instant::now();
+        let mut told = self.told_full.lock().unwrap_or_else(PoisonError::into_inner);
+        if told.is_some_and(|told| now.duration_since(told) < FULL_TOLD_INTERVAL) {
+            return;
+        }
+        *told = Some(now);
+        tracing::warn!(
+            connections_max,
+            "the gateway is full and refuses connections: raise the limit of open files (ulimit -n, or LimitNOFILE= of \
+             systemd) and start again, or serve the gateway by several threads with --gateway-listen"
+        );
     }
 }
 

@@ -5,13 +5,16 @@ use std::sync::Arc;
 use bytes::Bytes;
 use consort_wire::gateway::Connect;
 use consort_wire::ws::handshake;
-use hyper::header::{CONNECTION, CONTENT_TYPE, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE};
+use hyper::header::{
+    CONNECTION, CONTENT_TYPE, RETRY_AFTER, SEC_WEBSOCKET_ACCEPT, SEC_WEBSOCKET_VERSION, UPGRADE,
+};
 use hyper::upgrade::{OnUpgrade, Parts};
 use hyper::{HeaderMap, Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 
+use crate::config::RETRY_AFTER_SECS;
 use crate::resume_url::resume_url;
 use crate::slice::Opening;
 use crate::{Gateway, Seat};
@@ -40,7 +43,11 @@ where
         Err(error) => return refuse(error.status(), &error.to_string()),
     };
     if !gateway.has_room() {
-        return refuse(503, "the gateway takes no more connections");
+        let mut response = refuse(503, "the gateway takes no more connections");
+        response.headers_mut().insert(RETRY_AFTER, RETRY_AFTER_SECS.into());
+        // Its descriptor is needed.
+        response.headers_mut().insert(CONNECTION, hyper::header::HeaderValue::from_static("close"));
+        return response;
     }
     let opening = Opening {
         connect: Connect::parse_query(request.uri().query().unwrap_or("")),

@@ -42,9 +42,6 @@ const DRAIN: Duration = Duration::from_secs(5);
 /// ([`DRAIN`], [`GRACE`](crate::http::GRACE)), the owners the rest.
 const END_MAX: Duration = Duration::from_secs(14);
 
-/// Files of the store and of what is uploaded and fetched, at once, roughly.
-const FILES_OPEN_MAX: usize = 1024;
-
 /// A server that runs its roles in this process.
 pub struct Node {
     listener: Listener,
@@ -338,9 +335,10 @@ fn edge_config(settings: &Settings) -> Config {
     }
 }
 
-/// Seats for connections: as many as are set, but not more than half of what the system lets the process open.
+/// Seats for connections of the main listener: as many as are set, but not more than their part of the descriptors.
 fn seat_limits(settings: &Settings) -> Limits {
-    let seats = settings.connections_max.min(descriptors::limit() / 2).max(1);
+    let part = descriptors::share(descriptors::limit(), settings.gateway_listen.is_some());
+    let seats = settings.connections_max.min(part.seats).max(1);
     // Behind proxies many people have one address, and the proxies limit them.
     let many = if settings.trusted_proxies > 0 { usize::MAX } else { (seats / 16).max(1) };
     Limits {
@@ -353,14 +351,8 @@ fn seat_limits(settings: &Settings) -> Limits {
 fn gateway_config(settings: &Settings) -> consort_gateway::Config {
     let from_public = || Some(settings.public_url.as_ref()?.replacen("http", "ws", 1));
     let defaults = consort_gateway::Config::default();
-    // What strangers do not have of the descriptors, but for those of files. Slices that accept themselves have their own.
-    let limits = seat_limits(settings);
-    let taken = limits.seats + limits.standing() + FILES_OPEN_MAX.min(descriptors::limit() / 8);
-    let left = descriptors::limit().saturating_sub(taken);
-    let connections_max = match settings.gateway_listen {
-        Some(_) => defaults.connections_max,
-        None => defaults.connections_max.min(left),
-    };
+    let part = descriptors::share(descriptors::limit(), settings.gateway_listen.is_some());
+    let connections_max = defaults.connections_max.min(part.sockets);
     consort_gateway::Config {
         connections_max,
         slices: settings.slices,

@@ -5,12 +5,13 @@ use std::time::{Duration, Instant};
 use consort_wire::compress::stream::{Recipe, Stream};
 use consort_wire::gateway::limits::{COMMAND_WINDOW, MAX_COMMANDS, MAX_USER_PAYLOAD_BYTES};
 use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
-use consort_wire::ws::{self, handshake::Head};
+use consort_wire::ws;
+use consort_wire::ws::handshake::{self, Head};
 
 use super::timers::Due;
 use super::{Effect, Slice};
 use crate::Seat;
-use crate::config::OWN_BYTES_MAX;
+use crate::config::{OWN_BYTES_MAX, PATIENCE, TURNED_AWAY_MAX};
 
 /// How often it is asked whether a connection may go on waiting for its IDENTIFY.
 const SEAT_INTERVAL: Duration = Duration::from_millis(500);
@@ -89,6 +90,8 @@ pub(crate) struct Conn {
     /// Its place among those who have not identified, and when it was last looked at.
     pub(super) seat: Option<Box<dyn Seat>>,
     seat_at: Instant,
+    /// There is no room for it: its request is answered so.
+    pub(super) turned_away: bool,
 }
 
 impl Conn {
@@ -100,6 +103,11 @@ impl Conn {
         }
         self.commands += 1;
         self.commands <= MAX_COMMANDS
+    }
+
+    /// Whether it has not said yet who it is.
+    fn is_new(&self) -> bool {
+        matches!(self.phase, Phase::Handshake | Phase::Upgraded | Phase::Unidentified)
     }
 
     pub(super) fn has_output(&self) -> bool {
@@ -156,6 +164,35 @@ impl Slice {
         slot
     }
 
+    /// Takes a connection as [`Slice::accept_raw`] does, for which there is no room: whoever asks is told so. `None` when too
+    /// many are being told already.
+    pub(crate) fn turn_away(&mut self, now: Instant) -> Option<usize> {
+        if self.turned_away >= TURNED_AWAY_MAX {
+            return None;
+        }
+        let slot = self.accept_raw(now);
+        self.conns[slot].turned_away = true;
+        self.turned_away += 1;
+        Some(slot)
+    }
+
+    /// Closes the connection that has been longest without an IDENTIFY, if it has had time for one. Whether there was one.
+    pub(crate) fn make_room(&mut self, now: Instant) -> bool {
+        while let Some((slot, id)) = self.newcomers.front().copied() {
+            let conn = self.conns.get(slot).filter(|conn| conn.id == id && !conn.gone && conn.is_new());
+            if conn.is_some_and(|conn| now.duration_since(conn.opened_at) < PATIENCE) {
+                return false;
+            }
+            let leaves = conn.is_some();
+            self.newcomers.pop_front();
+            if leaves {
+                self.lost(now, slot);
+                return true;
+            }
+        }
+        false
+    }
+
     /// Whether clients are being sent away.
     pub(crate) fn is_draining(&self) -> bool {
         self.draining
@@ -181,9 +218,7 @@ impl Slice {
         let Self { conns, newcomers, .. } = self;
         newcomers.retain(|(slot, id)| {
             let conn = conns.get(*slot).filter(|conn| conn.id == *id && !conn.gone);
-            conn.is_some_and(|conn| {
-                matches!(conn.phase, Phase::Handshake | Phase::Upgraded | Phase::Unidentified)
-            })
+            conn.is_some_and(Conn::is_new)
         });
         let over = newcomers.len().saturating_sub(max);
         for (slot, _) in newcomers.drain(..over).collect::<Vec<_>>() {
@@ -221,6 +256,7 @@ impl Slice {
             head: Vec::new(),
             seat: None,
             seat_at: now,
+            turned_away: false,
         }
     }
 
@@ -275,17 +311,22 @@ impl Slice {
             }),
             Err(error) => Err(error),
         };
+        let refusal = match (&upgrade, self.conns[slot].turned_away) {
+            (_, true) => Some(handshake::FULL.to_vec()),
+            (Err(error), false) => Some(error.response()),
+            (Ok(_), false) => None,
+        };
         match upgrade {
-            Ok((accept, opening, len)) => {
+            Ok((accept, opening, len)) if refusal.is_none() => {
                 self.put_frame(slot, &accept.response());
                 self.open(now, slot, opening);
                 Some(head.split_off(len))
             }
-            Err(error) => {
+            _ => {
                 let conn = &mut self.conns[slot];
                 conn.phase = Phase::Closing { peer_has_closed: true };
                 conn.closing_since = Some(now);
-                self.put_frame(slot, &error.response());
+                self.put_frame(slot, &refusal.unwrap_or_default());
                 self.schedule_conn(slot);
                 None
             }

@@ -34,6 +34,8 @@ pub(crate) enum Input {
     Opened { key: SessionKey, caller: Caller, result: Result<Box<Opened>, Refusal> },
     /// The members that a session gets next; none if there will be no more.
     Members(u64, Option<MemberChunk>),
+    /// Somebody found no room.
+    MakeRoom,
     /// Clients are to go elsewhere.
     Drain,
     /// The end.
@@ -67,6 +69,7 @@ impl Input {
             Self::Publish(dispatch) | Self::Direct(_, dispatch) => {
                 dispatch.event().is_some_and(|event| event.volatile)
             }
+            Self::MakeRoom => true,
             _ => false,
         }
     }
@@ -112,7 +115,7 @@ impl Input {
             Self::Opened { key, .. } => Concerns::Sessions(vec![key.number]),
             // A connection waiting for its answer runs into its heartbeat timeout.
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
-            Self::Connection { .. } | Self::Adopt { .. } => Concerns::Sessions(Vec::new()),
+            Self::Connection { .. } | Self::Adopt { .. } | Self::MakeRoom => Concerns::Sessions(Vec::new()),
             Self::Relay(_) | Self::Admit(_) | Self::Drain | Self::Stop => Concerns::Everybody,
         }
     }
@@ -129,6 +132,9 @@ impl Slice {
             Input::Admit(admission) => self.admit(now, *admission),
             Input::Opened { key, caller, result } => self.opened(now, key, &caller, result),
             Input::Members(number, chunk) => self.member_chunk(number, chunk),
+            Input::MakeRoom => {
+                self.make_room(now);
+            }
             Input::Drain => self.drain(),
             Input::Stop => self.stop(now),
             Input::Connection { .. } | Input::Adopt { .. } => {

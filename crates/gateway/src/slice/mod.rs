@@ -133,6 +133,8 @@ pub(crate) struct Slice {
     detached_count: usize,
     /// Connections in the order they came, for those that do not identify; the others are taken out now and then.
     newcomers: VecDeque<(usize, ConnId)>,
+    /// Connections that are only there to be told that there is no room.
+    turned_away: usize,
     dirty: VecDeque<usize>,
     gone: Vec<Gone>,
     effects: Vec<Effect>,
@@ -164,6 +166,7 @@ impl Slice {
             detached: VecDeque::new(),
             detached_count: 0,
             newcomers: VecDeque::new(),
+            turned_away: 0,
             dirty: VecDeque::new(),
             gone: Vec::new(),
             effects: Vec::new(),
@@ -206,7 +209,8 @@ impl Slice {
     pub(crate) fn take_gone(&mut self) -> Vec<Gone> {
         let gone = std::mem::take(&mut self.gone);
         for Gone { slot, .. } in &gone {
-            self.conns.remove(*slot);
+            let conn = self.conns.remove(*slot);
+            self.turned_away -= usize::from(conn.turned_away);
         }
         gone
     }

@@ -79,21 +79,35 @@ async fn what_is_no_upgrade_is_answered_and_closed(io: Io) {
     assert_eq!(Client::connect(addr, "v=3").await.next().await, Got::Closed(4012));
 }
 
+/// Asks for an upgrade; the whole answer.
+async fn ask(addr: SocketAddr) -> String {
+    let key = consort_wire::ws::client::key([7; 16]);
+    let mut socket = TcpStream::connect(addr).await.unwrap();
+    let request = consort_wire::ws::client::request("a", "/?v=10", &key);
+    socket.write_all(&request).await.unwrap();
+    let mut answer = String::new();
+    let read = tokio::time::timeout(crate::rig::PATIENCE, socket.read_to_string(&mut answer)).await;
+    read.expect("an answer in time").expect("no reset");
+    answer.to_ascii_lowercase()
+}
+
 async fn the_limit_of_sockets_is_the_nodes_and_not_a_slices(io: Io) {
     // The kernel picks the slice, and one may get most of them.
-    let (_rig, addr) = rig_with(Config { connections_max: 8, io, ..Config::default() }).await;
+    let (rig, addr) = rig_with(Config { connections_max: 8, io, ..Config::default() }).await;
     let mut clients = Vec::new();
     for _ in 0..8 {
-        clients.push(Client::connect(addr, "v=10").await);
-    }
-    for client in &mut clients {
-        client.op(10).await;
+        let mut client = Client::connect(addr, "v=10").await;
+        client.identify("bot-2").await;
         // An answer comes in a later turn than the one that took it in and counted it.
         client.settle().await;
+        clients.push(client);
     }
-    let mut refused = TcpStream::connect(addr).await.unwrap();
-    let read = tokio::time::timeout(crate::rig::PATIENCE, refused.read(&mut [0; 64])).await;
-    assert!(matches!(read.expect("closed"), Ok(0) | Err(_)));
+    // Here and at the HTTP server, whoever finds no room is told so and when to come again.
+    for addr in [addr, rig.addr] {
+        let answer = ask(addr).await;
+        assert!(answer.starts_with("http/1.1 503 "), "{answer}");
+        assert!(answer.contains("retry-after: 5\r\n"), "{answer}");
+    }
     drop(clients);
 }
 

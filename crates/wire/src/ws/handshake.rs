@@ -11,6 +11,10 @@ pub const MAX_HEADERS: usize = 64;
 /// RFC 6455, section 1.3.
 const GUID: &[u8] = b"258EAFA5-E914-47DA-95CA-C5AB0DC85B11";
 
+/// The whole response to a request for which there is no room; the client comes again a little later.
+pub const FULL: &[u8] = b"HTTP/1.1 503 Service Unavailable\r\nConnection: close\r\nRetry-After: 5\r\n\
+    Content-Type: text/plain\r\nContent-Length: 37\r\n\r\nthe gateway takes no more connections";
+
 /// Why a request is no WebSocket upgrade.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 pub enum Error {

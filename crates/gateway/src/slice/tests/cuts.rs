@@ -141,3 +141,32 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn where_there_is_no_room_those_leave_who_have_had_time_to_identify() {
+    let mut bench = Bench::new();
+    let first = bench.connect("v=10");
+    let speaks = bench.connect("v=10");
+    bench.identify(&speaks, 2, &[]);
+    assert!(!bench.slice.make_room(bench.now), "nobody has had a second");
+    bench.now += Duration::from_millis(1500);
+    let second = bench.connect("v=10");
+    assert!(bench.slice.make_room(bench.now));
+    assert!(!bench.slice.make_room(bench.now), "the other has only just come, the third has a session");
+    let gone: Vec<_> = bench.slice.take_gone().into_iter().map(|gone| gone.slot).collect();
+    assert_eq!(gone, [first.slot]);
+    assert_ne!(second.slot, first.slot);
+}
+
+#[test]
+fn few_are_told_at_once_that_there_is_no_room() {
+    let mut bench = Bench::new();
+    let slots: Vec<_> = std::iter::from_fn(|| bench.slice.turn_away(bench.now)).collect();
+    assert_eq!(slots.len(), crate::config::TURNED_AWAY_MAX);
+    let mut request = consort_wire::ws::client::request("a", "/?v=10", "dGhlIHNhbXBsZSBub25jZQ==");
+    bench.slice.receive(bench.now, slots[0], &mut request);
+    assert!(bench.slice.conns[slots[0]].own.starts_with(b"HTTP/1.1 503 "));
+    bench.slice.lost(bench.now, slots[0]);
+    bench.slice.take_gone();
+    assert!(bench.slice.turn_away(bench.now).is_some());
+}
