@@ -23,7 +23,7 @@ use tokio_rustls::rustls::pki_types::ServerName;
 use tokio_rustls::rustls::{ClientConfig, RootCertStore};
 use url::Url;
 
-use super::guard::is_public;
+use super::places::{Places, Visit};
 use crate::blobs::{BlobError, Blobs};
 
 /// Bytes of a picture.
@@ -59,6 +59,8 @@ pub(crate) enum Refusal {
     TooLarge,
     #[error("too slow")]
     TooSlow,
+    #[error("too many fetches from that host")]
+    Busy,
     #[error(transparent)]
     Blobs(#[from] BlobError),
 }
@@ -66,13 +68,12 @@ pub(crate) enum Refusal {
 /// Goes out for pictures.
 pub(crate) struct Fetcher {
     tls: TlsConnector,
-    /// Whether it may go to any address: tests have their servers on this machine.
-    anywhere: bool,
+    places: Arc<Places>,
 }
 
 impl std::fmt::Debug for Fetcher {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Fetcher").field("anywhere", &self.anywhere).finish_non_exhaustive()
+        f.debug_struct("Fetcher").field("places", &self.places).finish_non_exhaustive()
     }
 }
 
@@ -80,10 +81,14 @@ trait Stream: AsyncRead + AsyncWrite + Send + Unpin {}
 impl<T: AsyncRead + AsyncWrite + Send + Unpin> Stream for T {}
 
 impl Fetcher {
-    pub(crate) fn new(anywhere: bool) -> Self {
-        let roots = RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    pub(crate) fn new(places: Arc<Places>) -> Self {
+        Self::trusting(places, RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() })
+    }
+
+    /// One that believes what these authorities say of hosts.
+    pub(crate) fn trusting(places: Arc<Places>, roots: RootCertStore) -> Self {
         let config = ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
-        Self { tls: TlsConnector::from(Arc::new(config)), anywhere }
+        Self { tls: TlsConnector::from(Arc::new(config)), places }
     }
 
     /// Fetches a picture into a blob; gives its bytes.
@@ -98,7 +103,8 @@ impl Fetcher {
     async fn follow(&self, address: &str, blobs: &dyn Blobs, name: &str) -> Result<u64, Refusal> {
         let mut url = Url::parse(address).map_err(|_| Refusal::Address)?;
         for _ in 0..=REDIRECTS_MAX {
-            let response = self.get(&url).await?;
+            // Its visit lasts until the picture is here, or another host is named.
+            let (response, _visit) = self.get(&url).await?;
             let status = response.status();
             if status == StatusCode::OK {
                 return keep(response, blobs, name).await;
@@ -112,7 +118,7 @@ impl Fetcher {
         Err(Refusal::Answer)
     }
 
-    async fn get(&self, url: &Url) -> Result<Response<Incoming>, Refusal> {
+    async fn get(&self, url: &Url) -> Result<(Response<Incoming>, Visit), Refusal> {
         let secure = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -122,7 +128,7 @@ impl Fetcher {
             return Err(Refusal::Address);
         }
         let host = url.host_str().ok_or(Refusal::Address)?;
-        let stream = self.connect(url, host).await?;
+        let (stream, visit) = self.connect(url, host).await?;
         let stream: Box<dyn Stream> = match secure {
             true => {
                 let name = host.trim_start_matches('[').trim_end_matches(']').to_owned();
@@ -151,26 +157,24 @@ impl Fetcher {
             .header(ACCEPT, "image/*")
             .body(Empty::<Bytes>::new())
             .map_err(|_| Refusal::Address)?;
-        sender.send_request(request).await.map_err(|_| Refusal::Answer)
+        let response = sender.send_request(request).await.map_err(|_| Refusal::Answer)?;
+        Ok((response, visit))
     }
 
     /// Connects to one of the addresses of a host that may be gone to.
-    async fn connect(&self, url: &Url, host: &str) -> Result<TcpStream, Refusal> {
+    async fn connect(&self, url: &Url, host: &str) -> Result<(TcpStream, Visit), Refusal> {
         let port = url.port_or_known_default().ok_or(Refusal::Address)?;
-        // Services that are none of the web's live below; nobody shall reach them through this server.
-        if port < 1024 && port != 80 && port != 443 {
-            return Err(Refusal::Place);
-        }
         let bare = host.trim_start_matches('[').trim_end_matches(']');
         let found = tokio::net::lookup_host((bare, port)).await.map_err(|_| Refusal::Connection)?;
         let allowed: Vec<SocketAddr> =
-            found.filter(|address| self.anywhere || is_public(address.ip())).take(ADDRESSES_MAX).collect();
+            found.filter(|address| self.places.allows(*address)).take(ADDRESSES_MAX).collect();
         if allowed.is_empty() {
             return Err(Refusal::Place);
         }
         for address in allowed {
+            let visit = self.places.visit(address.ip()).await.ok_or(Refusal::Busy)?;
             if let Ok(Ok(stream)) = tokio::time::timeout(CONNECT, TcpStream::connect(address)).await {
-                return Ok(stream);
+                return Ok((stream, visit));
             }
         }
         Err(Refusal::Connection)

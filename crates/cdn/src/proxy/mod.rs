@@ -6,6 +6,9 @@
 
 mod fetch;
 mod guard;
+mod places;
+#[cfg(test)]
+mod tests;
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -15,7 +18,8 @@ use consort_runtime::ClockRef;
 use tokio::sync::Semaphore;
 
 use crate::blobs::{BlobReader, Blobs, head};
-use fetch::Fetcher;
+use fetch::{Fetcher, Refusal};
+use places::{Allowed, Places};
 
 /// Pictures fetched at once; more wait.
 const FETCHES_MAX: usize = 32;
@@ -112,7 +116,7 @@ impl Media {
             links,
             clock,
             blobs,
-            fetcher: Fetcher::new(anywhere),
+            fetcher: Fetcher::new(Places::new(if anywhere { Allowed::Any } else { Allowed::Public })),
             fetches: Semaphore::new(FETCHES_MAX),
             waiting: Semaphore::new(WAITING_MAX),
             kept: Mutex::default(),
@@ -159,6 +163,8 @@ impl Media {
         };
         let (found, kept_ms) = match fetched {
             Ok(size) => (Some(size), KEPT_MS),
+            // That its host has enough to do says nothing of the picture.
+            Err(Refusal::Busy) => return None,
             Err(refusal) => {
                 tracing::debug!(%refusal, "a picture of another server could not be had");
                 (None, ABSENT_MS)
@@ -192,23 +198,4 @@ impl Media {
 /// The blob of a picture: by the first digits, so that no directory gets too large.
 fn blob(key: &str) -> String {
     format!("{}/{key}", key.get(..2).unwrap_or("xx"))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_least_used_pictures_leave_when_there_is_no_room() {
-        let mut kept = Kept::default();
-        let picture = Some::<u64>;
-        assert!(kept.add("a", picture(BYTES_MAX / 2), 10).is_empty());
-        assert!(kept.add("b", picture(BYTES_MAX / 2), 10).is_empty());
-        assert!(kept.find("a", 5).is_some());
-        assert_eq!(kept.add("c", picture(1), 10), ["b"]);
-        assert!(kept.find("b", 5).is_none() && kept.find("a", 5).is_some());
-        assert!(kept.find("a", 10).is_none(), "its time is over");
-        assert!(kept.add("a", None, 20).is_empty());
-        assert_eq!((kept.bytes, kept.entries.len(), kept.order.len()), (1, 2, 2));
-    }
 }
