@@ -65,43 +65,60 @@ impl Eraser {
         })
     }
 
-    /// Takes one slice of each partition that is marked, and gives how many those are.
+    /// Takes a slice of each partition that is marked, small ones together, and gives how many those are.
     ///
     /// # Errors
     /// Those of the store; what was done until then stays done, and the rest stays marked.
     pub async fn round(&self) -> Result<usize, Error> {
         let mut found = 0;
         for shard in 0..SHARDS {
-            for erasure in erasure::marked(&self.store, shard, MARKS_MAX).await? {
-                found += 1;
+            let marked = erasure::marked(&self.store, shard, MARKS_MAX).await?;
+            found += marked.len();
+            let mut left = marked.as_slice();
+            while !left.is_empty() {
                 let began = Instant::now();
-                self.step(erasure).await?;
+                let done = self.step(left).await?;
+                left = &left[done..];
                 tokio::time::sleep((began.elapsed() * PAUSE_FACTOR).max(PAUSE_MIN)).await;
             }
         }
         Ok(found)
     }
 
-    /// Erases a slice of a partition, or its mark when nothing is left.
-    async fn step(&self, erasure: Erasure) -> Result<(), Error> {
-        let Erasure { table, partition } = erasure;
-        let rows = erasure::slice(&self.store, erasure, SLICE_ROWS).await?;
+    /// Erases the first partitions, as many as make a slice of rows: a thousand messages with reactions are a thousand
+    /// partitions of a row or two. A partition that is empty then loses its mark in the same batch. Gives how many were
+    /// looked at.
+    async fn step(&self, marked: &[Erasure]) -> Result<usize, Error> {
         let mut batch = Batch::new();
-        if rows.is_empty() {
-            let (shard, key) = erasure.mark();
-            batch.delete(Table::Erasures, shard, key);
-            return self.store.commit(batch).await;
+        let (mut rows_left, mut done) = (SLICE_ROWS, 0);
+        for erasure in marked {
+            let Erasure { table, partition } = *erasure;
+            let slice = erasure::slice(&self.store, *erasure, rows_left).await?;
+            done += 1;
+            let rows = &slice.rows;
+            if table == Table::Members && !consequences::tell_members(&self.users, partition, rows).await {
+                // They are told again with the next round.
+                continue;
+            }
+            for row in rows {
+                consequences::of_row(&mut batch, table, row);
+                batch.delete(table, partition, row.key.clone());
+            }
+            if slice.is_last && table == Table::Messages {
+                tracing::info!(channel = partition, "the messages of a deleted channel are erased");
+            }
+            if slice.is_last {
+                let (shard, key) = erasure.mark();
+                batch.delete(Table::Erasures, shard, key);
+            }
+            rows_left = rows_left.saturating_sub(rows.len().max(1));
+            if rows_left == 0 {
+                break;
+            }
         }
-        for row in &rows {
-            consequences::of_row(&mut batch, table, row);
+        if !batch.is_empty() {
+            self.store.commit(batch).await?;
         }
-        if table == Table::Members && !consequences::tell_members(&self.users, partition, &rows).await {
-            // They are told again with the next round.
-            return Ok(());
-        }
-        for row in rows {
-            batch.delete(table, partition, row.key);
-        }
-        self.store.commit(batch).await
+        Ok(done)
     }
 }

@@ -27,6 +27,10 @@ use crate::{Node, Settings};
 const ANSWER_BYTES_MAX: usize = 1 << 20;
 /// Members written in one batch.
 const BATCH_MEMBERS: usize = 200;
+/// Messages written in one batch.
+const BATCH_MESSAGES: u64 = 1000;
+/// A tenth of a message's text.
+const MESSAGE: &str = "What people write to each other all day long, and in large communities all night. ";
 /// Batches on their way to the disk.
 const BATCHES_PENDING_MAX: usize = 16;
 /// The password of the owner, who can log in with it: a bench world holds nothing worth guarding.
@@ -41,10 +45,13 @@ pub struct WorldArgs {
     /// How many of them get a token
     #[arg(long)]
     pub tokens: usize,
+    /// How many messages a second channel gets, of about 1 KB each
+    #[arg(long, default_value_t = 0)]
+    pub messages: u64,
     /// Directory of the data, as for `serve`
     #[arg(long)]
     pub data: PathBuf,
-    /// Directory for `tokens.txt`, a token a line, and `world.env`, with GUILD_ID, CHANNEL_ID and POST_TOKEN
+    /// Directory for `tokens.txt`, a token a line, and `world.env`, with GUILD_ID, CHANNEL_ID, POST_TOKEN and FULL_CHANNEL_ID
     #[arg(long)]
     pub out: PathBuf,
 }
@@ -74,7 +81,15 @@ async fn write_world(app: &Arc<App>, args: &WorldArgs) -> Result<(), String> {
     let channel = text(channel.unwrap_or(&Value::Null), "id")?;
     let poster = add_bot(app, guild, &token).await?;
     let tokens = write_members(app, guild, args).await?;
-    let world = format!("GUILD_ID={guild}\nCHANNEL_ID={channel}\nPOST_TOKEN={poster}\n");
+    let mut world = format!("GUILD_ID={guild}\nCHANNEL_ID={channel}\nPOST_TOKEN={poster}\n");
+    if args.messages > 0 {
+        let full = json!({"name": "full", "type": 0});
+        let full = call(app, Method::POST, &format!("/guilds/{guild}/channels"), &token, Some(full)).await?;
+        let full = text(&full, "id")?;
+        let author = call(app, Method::GET, "/users/@me", &token, None).await?;
+        write_messages(app, &full, &author, args.messages).await?;
+        world.push_str(&format!("FULL_CHANNEL_ID={full}\n"));
+    }
     write_out(&args.out, &tokens, &world).map_err(|error| format!("{}: {error}", args.out.display()))
 }
 
@@ -128,6 +143,38 @@ async fn write_members(app: &App, guild: GuildId, args: &WorldArgs) -> Result<Ve
         batch.await.map_err(failed)?;
     }
     Ok(tokens)
+}
+
+/// Writes messages into a channel, as its owner would have stored them.
+async fn write_messages(app: &App, channel: &str, author: &Value, count: u64) -> Result<(), String> {
+    let failed = |error: consort_store::Error| format!("writing messages: {error}");
+    let partition: u64 = channel.parse().map_err(|_| "the channel has no id".to_owned())?;
+    let mut message = json!({
+        "id": "0", "channel_id": channel, "author": author, "content": MESSAGE.repeat(10),
+        "timestamp": Timestamp::from_ms(app.now_ms()), "edited_timestamp": null, "tts": false, "mention_everyone": false,
+        "mentions": [], "mention_roles": [], "attachments": [], "embeds": [], "pinned": false, "type": 0,
+    });
+    let mut pending = VecDeque::new();
+    let mut left = count;
+    while left > 0 {
+        let mut batch = Batch::new();
+        for _ in 0..left.min(BATCH_MESSAGES) {
+            let id = app.next_id();
+            message["id"] = json!(id.to_string());
+            batch.put_row(Table::Messages, partition, id, &message);
+        }
+        left -= left.min(BATCH_MESSAGES);
+        pending.push_back(app.store.submit(batch));
+        if pending.len() > BATCHES_PENDING_MAX
+            && let Some(oldest) = pending.pop_front()
+        {
+            oldest.await.map_err(failed)?;
+        }
+    }
+    for batch in pending {
+        batch.await.map_err(failed)?;
+    }
+    Ok(())
 }
 
 fn write_out(out: &Path, tokens: &[String], world: &str) -> io::Result<()> {

@@ -61,17 +61,27 @@ pub async fn marked(store: &StoreRef, shard: u64, limit: usize) -> Result<Vec<Er
     Ok(rows.iter().filter_map(|row| Erasure::from_mark(&row.key)).collect())
 }
 
+/// Some rows of a partition that is being erased.
+#[derive(Clone, Debug)]
+pub struct Slice {
+    /// The rows.
+    pub rows: Vec<Row>,
+    /// Whether these are the last ones.
+    pub is_last: bool,
+}
+
 /// The next rows of a partition that is being erased, at most `rows_max` of them and not more than fit one read.
 ///
 /// # Errors
 ///
 /// As [`Store::scan`](crate::Store::scan).
-pub async fn slice(store: &StoreRef, erasure: Erasure, rows_max: usize) -> Result<Vec<Row>, Error> {
+pub async fn slice(store: &StoreRef, erasure: Erasure, rows_max: usize) -> Result<Slice, Error> {
     let mut limit = rows_max.max(1);
     loop {
         match store.scan(erasure.table, erasure.partition, Range::all(limit)).await {
             Err(Error::TooLarge) if limit > 1 => limit /= 2,
-            read => return read,
+            Ok(rows) => return Ok(Slice { is_last: rows.len() < limit, rows }),
+            Err(error) => return Err(error),
         }
     }
 }

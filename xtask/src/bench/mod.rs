@@ -12,6 +12,7 @@ use std::time::Duration;
 
 mod churn;
 mod compression;
+mod erase;
 mod fanout;
 mod floor;
 mod guild;
@@ -41,12 +42,13 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         Some("offered") => offered::run(args),
         Some("churn") => churn::run(args),
         Some("slow") => slow::run(args),
+        Some("erase") => erase::run(args),
         Some("passive") => passive(),
         Some("compression") => compression::run(),
         // a helper process
         Some("floor") => floor::run(args),
         other => Err(format!(
-            "no bench {other:?}; there are rest, fanout, offered, churn, slow, passive, compression, guild and placement"
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, erase, passive, compression, guild and placement"
         )),
     }
 }

@@ -113,6 +113,30 @@ async fn a_marked_partition_goes_slice_by_slice_and_nothing_else_does() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn small_partitions_go_many_at_once() {
+    let world = World::new(Vec::new());
+    // Of one moment, so of one shard: the reactions of messages that were deleted together.
+    let messages = 60;
+    world
+        .write(|batch| {
+            for id in 1..=messages {
+                batch.put_row(Table::Reactions, id, Key::text("x"), &1);
+                batch.put_row(Table::Reactions, id, Key::text("y"), &1);
+                batch.erase_later(Table::Reactions, id);
+            }
+        })
+        .await;
+    let began = tokio::time::Instant::now();
+    assert_eq!(world.eraser().round().await.unwrap(), messages as usize);
+    assert_eq!(world.marks().await, []);
+    for id in 1..=messages {
+        assert_eq!(world.count(Table::Reactions, id).await, 0);
+    }
+    // Time stands still but for pauses: one after each batch.
+    assert!(began.elapsed() < std::time::Duration::from_millis(10), "{:?}", began.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
 async fn the_members_of_a_guild_are_told_before_they_are_erased() {
     let world = World::new(vec![2]);
     world
