@@ -31,8 +31,8 @@ const PAGE_BYTES: u64 = 8_192;
 #[derive(Debug, Clone, PartialEq, Eq, thiserror::Error)]
 #[error(
     "{log} is damaged at byte {at}: {frames} frames of acknowledged commits from there on cannot be read. The data before \
-     are whole. Nothing was changed: restore a backup, or start once with --accept-data-loss, which keeps a copy of the \
-     log beside it and goes on without them"
+     are whole. {}",
+    .kept.as_deref().map_or_else(|| NOT_YET.to_owned(), given_up)
 )]
 pub struct Damage {
     /// The file.
@@ -41,6 +41,20 @@ pub struct Damage {
     pub at: u64,
     /// Frames (pages) that are lost, as far as is known.
     pub frames: u64,
+    /// The copy of the log, when the loss was accepted.
+    pub kept: Option<String>,
+}
+
+/// What can be done about it.
+const NOT_YET: &str = "Nothing was changed: restore a backup, or start once with --accept-data-loss, which keeps a copy of the \
+                       log beside it and goes on without them";
+
+/// What was done about it.
+fn given_up(kept: &str) -> String {
+    format!(
+        "As was accepted, the store goes on without them: whatever was done last before the damage was found is missing. The \
+         damaged log is kept as {kept}"
+    )
 }
 
 /// Looks at the log before SQLite does, and takes away what a torn commit left at its end.
@@ -59,13 +73,14 @@ pub(crate) fn inspect(database: &Path, accept: bool) -> Result<(), Error> {
     let log = Log::read(&file).map_err(Error::backend)?;
     let lost = log.lost(acknowledged);
     if lost > 0 {
-        let damage = Damage { log: path.display().to_string(), at: log.end(), frames: lost };
+        let damage = Damage { log: path.display().to_string(), at: log.end(), frames: lost, kept: None };
         if !accept {
             return Err(Error::backend(damage));
         }
         let copy = free_name(&path);
         fs::copy(&path, &copy).and_then(|_| File::open(&copy)?.sync_all()).map_err(Error::backend)?;
-        tracing::error!(%damage, copy = %copy.display(), "acknowledged commits are lost, as was accepted");
+        let damage = Damage { kept: Some(copy.display().to_string()), ..damage };
+        tracing::error!("{damage}");
     }
     if log.bytes > log.end() {
         // What stays of it could be taken for damage after the next torn commit.

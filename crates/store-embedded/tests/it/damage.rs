@@ -65,6 +65,9 @@ async fn any_damage_within_the_log_is_told_and_nothing_is_changed_until_it_is_ac
         let found = damage(image.path()).unwrap_or_else(|| panic!("byte {at} of {length}"));
         assert!(found.at <= at && found.frames > 0, "{at}: {found:?}");
         assert!(fs::read(&log).unwrap() == before, "the log is as it was");
+        assert!(found.to_string().contains("Nothing was changed"), "{found}");
+        let given_up = Damage { kept: Some("the copy".to_owned()), ..found }.to_string();
+        assert!(given_up.contains("the copy") && !given_up.contains("Nothing was changed"), "{given_up}");
         fs::write(&log, &whole).unwrap();
     }
 
