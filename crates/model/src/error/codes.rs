@@ -185,6 +185,7 @@ catalogue! {
     not_available_in_location 400 50095 "This server is not available in your location",
     monetization_required 400 50097 "This server needs monetization enabled in order to perform this action",
     more_boosts_needed 400 50101 "This server needs more boosts to perform this action",
+    invalid_user_settings_data 400 50105 "Invalid user settings data",
     invalid_json 400 50109 "The request body contains invalid JSON.",
     invalid_file_data 400 50110 "The provided file is invalid.",
     invalid_file_type 400 50123 "The provided file type is invalid.",

@@ -60,12 +60,10 @@ async fn patch_proto(
     let kind = kind(&number)?;
     let (patch, required_version) = Form::root(&body)?.check(|f| {
         let text = f.required("settings", f.str("settings", 0..=usize::MAX))?;
-        let decoded = BASE64.decode(&text);
-        if decoded.is_err() {
-            f.error("settings", "INVALID_USER_SETTINGS_DATA", "Invalid settings");
-        }
-        Some((decoded.ok()?, f.int("required_data_version", 0..=u32::MAX)))
+        Some((text, f.int("required_data_version", 0..=u32::MAX)))
     })?;
+    // Clients read their settings anew after this code.
+    let patch = BASE64.decode(&patch).map_err(|_| ApiError::invalid_user_settings_data())?;
     ask(&app, &auth, Op::PatchProto { kind, patch: patch.into(), required_version }).await
 }
 

@@ -141,11 +141,14 @@ impl User {
         if required_version.is_some_and(|required| required < proto::data_version(&before)) {
             return Outcome::json(&json!({ "settings": STANDARD.encode(before), "out_of_date": true }));
         }
-        let invalid =
-            || ApiError::invalid_field("settings", "INVALID_USER_SETTINGS_DATA", "Invalid settings");
-        let merged = proto::merge(&before, patch).map_err(|proto::Malformed| invalid())?;
+        let invalid = |proto::Malformed| ApiError::invalid_user_settings_data();
+        if patch.len() > PROTO_BYTES_MAX {
+            return Err(invalid(proto::Malformed).into());
+        }
+        proto::check(kind, patch).map_err(invalid)?;
+        let merged = proto::merge(&before, patch).map_err(invalid)?;
         if merged.len() > PROTO_BYTES_MAX {
-            return Err(invalid().into());
+            return Err(invalid(proto::Malformed).into());
         }
         let encoded = STANDARD.encode(&merged);
         cx.put(Table::UserSettings, self.id.get(), proto_key(kind), &encoded);

@@ -21,15 +21,20 @@ fn settings_messages_are_merged_and_versioned() {
     let patch = |bytes: &'static [u8], required_version| {
         op(Settings::PatchProto { kind, patch: bytes.into(), required_version })
     };
-    let first = world.ok(1, patch(&[0x12, 1, b'a'], None));
-    // Versions {data_version: 1}, then field 2.
-    assert_eq!(first, json!({"settings": "CgIYARIBYQ=="}));
+    let first = world.ok(1, patch(&[0x22, 1, b'a'], None));
+    // Versions {data_version: 1}, then field 4.
+    assert_eq!(first, json!({"settings": "CgIYASIBYQ=="}));
     let second = world.ok(1, patch(&[0x1a, 1, b'b'], Some(1)));
-    assert_eq!(second["settings"], "CgIYAhIBYRoBYg==");
+    assert_eq!(second["settings"], "CgIYAiIBYRoBYg==");
     let late = world.ok(1, patch(&[0x1a, 1, b'c'], Some(1)));
     assert_eq!(late, json!({"settings": second["settings"], "out_of_date": true}));
     assert_eq!(world.names(session), ["USER_SETTINGS_PROTO_UPDATE"; 2]);
-    assert_eq!(world.err(1, patch(&[0xff], None)), (400, 50035));
+    // No message at all, and settings of guilds that are none.
+    for bad in [&[0xff][..], &[0x12, 1, b'a']] {
+        let bad =
+            op(Settings::PatchProto { kind, patch: bytes::Bytes::from_static(bad), required_version: None });
+        assert_eq!(world.err(1, bad), (400, 50105));
+    }
     world.restart();
     assert_eq!(world.ok(1, op(Settings::Proto { kind })), json!({"settings": second["settings"]}));
     let other = op(Settings::Proto { kind: ProtoKind::FrequentlyUsed });
