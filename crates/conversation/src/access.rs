@@ -54,9 +54,14 @@ pub(crate) fn not_archived<H: Host>(host: &H, channel: ChannelId) -> Result<(), 
     }
 }
 
-/// Answers whether the caller may upload files.
-pub(crate) fn may_attach<H: Host>(host: &H, cx: &Cx<'_>, channel: ChannelId) -> Result<Outcome, Stop> {
-    let held = require(host, cx, channel, Permissions::SEND_MESSAGES | Permissions::ATTACH_FILES)?;
+/// Answers whether the caller may post, with what it needs besides.
+pub(crate) fn may_post<H: Host>(
+    host: &H,
+    cx: &Cx<'_>,
+    channel: ChannelId,
+    besides: Permissions,
+) -> Result<Outcome, Stop> {
+    let held = require(host, cx, channel, Permissions::SEND_MESSAGES | besides)?;
     host.may_write(cx, channel, held)?;
     Outcome::EMPTY
 }

@@ -7,15 +7,15 @@ use consort_model::request::message::{
     Reference,
 };
 use consort_model::{
-    ApiError, ChannelId, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Permissions,
-    SnapshotMessage, StickerItem, UserId,
+    ApiError, ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageSnapshot, MessageType,
+    Permissions, SnapshotMessage, StickerItem, UserId,
 };
 use consort_rpc::message::{Create, Speaker};
 
-use crate::access::{require, text_channel};
+use crate::access::{not_archived, require, text_channel};
 use crate::history::shown_reference;
 use crate::mentions::{self, Pings};
-use crate::post::{Draft, blank, post, reference};
+use crate::post::{self, Draft, blank, post, reference};
 use crate::slowmode::{Rationed, require_turn, take_turn};
 use crate::{Host, nonces, polls, stored};
 
@@ -54,6 +54,38 @@ pub fn create<H: Host>(
     Ok(post(host, cx, draft))
 }
 
+/// Puts an answer into the message that promised it. It was not there before, so nothing says that it was edited.
+///
+/// # Errors
+/// 404/10008 when the message is gone or promises nothing; as [`create`].
+pub(crate) fn fulfil<H: Host>(
+    host: &mut H,
+    cx: &mut Cx<'_>,
+    channel: ChannelId,
+    message: MessageId,
+    create: &Create,
+) -> Result<Message, Stop> {
+    let held = require(host, cx, channel, Permissions::SEND_MESSAGES)?;
+    let speaker = speaker(cx, create).ok_or_else(ApiError::missing_permissions)?;
+    let promise = stored(cx, channel, message)?;
+    if !promise.flags.contains(MessageFlags::LOADING) || promise.webhook_id != speaker.webhook {
+        return Err(ApiError::unknown_message().into());
+    }
+    not_archived(host, channel)?;
+    let Draft { message: answer, .. } = compose(host, cx, channel, held, create)?;
+    let answer = Message {
+        id: promise.id,
+        timestamp: promise.timestamp,
+        position: promise.position,
+        pinned: promise.pinned,
+        reactions: promise.reactions.clone(),
+        flags: answer.flags | (promise.flags & MessageFlags::HAS_THREAD),
+        interaction_metadata: promise.interaction_metadata.clone(),
+        ..answer
+    };
+    Ok(post::fulfil(host, cx, &promise, answer))
+}
+
 /// Makes the message of a request, of a caller who may write in the channel and holds `held` there. Nothing is written yet:
 /// [`post`] does.
 ///
@@ -75,7 +107,10 @@ pub fn compose<H: Host>(
     if speaker.is_none() {
         rights(body, create, held)?;
     }
-    refuse_empty(body, create)?;
+    let promises = speaker.is_some_and(|speaker| speaker.promises);
+    if !promises {
+        refuse_empty(body, create)?;
+    }
     let stickers = stickers(host, &body.sticker_ids)?;
     let referred = refer(host, cx, channel, held, create)?;
     let may_mention_all = match speaker {
@@ -101,6 +136,7 @@ pub fn compose<H: Host>(
     message.mention_roles = mentioned.roles;
     message.mention_everyone = mentioned.everyone;
     message.flags = flags(body, &referred);
+    message.flags.set(MessageFlags::LOADING, promises);
     message.nonce.clone_from(&body.nonce);
     if let Some(poll) = &body.poll {
         message.poll = Some(polls::open(host, message.author.id, cx.now_ms, poll)?.to_value());

@@ -8,12 +8,12 @@ use consort_store::{Key, Range, Table};
 
 use crate::access::require;
 use crate::events::{publish_bulk_delete, publish_delete};
-use crate::{Audit, Host, stored};
+use crate::{Audit, Host, polls, stored};
 
 /// Messages looked at by one step of a purge.
 const PURGE_STEP_ROWS: usize = 500;
 
-fn erase(cx: &mut Cx<'_>, message: &Message) {
+fn erase<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
     let (channel, id) = (message.channel_id.get(), message.id.get());
     cx.delete(Table::Messages, channel, id);
     let now_ms = cx.now_ms;
@@ -25,6 +25,7 @@ fn erase(cx: &mut Cx<'_>, message: &Message) {
     }
     if message.poll.is_some() {
         cx.batch.erase_later(Table::Polls, id);
+        polls::unwatch(host, cx, message);
     }
     if message.pinned {
         cx.delete(Table::Pins, channel, id);
@@ -51,7 +52,7 @@ pub(crate) fn delete<H: Host>(
     {
         return Err(ApiError::missing_permissions().into());
     }
-    erase(cx, &message);
+    erase(host, cx, &message);
     publish_delete(host, cx, &message);
     host.removed(cx, channel, &[message.id]);
     if !own && !cx.caller.system {
@@ -89,7 +90,7 @@ pub(crate) fn bulk_delete<H: Host>(
 
 fn erase_all<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, messages: &[Message]) {
     let ids: Vec<_> = messages.iter().map(|message| message.id).collect();
-    messages.iter().for_each(|message| erase(cx, message));
+    messages.iter().for_each(|message| erase(host, cx, message));
     match messages {
         [] => return,
         [one] => publish_delete(host, cx, one),

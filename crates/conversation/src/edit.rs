@@ -2,9 +2,8 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_files::require_files;
-use consort_model::request::component::require_message_v1;
 use consort_model::request::message::{
-    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS,
+    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_SUPPRESS_EMBEDS, require_one_style,
 };
 use consort_model::{
     ApiError, Attachment, ChannelId, ChannelType, Embed, Message, MessageFlags, MessageId, MessageType,
@@ -102,19 +101,10 @@ fn change(cx: &Cx<'_>, message: &mut Message, edit: &Edit) -> Result<(), Stop> {
         return Err(ApiError::max_attachments().into());
     }
     let v2 = message.flags.contains(MessageFlags::IS_COMPONENTS_V2);
-    if v2 && (!message.content.is_empty() || !message.embeds.is_empty() || !message.sticker_items.is_empty())
-    {
-        let text = "The 'IS_COMPONENTS_V2' flag cannot be used together with this field";
-        return Err(ApiError::invalid_field(
-            "flags",
-            "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2",
-            text,
-        )
-        .into());
-    }
-    if !v2 && body.components.is_present() {
-        require_message_v1(&message.components)?;
-    }
+    let has_legacy =
+        !message.content.is_empty() || !message.embeds.is_empty() || !message.sticker_items.is_empty();
+    let new = body.components.is_present().then_some(&message.components);
+    require_one_style(v2, has_legacy, new)?;
     let empty = message.content.is_empty()
         && message.embeds.is_empty()
         && message.components.is_empty()

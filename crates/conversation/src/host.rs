@@ -61,6 +61,9 @@ pub trait Host {
         Vec::new()
     }
 
+    /// A message to everybody was posted, of whom there are more than are told one by one.
+    fn posted_to_everyone(&mut self, _cx: &mut Cx<'_>, _message: &Message) {}
+
     /// A custom emoji of the guild that the user may use.
     fn emoji(&self, _user: UserId, _emoji: EmojiId) -> Option<&Emoji> {
         None

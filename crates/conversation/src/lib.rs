@@ -37,13 +37,13 @@ mod viewer;
 
 pub use host::{Audit, Host};
 pub use mentions::said;
-pub use polls::{OpenPoll, read_polls, tick};
+pub use polls::{OpenPoll, forget_polls, read_polls, tick};
 pub use post::{Draft, blank, post, system_message};
 pub use slowmode::{Rationed, require_turn, take_turn};
 pub use talk::Talk;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ChannelId, Message, MessageId};
+use consort_model::{ChannelId, Message, MessageId, Permissions};
 use consort_rpc::message::Op;
 use consort_store::Table;
 
@@ -61,6 +61,9 @@ pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &O
             let mut message = create::create(host, cx, channel, create)?;
             events::conceal(&viewer::Viewer::of(host, cx), &mut message);
             Outcome::json(&message)
+        }
+        Op::Fulfil { message, create } => {
+            Outcome::json(&create::fulfil(host, cx, channel, *message, create)?)
         }
         Op::Edit { message, edit } => edit::edit(host, cx, channel, *message, edit),
         Op::Unfurled { message, embeds } => edit::unfurled(host, cx, channel, *message, embeds),
@@ -89,7 +92,8 @@ pub fn handle<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, op: &O
             polls::voters(host, cx, channel, *message, *answer, *after, *limit)
         }
         Op::ExpirePoll { message } => polls::expire(host, cx, channel, *message),
-        Op::MayAttach => access::may_attach(host, cx, channel),
+        Op::MayPost => access::may_post(host, cx, channel, Permissions::empty()),
+        Op::MayAttach => access::may_post(host, cx, channel, Permissions::ATTACH_FILES),
     }
 }
 

@@ -305,6 +305,23 @@ pub(crate) fn watch<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
     host.talk().watch_poll(open);
 }
 
+/// Stops waiting for the end of a message's poll: the message is deleted.
+pub(crate) fn unwatch<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    let Some(expiry) = Poll::of(message).and_then(|poll| poll.expiry) else { return };
+    let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel: message.channel_id };
+    if host.talk().forget_poll(open) {
+        cx.delete(Table::Timers, owner_of(host, open.channel), open.key());
+    }
+}
+
+/// Stops waiting for the ends of a channel's polls: the channel is deleted.
+pub fn forget_polls<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId) {
+    let owner = owner_of(host, channel);
+    for open in host.talk().forget_polls_of(channel) {
+        cx.delete(Table::Timers, owner, open.key());
+    }
+}
+
 /// Has the polls ended whose time is over. Each is ended by a call of its own, since its message must be read first.
 pub fn tick<H: Host>(host: &mut H, cx: &mut Cx<'_>) {
     while let Some(open) = host.talk().take_due_poll(cx.now_ms) {
@@ -334,12 +351,7 @@ pub(crate) fn expire<H: Host>(
     if poll.results.is_finalized || (poll.is_over(cx.now_ms) && !cx.caller.system) {
         return Err(ApiError::poll_expired().into());
     }
-    if let Some(expiry) = poll.expiry {
-        let open = OpenPoll { ends_ms: expiry.ms(), message: message.id, channel };
-        if host.talk().forget_poll(open) {
-            cx.delete(Table::Timers, owner_of(host, channel), open.key());
-        }
-    }
+    unwatch(host, cx, &message);
     poll.expiry = poll.expiry.map(|expiry| expiry.min(Timestamp::from_ms(cx.now_ms)));
     poll.results.is_finalized = true;
     message.poll = Some(poll.to_value());

@@ -8,13 +8,14 @@ use consort_model::{
 use consort_rpc::user::Reach;
 use consort_rpc::{Effect, Publication, user};
 
-use crate::events::publish_created;
+use crate::events::{publish_created, publish_edited};
 use crate::{Host, polls, store};
 
 /// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
 /// do with @everyone.
 const ROLE_MEMBERS_TOLD_MAX: usize = 100;
-/// Members who are told one by one of a message to everyone; where there are more, clients count what they are sent.
+/// Members who are told one by one of a message to everyone; where there are more, they count when they come
+/// ([`Host::posted_to_everyone`]).
 const EVERYONE_TOLD_MAX: usize = 1000;
 
 /// A message on its way into a channel.
@@ -87,8 +88,25 @@ pub fn post<H: Host>(host: &mut H, cx: &mut Cx<'_>, draft: Draft) -> Message {
     message
 }
 
+/// Puts an answer in the place of the message that promised it, and gives it back as it is shown.
+pub(crate) fn fulfil<H: Host>(
+    host: &mut H,
+    cx: &mut Cx<'_>,
+    promise: &Message,
+    mut answer: Message,
+) -> Message {
+    store(cx, &answer);
+    consort_files::claim_files(&mut cx.batch, &answer);
+    polls::watch(host, cx, &answer);
+    publish_edited(host, cx, promise, &Message { tts: false, ..answer.clone() });
+    // Only now does it name anybody.
+    tell_users(host, cx, &answer);
+    cx.links.show(cx.now_ms, &mut answer);
+    answer
+}
+
 /// Tells the author's owner that it has read up to here, and those who are mentioned that they are.
-fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
+fn tell_users<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
     let (guild, channel, id) = (host.guild(), message.channel_id, message.id);
     if message.webhook_id.is_none() {
         let news = user::News::Posted { channel, message: id };
@@ -102,6 +120,9 @@ fn tell_users<H: Host>(host: &H, cx: &mut Cx<'_>, message: &Message) {
     }
     if message.mention_everyone {
         let everyone = host.everyone(EVERYONE_TOLD_MAX);
+        if everyone.is_empty() {
+            host.posted_to_everyone(cx, message);
+        }
         told.extend(everyone.into_iter().map(|user| (user, Reach::Everyone)));
     }
     // Of several ways to somebody the closest counts.

@@ -87,6 +87,11 @@ impl Talk {
         self.polls.remove(&poll)
     }
 
+    /// Gives those of a channel that were waited for.
+    pub(crate) fn forget_polls_of(&mut self, channel: ChannelId) -> Vec<OpenPoll> {
+        self.polls.extract_if(.., |poll| poll.channel == channel).collect()
+    }
+
     /// The message that was posted with this nonce in the last minutes.
     pub(crate) fn posted_with(
         &self,

@@ -19,6 +19,10 @@ mod edge;
 pub mod extract;
 mod failure;
 mod files;
+#[cfg(test)]
+#[path = "../../model/tests/support/hostile.rs"]
+#[allow(dead_code, reason = "the support of several tests")]
+mod hostile;
 pub mod interactions;
 pub mod limit;
 pub mod normalise;
@@ -33,7 +37,7 @@ pub use app::{App, Config, GatewayElsewhere, Parts, Serves};
 pub use channel_owner::ChannelOwner;
 pub use edge::{HEALTH, role_elsewhere, router};
 pub use extract::{
-    AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Upload, UploadedFile,
-    UserAuth,
+    AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Size, Unread, Upload,
+    UploadedFile, UserAuth,
 };
 pub use failure::{Answered, Failure, answer, created, empty, json};

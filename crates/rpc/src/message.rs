@@ -15,6 +15,8 @@ use serde::{Deserialize, Serialize};
 pub enum Op {
     /// Posts a message. Answers it.
     Create(Box<Create>),
+    /// Puts the answer that was promised into the message that promised it ([`Speaker::promises`]); from the system. Answers it.
+    Fulfil { message: MessageId, create: Box<Create> },
     /// Changes a message. Answers it.
     Edit { message: MessageId, edit: Box<Edit> },
     /// Replaces the embeds that links unfurled to; from the system. Answers nothing.
@@ -57,7 +59,9 @@ pub enum Op {
     Voters { message: MessageId, answer: u8, after: Option<UserId>, limit: u16 },
     /// Ends one's own poll now. Answers the message.
     ExpirePoll { message: MessageId },
-    /// Whether the caller may upload files here; asked before the files are stored.
+    /// Whether the caller may post here; asked before a body is read that is not known to hold files.
+    MayPost,
+    /// Whether the caller may upload files here; asked before the files are read and stored.
     MayAttach,
     /// Deletes what a user wrote after an id, which may be one made from a time (ban with `delete_message_seconds`); from
     /// the system.
@@ -104,6 +108,9 @@ pub struct Speaker {
     pub interaction: Option<(serde_json::Value, serde_json::Value)>,
     /// Whether it may mention @everyone and every role.
     pub may_mention_all: bool,
+    /// Whether the message only says that an answer will come (LOADING).
+    #[serde(default)]
+    pub promises: bool,
 }
 
 /// What part of a channel's history is wanted.

@@ -38,7 +38,7 @@ interface Pending {
 /** Interactions remembered; the oldest are given up first. */
 const PENDING_MAX = 100;
 /** How long an application may take for the message it promised (Discord developer docs, "Followup Messages"). */
-const THINKING_MS = 15 * 60_000;
+export const THINKING_MS = 15 * 60_000;
 /** An answer is expected in three seconds; the server says so when it does not come, unless the connection is gone. */
 const ANSWER_MS = 10_000;
 

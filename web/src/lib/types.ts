@@ -184,9 +184,13 @@ export const MessageFlag = {
   isCrosspost: 1 << 1,
   suppressEmbeds: 1 << 2,
   ephemeral: 1 << 6,
+  loading: 1 << 7,
   silent: 1 << 12,
   componentsV2: 1 << 15,
 } as const;
+
+/** Whether a message only says that an application's answer will come. */
+export const isPromise = (message: { flags?: number }): boolean => ((message.flags ?? 0) & MessageFlag.loading) !== 0;
 
 /** Whether only the own user sees a message, which is in no history. */
 export const isEphemeral = (message: { flags?: number }): boolean =>

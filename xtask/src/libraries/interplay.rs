@@ -22,6 +22,8 @@ pub const STEPS: &[Step] = &[
     Step("hear_thread", hear_thread),
     Step("resume", resume),
 ];
+/// The flag of a message that only says that an answer will come.
+const LOADING: u64 = 1 << 7;
 /// The commands of every bot.
 const COMMANDS: [&str; 5] = ["echo", "fruit", "slow", "panel", "form"];
 
@@ -88,7 +90,14 @@ fn slash(stage: &Stage) -> Outcome {
 fn deferred(stage: &Stage) -> Outcome {
     let from = stage.told.len();
     invoke(stage, 2, "slow", None)?;
-    answered(stage, from, "slow done").map(drop)
+    let of_bot = |message: &Value| message["author"]["id"] == stage.bot().id;
+    let promise = stage.told(from, "MESSAGE_CREATE", of_bot)?;
+    let is_loading = promise["flags"].as_u64().is_some_and(|flags| flags & LOADING != 0);
+    expect(is_loading, "the promise of an answer", &promise)?;
+    let is_it = |message: &Value| message["id"] == promise["id"] && message["content"] == "slow done";
+    let answer = stage.told(from, "MESSAGE_UPDATE", is_it);
+    let answer = answer.map_err(|_| Miss::Fail(format!("the promise is not kept{}", errors(stage))))?;
+    expect(answer["flags"] == 0 && answer["edited_timestamp"].is_null(), "the answer", &answer)
 }
 
 fn autocomplete(stage: &Stage) -> Outcome {

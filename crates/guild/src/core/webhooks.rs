@@ -244,6 +244,7 @@ impl Guild {
             kind: None,
             interaction: None,
             may_mention_all: true,
+            promises: false,
         };
         let create = message::Create { speaker: Some(Box::new(speaker)), ..execute.create.clone() };
         if let Some(start) = &execute.post {

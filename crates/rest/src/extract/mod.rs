@@ -15,4 +15,4 @@ pub use ids::{Ids, Segment, Segments};
 pub(crate) use origin::ip as origin_ip;
 pub use origin::{Origin, Peer};
 pub use query::Query;
-pub use upload::{FILE_BYTES_MAX, FILES_MAX, UPLOAD_BYTES_MAX, Upload, UploadedFile};
+pub use upload::{FILE_BYTES_MAX, FILES_MAX, Size, UPLOAD_BYTES_MAX, Unread, Upload, UploadedFile};

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use futures_util::Stream;
 use http::HeaderMap;
-use http::header::CONTENT_TYPE;
+use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::{Map, Value};
 
@@ -22,6 +22,8 @@ pub const FILES_MAX: usize = 10;
 pub const FILE_BYTES_MAX: usize = 10 << 20;
 /// Bytes of all files of a request, with what frames them.
 pub const UPLOAD_BYTES_MAX: usize = 25 << 20;
+/// Bytes of a body that is read before rights are asked, with what is around its JSON.
+const SMALL_BYTES_MAX: usize = JSON_BYTES_MAX + (4 << 10);
 /// Fields besides files.
 const FIELDS_MAX: usize = 64;
 /// How long a client may take to send its files.
@@ -41,7 +43,7 @@ pub struct UploadedFile {
 }
 
 /// A body with or without files. Plain JSON and urlencoded bodies come through as well.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Upload {
     /// `payload_json`, or the plain fields as an object of texts.
     pub payload: Value,
@@ -51,22 +53,77 @@ pub struct Upload {
     _memory: Option<Held>,
 }
 
-impl FromRequest<Arc<App>> for Upload {
-    type Rejection = Failure;
+/// A body that may hold files and has not been read yet: whoever may not send it is refused before.
+#[derive(Debug)]
+pub struct Unread(Request);
 
-    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
-        let (parts, body) = request.into_parts();
+/// What is known of an [`Unread`] body.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Size {
+    /// Reading it costs less than asking.
+    Small,
+    /// It does not say how large it is, and may hold files.
+    Unknown,
+    /// It is larger than any without files.
+    Files,
+}
+
+impl Unread {
+    /// How large the body says it is.
+    pub fn size(&self) -> Size {
+        let headers = self.0.headers();
+        if Media::of(headers) != Media::Multipart {
+            return Size::Small;
+        }
+        let says = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse::<usize>().ok());
+        match says {
+            None => Size::Unknown,
+            Some(bytes) if bytes > SMALL_BYTES_MAX => Size::Files,
+            Some(_) => Size::Small,
+        }
+    }
+
+    /// Reads it.
+    ///
+    /// # Errors
+    /// As those of a body with files.
+    pub async fn read(self, app: &Arc<App>) -> Result<Upload, Failure> {
+        self.read_within(app, UPLOAD_BYTES_MAX).await
+    }
+
+    /// Reads it, if it has no more than so many bytes.
+    ///
+    /// # Errors
+    /// As those of a body with files.
+    pub async fn read_within(self, app: &Arc<App>, bytes_max: usize) -> Result<Upload, Failure> {
+        let (parts, body) = self.0.into_parts();
         if Media::of(&parts.headers) != Media::Multipart {
             let request = Request::from_parts(parts, body);
             let body::JsonBody::<JSON_BYTES_MAX>(payload) =
                 body::JsonBody::from_request(request, app).await?;
-            return Ok(Self { payload, files: Vec::new(), _memory: None });
+            return Ok(Upload { payload, files: Vec::new(), _memory: None });
         }
-        let arrival = Arrival::begin(&parts, body, UPLOAD_BYTES_MAX)?;
+        let arrival = Arrival::begin(&parts, body, bytes_max)?;
         let memory = arrival.share();
         let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, arrival.stream())).await;
         let (payload, files) = read.map_err(|_| too_slow())??;
-        Ok(Self { payload, files, _memory: memory })
+        Ok(Upload { payload, files, _memory: memory })
+    }
+}
+
+impl FromRequest<Arc<App>> for Unread {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Failure> {
+        Ok(Self(request))
+    }
+}
+
+impl FromRequest<Arc<App>> for Upload {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, app: &Arc<App>) -> Result<Self, Failure> {
+        Unread(request).read(app).await
     }
 }
 

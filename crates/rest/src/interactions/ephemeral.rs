@@ -1,32 +1,52 @@
 //! Messages that only one person sees: they are never in a channel, and forgotten with their interaction.
 
-use consort_model::request::message::{CreateMessage, EditMessage, FLAG_EPHEMERAL};
-use consort_model::{
-    ApiError, ApplicationId, Attachment, Component, Embed, MessageFlags, MessageId, Patch, User, UserId,
+use consort_model::limits::ATTACHMENTS_MAX;
+use consort_model::request::message::{
+    AttachmentRequest, EditMessage, FLAG_COMPONENTS_V2, FLAG_EPHEMERAL, FLAG_SUPPRESS_EMBEDS,
+    require_one_style,
 };
+use consort_model::{
+    ApiError, ApplicationId, Attachment, Component, Embed, MessageFlags, MessageId, Patch, Timestamp, User,
+    UserId,
+};
+use consort_rpc::Caller;
 use consort_rpc::application::{Interaction, InteractionOp};
+use consort_rpc::message::Create;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
 
+use super::respond::Becomes;
 use crate::reply::read;
-use crate::{App, Failure};
+use crate::routes::messages::prepare_edit;
+use crate::{App, Failure, Upload};
+
+/// Whether its person has seen a message before.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Shown {
+    New,
+    Changed,
+}
 
 /// A message for one person, without addresses.
+///
+/// # Errors
+/// 400/50006 when there is nothing in it.
 pub(super) fn compose(
     row: &Interaction,
     author: &User,
-    id: MessageId,
-    timestamp: consort_model::Timestamp,
-    body: &CreateMessage,
-    attachments: &[Attachment],
-) -> Value {
+    (id, becomes): (MessageId, Becomes),
+    create: &Create,
+) -> Result<Value, ApiError> {
+    let Create { body, attachments, .. } = create;
+    let promises = becomes == Becomes::Promise;
+    let loading = if promises { MessageFlags::LOADING.bits() } else { 0 };
     let mut message = json!({
         "id": id,
         "channel_id": row.channel,
         "author": author,
         "content": body.content,
-        "timestamp": timestamp,
+        "timestamp": Timestamp::from_ms(id.timestamp_ms()),
         "edited_timestamp": null,
         "tts": false,
         "mention_everyone": false,
@@ -35,7 +55,7 @@ pub(super) fn compose(
         "attachments": attachments,
         "embeds": body.embeds,
         "components": body.components,
-        "flags": FLAG_EPHEMERAL | body.flags,
+        "flags": FLAG_EPHEMERAL | loading | body.flags,
         "pinned": false,
         "type": row.message_kind.unwrap_or(0),
         "application_id": row.application,
@@ -49,7 +69,10 @@ pub(super) fn compose(
     if let Some(old) = &row.old {
         message["interaction"] = old.clone();
     }
-    message
+    if !promises && is_empty(&message) {
+        return Err(ApiError::cannot_send_empty_message());
+    }
+    Ok(message)
 }
 
 /// Applies an edit to a message.
@@ -64,7 +87,45 @@ fn apply(message: &mut Value, edit: &EditMessage, now: consort_model::Timestamp)
     set(message, "content", &edit.content, json!(""));
     set(message, "embeds", &edit.embeds, json!([]));
     set(message, "components", &edit.components, json!([]));
+    if let Patch::Value(flags) = edit.flags {
+        let old = message["flags"].as_u64().unwrap_or_default();
+        let components_v2 = (old | flags) & FLAG_COMPONENTS_V2;
+        let others = old & !(FLAG_SUPPRESS_EMBEDS | FLAG_COMPONENTS_V2);
+        message["flags"] = json!(others | components_v2 | (flags & FLAG_SUPPRESS_EMBEDS));
+    }
     message["edited_timestamp"] = json!(now);
+}
+
+/// The files that an edit keeps, with what it says of them, and its new ones.
+fn files(
+    old: Vec<Attachment>,
+    wanted: &Patch<Vec<AttachmentRequest>>,
+    new: &[Attachment],
+) -> Vec<Attachment> {
+    let mut kept = match wanted {
+        Patch::Absent => old,
+        Patch::Null => Vec::new(),
+        Patch::Value(wanted) => {
+            let find = |request: &AttachmentRequest| {
+                let mut kept = old.iter().find(|file| file.id.get() == request.id)?.clone();
+                request.apply(&mut kept);
+                Some(kept)
+            };
+            wanted.iter().filter_map(find).collect()
+        }
+    };
+    kept.extend_from_slice(new);
+    kept
+}
+
+/// Whether there is nothing in a message.
+fn is_empty(message: &Value) -> bool {
+    let is_nothing = |name: &str| match &message[name] {
+        Value::String(text) => text.is_empty(),
+        Value::Array(parts) => parts.is_empty(),
+        _ => true,
+    };
+    ["content", "embeds", "components", "attachments"].into_iter().all(is_nothing)
 }
 
 impl App {
@@ -107,7 +168,7 @@ impl App {
         row: &Interaction,
         id: MessageId,
         message: Value,
-        is_new: bool,
+        how: Shown,
     ) -> Result<Value, Failure> {
         let shown = self.with_addresses(message.clone())?;
         let op = InteractionOp::Show {
@@ -115,7 +176,7 @@ impl App {
             message: id,
             body: message,
             shown: shown.clone(),
-            is_new,
+            is_new: how == Shown::New,
         };
         self.ask_interaction(row.application, op).await?;
         Ok(shown)
@@ -127,10 +188,25 @@ impl App {
         row: &Interaction,
         id: MessageId,
         mut message: Value,
-        edit: &EditMessage,
+        (body, upload): (EditMessage, Upload),
     ) -> Result<Value, Failure> {
-        apply(&mut message, edit, self.now());
-        self.show_ephemeral(row, id, message, false).await
+        let (edit, kept) = prepare_edit(self, Caller::system(), row.channel, body, upload).await?;
+        // Nobody takes the files, as those of a new one.
+        drop(kept);
+        apply(&mut message, &edit.body, self.now());
+        let old = serde_json::from_value(message["attachments"].take()).map_err(|_| ApiError::internal())?;
+        let attachments = files(old, &edit.body.attachments, &edit.attachments);
+        if attachments.len() > ATTACHMENTS_MAX {
+            return Err(Failure(ApiError::max_attachments()));
+        }
+        message["attachments"] = json!(attachments);
+        let v2 = message["flags"].as_u64().unwrap_or_default() & FLAG_COMPONENTS_V2 != 0;
+        let has_legacy = message["content"] != "" || message["embeds"] != json!([]);
+        require_one_style(v2, has_legacy, edit.body.components.as_option())?;
+        if is_empty(&message) {
+            return Err(Failure(ApiError::cannot_send_empty_message()));
+        }
+        self.show_ephemeral(row, id, message, Shown::Changed).await
     }
 
     /// Takes a message away from its person.

@@ -7,6 +7,7 @@ use consort_rpc::message::{Op, Speaker};
 use serde_json::{Value, json};
 
 use super::context::read;
+use super::ephemeral::Shown;
 use super::modal;
 use super::{Token, ephemeral, kind};
 use crate::routes::messages::prepare;
@@ -40,6 +41,17 @@ fn fits(row: &Interaction, answer: u64) -> bool {
         answer::MODAL => matches!(row.kind, kind::COMMAND | kind::COMPONENT),
         _ => false,
     }
+}
+
+/// Which message an answer becomes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Becomes {
+    /// A new one.
+    New,
+    /// A new one that only says that the answer will come (LOADING).
+    Promise,
+    /// That which promised it.
+    Promised(MessageId),
 }
 
 /// What an answer brought forth.
@@ -185,7 +197,7 @@ impl App {
             answer::MESSAGE => {
                 let body = CreateMessage::parse(&upload.payload)?;
                 settled.ephemeral = body.flags & FLAG_EPHEMERAL != 0;
-                let message = self.post_for(row, body, upload, settled.ephemeral).await?;
+                let message = self.post_for(row, body, upload, (settled.ephemeral, Becomes::New)).await?;
                 settled.original = message["id"].as_str().and_then(|id| id.parse().ok());
                 done.message = Some(message);
             }
@@ -194,6 +206,11 @@ impl App {
                     Form::root(&upload.payload)?.check(|f| Some(f.int("flags", 0..=u64::from(u32::MAX))))?;
                 settled.ephemeral = flags.unwrap_or_default() & FLAG_EPHEMERAL != 0;
                 settled.state = State::Deferred;
+                let (body, nothing) = (CreateMessage::default(), Upload::default());
+                let message =
+                    self.post_for(row, body, nothing, (settled.ephemeral, Becomes::Promise)).await?;
+                settled.original = message["id"].as_str().and_then(|id| id.parse().ok());
+                done.message = Some(message);
             }
             answer::DEFERRED_UPDATE => settled.original = row.source,
             answer::UPDATE => {
@@ -214,7 +231,7 @@ impl App {
         row: &Interaction,
         mut body: CreateMessage,
         upload: Upload,
-        ephemeral: bool,
+        (ephemeral, becomes): (bool, Becomes),
     ) -> Result<Value, Failure> {
         body.flags &= !FLAG_EPHEMERAL;
         // An answer neither replies nor forwards.
@@ -225,16 +242,12 @@ impl App {
         if ephemeral {
             // Nobody takes the files: they are swept when the interaction is over.
             drop(kept);
-            if create.body.content.is_empty()
-                && create.body.embeds.is_empty()
-                && create.body.components.is_empty()
-                && create.attachments.is_empty()
-            {
-                return Err(Failure(ApiError::cannot_send_empty_message()));
-            }
-            let id = MessageId::new(self.next_id());
-            let message = ephemeral::compose(row, &author, id, self.now(), &create.body, &create.attachments);
-            return self.show_ephemeral(row, id, message, true).await;
+            let (id, shown) = match becomes {
+                Becomes::Promised(id) => (id, Shown::Changed),
+                Becomes::New | Becomes::Promise => (MessageId::new(self.next_id()), Shown::New),
+            };
+            let message = ephemeral::compose(row, &author, (id, becomes), &create)?;
+            return self.show_ephemeral(row, id, message, shown).await;
         }
         create.speaker = Some(Box::new(Speaker {
             author,
@@ -243,8 +256,14 @@ impl App {
             kind: row.message_kind.map(MessageType::from),
             interaction: Some((row.metadata.clone(), row.old.clone().unwrap_or(Value::Null))),
             may_mention_all: row.may_mention_all,
+            promises: becomes == Becomes::Promise,
         }));
-        let posted = self.call_message(row.channel, Caller::system(), Op::Create(Box::new(create))).await?;
+        let create = Box::new(create);
+        let op = match becomes {
+            Becomes::Promised(message) => Op::Fulfil { message, create },
+            Becomes::New | Becomes::Promise => Op::Create(create),
+        };
+        let posted = self.call_message(row.channel, Caller::system(), op).await?;
         kept.settle(self, &posted).await;
         read(&posted?)
     }
@@ -258,7 +277,7 @@ impl App {
     ) -> Result<Value, Failure> {
         let body = EditMessage::parse(&upload.payload)?;
         if let Some(message) = self.ephemeral(row.application, id, row.user).await? {
-            return self.edit_ephemeral(row, id, message, &body).await;
+            return self.edit_ephemeral(row, id, message, (body, upload)).await;
         }
         let message: Value = read(&self.own_message(row, id).await?)?;
         let (mut edit, kept) =

@@ -15,7 +15,9 @@ use crate::interactions::Token;
 use crate::interactions::followup::Which;
 use crate::interactions::start::Request;
 use crate::reply::read;
-use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, Query, Upload, UserAuth, empty, json};
+use crate::{
+    Answered, App, Auth, ChannelOwner, Failure, Ids, Query, Size, Unread, Upload, UserAuth, empty, json,
+};
 
 /// Applications in a list of commands.
 const APPLICATIONS_MAX: usize = 100;
@@ -45,10 +47,14 @@ async fn respond(
     State(app): State<Arc<App>>,
     Ids((id, token)): Ids<(InteractionId, String)>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
     let token = Token::read(&token).filter(|token| token.interaction == id);
     let token = token.ok_or_else(ApiError::unknown_interaction)?;
+    if upload.size() != Size::Small {
+        app.interaction(&token).await?;
+    }
+    let upload = upload.read(&app).await?;
     let (row, response) = app.respond(token, upload).await?;
     if query.form().flag("with_response") {
         return Ok(json(&response.view(&row)));
@@ -58,23 +64,26 @@ async fn respond(
 
 async fn show_original(
     State(app): State<Arc<App>>,
-    Ids((_application, token)): Ids<(ApplicationId, String)>,
+    Ids((application, token)): Ids<(ApplicationId, String)>,
 ) -> Answered {
+    app.require_answered(application, &token).await?;
     app.show_answer(&token, Which::Original).await
 }
 
 async fn change_original(
     State(app): State<Arc<App>>,
-    Ids((_application, token)): Ids<(ApplicationId, String)>,
-    upload: Upload,
+    Ids((application, token)): Ids<(ApplicationId, String)>,
+    upload: Unread,
 ) -> Answered {
-    app.change_answer(&token, Which::Original, upload).await
+    app.require_answered(application, &token).await?;
+    app.change_answer(&token, Which::Original, upload.read(&app).await?).await
 }
 
 async fn remove_original(
     State(app): State<Arc<App>>,
-    Ids((_application, token)): Ids<(ApplicationId, String)>,
+    Ids((application, token)): Ids<(ApplicationId, String)>,
 ) -> Answered {
+    app.require_answered(application, &token).await?;
     app.remove_answer(&token, Which::Original).await
 }
 

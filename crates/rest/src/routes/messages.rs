@@ -12,7 +12,7 @@ use consort_rpc::message::{Create, Edit, Op, Page};
 use consort_rpc::{Answer, Caller};
 
 use crate::files::{Kept, take_files};
-use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Query, Upload, answer};
+use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Query, Size, Unread, Upload, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -64,14 +64,35 @@ async fn create(
     auth: Auth,
     Ids(channel): Ids<ChannelId>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
+    may_send(&app, auth.caller(), channel, upload.size()).await?;
+    let upload = upload.read(&app).await?;
     let mut body = CreateMessage::parse(&upload.payload)?;
     body.limit_components(component_sender(&auth, &query)?)?;
     let (create, kept) = prepare(&app, auth.caller(), channel, body, upload).await?;
     let reply = app.call_message(channel, auth.caller(), Op::Create(Box::new(create))).await?;
     kept.settle(&app, &reply).await;
     Ok(answer(reply))
+}
+
+/// Asks whether somebody may post in a channel, before a body is read that is not small.
+///
+/// # Errors
+/// As those of posting.
+pub(crate) async fn may_send(
+    app: &App,
+    caller: Caller,
+    channel: ChannelId,
+    size: Size,
+) -> Result<(), Failure> {
+    let op = match size {
+        Size::Small => return Ok(()),
+        Size::Unknown => Op::MayPost,
+        Size::Files => Op::MayAttach,
+    };
+    answer_or_refuse(app.call_message(channel, caller, op).await?)?;
+    Ok(())
 }
 
 /// What an account may send of components.
@@ -145,8 +166,13 @@ async fn edit(
     auth: Auth,
     Ids((channel, message)): Ids<(ChannelId, MessageId)>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
+    if upload.size() != Size::Small {
+        // Whoever does not see it need not send it.
+        app.call_message(channel, auth.caller(), Op::Get { message }).await??;
+    }
+    let upload = upload.read(&app).await?;
     let mut body = EditMessage::parse(&upload.payload)?;
     body.limit_components(component_sender(&auth, &query)?)?;
     let (edit, kept) = prepare_edit(&app, auth.caller(), channel, body, upload).await?;

@@ -13,7 +13,7 @@ use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 use serde_json::json;
 
-use crate::extract::{Auth, Ids, JsonBody, Upload};
+use crate::extract::{Auth, Ids, JSON_BYTES_MAX, JsonBody, Unread};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer, json};
 
@@ -39,6 +39,9 @@ async fn show(
     app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::GetSticker { sticker })).await
 }
 
+/// Bytes of a request with a sticker: the picture and what is said of it.
+const STICKER_UPLOAD_BYTES_MAX: usize = STICKER_BYTES_MAX + JSON_BYTES_MAX;
+
 /// A description has up to 100 characters: the documentation asks for none or at least 2, the OpenAPI document for no
 /// minimum.
 fn description(f: &Form<'_>) -> Patch<String> {
@@ -49,8 +52,9 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
+    let upload = upload.read_within(&app, STICKER_UPLOAD_BYTES_MAX).await?;
     let (name, description, tags) = Form::root(&upload.payload)?.check(|f| {
         let name = f.required("name", f.name("name", Named::Sticker));
         let tags = f.required("tags", f.line("tags", STICKER_TAGS_CHARS));

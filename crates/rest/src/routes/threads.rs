@@ -16,10 +16,10 @@ use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::{Answer, Caller, guild};
 use serde_json::Value;
 
-use super::messages::{component_sender, prepare};
+use super::messages::{component_sender, may_send, prepare};
 use crate::extract::V9;
 use crate::files::Kept;
-use crate::{Answered, App, Auth, Ids, JsonBody, Query, Upload, answer, json};
+use crate::{Answered, App, Auth, Ids, JsonBody, Query, Unread, answer, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -82,8 +82,10 @@ async fn start(
     auth: Auth,
     Ids(channel): Ids<ChannelId>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
+    may_send(&app, auth.caller(), channel, upload.size()).await?;
+    let upload = upload.read(&app).await?;
     let (thread, mut post) = Form::root(&upload.payload)?
         .check(|form| Some((StartThread::read(form)?, form.object("message", CreateMessage::read))))?;
     if let Some(body) = &mut post {

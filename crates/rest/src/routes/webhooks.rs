@@ -20,7 +20,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::messages::{prepare, prepare_edit};
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query, Upload};
+use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query, Size, Unread, Upload};
 use crate::files::Kept;
 use crate::interactions::{self, followup::Which};
 use crate::webhook_services::{from_github, from_slack};
@@ -195,6 +195,18 @@ async fn by_token(app: &App, webhook: WebhookId, token: &str) -> Result<Known, F
     known.ok_or(Failure(ApiError::unknown_webhook()))
 }
 
+/// Reads a body for a webhook; one that is not small only when its token is right.
+async fn read_known(
+    app: &Arc<App>,
+    (webhook, token): (WebhookId, &str),
+    upload: Unread,
+) -> Result<Upload, Failure> {
+    if upload.size() != Size::Small {
+        by_token(app, webhook, token).await?;
+    }
+    upload.read(app).await
+}
+
 /// What of an execution is no message.
 struct Wrapping {
     wait: bool,
@@ -223,11 +235,13 @@ async fn execute(
     State(app): State<Arc<App>>,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
     if interactions::Token::read(&token).is_some() {
-        return app.follow_up(&token, upload).await;
+        app.require_answered(webhook.cast(), &token).await?;
+        return app.follow_up(&token, upload.read(&app).await?).await;
     }
+    let upload = read_known(&app, (webhook, &token), upload).await?;
     run(&app, (webhook, token), wrapping(&query, &upload.payload, false)?, upload).await
 }
 
@@ -259,8 +273,9 @@ async fn execute_slack(
     State(app): State<Arc<App>>,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
-    mut upload: Upload,
+    upload: Unread,
 ) -> Answered {
+    let mut upload = read_known(&app, (webhook, &token), upload).await?;
     upload.payload = from_slack(&upload.payload)?;
     let wrapping = wrapping(&query, &upload.payload, true)?;
     run(&app, (webhook, token), wrapping, upload).await
@@ -272,9 +287,10 @@ async fn execute_github(
     headers: HeaderMap,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
     query: Query,
-    mut upload: Upload,
+    upload: Unread,
 ) -> Answered {
     by_token(&app, webhook, &token).await?;
+    let mut upload = upload.read(&app).await?;
     let event = headers.get("x-github-event").and_then(|event| event.to_str().ok()).unwrap_or_default();
     let Some(message) = from_github(event, &upload.payload) else { return Ok(empty()) };
     upload.payload = message;
@@ -303,6 +319,7 @@ async fn show_message(
     query: Query,
 ) -> Answered {
     if interactions::Token::read(&token).is_some() {
+        app.require_answered(webhook.cast(), &token).await?;
         return app.show_answer(&token, Which::Id(message)).await;
     }
     on_message(&app, (webhook, token), message, &query, OnMessage::Get).await
@@ -312,11 +329,13 @@ async fn edit_message(
     State(app): State<Arc<App>>,
     Ids((webhook, token, message)): Ids<(WebhookId, String, MessageId)>,
     query: Query,
-    upload: Upload,
+    upload: Unread,
 ) -> Answered {
     if interactions::Token::read(&token).is_some() {
-        return app.change_answer(&token, Which::Id(message), upload).await;
+        app.require_answered(webhook.cast(), &token).await?;
+        return app.change_answer(&token, Which::Id(message), upload.read(&app).await?).await;
     }
+    let upload = read_known(&app, (webhook, &token), upload).await?;
     let mut body = EditMessage::parse(&upload.payload)?;
     let known = by_token(&app, webhook, &token).await?;
     let with_components = query.form().check(|f| Some(f.flag("with_components")))?;
@@ -336,6 +355,7 @@ async fn remove_message(
     query: Query,
 ) -> Answered {
     if interactions::Token::read(&token).is_some() {
+        app.require_answered(webhook.cast(), &token).await?;
         return app.remove_answer(&token, Which::Id(message)).await;
     }
     on_message(&app, (webhook, token), message, &query, OnMessage::Delete).await

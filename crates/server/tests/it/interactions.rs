@@ -140,6 +140,77 @@ async fn a_message_for_one_person_is_in_no_channel() {
     stage.end().await;
 }
 
+/// A bot promises an answer and keeps it, by an edit of `@original` or by the first followup.
+async fn promise_and_keep(stage: &mut Stage, command: &str, flags: u64, by: (&str, &str)) {
+    let used = stage.interact(2, json!({"id": command, "name": "echo", "type": 1}), None).await;
+    let (status, answer) = stage.answer(&used, json!({"type": 5, "data": {"flags": flags}})).await;
+    assert_eq!(status, 200, "{answer}");
+    let promise = dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await;
+    assert_eq!((&promise["content"], &promise["flags"]), (&json!(""), &json!(flags | 128)));
+    assert_eq!((&promise["type"], &promise["interaction_metadata"]["id"]), (&json!(20), &used["id"]));
+    assert_eq!(answer["interaction"]["response_message_id"], promise["id"]);
+    assert_eq!(answer["interaction"]["response_message_loading"], true);
+    assert_eq!(answer["resource"]["message"]["id"], promise["id"]);
+    let hook = format!("/webhooks/{}/{}", stage.application, text(&used["token"]));
+    let original = format!("{hook}/messages/@original");
+    let (status, found) = stage.world.call("GET", &original, "", Value::Null).await;
+    assert_eq!((status, &found["id"], &found["flags"]), (200, &promise["id"], &promise["flags"]));
+    // What is refused leaves the promise.
+    let (status, _) = stage.world.call(by.0, &format!("{hook}{}", by.1), "", json!({"content": ""})).await;
+    assert_eq!(status, 400);
+    let body = json!({"content": "done"});
+    let (status, kept) = stage.world.call(by.0, &format!("{hook}{}", by.1), "", body).await;
+    assert_eq!((status, &kept["id"], &kept["flags"]), (200, &promise["id"], &json!(flags)), "{kept}");
+    let seen = dispatch(&mut stage.person_socket, "MESSAGE_UPDATE").await;
+    assert_eq!((&seen["id"], &seen["content"]), (&promise["id"], &json!("done")));
+    assert_eq!((&seen["flags"], &seen["edited_timestamp"]), (&json!(flags), &Value::Null));
+    assert_eq!(seen["timestamp"], promise["timestamp"]);
+    // Now it is a message like others: changed by edits, not by followups.
+    let (_, edited) = stage.world.call("PATCH", &original, "", json!({"content": "better"})).await;
+    assert_eq!((&edited["id"], edited["edited_timestamp"].is_string()), (&promise["id"], true));
+    let (status, more) = stage.world.call("POST", &hook, "", json!({"content": "more"})).await;
+    assert!(status == 200 && more["id"] != promise["id"], "{more}");
+    let more = dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await;
+    assert_eq!(more["content"], "more");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promised_answer_is_a_message_that_loads_and_then_is_the_answer() {
+    let mut stage = Stage::new().await;
+    let command = stage.command().await;
+    for by in [("PATCH", "/messages/@original"), ("POST", "")] {
+        for flags in [0, 64] {
+            promise_and_keep(&mut stage, &command, flags, by).await;
+        }
+    }
+    let path = format!("/channels/{}/messages", stage.channel);
+    let (_, history) = stage.world.call("GET", &path, &stage.person, Value::Null).await;
+    let loading = |message: &&Value| message["flags"].as_u64().is_some_and(|flags| flags & 128 != 0);
+    assert_eq!(history.as_array().unwrap().iter().filter(loading).count(), 0, "{history}");
+    stage.end().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_promise_can_be_taken_back_and_what_follows_is_a_new_message() {
+    let mut stage = Stage::new().await;
+    let command = stage.command().await;
+    for flags in [0, 64] {
+        let used = stage.interact(2, json!({"id": command, "name": "echo", "type": 1}), None).await;
+        assert_eq!(stage.answer(&used, json!({"type": 5, "data": {"flags": flags}})).await.0, 200);
+        let promise = dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await;
+        let hook = format!("/webhooks/{}/{}", stage.application, text(&used["token"]));
+        let original = format!("{hook}/messages/@original");
+        assert_eq!(stage.world.call("DELETE", &original, "", Value::Null).await.0, 204);
+        assert_eq!(dispatch(&mut stage.person_socket, "MESSAGE_DELETE").await["id"], promise["id"]);
+        let (status, gone) = stage.world.call("PATCH", &original, "", json!({"content": "late"})).await;
+        assert_eq!((status, &gone["code"]), (404, &json!(10008)));
+        let (status, next) = stage.world.call("POST", &hook, "", json!({"content": "instead"})).await;
+        assert!(status == 200 && next["id"] != promise["id"], "{next}");
+        assert_eq!(dispatch(&mut stage.person_socket, "MESSAGE_CREATE").await["content"], "instead");
+    }
+    stage.end().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_button_updates_its_message_and_what_is_not_there_cannot_be_pressed() {
     let mut stage = Stage::new().await;

@@ -183,7 +183,10 @@ impl PrivateChannel {
     }
 
     fn message(&mut self, cx: &mut Cx<'_>, op: &message::Op) -> Result<Outcome, Stop> {
-        let writes = matches!(op, message::Op::Create(_) | message::Op::Typing | message::Op::MayAttach);
+        let writes = matches!(
+            op,
+            message::Op::Create(_) | message::Op::Typing | message::Op::MayPost | message::Op::MayAttach
+        );
         if writes && !cx.caller.system && !self.is_group() && self.reach_until_ms <= cx.now_ms {
             self.look_for_reach(cx)?;
         }

@@ -234,6 +234,27 @@ impl EditMessage {
     }
 }
 
+/// Checks that a message that was changed is either one of components (`v2`) or has text, embeds and stickers (`has_legacy`).
+/// `components` are those it is given.
+///
+/// # Errors
+/// 400/50035 at `flags`, or at a component that only messages of components hold.
+pub fn require_one_style(
+    v2: bool,
+    has_legacy: bool,
+    components: Option<&Vec<Component>>,
+) -> Result<(), ApiError> {
+    if v2 && has_legacy {
+        let text = "The 'IS_COMPONENTS_V2' flag cannot be used together with this field";
+        let code = "MESSAGE_CANNOT_USE_LEGACY_FIELDS_WITH_COMPONENTS_V2";
+        return Err(ApiError::invalid_field("flags", code, text));
+    }
+    match components {
+        Some(components) if !v2 => component::require_message_v1(components),
+        _ => Ok(()),
+    }
+}
+
 /// What a new message refers to.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Reference {
