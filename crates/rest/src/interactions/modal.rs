@@ -160,6 +160,7 @@ fn text<'a>(shown: &Value, sent: Option<&'a Value>, path: &str, out: &mut Findin
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::hostile::Hostile;
 
     fn shown() -> Modal {
         read(&json!({"custom_id": "m", "title": "T", "extra": 1, "components": [
@@ -213,6 +214,36 @@ mod tests {
                 {"type": 10, "id": 7},
             ])
         );
+    }
+
+    #[test]
+    fn whatever_is_sent_is_refused_or_passed_on_in_the_shape_of_the_form() {
+        let mut hostile = Hostile::new();
+        let sent = json!([row(json!("ada")), pick(json!(["a"])), {"type": 10}]);
+        let (shape, mut taken) = (submit(sent.clone()).unwrap(), 0);
+        for _ in 0..4096 {
+            let body = hostile.body(&sent);
+            let Ok(passed) = submit(body.clone()) else { continue };
+            taken += 1;
+            for (passed, shape) in passed.iter().zip(&shape) {
+                assert!(same_shape(passed, shape), "{body}\n{passed}\n{}", hostile.replay());
+            }
+        }
+        assert!(taken > 100, "{taken}");
+    }
+
+    /// Whether two values have the same keys, and values of the same types.
+    fn same_shape(one: &Value, other: &Value) -> bool {
+        match (one, other) {
+            (Value::Object(one), Value::Object(other)) => {
+                one.keys().eq(other.keys()) && one.iter().all(|(key, value)| same_shape(value, &other[key]))
+            }
+            // A choice of several values may have fewer or more.
+            (Value::Array(one), Value::Array(other)) => {
+                one.len() != other.len() || one.iter().zip(other).all(|(one, other)| same_shape(one, other))
+            }
+            (one, other) => std::mem::discriminant(one) == std::mem::discriminant(other),
+        }
     }
 
     #[test]
