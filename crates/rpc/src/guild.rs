@@ -11,6 +11,7 @@ pub mod ban;
 pub mod channel;
 pub mod emoji;
 pub mod event;
+pub mod everyone;
 pub mod gateway;
 pub mod invite;
 pub mod member;

@@ -58,6 +58,8 @@ pub enum Op {
     Mentioned { guild: Option<GuildId>, channel: ChannelId, message: MessageId, author: UserId, by: Reach },
     /// The user has posted there: the channel is read up to its own message.
     Posted { channel: ChannelId, message: MessageId },
+    /// The owner itself: looks which of these channels are still there, and forgets how far the others were read.
+    LookAtReads { channels: Vec<ChannelId> },
     /// The sessions of the user, for an owner that wants to reach them directly. Answers `[SessionKey]`.
     Sessions,
     /// The private channels that are listed for the user. Answers an array of channels.
@@ -75,6 +77,8 @@ pub enum News {
     Posted { channel: ChannelId, message: MessageId },
     /// [`Op::PresenceWanted`]: asked again whenever a session attaches.
     PresenceWanted { guild: GuildId },
+    /// [`Op::LookAtReads`]: the next session has others looked at, and in time these.
+    LookAtReads { channels: Vec<ChannelId> },
 }
 
 impl From<News> for Op {
@@ -86,6 +90,7 @@ impl From<News> for Op {
             }
             News::Posted { channel, message } => Self::Posted { channel, message },
             News::PresenceWanted { guild } => Self::PresenceWanted { guild },
+            News::LookAtReads { channels } => Self::LookAtReads { channels },
         }
     }
 }

@@ -88,6 +88,9 @@ pub struct ReadStateRow {
     /// Bits of the client.
     #[serde(default)]
     pub flags: u64,
+    /// Messages to everybody up to here are in the count: the client said how many there are.
+    #[serde(default)]
+    pub counted_until: Option<MessageId>,
     /// Day of the last look, days since 2015.
     #[serde(default)]
     pub last_viewed: Option<u64>,

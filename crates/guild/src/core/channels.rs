@@ -373,6 +373,8 @@ impl Guild {
         for table in CHANNEL_TABLES {
             cx.batch.erase_later(*table, id.get());
         }
+        self.forget_everyone(cx, id);
+        consort_conversation::forget_polls(self, cx, id);
         self.release_channel_files(cx, id);
         let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();
         for child in children {

@@ -6,6 +6,7 @@ use consort_conversation::read_polls;
 use consort_model::{
     AutoModerationRule, Channel, Emoji, GuildId, Role, ScheduledEvent, Sticker, ThreadMember, UserId, Webhook,
 };
+use consort_rpc::guild::everyone;
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
 use serde::de::DeserializeOwned;
 
@@ -61,6 +62,12 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
     rows.each_with(FOLLOW, |key, follower: GuildId| {
         if let Some(follow) = key_follow(&key) {
             guild.followers.insert(follow, follower);
+        }
+    })
+    .await?;
+    rows.each_with(everyone::PREFIX, |key, row: everyone::Row| {
+        if let Some(channel) = everyone::channel_of(key.as_bytes()) {
+            guild.everyone.insert(channel, row);
         }
     })
     .await?;

@@ -101,6 +101,10 @@ impl Host for Guild {
         if self.members.len() > max { Vec::new() } else { self.members.iter().map(Packed::id).collect() }
     }
 
+    fn posted_to_everyone(&mut self, cx: &mut Cx<'_>, message: &Message) {
+        self.keep_for_everyone(cx, message);
+    }
+
     fn emoji(&self, user: UserId, emoji: EmojiId) -> Option<&Emoji> {
         self.emojis.get(&emoji).filter(|emoji| self.may_use(user, emoji))
     }

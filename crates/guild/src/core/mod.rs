@@ -9,6 +9,7 @@ mod channels;
 mod chunk;
 mod emojis;
 mod events;
+mod everyone;
 mod files;
 mod follow;
 mod gateway;
@@ -77,6 +78,8 @@ pub struct Guild {
     pub(crate) webhooks: BTreeMap<WebhookId, Webhook>,
     /// Webhooks in other guilds that follow announcement channels of this one.
     pub(crate) followers: BTreeMap<(ChannelId, WebhookId), GuildId>,
+    /// The newest messages to everybody, by channel, where members are not told one by one.
+    pub(crate) everyone: BTreeMap<ChannelId, guild::everyone::Row>,
     /// Who is in a voice channel.
     pub(crate) voice: voice::Voice,
     /// Presences of members who are not offline.

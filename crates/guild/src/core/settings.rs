@@ -69,6 +69,7 @@ impl Guild {
             invites: Default::default(),
             webhooks: Default::default(),
             followers: Default::default(),
+            everyone: Default::default(),
             voice: Default::default(),
             presences: Default::default(),
             temporary: Default::default(),

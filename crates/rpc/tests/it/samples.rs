@@ -362,7 +362,7 @@ pub fn message() -> Vec<message::Op> {
     let unicode = json!({"Unicode": "👍🏽"});
     let custom = json!({"Custom": {"id": ID, "name": null, "animated": true}});
     read(json!([
-        {"Create": a_create()}, {"Edit": {"message": "1", "edit": an_edit()}},
+        {"Create": a_create()}, {"Fulfil": {"message": "1", "create": a_create()}}, {"Edit": {"message": "1", "edit": an_edit()}},
         {"Unfurled": {"message": "1", "embeds": [an_embed()]}}, {"Delete": {"message": "1"}},
         {"BulkDelete": {"messages": ["1", "2"]}}, {"Get": {"message": "1"}},
         {"List": {"page": "Newest", "limit": 100}}, {"List": {"page": {"Before": "1"}, "limit": 1}},
@@ -372,7 +372,7 @@ pub fn message() -> Vec<message::Op> {
         {"Reactors": {"message": "1", "emoji": custom, "after": null, "limit": 100}},
         {"Pin": {"message": "1"}}, {"Unpin": {"message": "1"}},
         {"Pins": {"before": "2020-01-01T00:00:00.5+00:00", "limit": 50, "bare": true}},
-        "Typing", "MayAttach", {"Crosspost": {"message": "1"}}, {"Vote": {"message": "1", "answers": [1, 10]}},
+        "Typing", "MayPost", "MayAttach", {"Crosspost": {"message": "1"}}, {"Vote": {"message": "1", "answers": [1, 10]}},
         {"Voters": {"message": "1", "answer": 1, "after": "1", "limit": 100}}, {"ExpirePoll": {"message": "1"}},
         {"Purge": {"author": "1", "after": "0"}},
     ]))
@@ -537,7 +537,7 @@ pub fn user_settings() -> Vec<user::settings::Op> {
 pub fn user() -> Vec<user::Op> {
     use user::Op;
     let mut all: Vec<Op> = read(json!([
-        {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
+        {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"LookAtReads": {"channels": ["1", "2"]}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
         {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
         {"Mentioned": {"guild": null, "channel": "1", "message": "2", "author": "3", "by": "Role"}}, {"Posted": {"channel": "1", "message": "2"}},
         "Sessions", "Channels",
@@ -627,6 +627,7 @@ fn news() -> Vec<consort_rpc::user::News> {
         News::Mentioned { guild: Some(guild), channel, message, author: 4.into(), by: Reach::Everyone },
         News::Posted { channel, message },
         News::PresenceWanted { guild },
+        News::LookAtReads { channels: vec![channel] },
     ]
 }
 

@@ -61,7 +61,8 @@ impl User {
         }
         // What private channels are like now is in their rows. Events from before this call were durable before them, events
         // from after it reach the session, so nothing is missed.
-        let gathered = ready::Gathered::of(self, open);
+        self.look_at_some_reads(cx);
+        let gathered = ready::Gathered::of(self, open, cx.now_ms);
         Outcome::later(move |store| async move {
             let opened = ready::of_person(&store, gathered).await.map_err(|error| {
                 tracing::warn!(%error, "a session could not be opened");

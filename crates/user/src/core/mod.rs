@@ -2,6 +2,7 @@
 
 mod account;
 mod channels;
+mod everyone;
 mod gateway;
 mod grace;
 mod load;
@@ -110,6 +111,7 @@ impl Core for User {
             Op::ReadState(op) => self.handle_read_state(cx, op),
             Op::Settings(op) => self.handle_settings(cx, op),
             Op::GuildJoined { guild } => self.guild_joined(cx, *guild),
+            Op::LookAtReads { channels } => self.look_at_reads(cx, channels),
             Op::GuildLeft { guild } => self.guild_left(cx, *guild),
             Op::PresenceWanted { guild } => self.presence_wanted(cx, *guild),
             Op::ChannelOpened { channel, listed } => self.channel_opened(cx, channel, *listed),

@@ -3,10 +3,11 @@
 //! Clients count what they are sent; acknowledgements and the counts here are what they begin with.
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp, UserId};
+use consort_model::{ApiError, ChannelId, GuildId, MessageId, Timestamp, UserId, snowflake};
+use consort_rpc::Publication;
 use consort_rpc::user::Reach;
 use consort_rpc::user::read_state::{Ack, Op};
-use consort_store::Table;
+use consort_store::{Key, Range, Table};
 use serde::Serialize;
 use serde_json::json;
 
@@ -17,6 +18,9 @@ use crate::rows::ReadStateRow;
 
 /// Channels acknowledged by one call; the edge splits longer lists.
 const BULK_MAX: usize = 100;
+/// Read states looked at when a session begins, and how long it is the same ones.
+const LOOKED_AT: usize = 32;
+const LOOKED_AT_EVERY_MS: u64 = 1000;
 
 /// A read state as READY has it.
 pub(super) fn entry(channel: ChannelId, row: &ReadStateRow) -> Entry {
@@ -41,6 +45,18 @@ pub(super) struct Entry {
     last_pin_timestamp: Option<Timestamp>,
     flags: u64,
     last_viewed: Option<u64>,
+}
+
+impl Entry {
+    /// The channel.
+    pub(super) fn channel(&self) -> ChannelId {
+        self.id
+    }
+
+    /// Adds what was not counted when it came.
+    pub(super) fn add_mentions(&mut self, count: u32) {
+        self.mention_count = self.mention_count.saturating_add(count);
+    }
 }
 
 impl User {
@@ -68,10 +84,11 @@ impl User {
         if ack.manual {
             row.last_message_id = Some(ack.message);
             row.mention_count = ack.mention_count.unwrap_or(0);
+            row.counted_until = Some(MessageId::new(snowflake::at(cx.now_ms + 1)));
         } else if row.last_message_id.is_none_or(|last| last <= ack.message) {
             // What comes late, after a newer acknowledgement, does not make anything unread.
             row.last_message_id = Some(ack.message);
-            row.mention_count = 0;
+            (row.mention_count, row.counted_until) = (0, None);
         }
         row.flags = ack.flags.unwrap_or(row.flags);
         row.last_viewed = ack.last_viewed.or(row.last_viewed);
@@ -140,8 +157,34 @@ impl User {
         let mut row = self.reads.get(&channel).cloned().unwrap_or_default();
         if row.last_message_id.is_none_or(|last| last < message) {
             row.last_message_id = Some(message);
-            row.mention_count = 0;
+            (row.mention_count, row.counted_until) = (0, None);
             self.keep(cx, channel, row);
+        }
+        Outcome::EMPTY
+    }
+
+    /// Has some read states looked at, other ones each time: what was deleted tells nobody who has read it.
+    pub(super) fn look_at_some_reads(&self, cx: &mut Cx<'_>) {
+        let parts = self.reads.len().div_ceil(LOOKED_AT).max(1);
+        // By the time, so that sessions that come one after the other look at all of them.
+        let part = (cx.now_ms / LOOKED_AT_EVERY_MS) as usize % parts;
+        let channels: Vec<_> = self.reads.keys().copied().skip(part * LOOKED_AT).take(LOOKED_AT).collect();
+        if !channels.is_empty() {
+            let news = consort_rpc::user::News::LookAtReads { channels };
+            cx.publish(Publication::User { user: self.id, news });
+        }
+    }
+
+    pub(super) fn look_at_reads(&mut self, cx: &mut Cx<'_>, channels: &[ChannelId]) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        let mut gone = Vec::new();
+        for channel in channels.iter().take(LOOKED_AT).filter(|channel| self.reads.contains_key(channel)) {
+            let found = cx.scan(Table::ChannelIndex, channel.get(), Range::one(Key::empty()))?;
+            gone.extend(found.is_empty().then_some(*channel));
+        }
+        for channel in gone {
+            self.reads.remove(&channel);
+            cx.delete(Table::ReadStates, self.id.get(), channel.get());
         }
         Outcome::EMPTY
     }

@@ -17,11 +17,12 @@ use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use super::User;
+use super::everyone;
 use super::object::Object;
-use super::read_states::entry;
+use super::read_states::{Entry, entry};
 use super::relationships::view;
 use crate::limits::NOTES_MAX;
-use crate::rows::PrivateChannelRow;
+use crate::rows::{PrivateChannelRow, ReadStateRow};
 
 /// Capability bits of user accounts (IDENTIFY, `capabilities`).
 mod capability {
@@ -62,13 +63,16 @@ pub(super) struct Gathered {
     ready: Object,
     users: BTreeMap<UserId, UserObject>,
     listed: Vec<ChannelId>,
+    reads: Vec<Entry>,
+    reads_version: Option<u64>,
+    reader: everyone::Reader,
     presences: Vec<Presence>,
     guilds: Vec<GuildId>,
     owner_since_ms: u64,
 }
 
 impl Gathered {
-    pub(super) fn of(user: &User, open: &OpenSession) -> Self {
+    pub(super) fn of(user: &User, open: &OpenSession, now_ms: u64) -> Self {
         let has = |bit: u64| open.capabilities & bit != 0;
         let dedupe = has(capability::DEDUPE_USERS);
         let mut users = BTreeMap::new();
@@ -78,9 +82,6 @@ impl Gathered {
         let mut ready = Object::new();
         ready.put("user", &user.row.current);
         ready.put_list("relationships", user.relations.iter().map(|(id, row)| view(*id, row, dedupe)));
-        let reads: Vec<_> = user.reads.iter().map(|(channel, row)| entry(*channel, row)).collect();
-        let reads_version = has(capability::VERSIONED_READ_STATES).then_some(user.read_version);
-        put_versioned(&mut ready, "read_state", &reads, reads_version);
         let settings: Vec<_> = user.guild_settings.values().collect();
         let settings_version = has(capability::VERSIONED_GUILD_SETTINGS).then_some(0);
         put_versioned(&mut ready, "user_guild_settings", &settings, settings_version);
@@ -97,6 +98,9 @@ impl Gathered {
             ready,
             users,
             listed: user.listed().collect(),
+            reads: user.reads.iter().map(|(channel, row)| entry(*channel, row)).collect(),
+            reads_version: has(capability::VERSIONED_READ_STATES).then_some(user.read_version),
+            reader: everyone::Reader::of(user, now_ms),
             presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
             guilds: user.guilds.iter().copied().collect(),
             owner_since_ms: user.since_ms,
@@ -140,6 +144,7 @@ struct Shown {
 /// READY of a person.
 pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Result<Opened, Error> {
     let Stored { channels, hash, notes } = stored(store, &gathered).await?;
+    let unread = everyone::unread(store, &gathered.reader).await?;
     let dedupe = gathered.has(capability::DEDUPE_USERS);
     let show = |mut channel: Channel| {
         if !dedupe {
@@ -162,6 +167,8 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
     });
     let presences = if supplemental.is_some() { Vec::new() } else { gathered.presences };
     let mut ready = gathered.ready;
+    let reads = with_mentions(gathered.reads, unread);
+    put_versioned(&mut ready, "read_state", &reads, gathered.reads_version);
     ready.put("private_channels", &shown);
     ready.put_list("users", gathered.users.values());
     ready.put("presences", &presences);
@@ -173,6 +180,18 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
         guilds: gathered.guilds,
         owner_since_ms: gathered.owner_since_ms,
     })
+}
+
+/// Read states with the messages to everybody that were counted beside them, also of channels that were never read.
+fn with_mentions(mut reads: Vec<Entry>, mut unread: BTreeMap<ChannelId, u32>) -> Vec<Entry> {
+    for entry in &mut reads {
+        entry.add_mentions(unread.remove(&entry.channel()).unwrap_or(0));
+    }
+    reads.extend(unread.into_iter().map(|(channel, count)| {
+        let row = ReadStateRow { mention_count: count, ..ReadStateRow::default() };
+        entry(channel, &row)
+    }));
+    reads
 }
 
 /// The private channels of these ids, as a user sees them.

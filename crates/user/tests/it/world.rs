@@ -163,6 +163,9 @@ fn start(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>, outside: &Shared) 
 }
 
 /// The account of a user.
+/// Channels that are there, whosever they are.
+pub const CHANNELS: [u64; 2] = [5, 6];
+
 pub fn account(user: u64) -> UserObject {
     let (id, name) = (UserId::new(user), format!("user{user}"));
     if user >= BOTS { UserObject::bot(id, name) } else { UserObject::person(id, name) }
@@ -179,6 +182,9 @@ impl World {
         for id in users {
             register(&mut batch, id);
         }
+        for channel in CHANNELS {
+            batch.put_row(Table::ChannelIndex, channel, Key::empty(), &"1");
+        }
         runtime.block_on(store.commit(batch)).expect("registered");
         let nodes = start(&clock, &store, &ids, &outside);
         Self { runtime, clock, store, outside, nodes, ids, next_session: 1, turn: 0 }
@@ -193,6 +199,13 @@ impl World {
     pub fn erase(&self) {
         let eraser = Eraser::new(Arc::new(self.store.clone()), &self.nodes[0]);
         self.runtime.block_on(async { while eraser.round().await.expect("erased") > 0 {} });
+    }
+
+    /// Writes rows of other owners.
+    pub fn write(&self, fill: impl FnOnce(&mut Batch)) {
+        let mut batch = Batch::new();
+        fill(&mut batch);
+        self.runtime.block_on(self.store.commit(batch)).expect("written");
     }
 
     pub fn outside(&self) -> MutexGuard<'_, Outside> {

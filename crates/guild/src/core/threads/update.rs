@@ -121,6 +121,7 @@ impl Guild {
         for table in CHANNEL_TABLES {
             cx.batch.erase_later(*table, id);
         }
+        consort_conversation::forget_polls(self, cx, thread.id);
         self.release_channel_files(cx, thread.id);
         cx.delete(Table::ChannelIndex, id, Key::empty());
         self.publish_thread_delete(cx, audience, thread);

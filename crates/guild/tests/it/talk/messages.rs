@@ -1,10 +1,13 @@
 //! Posting, editing, deleting and reading messages.
 
 use consort_model::request::message::{CreateMessage, EditMessage};
-use consort_model::{Intents, MessageFlags, MessageId, Permissions, UserId, snowflake};
+use consort_model::{
+    Intents, Member, MessageFlags, MessageId, Permissions, Timestamp, User, UserId, snowflake,
+};
 use consort_rpc::Caller;
-use consort_rpc::guild;
+use consort_rpc::guild::{self, everyone};
 use consort_rpc::message::{Create, Edit, Op, Page};
+use consort_store::{Batch, Key, StoreExt as _, Table};
 use serde_json::{Value, json};
 
 use super::world::{ANN, BEN, GUILD, NOW_MS, OWNER, World, world};
@@ -375,4 +378,32 @@ async fn who_moderates_hides_embeds_of_others_and_changes_no_other_flag() {
     assert_eq!(edited["flags"], 1 << 2);
     let edited = world.message(OWNER, general, edit(1 << 15)).await.unwrap();
     assert_eq!(edited["flags"], 0);
+}
+
+#[tokio::test]
+async fn where_members_are_many_a_message_to_everyone_is_kept_for_those_who_come() {
+    let world = world().await;
+    let general = world.channel("general").await;
+    let mut batch = Batch::new();
+    for id in 100..1100u64 {
+        let member = Member::new(User::person(UserId::new(id), "many"), Timestamp::from_ms(NOW_MS));
+        batch.put_row(Table::Members, GUILD.get(), id, &member);
+    }
+    world.store.commit(batch).await.unwrap();
+    let world = world.restarted().await;
+    let first = world.post(OWNER, general, json!({"content": "@everyone, come"})).await.unwrap();
+    assert!(!world.users_told().iter().any(|told| told.ends_with("mentioned")), "{:?}", world.users_told());
+    let kept = async |world: &World| -> Option<everyone::Row> {
+        world.store.get_row(Table::GuildMisc, GUILD.get(), Key::bytes(&everyone::key(general))).await.unwrap()
+    };
+    assert_eq!(kept(&world).await, Some(everyone::Row(vec![(first.id, OWNER)])));
+    // The next life of the owner goes on with it.
+    let world = world.restarted().await;
+    world.clock.advance(6_000);
+    let second = world.post(OWNER, general, json!({"content": "@here"})).await.unwrap();
+    assert_eq!(kept(&world).await, Some(everyone::Row(vec![(first.id, OWNER), (second.id, OWNER)])));
+    let delete =
+        consort_rpc::guild::Op::Channel(consort_rpc::guild::channel::Op::Delete { channel: general });
+    world.ask(OWNER, delete).await.unwrap();
+    assert_eq!(kept(&world).await, None);
 }
