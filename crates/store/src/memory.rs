@@ -64,6 +64,11 @@ impl Memory {
         self.lock().rows.keys().filter(|(of, _, _)| *of == table).count()
     }
 
+    /// Everything that is stored, by table, partition and key.
+    pub fn rows(&self) -> BTreeMap<(Table, u64, Key), Bytes> {
+        self.lock().rows.clone()
+    }
+
     fn lock(&self) -> MutexGuard<'_, Data> {
         self.data.lock().unwrap_or_else(PoisonError::into_inner)
     }

@@ -255,7 +255,10 @@ async fn answer(
     let is_authorized = parts.headers.contains_key(AUTHORIZATION);
     let lender = Lender::default();
     let body = lender.lend(body, seat.clone());
-    let mut response = if seat.stands() && !may_stand(&parts) {
+    let mut response = if !names_one_host(&parts) {
+        visit.is_unread.store(true, Ordering::Relaxed);
+        Failure(ApiError::bad_request()).into_response()
+    } else if seat.stands() && !may_stand(&parts) {
         Failure(ApiError::overloaded()).into_response()
     } else {
         respond(&shared, &visit, peer, Request::from_parts(parts, body)).await
@@ -264,11 +267,16 @@ async fn answer(
         seat.authenticated();
     }
     let is_drained = lender.drain(waits).await;
-    if !is_drained || seat.stands() {
+    if !is_drained || seat.stands() || visit.is_unread.load(Ordering::Relaxed) {
         visit.is_unread.store(true, Ordering::Relaxed);
         response.headers_mut().insert(CONNECTION, HeaderValue::from_static("close"));
     }
     Ok(response.map(|body| Body::new(Answer::new(body, visit.seat.clone()))))
+}
+
+/// Whether a request says once for whom it is, as HTTP/1.1 asks (RFC 9112, 3.2): what is said twice others may read otherwise.
+fn names_one_host(parts: &Parts) -> bool {
+    parts.version < http::Version::HTTP_11 || parts.headers.get_all(http::header::HOST).iter().count() == 1
 }
 
 /// Whether a request is answered for which there is no seat.

@@ -1,86 +1,21 @@
 //! The listener against clients that are late, silent, slow or many, on plain sockets.
 
-use std::io::{Read as _, Write as _};
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::io::Write as _;
+use std::net::{Shutdown, SocketAddr};
 use std::time::Duration;
 
 use futures_util::SinkExt as _;
 use serde_json::{Value, json};
-use socket2::{Domain, Socket, Type};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::raw::{Raw, blocking};
 use crate::world::{World, next};
-
-/// A client's socket. What it waits for comes, or the test has failed.
-struct Raw(TcpStream);
-
-impl Raw {
-    fn connect(address: SocketAddr) -> Self {
-        Self::from(TcpStream::connect(address).unwrap())
-    }
-
-    /// Connects from another address of this machine.
-    fn connect_from(ip: [u8; 4], address: SocketAddr) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.bind(&SocketAddr::from((ip, 0)).into()).unwrap();
-        socket.connect(&address.into()).unwrap();
-        Self::from(TcpStream::from(socket))
-    }
-
-    /// A client that takes little before it must read.
-    fn connect_narrow(address: SocketAddr) -> Self {
-        let socket = Socket::new(Domain::IPV4, Type::STREAM, None).unwrap();
-        socket.set_recv_buffer_size(4096).unwrap();
-        socket.connect(&address.into()).unwrap();
-        Self::from(TcpStream::from(socket))
-    }
-
-    fn from(socket: TcpStream) -> Self {
-        socket.set_nodelay(true).unwrap();
-        socket.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
-        socket.set_write_timeout(Some(Duration::from_secs(30))).unwrap();
-        Self(socket)
-    }
-
-    fn send(&mut self, text: &str) {
-        self.0.write_all(text.as_bytes()).unwrap();
-    }
-
-    /// The next answer: status, head in lower case, body.
-    fn answer(&mut self) -> (u16, String, String) {
-        let mut head = Vec::new();
-        while !head.ends_with(b"\r\n\r\n") {
-            let mut byte = [0];
-            self.0.read_exact(&mut byte).unwrap_or_else(|error| panic!("{error} after {head:?}"));
-            head.push(byte[0]);
-        }
-        let head = String::from_utf8(head).unwrap().to_lowercase();
-        let status = head[9..12].parse().unwrap();
-        let length = head
-            .split("content-length: ")
-            .nth(1)
-            .map_or(0, |rest| rest.split("\r\n").next().unwrap().parse().unwrap());
-        let mut body = vec![0; length];
-        self.0.read_exact(&mut body).unwrap();
-        (status, head, String::from_utf8(body).unwrap())
-    }
-
-    /// Whether the server closes in order, without a reset.
-    fn ends(&mut self) -> bool {
-        matches!(self.0.read(&mut [0]), Ok(0))
-    }
-}
 
 /// Asks for something by a connection of its own.
 fn get(address: SocketAddr, path: &str, token: &str) -> u16 {
     let mut raw = Raw::connect(address);
     raw.send(&format!("GET {path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\n\r\n"));
     raw.answer().0
-}
-
-/// Runs what waits on sockets beside the server.
-async fn blocking<T: Send + 'static>(work: impl FnOnce() -> T + Send + 'static) -> T {
-    tokio::task::spawn_blocking(work).await.unwrap()
 }
 
 /// Requests that are refused before anybody looks at their bodies, and their statuses.
@@ -117,6 +52,54 @@ async fn a_refusal_reaches_a_client_that_sends_a_large_body_after_it() {
             assert!(head.contains("connection: close"), "{method} {path}: {head}");
             // Only now comes the body, as from a client that sends all before it reads.
             raw.send(&"x".repeat(300_000));
+            raw.0.shutdown(Shutdown::Write).unwrap();
+            assert!(raw.ends(), "{method} {path} ends with a reset");
+        }
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_post_is_refused_before_the_files_come() {
+    let world = World::unlimited().await;
+    let (ada, eve) = (world.person("ada").await, world.person("eve").await);
+    let guild = world.call("POST", "/guilds", &ada, json!({"name": "Guild"})).await.1;
+    let channels = format!("/guilds/{}/channels", guild["id"].as_str().unwrap());
+    let channels = world.call("GET", &channels, &ada, Value::Null).await.1;
+    let of_kind = |channel: &&Value| channel["type"] == 0;
+    let channel =
+        channels.as_array().unwrap().iter().find(of_kind).unwrap()["id"].as_str().unwrap().to_owned();
+    let messages = format!("/channels/{channel}/messages");
+    let message = world.call("POST", &messages, &ada, json!({"content": "x"})).await.1;
+    let message = message["id"].as_str().unwrap().to_owned();
+    let hooks = format!("/channels/{channel}/webhooks");
+    let hook = world.call("POST", &hooks, &ada, json!({"name": "h"})).await.1;
+    let hook = hook["id"].as_str().unwrap().to_owned();
+    let address = world.node.address();
+    blocking(move || {
+        let refused = [
+            ("POST", messages.clone(), &*eve, 403),
+            ("POST", "/channels/1/messages".to_owned(), &eve, 404),
+            ("PATCH", format!("{messages}/{message}"), &eve, 403),
+            ("POST", format!("/channels/{channel}/threads"), &eve, 403),
+            ("POST", format!("/webhooks/{hook}/wrong"), "", 401),
+            ("PATCH", format!("/webhooks/{hook}/wrong/messages/{message}"), "", 401),
+            ("POST", format!("/interactions/{hook}/wrong/callback"), "", 404),
+            ("POST", format!("/guilds/{hook}/stickers"), &ada, 413),
+        ];
+        for (method, path, token, status) in refused {
+            let mut raw = Raw::connect(address);
+            raw.send(&format!(
+                "{method} /api/v10{path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\n\
+                 content-type: multipart/form-data; boundary=xx\r\ncontent-length: 26000000\r\n\r\n"
+            ));
+            let (got, head, body) = raw.answer();
+            assert_eq!(got, status, "{method} {path}: {body}");
+            assert!(head.contains("connection: close"), "{method} {path}: {head}");
+            // A client that sends all before it reads finds the answer, too.
+            let part = "x".repeat(1 << 20);
+            (0..5).for_each(|_| raw.send(&part));
             raw.0.shutdown(Shutdown::Write).unwrap();
             assert!(raw.ends(), "{method} {path} ends with a reset");
         }

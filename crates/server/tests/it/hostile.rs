@@ -17,6 +17,8 @@ use support::{Hostile, samples};
 const CASES: usize = 2400;
 /// Requests between two looks at what they brought about.
 const BATCH: usize = 100;
+/// Words over the gateway between two looks.
+const WORDS: usize = 8;
 
 /// How an answer is read.
 type Reader = fn(&str) -> Result<(), serde_json::Error>;
@@ -43,8 +45,12 @@ struct Stage {
     owner: String,
     bot: String,
     socket: Socket,
+    /// The owner's.
+    person: Socket,
     channel: String,
     routes: Vec<Route>,
+    /// What a client says over the gateway, valid as it stands.
+    words: Vec<(u8, Value)>,
 }
 
 fn text(value: &Value) -> String {
@@ -72,17 +78,104 @@ impl Stage {
         let grant = json!({"authorize": true, "guild_id": guild, "permissions": "8"});
         made(&world, &owner, "POST", &link, grant).await;
         let socket = identify(&world, &bot).await;
+        let person = identify(&world, &owner).await;
         let bot = format!("Bot {bot}");
         let channels = format!("/guilds/{guild}/channels");
         let channel = text(&made(&world, &bot, "POST", &channels, json!({"name": "talk"})).await["id"]);
-        let mut stage = Self { world, owner, bot, socket, channel, routes: Vec::new() };
+        let (routes, words) = (Vec::new(), Vec::new());
+        let mut stage = Self { world, owner, bot, socket, person, channel, routes, words };
         stage.add_messages().await;
         stage.add_places(&guild, &application).await;
+        stage.add_person(&guild, &application).await;
         stage
     }
 
     fn add(&mut self, method: &'static str, path: String, body: Value, read: Reader) {
         self.routes.push(Route { method, path, token: self.bot.clone(), body, read });
+    }
+
+    fn add_as_owner(&mut self, method: &'static str, path: String, body: Value) {
+        self.routes.push(Route { method, path, token: self.owner.clone(), body, read: anything });
+    }
+
+    /// What people send: of themselves, to applications, and over the gateway.
+    async fn add_person(&mut self, guild: &str, application: &str) {
+        let status = json!({"text": "away", "emoji_id": null, "emoji_name": "👍", "expires_at": "2030-01-01T00:00:00Z"});
+        let settings = json!({"status": "idle", "custom_status": status, "theme": "dark", "locale": "de", "afk_timeout": 60,
+            "guild_folders": [{"id": 1, "name": "f", "color": 5, "guild_ids": [guild]}], "friend_source_flags": {"all": true}});
+        self.add_as_owner("PATCH", "/users/@me/settings".to_owned(), settings);
+        let mute = json!({"end_time": "2030-01-01T00:00:00Z", "selected_time_window": 60});
+        let settings = json!({"muted": true, "mute_config": mute, "message_notifications": 1, "suppress_roles": true,
+            "channel_overrides": {self.channel.clone(): {"muted": true, "mute_config": null, "message_notifications": 3}}});
+        self.add_as_owner("PATCH", format!("/users/@me/guilds/{guild}/settings"), settings);
+        let profile = json!({"bio": "b", "pronouns": "they", "accent_color": 5});
+        self.add_as_owner("PATCH", "/users/@me/profile".to_owned(), profile);
+        self.add_as_owner("PUT", format!("/users/@me/notes/{application}"), json!({"note": "n"}));
+        let path = format!("/channels/{}/messages", self.channel);
+        let read = text(&made(&self.world, &self.bot, "POST", &path, json!({"content": "read"})).await["id"]);
+        let ack = json!({"manual": true, "mention_count": 1, "flags": 1, "last_viewed": 3000});
+        self.add_as_owner("POST", format!("{path}/{read}/ack"), ack);
+        let command = json!({"name": "use", "description": "d", "options": [
+            {"type": 3, "name": "s", "description": "d", "required": true}, {"type": 4, "name": "i", "description": "d"},
+            {"type": 10, "name": "n", "description": "d"}, {"type": 5, "name": "b", "description": "d"},
+            {"type": 6, "name": "u", "description": "d"}, {"type": 7, "name": "c", "description": "d"},
+            {"type": 8, "name": "r", "description": "d"}, {"type": 9, "name": "m", "description": "d"}]});
+        let commands = format!("/applications/{application}/guilds/{guild}/commands");
+        let command = text(&made(&self.world, &self.bot, "POST", &commands, command).await["id"]);
+        let options = json!([{"type": 3, "name": "s", "value": "x"}, {"type": 4, "name": "i", "value": 1},
+            {"type": 10, "name": "n", "value": 1.5}, {"type": 5, "name": "b", "value": true},
+            {"type": 6, "name": "u", "value": application}, {"type": 7, "name": "c", "value": self.channel},
+            {"type": 8, "name": "r", "value": guild}, {"type": 9, "name": "m", "value": guild}]);
+        let used = json!({"type": 2, "application_id": application, "guild_id": guild, "channel_id": self.channel,
+            "session_id": "s", "nonce": "1",
+            "data": {"id": command, "name": "use", "type": 1, "version": "1", "options": options}});
+        self.add_as_owner("POST", "/interactions".to_owned(), used);
+        let row = json!([{"type": 1, "components": [{"type": 3, "custom_id": "p", "max_values": 2, "options": [
+            {"label": "a", "value": "a"}, {"label": "b", "value": "b"}]}]}, {"type": 1, "components": [
+            {"type": 5, "custom_id": "u"}]}]);
+        let pick =
+            made(&self.world, &self.bot, "POST", &path, json!({"content": "pick", "components": row})).await;
+        for data in [
+            json!({"component_type": 3, "custom_id": "p", "values": ["a"]}),
+            json!({"component_type": 5, "custom_id": "u", "values": [application]}),
+        ] {
+            let used = json!({"type": 3, "application_id": application, "guild_id": guild, "channel_id": self.channel,
+                "message_id": pick["id"], "message_flags": 0, "session_id": "s", "nonce": "2", "data": data});
+            self.add_as_owner("POST", "/interactions".to_owned(), used);
+        }
+        let activity = json!({"name": "game", "type": 0, "state": "s", "details": "d", "url": "https://a.example",
+            "timestamps": {"start": 1, "end": 2}, "party": {"id": "p", "size": [1, 2]},
+            "assets": {"large_image": "i", "large_text": "t"}, "secrets": {"join": "j"}, "buttons": ["b"], "flags": 1,
+            "emoji": {"name": "👍"}, "created_at": 5, "session_id": "x", "application_id": application});
+        let custom = json!({"name": "Custom Status", "type": 4, "state": "away", "emoji": {"name": "👍"}});
+        let presence =
+            json!({"status": "online", "since": 0, "afk": false, "activities": [activity, custom]});
+        let voice = json!({"name": "room", "type": 2});
+        let voice = made(&self.world, &self.bot, "POST", &format!("/guilds/{guild}/channels"), voice).await;
+        let joined = json!({"guild_id": guild, "channel_id": voice["id"], "self_mute": true, "self_deaf": false,
+            "self_video": false, "flags": 2, "preferred_region": "local"});
+        let looked_at = json!({"guild_id": guild, "typing": true, "activities": true, "threads": true,
+            "members": [application], "channels": {self.channel.clone(): [[0, 99]]}});
+        let asked = json!({"guild_id": [guild], "query": "", "limit": 5, "presences": true, "nonce": "n"});
+        self.words.extend([(3, presence), (4, joined), (14, looked_at), (8, asked)]);
+    }
+
+    /// Says something hostile over the owner's gateway; a connection that is closed for it is opened again.
+    async fn say(&mut self, hostile: &mut Hostile) {
+        let (op, valid) = self.words[hostile.below(self.words.len())].clone();
+        let word = json!({"op": op, "d": hostile.body(&valid)});
+        let heartbeat = json!({"op": 1, "d": null});
+        for word in [word, heartbeat] {
+            // It may be closed already.
+            let _closed = self.person.send(Frame::text(word.to_string())).await;
+        }
+        loop {
+            match next(&mut self.person).await {
+                Ok(frame) if frame["op"] == 11 => return,
+                Ok(_) => {}
+                Err(_) => return self.person = identify(&self.world, &self.owner).await,
+            }
+        }
     }
 
     async fn add_messages(&mut self) {
@@ -242,10 +335,14 @@ async fn whatever_is_sent_is_refused_or_can_be_read_by_everybody() {
         let sent = stage.send(&mut hostile).await;
         taken += usize::from(sent.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay())));
         if case % BATCH == 0 {
+            for _ in 0..WORDS {
+                stage.say(&mut hostile).await;
+            }
             stage.read_events().await.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay()));
         }
     }
     assert!(taken > CASES / 20, "only {taken} of {CASES} were taken: too little was read");
+    stage.person.close(None).await.unwrap();
     stage.socket.close(None).await.unwrap();
     stage.world.node.shutdown().await;
 }

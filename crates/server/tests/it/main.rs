@@ -1,14 +1,17 @@
 //! A whole server on a free port, spoken to as clients do.
 
 mod accounts;
+mod attacks;
 mod edge;
 mod files;
 mod hostile;
 mod input;
 mod interactions;
+mod leftovers;
 mod media;
 mod messages;
 mod process;
+mod raw;
 mod serve;
 mod shutdown;
 mod three_nodes;
