@@ -209,6 +209,7 @@ impl World {
         drop(sessions);
         if last {
             self.system(Op::Gateway(gateway::Op::Detached { node: NODE })).expect("detached");
+            self.node.relay.forget_position();
         }
     }
 
@@ -557,7 +558,12 @@ impl Relay {
             .for_each(|session| session.tell(event));
     }
 
-    /// What a guild says has numbers without a gap, in each of its lives.
+    /// A node that listens no more is told nothing, while the guild goes on counting.
+    fn forget_position(&self) {
+        self.1.lock().unwrap().take();
+    }
+
+    /// What a guild says has numbers without a gap, in each of its lives, as long as its node listens.
     fn numbered(&self, word: &relay::Numbered) {
         let heard = self.1.lock().unwrap().replace((word.epoch, word.n));
         if let Some((_, n)) = heard.filter(|(epoch, _)| *epoch == word.epoch) {
