@@ -21,8 +21,8 @@ export class Bot {
     return r.status === 204 ? null : r.json();
   }
 
-  /** Connects, and gives its own account. */
-  connect(intents = 0) {
+  /** Connects, and gives its own account; `heard` is told of what comes. */
+  connect(intents = 0, heard = () => {}) {
     return new Promise((resolve, reject) => {
       const socket = (this.socket = new WebSocket(`${BASE_URL.replace(/^http/, 'ws')}/?v=10&encoding=json`));
       let seq = null;
@@ -39,10 +39,21 @@ export class Bot {
           );
         } else if (t === 'READY') resolve(d.user);
         else if (t === 'INTERACTION_CREATE') void this.#interaction(d);
+        else if (t) heard(t, d);
       };
       socket.onclose = (e) => {
         clearInterval(this.beat);
         reject(new Error(`closed with ${e.code}`));
+      };
+    });
+  }
+
+  /** Waits until the server ends the connection, and gives the code. */
+  ended() {
+    return new Promise((resolve) => {
+      this.socket.onclose = (e) => {
+        clearInterval(this.beat);
+        resolve(e.code);
       };
     });
   }

@@ -18,6 +18,8 @@ try {
     'moderation',
     'governing',
     'company',
+    'furnishing',
+    'developing',
     'resume',
     'away',
     'access',

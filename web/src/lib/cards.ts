@@ -1,8 +1,10 @@
-/** Links of this server in a message: to invites, which are shown as cards, and to messages and channels, which are named. */
-import { invites } from './api';
+/** Links of this server in a message: to invites and messages, which are shown as cards, and to channels, which are named. */
+import { channels, invites } from './api';
 import { parse, type Block, type Inline } from './markdown/parse';
 import { parseRoute, type Route } from './router.svelte';
-import type { Invite } from './types';
+import { normalizeMessage } from './store/reducers/message';
+import { store } from './store/store.svelte';
+import type { Id, Invite, Message } from './types';
 
 const CARDS_MAX = 3;
 
@@ -28,16 +30,47 @@ export function routeOf(href: string, origin: string): Route | null {
   }
 }
 
-/** Codes of the invites that a message links to, each once. */
-export function inviteCodes(content: string, origin: string): string[] {
-  if (!content.includes('/invite/')) return [];
+function routesIn(content: string, origin: string): Route[] {
+  if (!content.includes(origin)) return [];
   const links: string[] = [];
   linksOf(parse(content), links);
-  const codes = links.flatMap((href) => {
-    const route = routeOf(href, origin);
-    return route?.page === 'invite' ? [route.code] : [];
-  });
+  return links.flatMap((href) => routeOf(href, origin) ?? []);
+}
+
+/** Codes of the invites that a message links to, each once. */
+export function inviteCodes(content: string, origin: string): string[] {
+  const codes = routesIn(content, origin).flatMap((route) => (route.page === 'invite' ? [route.code] : []));
   return [...new Set(codes)].slice(0, CARDS_MAX);
+}
+
+export interface MessageLink {
+  channelId: Id;
+  messageId: Id;
+}
+
+/** The messages that a message links to, each once. */
+export function messageLinks(content: string, origin: string): MessageLink[] {
+  const found = new Map<Id, MessageLink>();
+  for (const route of routesIn(content, origin)) {
+    if (route.page !== 'channel' || !route.channelId || !route.messageId) continue;
+    found.set(route.messageId, { channelId: route.channelId, messageId: route.messageId });
+  }
+  return [...found.values()].slice(0, CARDS_MAX);
+}
+
+const linked = new Map<Id, Promise<Message>>();
+
+/** A message that is linked to: the one that is held, or else asked of the server, once for each page. */
+export function linkedMessage({ channelId, messageId }: MessageLink): Promise<Message> {
+  const held = store.knownLog(channelId)?.find(messageId);
+  if (held) return Promise.resolve(held);
+  let found = linked.get(messageId);
+  if (!found) {
+    if (linked.size >= KNOWN_MAX) linked.clear();
+    linked.set(messageId, (found = channels.message(channelId, messageId).then(normalizeMessage)));
+    found.catch(() => linked.delete(messageId));
+  }
+  return found;
 }
 
 const known = new Map<string, Promise<Invite>>();

@@ -9,6 +9,20 @@ export function avatarUrl(user: Pick<User, 'id' | 'avatar'> | undefined, size = 
     : null;
 }
 
+/** The avatar that a member has in one community alone. */
+export function memberAvatarUrl(
+  guildId: Id,
+  member: { user_id: Id; avatar?: string | null } | undefined,
+): string | null {
+  if (!member?.avatar) return null;
+  return `/cdn/guilds/${guildId}/users/${member.user_id}/avatars/${member.avatar}.${ext(member.avatar)}?size=128`;
+}
+
+/** The picture of a group. */
+export function channelIconUrl(channel: { id: Id; icon?: string | null }): string | null {
+  return channel.icon ? `/cdn/channel-icons/${channel.id}/${channel.icon}.${ext(channel.icon)}?size=128` : null;
+}
+
 export function bannerUrl(user: Pick<User, 'id' | 'banner'> | undefined): string | null {
   return user?.banner ? `/cdn/banners/${user.id}/${user.banner}.${ext(user.banner)}?size=512` : null;
 }
@@ -19,6 +33,14 @@ export function iconUrl(guild: Pick<Guild, 'id' | 'icon'>, size = 128): string |
 
 export function emojiUrl(id: Id, animated = false): string {
   return `/cdn/emojis/${id}.${animated ? 'gif' : 'png'}`;
+}
+
+/** Pictures of stickers by their format (Discord developer docs, "Sticker Format Types"); null for one that is no picture. */
+export function stickerUrl(sticker: { id: Id; format_type?: number | null }): string | null {
+  const LOTTIE = 3;
+  const GIF = 4;
+  if (sticker.format_type === LOTTIE) return null;
+  return `/cdn/stickers/${sticker.id}.${sticker.format_type === GIF ? 'gif' : 'png'}`;
 }
 
 /** A steady hue for whoever has no picture; ids made one after another must not look alike. */

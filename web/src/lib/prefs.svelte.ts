@@ -8,6 +8,8 @@ interface Stored {
   density: Density;
   membersShown: boolean;
   collapsed: string[];
+  /** Folders of the rail that lie open. */
+  folders: number[];
   /** Whether the desktop tells of messages; the browser has to allow it too. */
   desktop: boolean;
   sounds: boolean;
@@ -19,6 +21,7 @@ const DEFAULTS: Stored = {
   density: 'cosy',
   membersShown: true,
   collapsed: [],
+  folders: [],
   desktop: true,
   sounds: true,
 };
@@ -78,6 +81,16 @@ class Prefs {
         ? collapsed.filter((c) => c !== categoryId)
         : [...collapsed, categoryId],
     });
+  }
+
+  isFolderOpen(folderId: number): boolean {
+    return this.#stored.folders.includes(folderId);
+  }
+
+  toggleFolder(folderId: number): void {
+    const { folders } = this.#stored;
+    const next = folders.includes(folderId) ? folders.filter((f) => f !== folderId) : [...folders, folderId];
+    this.set({ folders: next });
   }
 
   /** Puts the theme on the page. */

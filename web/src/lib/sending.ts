@@ -10,7 +10,7 @@ import { readStorage, writeStorage } from './prefs.svelte';
 import { idTimestamp, isAfter, makeNonce } from './snowflake';
 import { noteNewest, normalizeMessage } from './store/reducers/message';
 import { store } from './store/store.svelte';
-import { MessageType, type Channel, type Id, type LocalState, type Message } from './types';
+import { MessageType, type Channel, type Id, type LocalState, type Message, type StickerItem } from './types';
 
 const MEBIBYTE = 1024 * 1024;
 /** Upload limits of the API (Discord developer docs, "Uploading Files"). */
@@ -30,7 +30,8 @@ export interface Outgoing {
   files: Attached[];
   replyTo?: { message: Message; mention: boolean } | null;
   previews?: LocalState['previews'];
-  /** Further fields of the request, such as a poll or stickers. */
+  stickers?: StickerItem[];
+  /** Further fields of the request, such as a poll. */
   extra?: Record<string, unknown>;
 }
 
@@ -53,6 +54,7 @@ interface Stored {
   after: Id | null;
   reply?: { message: Message; mention: boolean };
   extra?: Record<string, unknown>;
+  stickers?: StickerItem[];
   files: number;
 }
 
@@ -61,13 +63,14 @@ const entries = new Map<string, Entry>();
 const queues = new Map<string, Promise<void>>();
 
 function keep(entry: Entry): void {
-  const { channelId, userId, content, after, extra } = entry;
+  const { channelId, userId, content, after, extra, stickers } = entry;
   const stored: Stored = {
     channelId,
     userId,
     content,
     after,
     extra,
+    stickers,
     reply: entry.replyTo ?? undefined,
     files: entry.files.length,
   };
@@ -108,6 +111,7 @@ function show(entry: Entry, channel: Channel, local: LocalState): void {
     embeds: [],
     message_reference: reply && { message_id: reply.id, channel_id: channel.id },
     referenced_message: reply,
+    sticker_items: entry.stickers,
     local,
   };
   const log = store.log(channel.id);
@@ -146,13 +150,14 @@ function enqueue(entry: Entry): Promise<void> {
   return mine;
 }
 
-function bodyOf({ content, nonce, files, replyTo, channelId, extra }: Entry): Record<string, unknown> {
+function bodyOf({ content, nonce, files, replyTo, channelId, extra, stickers }: Entry): Record<string, unknown> {
   return {
     ...extra,
     content,
     nonce,
     // A repeat of the same nonce gives the first message, so a retry within minutes cannot double it.
     enforce_nonce: true,
+    sticker_ids: stickers?.map((s) => s.id),
     attachments: files.length
       ? files.map((f, id) => ({ id, filename: nameOf(f), description: f.description || undefined }))
       : undefined,

@@ -19,6 +19,7 @@ export type {
   Reaction,
   Role,
   Sticker,
+  StickerItem,
   ThreadMetadata,
   VoiceState,
   Webhook,

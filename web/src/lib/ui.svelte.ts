@@ -16,7 +16,7 @@ export type Dialog =
   | { kind: 'create-guild' }
   | { kind: 'join-guild' }
   | { kind: 'settings'; tab?: string }
-  | { kind: 'guild-settings'; guildId: Id; tab?: string }
+  | { kind: 'guild-settings'; guildId: Id; tab?: string; roleId?: Id }
   | { kind: 'channel-settings'; channelId: Id }
   | { kind: 'create-channel'; guildId: Id; parentId: Id | null; category?: boolean }
   | { kind: 'invite'; guildId: Id; channelId: Id }
@@ -32,6 +32,9 @@ export type Dialog =
   | { kind: 'thread'; channelId: Id; message: Message | null }
   | ({ kind: 'lightbox'; among?: LargePicture[] } & LargePicture)
   | { kind: 'forward'; message: Message }
+  | { kind: 'welcome'; guildId: Id }
+  | { kind: 'member-profile'; guildId: Id }
+  | { kind: 'folder'; folderId: number }
   | { kind: 'custom-status' }
   | { kind: 'follow'; channelId: Id }
   | { kind: 'group'; channelId: Id | null }
@@ -41,7 +44,7 @@ export type Dialog =
   | { kind: 'modal-form'; form: ModalForm }
   | { kind: 'leave-site'; href: string; claimed: string }
   | { kind: 'create-poll'; channelId: Id }
-  | { kind: 'moderate'; action: 'nickname' | 'kick' | 'ban'; guildId: Id; userId: Id }
+  | { kind: 'moderate'; action: 'nickname' | 'kick' | 'ban' | 'timeout'; guildId: Id; userId: Id }
   | { kind: 'voters'; channelId: Id; messageId: Id; answerId: number; label: string }
   | { kind: 'reactors'; channelId: Id; messageId: Id; emoji: string; label: string };
 

@@ -117,6 +117,7 @@ function placeOwn(guild: Guild): (MenuItem | null)[] {
       run: () => users.leaveGuild(guild.id),
     });
   const items: MenuItem[] = [
+    { label: 'Your profile here', icon: 'user', run: () => ui.open({ kind: 'member-profile', guildId: guild.id }) },
     ...(invites
       ? [
           {

@@ -59,7 +59,7 @@ export function moderationItems(guild: Guild, userId: Id, member: Member | undef
   const below = outranks(store, guild, userId);
   const roles = may(Permission.MANAGE_ROLES) ? roleItems(guild, userId) : [];
   const timed = !!member.communication_disabled_until && Date.parse(member.communication_disabled_until) > Date.now();
-  const open = (action: 'nickname' | 'kick' | 'ban') =>
+  const open = (action: 'nickname' | 'kick' | 'ban' | 'timeout') =>
     ui.open({ kind: 'moderate', action, guildId: guild.id, userId });
   return [
     ...((self ? may(Permission.CHANGE_NICKNAME) : below && may(Permission.MANAGE_NICKNAMES))
@@ -73,10 +73,13 @@ export function moderationItems(guild: Guild, userId: Id, member: Member | undef
             {
               label: 'Time out',
               icon: 'clock' as const,
-              items: TIMEOUTS.map(([minutes, label]) => ({
-                label,
-                run: () => setTimeoutOf(guild.id, userId, minutes),
-              })),
+              items: [
+                ...TIMEOUTS.map(([minutes, label]) => ({
+                  label,
+                  run: () => setTimeoutOf(guild.id, userId, minutes),
+                })),
+                { label: 'Another time…', run: () => open('timeout') },
+              ],
             },
           ]
       : []),

@@ -1,7 +1,19 @@
 /** The routes this client uses, one line each. */
 import type { Channel, Emoji, Guild, Id, Invite, Message, Role, User } from '../types';
+import type { GuildFolder } from '../gateway/payloads';
 import { request, type RequestOptions } from './client';
-import type { Application, AuditEntry, Ban, Command, Integration, Webhook } from './schema';
+import type {
+  Application,
+  AuditEntry,
+  Ban,
+  Command,
+  Integration,
+  Onboarding,
+  Sticker,
+  Webhook,
+  WelcomeScreen,
+  WireMember,
+} from './schema';
 
 export type { Application, AuditEntry, Ban, Command, CommandOption, Integration, Webhook } from './schema';
 
@@ -55,6 +67,8 @@ export const users = {
       with_mutual_guilds: true,
       with_mutual_friends: true,
     }),
+  note: (id: Id) => get<{ note: string }>(`/users/@me/notes/${id}`),
+  setNote: (id: Id, note: string) => put(`/users/@me/notes/${id}`, { note }),
   get: (id: Id) => get<User>(`/users/${id}`),
   openDm: (ids: Id[]) => post<Channel & { recipients?: User[] }>('/users/@me/channels', { recipients: ids }),
   requestFriend: (username: string) => post('/users/@me/relationships', { username, discriminator: null }),
@@ -95,7 +109,7 @@ export const guilds = {
     }),
   modifyMember: (id: Id, user: Id, body: Record<string, unknown>, reason?: string) =>
     patch(`/guilds/${id}/members/${user}`, body, { reason }),
-  modifyOwnMember: (id: Id, body: Record<string, unknown>) => patch(`/guilds/${id}/members/@me`, body),
+  modifyOwnMember: (id: Id, body: Record<string, unknown>) => patch<WireMember>(`/guilds/${id}/members/@me`, body),
   addRole: (id: Id, user: Id, role: Id) => put(`/guilds/${id}/members/${user}/roles/${role}`),
   removeRole: (id: Id, user: Id, role: Id) => del(`/guilds/${id}/members/${user}/roles/${role}`),
   kick: (id: Id, user: Id, reason?: string) => del(`/guilds/${id}/members/${user}`, { reason }),
@@ -108,6 +122,16 @@ export const guilds = {
     get<{ audit_log_entries: AuditEntry[]; users: User[] }>(`/guilds/${id}/audit-logs`, { limit: 50, before }),
   createEmoji: (id: Id, name: string, image: string) => post<Emoji>(`/guilds/${id}/emojis`, { name, image, roles: [] }),
   renameEmoji: (id: Id, emoji: Id, name: string) => patch<Emoji>(`/guilds/${id}/emojis/${emoji}`, { name }),
+  createSticker: (id: Id, body: { name: string; description: string; tags: string }, file: File) =>
+    request<Sticker>('POST', `/guilds/${id}/stickers`, { body, files: [file] }),
+  modifySticker: (id: Id, sticker: Id, body: Record<string, unknown>) =>
+    patch<Sticker>(`/guilds/${id}/stickers/${sticker}`, body),
+  deleteSticker: (id: Id, sticker: Id) => del(`/guilds/${id}/stickers/${sticker}`),
+  welcomeScreen: (id: Id) => get<WelcomeScreen>(`/guilds/${id}/welcome-screen`),
+  modifyWelcomeScreen: (id: Id, body: Record<string, unknown>) =>
+    patch<WelcomeScreen>(`/guilds/${id}/welcome-screen`, body),
+  onboarding: (id: Id) => get<Onboarding>(`/guilds/${id}/onboarding`),
+  modifyOnboarding: (id: Id, body: Record<string, unknown>) => put<Onboarding>(`/guilds/${id}/onboarding`, body),
   deleteEmoji: (id: Id, emoji: Id) => del(`/guilds/${id}/emojis/${emoji}`),
 };
 
@@ -191,6 +215,7 @@ export const interactions = {
 };
 
 export const settings = {
+  modify: (body: { guild_folders: GuildFolder[] }) => patch('/users/@me/settings', body),
   /** `@me` for private conversations. */
   modifyGuild: (id: Id, body: object) => patch(`/users/@me/guilds/${id}/settings`, body),
 };
@@ -203,22 +228,30 @@ export const polls = {
   end: (channel: Id, message: Id) => post<Message>(`/channels/${channel}/polls/${message}/expire`),
 };
 
+/** What a bot is let in with: itself, and its commands. */
+const BOT_SCOPES = 'bot applications.commands';
+
 export const applications = {
   list: () => get<Application[]>('/applications'),
   create: (name: string) => post<Application>('/applications', { name }),
   modify: (id: Id, body: Record<string, unknown>) => patch<Application>(`/applications/${id}`, body),
   remove: (id: Id) => post(`/applications/${id}/delete`, {}),
   createBot: (id: Id) => post<{ token?: string }>(`/applications/${id}/bot`, {}),
+  commands: (id: Id) => get<Command[]>(`/applications/${id}/commands`),
+  removeCommand: (id: Id, command: Id) => del(`/applications/${id}/commands/${command}`),
+  emojis: (id: Id) => get<{ items: Emoji[] }>(`/applications/${id}/emojis`),
+  createEmoji: (id: Id, name: string, image: string) => post<Emoji>(`/applications/${id}/emojis`, { name, image }),
+  removeEmoji: (id: Id, emoji: Id) => del(`/applications/${id}/emojis/${emoji}`),
   resetBotToken: (id: Id) => post<{ token: string }>(`/applications/${id}/bot/reset`, {}),
   authorizeInfo: (clientId: Id, permissions?: string) =>
     get<{
       application: Application;
       bot?: User;
       guilds?: { id: Id; name: string; icon?: string | null; permissions?: string }[];
-    }>('/oauth2/authorize', { client_id: clientId, scope: 'bot', permissions }),
+    }>('/oauth2/authorize', { client_id: clientId, scope: BOT_SCOPES, permissions }),
   authorize: (clientId: Id, guildId: Id, permissions: string) =>
     request<{ location?: string }>('POST', '/oauth2/authorize', {
-      query: { client_id: clientId, scope: 'bot', permissions },
+      query: { client_id: clientId, scope: BOT_SCOPES, permissions },
       body: { guild_id: guildId, permissions, authorize: true, integration_type: 0 },
     }),
 };

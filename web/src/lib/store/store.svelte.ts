@@ -1,6 +1,7 @@
 /** Everything the client knows, in maps whose values are replaced, never changed in place. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
+import type { GuildFolder } from '../gateway/payloads';
 import { ChannelLog } from './log.svelte';
 import { RangedList, type ListMember } from './memberlist.svelte';
 import type { GuildSettings } from './notify';
@@ -12,6 +13,8 @@ export class Store {
   /** Counts READYs: what was fetched in an earlier epoch may be stale. */
   epoch = $state(0);
   guildOrder = $state.raw<Id[]>([]);
+  /** The order of the rail, as the settings of the account have it: see `folders.ts`. */
+  folders = $state.raw<GuildFolder[]>([]);
 
   readonly guilds = new SvelteMap<Id, Guild>();
   /** Guild channels, threads and private channels. */
@@ -135,7 +138,7 @@ export class Store {
     this.#members.clear();
     // An open channel shows what it has until it is loaded anew.
     for (const log of this.#logs.values()) log.stale = true;
-    this.guildOrder = [];
+    this.guildOrder = this.folders = [];
   }
 
   /** Forgets everything, as at logout. */

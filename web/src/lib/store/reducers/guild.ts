@@ -42,6 +42,7 @@ export function putGuild(store: Store, raw: GatewayGuild): void {
     owner_id: '',
     roles: raw.roles ?? [],
     emojis: raw.emojis ?? [],
+    stickers: raw.stickers ?? [],
     member_count: raw.member_count ?? raw.members?.length ?? 0,
     joined_at: raw.joined_at,
   };
@@ -71,7 +72,12 @@ export const guildReducers: Reducers = {
   GUILD_CREATE: putGuild,
   GUILD_UPDATE(store, d) {
     patchGuild(store, d.id, (g) => {
-      const next: Guild = { ...g, roles: d.roles ?? g.roles, emojis: d.emojis ?? g.emojis };
+      const next: Guild = {
+        ...g,
+        roles: d.roles ?? g.roles,
+        emojis: d.emojis ?? g.emojis,
+        stickers: d.stickers ?? g.stickers,
+      };
       for (const field of FIELDS) copyField(next, d, field);
       return next;
     });
@@ -90,6 +96,9 @@ export const guildReducers: Reducers = {
   },
   GUILD_EMOJIS_UPDATE(store, d) {
     patchGuild(store, d.guild_id, (g) => ({ ...g, emojis: d.emojis ?? [] }));
+  },
+  GUILD_STICKERS_UPDATE(store, d) {
+    patchGuild(store, d.guild_id, (g) => ({ ...g, stickers: d.stickers ?? [] }));
   },
   GUILD_MEMBER_ADD(store, d) {
     const known = store.member(d.guild_id, d.user?.id ?? '');

@@ -30,6 +30,7 @@ export const readyReducers: Reducers = {
     });
     for (const channel of d.private_channels ?? []) putChannel(store, channel);
     putRelationships(store, d.relationships);
+    store.folders = d.user_settings?.guild_folders ?? [];
     for (const s of entries(d.user_guild_settings)) putGuildSettings(store, s);
     for (const r of entries(d.read_state)) {
       // Kinds other than 0 (channel) count events, not messages.

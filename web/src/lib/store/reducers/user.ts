@@ -35,6 +35,9 @@ export const userReducers: Reducers = {
   },
   PRESENCE_UPDATE: putPresence,
   USER_GUILD_SETTINGS_UPDATE: putGuildSettings,
+  USER_SETTINGS_UPDATE(store, d) {
+    if (d.guild_folders) store.folders = d.guild_folders;
+  },
   SESSIONS_REPLACE(store, d) {
     const list = Array.isArray(d) ? d : [];
     const own = list.find((s) => s.session_id === 'all') ?? list[0];
