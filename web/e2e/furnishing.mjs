@@ -217,5 +217,7 @@ export default async function furnishing(world) {
     const card = message(ben, 'here:').getByRole('link', { name: /^Message of Ada/ });
     await card.getByText('the viola part').waitFor();
     await shot(ben, 'message-card-dark');
+    // Pressing what is half out of sight has moved the log.
+    await box(ben).press('Escape');
   });
 }

@@ -71,6 +71,16 @@ export default async function reading(world) {
     await until(() => inSight(ben, 'followed again'), 'what is new is followed at the end');
   });
 
+  await test('what comes while the end is almost in sight is told of', async () => {
+    await until(async () => (await belowEnd(ben)) <= 2, 'the end');
+    await frames(ben);
+    await log(ben).evaluate((e) => (e.scrollTop -= 30));
+    await frames(ben);
+    await say(ada, Array.from({ length: 12 }, (_, i) => `line ${i + 1} of a long one`).join('\n'));
+    await ben.getByRole('button', { name: 'To the end' }).click();
+    await until(() => inSight(ben, 'line 12 of a long one'), 'the end is gone to');
+  });
+
   await test('a message can be marked unread from, and stays so', async () => {
     await more(ben, 'while you look up', 'Mark unread from here');
     await ben.getByRole('separator').filter({ hasText: 'New messages' }).waitFor();

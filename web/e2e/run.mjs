@@ -23,6 +23,7 @@ try {
     'resume',
     'away',
     'access',
+    'everywhere',
     'phone',
   ];
   const wanted = process.env.SCENARIOS?.split(',') ?? all;
