@@ -7,6 +7,17 @@ import { packed } from './packed.ts';
 // `npm run dev` proxies the API, gateway and CDN to a running server.
 const backend = process.env.CONSORT_URL ?? 'http://127.0.0.1:8080';
 
+/**
+ * Few files, since many small ones would wait for one another over HTTP/1.1: what connects to the server, which is wanted first,
+ * and the parts that most pages are made of.
+ */
+const BASE = /node_modules\/(svelte|esm-env|clsx|fflate)\/|\/src\/lib\/|\/ui\/(Icon|Toasts|icons)\b/;
+const PARTS = /node_modules\/virtua\/|\/src\/components\/(ui|channel|members)\//;
+/** What the service worker is made of, and what only some pages need. */
+const APART =
+  /\/src\/lib\/(shell|stickers|textfile|forms|inbox|posts\.svelte|composer\/.*|markdown\/.*|cards|commands\.svelte|options|entities|permissions)\.ts|\/ui\/(ImagePicker|Switch)\.svelte/;
+const among = (own: RegExp) => (id: string) => own.test(id) && !APART.test(id);
+
 export default defineConfig({
   plugins: [svelte(), emojiData(), offline(), packed()],
   build: {
@@ -17,7 +28,15 @@ export default defineConfig({
     rolldownOptions: {
       input: { index: 'index.html', sw: 'src/sw.ts' },
       // The worker has to keep its address, and to stand where its scope begins.
-      output: { entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js') },
+      output: {
+        entryFileNames: (chunk) => (chunk.name === 'sw' ? 'sw.js' : 'assets/[name]-[hash].js'),
+        codeSplitting: {
+          groups: [
+            { name: 'base', test: among(BASE), priority: 2 },
+            { name: 'parts', test: among(PARTS) },
+          ],
+        },
+      },
     },
   },
   server: {

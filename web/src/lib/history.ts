@@ -36,6 +36,9 @@ async function loading(log: ChannelLog, kind: 'initial' | 'older' | 'newer', wor
   }
 }
 
+/** The page that is on its way, if there is one. */
+export const arriving = (channelId: Id): Promise<void> | undefined => underWay.get(store.log(channelId));
+
 const guildOf = (channelId: Id) => store.channels.get(channelId)?.guild_id;
 
 export function loadLatest(channelId: Id): Promise<void> {

@@ -4,6 +4,7 @@ import { clearDrafts, saveDrafts } from './drafts';
 import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/table';
 import { Gateway } from './gateway/shell';
+import { loadLatest } from './history';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
 import { Looking } from './looking';
@@ -15,6 +16,7 @@ import { flushAcks } from './reading';
 import { clearOutbox, flush, isUploading, restore } from './sending';
 import { reduce } from './store/reducers';
 import { expireTyping } from './store/reducers/channel';
+import { isTextual } from './store/selectors';
 import { store } from './store/store.svelte';
 import type { Id, Status } from './types';
 import { ui } from './ui.svelte';
@@ -205,12 +207,21 @@ class Session {
     reduce(store, t, d);
     if (t === 'READY') {
       this.looking.begin();
+      this.#fetchOpen();
       void restore();
       keepReady(d);
     }
     onDispatch(t, d);
     onInteraction(t, d);
     if (t === 'MESSAGE_CREATE') this.heard(d);
+  }
+
+  /** The channel that is open is fetched at once, not when it has been drawn. */
+  #fetchOpen(): void {
+    const { route } = router;
+    if (route.page !== 'channel' || !route.channelId || route.messageId) return;
+    const channel = store.channels.get(route.channelId);
+    if (channel && isTextual(channel)) void loadLatest(channel.id);
   }
 
   /** Without a connection the page shows what it knew last; what is written then waits. */
