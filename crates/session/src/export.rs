@@ -5,15 +5,12 @@
 //! its guilds. The imported session has an address of its own ([`SessionKey`]), keeps its public id, and attaches itself to
 //! its guilds again.
 
-use std::sync::Arc;
-
-use bytes::Bytes;
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::SessionKey;
 use serde::{Deserialize, Serialize};
 
-use crate::journal::{JOURNAL_EVENTS_MAX, Journal};
-use crate::{Dispatch, Identity, Session, SessionId, Shard, Viewer};
+use crate::journal::{ExportedJournal, JOURNAL_EVENTS_MAX, Journal};
+use crate::{Identity, Session, SessionId, Shard, Viewer};
 
 /// Bytes of bodies that an exported session carries. Older dispatches are left behind: a client that has missed them is told
 /// so (opcode 9). As much as a journal holds at most.
@@ -57,29 +54,6 @@ struct Exported {
 struct ExportedGuild {
     id: GuildId,
     known: bool,
-}
-
-/// See [`Journal::export`].
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ExportedJournal {
-    pub(crate) last: u64,
-    pub(crate) holes: u64,
-    pub(crate) acknowledged: u64,
-    /// Up to `last`, in order. `None` where the body is not kept.
-    pub(crate) entries: Vec<Option<ExportedEntry>>,
-}
-
-/// A dispatch as this session sees it.
-#[derive(Serialize, Deserialize)]
-pub(crate) struct ExportedEntry {
-    pub(crate) name: String,
-    pub(crate) d: Bytes,
-}
-
-impl ExportedEntry {
-    pub(crate) fn dispatch(self) -> Arc<Dispatch> {
-        Arc::new(Dispatch::new(self.name, self.d))
-    }
 }
 
 impl Session {

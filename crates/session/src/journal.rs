@@ -8,7 +8,9 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use crate::export::{ExportedEntry, ExportedJournal};
+use bytes::Bytes;
+use serde::{Deserialize, Serialize};
+
 use crate::log::{LogPosition, PAGE_EVENTS, Page};
 use crate::{Choice, Dispatch};
 
@@ -23,10 +25,34 @@ pub const JOURNAL_BYTES_MAX: usize = 16 * 1024 * 1024;
 
 /// Holes of a journal: READY, and READY_SUPPLEMENTAL.
 const HOLES_MAX: u64 = 2;
-/// A run of fewer entries gives its page up once it is over and the client has told its number.
+/// Runs shorter than this are copied out of their page once they are over and the client has told their number, so that a session
+/// with few events does not keep a whole page alive.
 const RUN_KEPT: usize = PAGE_EVENTS / 8;
 
 const _: () = assert!(JOURNAL_EVENTS_KEPT < JOURNAL_EVENTS_MAX);
+
+/// See [`Journal::export`].
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ExportedJournal {
+    pub(crate) last: u64,
+    pub(crate) holes: u64,
+    pub(crate) acknowledged: u64,
+    /// Up to `last`, in order. `None` where the body is not kept.
+    pub(crate) entries: Vec<Option<ExportedEntry>>,
+}
+
+/// A dispatch as this session sees it.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ExportedEntry {
+    pub(crate) name: String,
+    pub(crate) d: Bytes,
+}
+
+impl ExportedEntry {
+    pub(crate) fn dispatch(self) -> Arc<Dispatch> {
+        Arc::new(Dispatch::new(self.name, self.d))
+    }
+}
 
 /// One dispatch and which of its bodies the session may see.
 #[derive(Debug, Clone, Copy)]

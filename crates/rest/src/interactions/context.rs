@@ -11,6 +11,17 @@ use serde_json::{Value, json};
 
 use crate::{App, Auth, ChannelOwner, Failure};
 
+/// Who asks whom where, for the data of one interaction.
+#[derive(Clone, Copy)]
+pub struct Asking<'a> {
+    /// The edge.
+    pub app: &'a App,
+    /// Who asks.
+    pub auth: &'a Auth,
+    /// Where.
+    pub context: &'a Context,
+}
+
 /// The place of an interaction.
 #[derive(Debug)]
 pub struct Context {

@@ -9,7 +9,7 @@ use consort_model::{ApiError, Attachment, CommandId, Message, MessageId, Permiss
 use consort_rpc::{Caller, message};
 use serde_json::{Map, Value, json};
 
-use super::context::{Context, InGuild, read};
+use super::context::{Asking, Context, InGuild, read};
 use super::modal;
 use super::named::{Findings, What, id_of};
 use super::options::{self, Purpose};
@@ -58,17 +58,6 @@ fn is_available(context: &Context, command: &Command) -> bool {
         Some(contexts) => contexts.contains(&here),
         None => here == 0 || command.dm_permission.unwrap_or(command.guild_id.is_none()),
     }
-}
-
-/// Who asks whom where, for the data of one interaction.
-#[derive(Clone, Copy)]
-pub struct Asking<'a> {
-    /// The edge.
-    pub app: &'a App,
-    /// Who asks.
-    pub auth: &'a Auth,
-    /// Where.
-    pub context: &'a Context,
 }
 
 /// Data under construction.

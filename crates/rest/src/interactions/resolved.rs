@@ -5,8 +5,7 @@ use consort_model::{ChannelId, GuildId, Member, Permissions, Role, UserId};
 use consort_rpc::guild;
 use serde_json::{Map, Value, json};
 
-use super::context::{Context, InGuild, channel_of, read};
-use super::data::Asking;
+use super::context::{Asking, Context, InGuild, channel_of, read};
 use super::named::{Findings, Named, What};
 use crate::Failure;
 

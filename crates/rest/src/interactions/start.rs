@@ -6,8 +6,8 @@ use consort_model::{
 use consort_rpc::application::{Interaction, InteractionOp, State};
 use serde_json::{Value, json};
 
-use super::context::Context;
-use super::data::{Asking, Sent};
+use super::context::{Asking, Context};
+use super::data::Sent;
 use super::named::id_of;
 use super::options::Purpose;
 use super::{data, kind, mint, token_hash};
