@@ -10,7 +10,7 @@
 use consort_rpc::Owner;
 use consort_store::{Batch, Error, Key, StoreExt as _, StoreRef, Table};
 
-use crate::outbox::{owner_of, prefix, shard};
+use crate::owner_key::{owner_of, prefix, shard};
 
 const DAY_MS: u64 = 24 * 3600 * 1000;
 

@@ -1,22 +1,26 @@
 //! Wakes the owners that have effects pending: those of a process that died, of a node that is gone, and those whose actor
 //! failed. Each then sends its own.
 //!
-//! Also forgets marks that nothing can need any more.
+//! It finds them by the names in `senders.rs`. All names are looked at when a node begins and whenever the map has changed; else
+//! only those of spans that are over, whose names are taken off once nothing is pending.
 
 use std::time::Duration;
 
 use bytes::Bytes;
+use consort_rpc::Owner;
 use consort_runtime::Planted;
-use consort_store::{Batch, Bound, Error, Key, Range, StoreRef, Table};
-use tokio::time::{Instant, sleep};
+use consort_store::{Batch, Bound, Error, Key, Range, Table};
+use tokio::time::sleep;
 
-use crate::outbox::{SHARDS, caused_ms, decode_number, owner_of, prefix};
-use crate::{EFFECT_LIFE, Env};
+use crate::outbox::{caused_ms, decode_number};
+use crate::owner_key::{SHARDS, prefix};
+use crate::{EFFECT_LIFE, Env, senders};
 
-/// Between two looks at the pending effects of all owners.
+/// Between two looks at the names of senders.
 const ROUND: Duration = Duration::from_secs(30);
-/// Between two looks at all marks.
-const MARKS_ROUND: Duration = Duration::from_secs(6 * 3600);
+/// Rounds that look at all names after the map has changed: the last batch of an owner that was replaced may be on its way to the
+/// store still.
+const EAGER_ROUNDS: u32 = 3;
 /// How much longer than [`EFFECT_LIFE`] a mark is kept: clocks differ, and what is on its way arrives.
 const MARK_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// Marks looked at in one read.
@@ -25,75 +29,101 @@ const PAGE_ROWS: usize = 1_000;
 /// Serves the owners of a node until the node ends. To be started when all its kinds of owners are there: the first round
 /// wakes those that a process which died has left with pending effects.
 pub async fn run_courier(env: Env) {
-    let mut marks_at = Instant::now() + MARKS_ROUND;
+    let (mut map, mut eager) = (None, 0);
     while !env.work.is_ending() {
-        if let Err(error) = wake_senders(&env).await {
-            tracing::warn!(%error, "pending effects could not be looked for");
+        let version = Some(env.mesh.version());
+        if map != version {
+            (map, eager) = (version, EAGER_ROUNDS);
         }
-        if marks_at <= Instant::now() {
-            marks_at = Instant::now() + MARKS_ROUND;
-            if let Err(error) = forget_marks(&env).await {
-                tracing::warn!(%error, "old marks could not be forgotten");
+        let all = env.work.take_owing() || eager > 0;
+        eager = eager.saturating_sub(1);
+        match look(&env, all).await {
+            // Whether those that were woken are done is seen by the next look.
+            Ok(some_owe) => _ = some_owe.then(|| env.work.may_owe()),
+            Err(error) => {
+                env.work.may_owe();
+                tracing::warn!(%error, "pending effects could not be looked for");
             }
         }
         sleep(ROUND).await;
     }
 }
 
-/// Wakes every owner that has rows in the outbox and belongs to this node.
-async fn wake_senders(env: &Env) -> Result<(), Error> {
+/// Looks at the names of senders that belong to this node; `all`: also at those of spans that are not over. Gives whether one had
+/// something pending.
+async fn look(env: &Env, all: bool) -> Result<bool, Error> {
+    // An owner may write with a clock of a moment ago, so the last span but one is over.
+    let (running, mut some_owe) = (senders::span(env.clock.now_ms()) - 1, false);
     for shard in 0..SHARDS {
-        let mut from = Bound::Unbounded;
-        // The first row of each sender is enough; the others are its own to read.
-        while let Some(row) = first(&env.store, Table::Outbox, shard, from, 1).await?.pop() {
-            let Some((owner, _)) = owner_of(row.key.as_bytes()) else {
-                tracing::error!(key = ?row.key, "the key of a pending effect cannot be read");
-                from = Bound::Excluded(row.key);
-                continue;
-            };
-            if !Planted::NoCourier.is_here() {
-                env.work.wake(&owner);
+        for span in senders::spans(&env.store, shard).await? {
+            let over = span < running;
+            if all || over {
+                some_owe |= look_at_span(env, (shard, span), over).await?;
             }
-            let mut last = prefix(&owner);
-            last.extend([0xff; 17]);
-            from = Bound::Excluded(Key::bytes(&last));
         }
     }
-    Ok(())
+    Ok(some_owe)
 }
 
-async fn first(
-    store: &StoreRef,
-    table: Table,
-    shard: u64,
-    from: Bound<Key>,
-    limit: usize,
-) -> Result<Vec<consort_store::Row>, Error> {
-    store.scan(table, shard, Range { from, ..Range::all(limit) }).await
-}
-
-/// Deletes the marks of senders from whom nothing has come for longer than an effect is kept: what they could still send
-/// again is younger.
-async fn forget_marks(env: &Env) -> Result<(), Error> {
-    let before_ms = env.clock.now_ms().saturating_sub((EFFECT_LIFE + MARK_GRACE).as_millis() as u64);
-    for shard in 0..SHARDS {
-        let mut from = Bound::Unbounded;
-        loop {
-            let rows = first(&env.store, Table::Marks, shard, from, PAGE_ROWS).await?;
-            let Some(last) = rows.last() else { break };
-            from = Bound::Excluded(last.key.clone());
-            let is_old = |value: &Bytes| decode_number(value).is_some_and(|mark| caused_ms(mark) < before_ms);
-            for row in rows.into_iter().filter(|row| is_old(&row.value)) {
-                // Its owner may be writing a newer one.
-                let mut batch = Batch::new();
-                batch.require_equals(Table::Marks, shard, &row.key, row.value);
-                batch.delete(Table::Marks, shard, &row.key);
-                match env.store.commit(batch).await {
-                    Ok(()) | Err(Error::Conflict { .. }) => {}
-                    Err(error) => return Err(error),
+async fn look_at_span(env: &Env, span: (u64, u64), over: bool) -> Result<bool, Error> {
+    let (mut from, mut left, mut some_owe) = (Bound::Unbounded, false, false);
+    loop {
+        let (names, next) = senders::names(&env.store, span, from).await?;
+        let mut done = Vec::new();
+        for owner in names {
+            if !env.work.owns(&owner) {
+                left = true;
+            } else if senders::owes(&env.store, &owner).await? {
+                (left, some_owe) = (true, true);
+                if !Planted::NoCourier.is_here() {
+                    env.work.wake(&owner);
                 }
+            } else {
+                done.push(owner);
             }
         }
+        if over {
+            senders::forget(&env.store, span, &done).await?;
+        }
+        let Some(next) = next else { break };
+        from = next;
     }
-    Ok(())
+    if over && !left {
+        senders::close(&env.store, span).await?;
+    }
+    Ok(some_owe)
+}
+
+/// Deletes the marks that an owner has of senders from whom nothing has come for longer than an effect is kept: what they could
+/// still send again is younger. Runs beside the owner, after it was loaded.
+///
+/// # Errors
+/// Those of the store.
+pub(crate) async fn forget_marks(env: &Env, owner: &Owner) -> Result<(), Error> {
+    let before_ms = env.clock.now_ms().saturating_sub((EFFECT_LIFE + MARK_GRACE).as_millis() as u64);
+    let mut range = Range::prefix(&prefix(owner), PAGE_ROWS);
+    loop {
+        let rows = env.store.scan(Table::Marks, owner.key, range.clone()).await?;
+        let is_last = rows.len() < PAGE_ROWS;
+        let Some(last) = rows.last().map(|row| row.key.clone()) else { return Ok(()) };
+        let is_old = |value: &Bytes| decode_number(value).is_some_and(|mark| caused_ms(mark) < before_ms);
+        for row in rows.into_iter().filter(|row| is_old(&row.value)) {
+            forget_mark(env, owner, &row.key, row.value).await?;
+        }
+        if is_last {
+            return Ok(());
+        }
+        range.from = Bound::Excluded(last);
+    }
+}
+
+async fn forget_mark(env: &Env, owner: &Owner, key: &Key, value: Bytes) -> Result<(), Error> {
+    // The owner may be writing a newer one.
+    let mut batch = Batch::new();
+    batch.require_equals(Table::Marks, owner.key, key, value);
+    batch.delete(Table::Marks, owner.key, key);
+    match env.store.commit(batch).await {
+        Ok(()) | Err(Error::Conflict { .. }) => Ok(()),
+        Err(error) => Err(error),
+    }
 }

@@ -11,7 +11,8 @@ use consort_rpc::{Call, Number, Origin, Owner, Service};
 use consort_runtime::Planted;
 use consort_store::{Batch, Key, Table};
 
-use crate::outbox::{decode_number, encode_number, prefix, shard};
+use crate::outbox::{decode_number, encode_number};
+use crate::owner_key::prefix;
 
 /// Marks held in memory by one owner once its commits are durable; beyond it all are read again.
 const MARKS_MAX: usize = 4_096;
@@ -87,7 +88,7 @@ impl<S: Service> Inbox<S> {
     /// Where a sender's mark is.
     pub(crate) fn row(&self, sender: &Owner) -> (Table, u64, Key) {
         let key = [prefix(&self.me), prefix(sender)].concat();
-        (Table::Marks, shard(&self.me), Key::bytes(&key))
+        (Table::Marks, self.me.key, Key::bytes(&key))
     }
 
     /// A mark is being read.

@@ -72,13 +72,16 @@ mod courier;
 mod cx;
 mod directory;
 mod driven;
+mod gone;
 mod hand_over;
 mod inbox;
 mod outbox;
+mod owner_key;
 mod owners;
 mod pipeline;
 mod rows;
 mod scheduler;
+mod senders;
 mod turn;
 mod work;
 
@@ -89,6 +92,7 @@ pub use driven::{Driven, Leaving};
 pub use hand_over::{HAND_OVER_BYTES_MAX, HAND_OVER_WAIT};
 pub use owners::{Env, Owners};
 pub use scheduler::run_scheduler;
+pub use senders::migrate;
 pub use work::Work;
 
 /// Calls waiting for one actor; the next one is answered 503 with code 130000.

@@ -4,9 +4,10 @@
 //! naming the one before it, so that the receiver refuses what comes before its turn. When one is refused or not answered
 //! the lane pauses, and then sends again from its first.
 //!
-//! Each pending effect is a row of [`Table::Outbox`], written with the turn that caused it and deleted, with a later commit
-//! or after [`CLEANUP`], once the receiver has acknowledged it. A successor of the sender, in this process or in the next,
-//! goes on from the rows.
+//! Each pending effect is a row of [`Table::Outbox`], in the sender's own partition, written with the turn that caused it and
+//! deleted, with a later commit or after [`CLEANUP`], once the receiver has acknowledged it. A successor of the sender, in this
+//! process or in the next, goes on from the rows. So that somebody wakes it, the sender's name is in [`Table::Senders`]; see
+//! `senders.rs`.
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -16,12 +17,10 @@ use consort_rpc::{Effect, Number, Origin, Owner, Reply};
 use consort_runtime::Planted;
 use consort_store::{Batch, Error, Key, Range, StoreExt as _, StoreRef, Table, row};
 use tokio::time::Instant;
-use xxhash_rust::xxh3::xxh3_64_with_seed;
 
-use crate::{EFFECT_LIFE, EFFECTS_PENDING_MAX};
+use crate::owner_key::prefix;
+use crate::{EFFECT_LIFE, EFFECTS_PENDING_MAX, senders};
 
-/// Partitions that the effects of all owners are spread over; also of the marks of receivers.
-pub(crate) const SHARDS: u64 = 64;
 /// Effects of one lane under way at a time.
 const WINDOW: usize = 256;
 /// Rows of acknowledged effects that one batch deletes.
@@ -36,25 +35,6 @@ const PAUSE_MAX: Duration = Duration::from_secs(10);
 const BREAKS_MAX: u32 = 8;
 /// Rows read at a time when a sender comes to life.
 const PAGE_ROWS: usize = 1_000;
-
-/// The partition of an owner's rows.
-pub(crate) fn shard(owner: &Owner) -> u64 {
-    xxh3_64_with_seed(owner.service.as_bytes(), owner.key) % SHARDS
-}
-
-/// What the keys of an owner begin with: the service's name, a zero byte, the key.
-pub(crate) fn prefix(owner: &Owner) -> Vec<u8> {
-    [owner.service.as_bytes(), &[0], &owner.key.to_be_bytes()].concat()
-}
-
-/// The owner at the beginning of a key, and the bytes after it.
-pub(crate) fn owner_of(key: &[u8]) -> Option<(Owner, &[u8])> {
-    let end = key.iter().position(|byte| *byte == 0)?;
-    let service = std::str::from_utf8(&key[..end]).ok()?;
-    let (number, rest) = key[end + 1..].split_first_chunk::<8>()?;
-    let owner = Owner { service: service.to_owned().into(), key: u64::from_be_bytes(*number) };
-    Some((owner, rest))
-}
 
 fn number_bytes(number: Number) -> [u8; 16] {
     let mut bytes = [0; 16];
@@ -116,11 +96,13 @@ pub(crate) struct Outbox {
     /// Numbers of acknowledged effects whose rows are still there.
     acknowledged: Vec<Number>,
     clean_at: Option<Instant>,
+    /// The span of time in which the name of this sender was written last.
+    named_in: u64,
 }
 
 impl Outbox {
     pub(crate) fn new(me: Owner) -> Self {
-        Self { me, lanes: BTreeMap::new(), pending: 0, acknowledged: Vec::new(), clean_at: None }
+        Self { me, lanes: BTreeMap::new(), pending: 0, acknowledged: Vec::new(), clean_at: None, named_in: 0 }
     }
 
     /// Reads what an owner had pending, oldest first. A row that cannot be read is passed over and stays.
@@ -129,7 +111,7 @@ impl Outbox {
     /// Those of the store.
     pub(crate) async fn read(store: &StoreRef, owner: &Owner) -> Result<Vec<(Number, Effect)>, Error> {
         let (start, mut pending) = (prefix(owner), Vec::new());
-        let mut pages = store.pages(Table::Outbox, shard(owner), Range::prefix(&start, PAGE_ROWS));
+        let mut pages = store.pages(Table::Outbox, owner.key, Range::prefix(&start, PAGE_ROWS));
         while let Some(rows) = pages.next().await? {
             for found in rows {
                 let number = decode_number(&found.key.as_bytes()[start.len()..]);
@@ -142,12 +124,17 @@ impl Outbox {
         Ok(pending)
     }
 
-    /// Writes the row of an effect.
-    pub(crate) fn write(&self, batch: &mut Batch, number: Number, effect: &Effect) {
+    /// Writes the row of an effect, and the sender's name with the first one of a span.
+    pub(crate) fn write(&mut self, batch: &mut Batch, now_ms: u64, number: Number, effect: &Effect) {
         if Planted::EffectWithoutRow.is_here() {
             return;
         }
-        batch.put(Table::Outbox, shard(&self.me), self.key(number), row::encode(effect));
+        let span = senders::span(now_ms);
+        if span != self.named_in {
+            self.named_in = span;
+            senders::name(batch, &self.me, span);
+        }
+        batch.put(Table::Outbox, self.me.key, self.key(number), row::encode(effect));
     }
 
     fn key(&self, number: Number) -> Key {
@@ -281,7 +268,7 @@ impl Outbox {
     pub(crate) fn clean(&mut self, batch: &mut Batch) {
         let count = self.acknowledged.len().min(CLEANED_MAX);
         for number in self.acknowledged.drain(..count).collect::<Vec<_>>() {
-            batch.delete(Table::Outbox, shard(&self.me), self.key(number));
+            batch.delete(Table::Outbox, self.me.key, self.key(number));
         }
         if self.acknowledged.is_empty() {
             self.clean_at = None;

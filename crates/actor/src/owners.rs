@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
 use std::task::Poll;
 use std::time::Duration;
@@ -23,7 +23,9 @@ use tokio::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::core::{Core, Load};
+use crate::courier;
 use crate::directory::{Directory, Inbox, Receiver, Resting};
+use crate::gone::Gone;
 use crate::hand_over::{self, Awaited, HAND_OVER_WAIT};
 use crate::outbox::{Outbox, Sending};
 use crate::pipeline::{End, Input, Loaded, Output, Pipeline};
@@ -78,9 +80,8 @@ struct Shared<C: Core> {
     /// Actors beyond it wait for their turn to be loaded: when very many are called at once, the store is not asked more
     /// than it can take.
     loading: Semaphore,
-    /// The nodes that have gone since this one began, in order: two bytes each. An actor remembers how many it has seen.
-    gone: Mutex<Vec<NodeId>>,
-    gone_count: AtomicUsize,
+    /// The nodes that have gone since this one began.
+    gone: Gone,
     /// When the map changed last: owners elsewhere may be about to hand over what they hold.
     moved_at: Mutex<Option<Instant>>,
     /// Actors that wait for that.
@@ -104,8 +105,7 @@ impl<C: Core> Owners<C> {
             env,
             directory: Directory::default(),
             loading: Semaphore::new(LOADING_MAX),
-            gone: Mutex::default(),
-            gone_count: AtomicUsize::new(0),
+            gone: Gone::default(),
             moved_at: Mutex::default(),
             awaited: Awaited::default(),
             runtime: OnceLock::new(),
@@ -134,6 +134,10 @@ impl<C: Core> Kind for Shared<C> {
         self.mail(key, |inbox| drop(inbox.map(|inbox| inbox.try_send(None))));
     }
 
+    fn owns(&self, key: u64) -> bool {
+        self.env.mesh.owner_of::<C::Service>(key) == Some(self.env.mesh.node())
+    }
+
     fn take_over(&self, handed: Handed) {
         let (key, rested) = (handed.owner.key, handed.rested);
         if C::FROZEN_FORMAT != Some(handed.format) {
@@ -148,7 +152,7 @@ impl<C: Core> Kind for Shared<C> {
             state: handed.state.to_vec().into(),
             gauge: listed.gauge.clone(),
             ownership,
-            gone_seen: self.gone_count.load(Ordering::Acquire),
+            gone_seen: self.gone.count(),
             listeners: handed.listeners.into(),
             handed: Some(handed.epoch),
         };
@@ -166,11 +170,7 @@ impl<C: Core> Watcher for Shared<C> {
     /// One notice, however many sessions the node had: each actor takes out its own. [`Watcher::moved`], which follows, rouses
     /// those that run.
     fn node_gone(&self, node: NodeId, _generation: u64) {
-        {
-            let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
-            gone.push(node);
-            self.gone_count.store(gone.len(), Ordering::Release);
-        }
+        self.gone.add(node);
         let resting = self.directory.resting_with(node);
         if resting.is_empty() {
             return;
@@ -288,7 +288,7 @@ fn start<C: Core>(
                 (Some(memory), Listed::again(C::Service::NAME, key, env, gauge), gone_seen)
             }
             None => {
-                let gone = shared.gone_count.load(Ordering::Acquire);
+                let gone = shared.gone.count();
                 let handed = shared.await_hand_over(key, ownership).await;
                 let memory = handed
                     .map(|handed| Memory { state: handed.state.to_vec().into(), handed: Some(handed.epoch) });
@@ -311,6 +311,7 @@ fn start<C: Core>(
             Ok(None) => refuse::<C>(receiver, key, &shared.directory, C::not_found()).await,
             Err(error) => {
                 tracing::error!(service = C::Service::NAME, key, %error, "an actor could not be loaded");
+                env.work.may_owe();
                 refuse::<C>(receiver, key, &shared.directory, ApiError::overloaded()).await;
             }
         }
@@ -355,6 +356,8 @@ async fn load<C: Core>(
         tracing::info!(service = C::Service::NAME, key, epoch, "what an older owner held is not taken");
         memory = None;
     }
+    // What rests comes back often, and has been here before.
+    let is_new = memory.is_none();
     let (loaded, mut left) = loop {
         let turn = shared.loading.acquire().await;
         match read::<C>(env, key, ownership).await {
@@ -390,12 +393,27 @@ async fn load<C: Core>(
             env.mesh.tell(Caller::system(), fact);
         }
     }
+    if is_new {
+        forget_marks::<C>(env, key);
+    }
     if moved && thawed {
         // Its sender may not have heard yet of all who are gone.
         let nodes = env.mesh.nodes_of::<Relay>();
         left.strangers = core.listeners().into_iter().filter(|node| !nodes.contains(node)).collect();
     }
     Ok(Some((core, left)))
+}
+
+/// Forgets marks that nothing can need any more, beside the owner.
+fn forget_marks<C: Core>(env: &Env, key: u64) {
+    let Some(task) = env.work.begin() else { return };
+    let env = env.clone();
+    spawn("owner-marks", async move {
+        let (_task, owner) = (task, Owner::of::<C::Service>(key));
+        if let Err(error) = courier::forget_marks(&env, &owner).await {
+            tracing::warn!(%owner, %error, "old marks could not be forgotten");
+        }
+    });
 }
 
 /// Reads the rows of an owner. Where another node could still write them, its epoch is shut out first: a batch of the last owner
@@ -580,14 +598,17 @@ impl<C: Core> Actor<C> {
 
     /// A node that has gone is gone before anything is handled that came later: a new life of the node is another.
     fn check_nodes(&mut self) {
-        if self.shared.gone_count.load(Ordering::Acquire) == self.gone_seen {
-            return;
-        }
-        let gone = self.shared.gone.lock().unwrap_or_else(PoisonError::into_inner);
-        let news = gone.get(self.gone_seen..).unwrap_or_default().to_vec();
-        self.gone_seen = gone.len();
-        drop(gone);
-        news.into_iter().for_each(|node| self.feed(Input::NodeGone(node)));
+        let Some(missed) = self.shared.gone.since(self.gone_seen) else { return };
+        self.gone_seen = missed.seen;
+        let strangers = if missed.more { self.strangers() } else { Vec::new() };
+        let news = strangers.into_iter().chain(missed.nodes);
+        news.for_each(|node| self.feed(Input::NodeGone(node)));
+    }
+
+    /// Nodes that it speaks to and that are not there any more.
+    fn strangers(&self) -> Vec<NodeId> {
+        let (listeners, nodes) = (self.pipeline.core().listeners(), self.shared.env.mesh.nodes_of::<Relay>());
+        listeners.into_iter().filter(|node| !nodes.contains(node)).collect()
     }
 
     /// Takes nodes out that went while nobody owned the key.
@@ -709,6 +730,7 @@ impl<C: Core> Actor<C> {
         let (owes, refusal) = (self.pipeline.owes(), self.pipeline.refusal());
         refuse::<C>(self.receiver, self.key, &self.shared.directory, refusal).await;
         if owes && end != End::Deposed {
+            self.shared.env.work.may_owe();
             let (shared, key) = (self.shared, self.key);
             spawn("owner-wake", async move {
                 tokio::time::sleep(RELOAD_PAUSE).await;

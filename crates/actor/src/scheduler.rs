@@ -16,7 +16,7 @@ use tokio::time::{Instant, sleep};
 
 use crate::Env;
 use crate::alarm::{day, decode, partition};
-use crate::outbox::SHARDS;
+use crate::owner_key::SHARDS;
 
 /// Between two looks at the alarms.
 const ROUND: Duration = Duration::from_secs(30);

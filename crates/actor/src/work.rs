@@ -26,6 +26,8 @@ struct State {
     tasks: AtomicUsize,
     none_left: Notify,
     casts_dropped: AtomicU64,
+    /// Set when an owner with effects pending may not be awake.
+    owing: AtomicBool,
     kinds: Mutex<Vec<Weak<dyn Kind>>>,
 }
 
@@ -37,6 +39,8 @@ pub(crate) trait Kind: Send + Sync {
     fn rouse(&self);
     /// Brings an actor to life, if this node owns it.
     fn wake(&self, key: u64);
+    /// Whether this node owns a key.
+    fn owns(&self, key: u64) -> bool;
     /// Takes what the owner before, on another node, held in memory.
     fn take_over(&self, handed: Handed);
 }
@@ -92,6 +96,16 @@ impl Work {
         self.0.casts_dropped.load(Ordering::Relaxed)
     }
 
+    /// Has the courier look at all senders: one with effects pending may not be awake.
+    pub(crate) fn may_owe(&self) {
+        self.0.owing.store(true, Ordering::Release);
+    }
+
+    /// Whether all senders are to be looked at; asked once for each time.
+    pub(crate) fn take_owing(&self) -> bool {
+        self.0.owing.swap(false, Ordering::AcqRel)
+    }
+
     /// Makes a kind of actors known.
     pub(crate) fn add(&self, kind: Weak<dyn Kind>) {
         self.kinds().push(kind);
@@ -130,6 +144,12 @@ impl Work {
     pub(crate) fn wake(&self, owner: &Owner) {
         let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
         kinds.iter().filter(|kind| kind.service() == owner.service).for_each(|kind| kind.wake(owner.key));
+    }
+
+    /// Whether this node runs the owner's kind and owns its key.
+    pub(crate) fn owns(&self, owner: &Owner) -> bool {
+        let kinds: Vec<_> = self.kinds().iter().filter_map(Weak::upgrade).collect();
+        kinds.iter().any(|kind| kind.service() == owner.service && kind.owns(owner.key))
     }
 
     /// Takes what an owner on another node held in memory, if this node runs its kind.

@@ -1,7 +1,8 @@
 //! The guild actor: one owner per community.
 //!
 //! Owns settings, roles, channels, threads, members, emojis, invites, webhooks, voice states and presences of one guild,
-//! the permission cache, and the list of nodes whose sessions listen. It never sees a socket, an opcode or an HTTP status:
+//! the permission cache, and the list of nodes whose sessions listen. It never sees a socket or an opcode; of HTTP it knows the status
+//! that a documented refusal has ([`consort_model::ApiError`]):
 //! edges call it through [`consort_rpc::guild`], and its events leave as [`consort_rpc::Event`]s with their audience.
 //!
 //! Invariants: every check of a permission is made here, by the owner; every change is in the batch of the call that

@@ -1,9 +1,10 @@
-//! The stateless HTTP edge: authenticate, limit, validate, call the owner.
+//! The HTTP edge: authenticate, limit, validate, call the owner. It owns nothing that outlasts a request but what a node may
+//! forget: tokens it has seen, for 15 seconds; where channels are, which it asks again when it is wrong; rate-limit windows; shares of
+//! memory and of requests at once; the pictures of embeds it has fetched.
 //!
 //! A handler reads its input with the extractors of [`extract`], turns it into an operation of `consort-rpc` and
 //! passes the owner's [`Reply`](consort_rpc::Reply) on with [`answer`]. It holds no product rules: permissions are
-//! checked by the owner. It reads in the store only whose something is: the indexes of channels, direct messages, invites,
-//! webhooks and stickers. It writes one row there: the base of file URLs, when the first account registers.
+//! checked by the owner. It reads in the store only whose something is: the indexes of channels, invites, webhooks and stickers. It writes one row there: the base of file URLs, when the first account registers.
 //!
 //! * [`App`]: what every handler shares, and the short ways to the owners.
 //! * [`routes`]: every route, one file an area, one table.

@@ -5,8 +5,8 @@
 use bytes::Bytes;
 use serde::{Deserialize, Serialize};
 
-use crate::mesh::{Placement, Service};
 use crate::{NodeId, Owner};
+use crate::{Placement, Service};
 
 /// The service; its key is the node.
 #[derive(Debug)]

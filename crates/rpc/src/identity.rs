@@ -3,7 +3,7 @@
 use consort_model::ApplicationId;
 use serde::{Deserialize, Serialize};
 
-use crate::mesh::{Placement, Service};
+use crate::{Placement, Service};
 
 /// The service; its key is the node.
 #[derive(Debug)]

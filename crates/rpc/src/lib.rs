@@ -27,7 +27,9 @@ pub mod message;
 pub mod name;
 pub mod private;
 pub mod relay;
+mod service;
 mod tell;
+mod telling;
 mod transport;
 pub mod user;
 mod withheld;
@@ -37,10 +39,8 @@ pub use caller::Caller;
 pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
-pub use mesh::{
-    CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Nothing, Placement, Responder, Service,
-    encode_reply,
-};
+pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Responder, encode_reply};
+pub use service::{Nothing, Placement, Service};
 pub use tell::{FACTS_WAITING_MAX, Fact};
 pub use transport::{InProcess, Transport};
 pub use withheld::{Change, Withheld};

@@ -11,11 +11,11 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use futures_util::FutureExt as _;
 use futures_util::future::BoxFuture;
-use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use crate::service::{Placement, Service};
 use crate::tell::Facts;
 use crate::{
     Caller, Directory, Effect, NodeId, Origin, Ownership, Publication, Reply, Transport, Watcher, guild,
@@ -27,36 +27,6 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// After a node has answered that it does not own a key yet, or no longer.
 const MAP_PAUSE: Duration = Duration::from_millis(20);
-
-/// How keys of a service find their node.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Placement {
-    /// By hashing over the live nodes.
-    Ring,
-    /// The key is the node's number.
-    Node,
-}
-
-/// A kind of actor.
-pub trait Service: Send + Sync + 'static {
-    /// Its name, also in metrics and between nodes.
-    const NAME: &'static str;
-    /// Where its actors live.
-    const PLACEMENT: Placement = Placement::Ring;
-    /// What can be asked of it.
-    type Op: Serialize + DeserializeOwned + fmt::Debug + Send + 'static;
-    /// What it may be told once and never learn ([`Client::cast_lossy`]); [`Nothing`] for most. All else is asked
-    /// ([`Client::call`]), told until it is taken ([`Mesh::tell`]) or kept until it is done ([`Effect`]).
-    type News: Into<Self::Op>;
-    /// Whether an operation that wants no answer may be dropped sooner than others under load.
-    fn is_volatile(_op: &Self::Op) -> bool {
-        false
-    }
-}
-
-/// The news of a service that has none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Nothing {}
 
 /// Takes the answer of a call; dropping it answers that the call was lost.
 #[derive(Debug)]
@@ -284,6 +254,11 @@ impl Mesh {
                 self.client::<private::Private>().send(channel.get(), op, origin)
             }
         }
+    }
+
+    /// The version of the map as this node knows it.
+    pub fn version(&self) -> u64 {
+        self.directory.version()
     }
 
     /// The node that owns a key, as far as this one knows.

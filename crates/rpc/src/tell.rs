@@ -9,28 +9,18 @@
 //! no such guild) is done.
 
 use std::collections::{HashMap, VecDeque};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
-use std::time::Duration;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consort_model::{GuildId, UserId};
-use consort_runtime::spawn;
-use futures_util::future::BoxFuture;
 use serde::{Deserialize, Serialize};
 
 use crate::guild::voice;
 use crate::user::relationship;
-use crate::{Caller, Mesh, NodeId, Owner, Placement, Reply, Service, guild, name, relay, user};
+use crate::{Caller, NodeId, Owner, guild, name, relay, user};
 
 /// Facts of one node that wait to be taken. One beyond it is lost, with an error in the log; from half of it on the gateway lets
 /// nobody new in.
 pub const FACTS_WAITING_MAX: usize = 262_144;
-/// Pause after the first refusal; it doubles with each further one.
-const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Longest pause.
-const PAUSE_MAX: Duration = Duration::from_secs(10);
-/// A fact that has broken its receiver so often is given up.
-const BREAKS_MAX: u32 = 8;
-
 /// What is so, and whom it concerns. Telling it twice does no harm.
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum Fact {
@@ -46,7 +36,7 @@ pub enum Fact {
 
 /// What a fact is about, at its receiver.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-enum About {
+pub(crate) enum About {
     Session(u64),
     MemberLists(u64),
     Voice(u64),
@@ -92,13 +82,13 @@ impl Fact {
     }
 }
 
-struct Waiting {
-    caller: Caller,
-    fact: Fact,
+pub(crate) struct Waiting {
+    pub(crate) caller: Caller,
+    pub(crate) fact: Fact,
     is_replaced: bool,
 }
 
-type Lane = (Owner, About);
+pub(crate) type Lane = (Owner, About);
 
 /// The facts of a node that are not taken yet.
 #[derive(Default)]
@@ -122,7 +112,7 @@ impl Facts {
     }
 
     /// Takes a fact; gives its lane if that has nobody to work it off.
-    fn add(&self, caller: Caller, fact: Fact) -> Option<(Lane, Arc<Waiting>)> {
+    pub(crate) fn add(&self, caller: Caller, fact: Fact) -> Option<(Lane, Arc<Waiting>)> {
         let (about, is_replaced) = fact.about();
         let lane = (fact.receiver(), about);
         let mut state = self.lock();
@@ -151,7 +141,7 @@ impl Facts {
     }
 
     /// The first of a lane is done: gives the next.
-    fn done(&self, lane: &Lane) -> Option<Arc<Waiting>> {
+    pub(crate) fn done(&self, lane: &Lane) -> Option<Arc<Waiting>> {
         let mut state = self.lock();
         let queue = state.lanes.get_mut(lane)?;
         let taken = usize::from(queue.pop_front().is_some());
@@ -164,7 +154,7 @@ impl Facts {
     }
 
     /// What to tell after the first of a lane was refused: itself, or what has taken its place.
-    fn again(&self, lane: &Lane) -> Option<Arc<Waiting>> {
+    pub(crate) fn again(&self, lane: &Lane) -> Option<Arc<Waiting>> {
         let mut state = self.lock();
         let state = &mut *state;
         let queue = state.lanes.get_mut(lane)?;
@@ -174,84 +164,4 @@ impl Facts {
         }
         queue.front().cloned()
     }
-}
-
-impl Mesh {
-    /// Tells a fact. Sent by this call if nothing else about the same thing waits, so the order of what one caller sends to one
-    /// actor is kept; sent again until it is taken, as long as this node lives.
-    pub fn tell(self: &Arc<Self>, caller: Caller, fact: Fact) {
-        if let Some((lane, first)) = self.facts.add(caller, fact) {
-            spawn("tell", work_off(Arc::downgrade(self), lane, self.tell_once(&first)));
-        }
-    }
-
-    /// Facts that are not taken yet.
-    pub fn facts_waiting(&self) -> usize {
-        self.facts.waiting()
-    }
-
-    fn tell_once(self: &Arc<Self>, waiting: &Waiting) -> BoxFuture<'static, Reply> {
-        let caller = waiting.caller.clone();
-        match waiting.fact.clone() {
-            Fact::User { user, op } => self.client::<user::User>().tell_once(user.get(), caller, op),
-            Fact::Guild { guild, op } => self.client::<guild::Guild>().tell_once(guild.get(), caller, op),
-            Fact::Name { key, op } => self.client::<name::Name>().tell_once(key, caller, op),
-            Fact::Relay { node, message } => {
-                self.client::<relay::Relay>().tell_once(u64::from(node.0), caller, message)
-            }
-        }
-    }
-
-    /// Whether another node tells this by now: the account has moved there.
-    fn is_anothers(&self, about: About) -> bool {
-        let About::Presence(user) = about else { return false };
-        self.owner_of::<user::User>(user) != Some(self.node())
-    }
-
-    /// Whether a receiver will never take anything: the relay of a node that is gone.
-    fn is_gone(&self, receiver: &Owner) -> bool {
-        let is_relay = receiver.service == relay::Relay::NAME && relay::Relay::PLACEMENT == Placement::Node;
-        is_relay && !self.nodes_of::<relay::Relay>().iter().any(|node| u64::from(node.0) == receiver.key)
-    }
-}
-
-/// Tells what is in a lane, one after the other. `answer` is that to its first, which is under way.
-async fn work_off(mesh: Weak<Mesh>, lane: Lane, mut answer: BoxFuture<'static, Reply>) {
-    let (mut failures, mut breaks) = (0, 0);
-    loop {
-        let reply = answer.await;
-        let Some(living) = mesh.upgrade() else { return };
-        let refused = reply.err().filter(|error| error.status >= 500 && !living.is_gone(&lane.0));
-        failures += 1;
-        breaks += u32::from(refused.as_ref().is_some_and(|error| error.status == 500));
-        let next = match refused {
-            Some(_) if breaks < BREAKS_MAX => {
-                drop(living);
-                tokio::time::sleep(pause(failures, lane.1)).await;
-                let Some(living) = mesh.upgrade() else { return };
-                match living.is_anothers(lane.1) {
-                    true => living.facts.done(&lane),
-                    false => living.facts.again(&lane),
-                }
-            }
-            refused => {
-                if refused.is_some() {
-                    tracing::error!(receiver = %lane.0, "a fact is given up: it has broken its receiver too often");
-                }
-                (failures, breaks) = (0, 0);
-                living.facts.done(&lane)
-            }
-        };
-        let Some((next, living)) = next.zip(mesh.upgrade()) else { return };
-        answer = living.tell_once(&next);
-    }
-}
-
-/// How long to wait after so many refusals. Those of one receiver come back spread out over half as long again.
-fn pause(failures: u32, about: About) -> Duration {
-    let pause = PAUSE_MIN.saturating_mul(1 << (failures - 1).min(10)).min(PAUSE_MAX);
-    let (About::Session(id) | About::MemberLists(id) | About::Voice(id) | About::Presence(id)) = about else {
-        return pause;
-    };
-    pause + pause.mul_f64((id % 64) as f64 / 128.0)
 }

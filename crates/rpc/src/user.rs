@@ -60,6 +60,9 @@ pub enum Op {
     Posted { channel: ChannelId, message: MessageId },
     /// The owner itself: looks which of these channels are still there, and forgets how far the others were read.
     LookAtReads { channels: Vec<ChannelId> },
+    /// Which DM this user has with one of a higher id: the one that was reserved for the two before, or `channel` from now on.
+    /// From the system. Answers a channel's id; 403/50278 when the two may not speak and have none.
+    Dm { other: UserId, channel: ChannelId },
     /// The sessions of the user, for an owner that wants to reach them directly. Answers `[SessionKey]`.
     Sessions,
     /// The private channels that are listed for the user. Answers an array of channels.

@@ -1,8 +1,8 @@
 //! What every role stands on: clock, randomness, tasks, node-wide ids, the registry of actors, fair shares of
 //! what is bounded.
 //!
-//! Nothing else in the workspace reads the wall clock, draws randomness or spawns a task, so a test that hands in
-//! its own [`Clock`] decides what time it is.
+//! Cores read no clock and draw no randomness: both come with a turn ([`Now`], [`Random`]), so a test that hands in its own
+//! decides what happens. The shells around them take both from here, and start their tasks here.
 
 mod clock;
 mod health;

@@ -14,7 +14,7 @@ use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
     InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
 };
-use consort_runtime::{Ahead, ClockRef, Health, Ids, Registry, System, spawn};
+use consort_runtime::{Ahead, Clock as _, ClockRef, Health, Ids, Registry, System, spawn};
 use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
@@ -301,7 +301,10 @@ pub(crate) async fn open_store(
     });
     let store = opened.await.map_err(|error| format!("opening the store: {error}"))??;
     let mark = store.snowflake_mark();
-    Ok((Arc::new(store), mark))
+    let store: StoreRef = Arc::new(store);
+    let migrated = consort_actor::migrate(&store, System.now_ms()).await;
+    migrated.map_err(|error| format!("bringing the store to this version: {error}"))?;
+    Ok((store, mark))
 }
 
 /// After a crash ids begin up to a second ahead of the clock. One crash right after the other would drive them further, and what

@@ -151,10 +151,9 @@ async fn friends(memory: &Memory, people: u64, broken: &mut Vec<String>) {
 
 /// No effect is left over.
 async fn effects(memory: &Memory, broken: &mut Vec<String>) {
-    for shard in 0..256 {
-        for row in memory.scan(Table::Outbox, shard, Range::all(ROWS)).await.unwrap_or_default() {
-            let value = String::from_utf8_lossy(&row.value).into_owned();
-            broken.push(format!("an effect was never done: {:?}: {value}", row.key));
-        }
+    for ((_, _, key), value) in memory.rows().into_iter().filter(|((table, _, _), _)| *table == Table::Outbox)
+    {
+        let value = String::from_utf8_lossy(&value).into_owned();
+        broken.push(format!("an effect was never done: {key:?}: {value}"));
     }
 }

@@ -448,8 +448,15 @@ impl Person {
     /// Makes a group with two others, and writes in it.
     async fn write_privately(&mut self) {
         let Some(life) = self.life() else { return };
-        let channel = ChannelId::new(life.ids.next(self.world.wall_ms()));
-        let op = private::Op::Found { group: false, recipients: vec![UserId::new(self.other())] };
+        let (drawn, other) = (ChannelId::new(life.ids.next(self.world.wall_ms())), self.other());
+        let dm = user::Op::Dm { other: UserId::new(self.id.max(other)), channel: drawn };
+        let users = life.mesh.client::<user::User>();
+        let of_two = users.call(self.id.min(other), Caller::system(), dm);
+        let of_two: Reply = life.scope.within(of_two).await;
+        let reserved: Option<ChannelId> =
+            of_two.ok().and_then(|answer| serde_json::from_slice(answer.body()?).ok());
+        let Some(channel) = reserved else { return };
+        let op = private::Op::Found { group: false, recipients: vec![UserId::new(other)] };
         let (outcome, _) = self.ask::<private::Private>(&life, channel.get(), op).await;
         if outcome == Outcome::Acknowledged {
             let wrap = move |op| private::Op::Message { channel, op };

@@ -179,6 +179,15 @@ impl Batch {
         self
     }
 
+    /// Whose log the batch belongs to, and in which epoch: service and key. `None` when no owner sends it, or one whose node is alone
+    /// with its store.
+    pub fn owner(&self) -> Option<(&'static str, u64, u64)> {
+        self.preconditions.iter().find_map(|precondition| match precondition {
+            Precondition::Epoch { service, owner, epoch } => Some((*service, *owner, *epoch)),
+            _ => None,
+        })
+    }
+
     /// Whether the batch neither requires nor changes anything.
     pub fn is_empty(&self) -> bool {
         self.preconditions.is_empty() && self.writes.is_empty()

@@ -17,20 +17,20 @@ pub type StoreRef = Arc<dyn Store>;
 ///
 /// * **One partition** of one table: the batch is atomic and isolated, a read of the partition sees it whole or not at all, and
 ///   its preconditions decide between rivals. Most tables that no owner writes rely on this law alone: `Meta`, `Erasures`,
-///   `Orphans` and, where the courier forgets them, `Marks`.
+///   `Orphans`, and `Senders` and `Marks` where they are forgotten.
 /// * **One owner's log**: a batch with [`Precondition::Epoch`](crate::Precondition::Epoch) may touch any partitions. Batches of
 ///   one owner (service and key) are applied in the order of their submission, each in all its partitions in the end, also
 ///   after a crash, and none after a newer epoch has written. Their other preconditions see what the owner's earlier batches
 ///   left, and so are of use for rows that this owner alone writes. All tables of accounts, guilds, conversations and
-///   applications rely on this law, and so do `Outbox`, `Marks` and `Timers`.
+///   applications rely on this law, and so do `Outbox`, `Senders`, `Marks` and `Timers`. The epoch names the owner
+///   ([`Batch::owner`]), so a store knows whose log a batch belongs to.
 /// * **Anything else**, a batch without an epoch over several partitions, is whole for each partition by itself. Who commits
 ///   one must do no harm when after a crash some partitions have it and others have not.
 ///
 /// A node that is alone has its store to itself, and its owners leave the epoch out. [`Memory`](crate::memory::Memory) and the
 /// embedded store apply every batch whole and in order, which is more than the laws ask.
 ///
-/// Whoever asks for more is named here, so that it is not forgotten: founding a direct message requires that `DmIndex` has no
-/// row yet, and two channels may want the same one.
+/// Nobody asks for more. What must be unique over owners is reserved by one of them first: names, and the channel of two people.
 pub trait Store: Send + Sync + 'static {
     /// Applies all writes of the batch, or none when it is refused; durable when it answers `Ok`. See [`Store`] for what
     /// others see meanwhile.

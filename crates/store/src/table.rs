@@ -113,9 +113,12 @@ pub enum Table {
     Alarms,
     /// Partitions that are to be erased; see [`crate::erasure`].
     Erasures,
-    /// What owners have still to do in other owners: by shard of the sender, then sender and number.
+    /// What owners have still to do in other owners: by key of the sender, then sender and number.
     Outbox,
-    /// How far owners have taken what other owners send them: by shard of the receiver, then receiver and sender.
+    /// Who may have something in `Outbox`: by shard of the sender and span of time, then sender; and by shard alone, then span,
+    /// which spans there are.
+    Senders,
+    /// How far owners have taken what other owners send them: by key of the receiver, then receiver and sender.
     Marks,
     /// Blobs that belong to nothing, yet or any more, by name; see the crate of files.
     Orphans,
@@ -173,6 +176,7 @@ impl Table {
         Table::Alarms,
         Table::Erasures,
         Table::Outbox,
+        Table::Senders,
         Table::Marks,
         Table::Orphans,
     ];
@@ -229,6 +233,7 @@ impl Table {
             Table::Alarms => "alarms",
             Table::Erasures => "erasures",
             Table::Outbox => "outbox",
+            Table::Senders => "senders",
             Table::Marks => "marks",
             Table::Orphans => "orphans",
         }

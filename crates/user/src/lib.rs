@@ -2,7 +2,8 @@
 //!
 //! [`User`] owns what belongs to one account across its devices: the account's row, its sessions and merged presence,
 //! relationships, read states, settings, notes, and the lists of its guilds and private channels. [`PrivateChannel`] owns
-//! one DM or group DM with its messages. Neither sees a socket, an opcode or an HTTP status.
+//! one DM or group DM with its messages. Neither sees a socket or an opcode; of HTTP they know the status that a
+//! documented refusal has ([`consort_model::ApiError`]).
 //!
 //! Invariants: every row here is written by its owner alone. What another owner must know it is told as a fact about one's
 //! own side, which may arrive twice. Sessions and the presences of friends live in memory only: a reloaded owner asks the

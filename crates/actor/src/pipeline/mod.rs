@@ -470,7 +470,7 @@ impl<C: Core> Pipeline<C> {
     }
 
     /// Numbers the effects of a turn and writes their rows.
-    fn effects(&self, now: Now, after: Vec<After>, batch: &mut Batch) -> (Vec<Leaving>, Vec<Number>) {
+    fn effects(&mut self, now: Now, after: Vec<After>, batch: &mut Batch) -> (Vec<Leaving>, Vec<Number>) {
         let mut waits = Vec::new();
         let leaving = after.into_iter().map(|after| match after {
             After::Fact(fact) => Leaving::Fact(fact),
@@ -479,7 +479,7 @@ impl<C: Core> Pipeline<C> {
                 let id = self.machine.next_id(now.wall_ms);
                 let epoch = if Planted::NumberWithoutEpoch.is_here() { 0 } else { self.ownership.epoch };
                 let number = Number { epoch, id };
-                self.outbox.write(batch, number, &effect);
+                self.outbox.write(batch, now.wall_ms, number, &effect);
                 if awaited {
                     waits.push(number);
                 }

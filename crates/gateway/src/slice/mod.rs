@@ -2,7 +2,7 @@
 //! no socket, clock or task: time and inputs come in, bytes are lent out, and what owners are to be asked is an
 //! [`Effect`].
 //!
-//! A delivery takes no lock, wakes nobody, allocates nothing and copies no body: a broadcast is offered to a dense list
+//! A delivery takes no lock, wakes nobody and copies no body, and to offer one allocates nothing: a broadcast is offered to a dense list
 //! of subscribers, each of which takes a reference into its journal; then every connection with something unsent is
 //! written to once, heads and shared bodies in one send.
 
@@ -71,7 +71,8 @@ struct Held {
     conn: Option<usize>,
     application: Option<ApplicationId>,
     detached_since: Option<Instant>,
-    /// READY is made of what is there, or guilds are asked again, then.
+    /// When to stop waiting for guilds: before READY, it is sent with those that have answered; after READY, the silent ones are asked
+    /// again.
     attach_due: Option<Instant>,
     attach_tries: u8,
     /// The presence was changed before the user's owner knew of the session.

@@ -41,7 +41,7 @@ impl Guild {
                 self.unwatch_lists(*session);
                 Outcome::EMPTY
             }
-            Op::Explain { user, .. } => Outcome::json(&self.base_permissions(*user)),
+            Op::BasePermissions { user } => Outcome::json(&self.base_permissions(*user)),
         }
     }
 

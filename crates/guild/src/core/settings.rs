@@ -612,6 +612,8 @@ const GUILD_TABLES: &[Table] = &[
     Table::AutoMod,
     Table::GuildMisc,
     Table::Integrations,
+    // How far it had taken what others sent it.
+    Table::Marks,
 ];
 
 fn value(object: &Object) -> Value {

@@ -10,10 +10,10 @@ use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, UserId, limits};
 use consort_rpc::private::Op;
 use consort_rpc::{Caller, user};
-use consort_store::{StoreExt as _, Table};
 use serde_json::Value;
 
 use crate::files::Kept;
+use crate::reply::read as read_reply;
 use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, JsonBody, answer};
 
 /// The area's routes.
@@ -61,38 +61,49 @@ async fn create(State(app): State<Arc<App>>, auth: Auth, JsonBody(body): JsonBod
     }
 }
 
-/// Opens the DM of two people, or makes it. Should the other one make it at the same moment, theirs is taken.
+/// Opens the DM of two people, or makes it: under the id that the owner of one of them has for the two, whoever asks.
 async fn open_dm(app: &App, caller: Caller, other: UserId) -> Answered {
     if other == caller.user {
         return Err(Failure(ApiError::invalid_recipients()));
     }
-    if let Some(channel) = find_dm(app, caller.user, other).await? {
+    let channel = dm_of(app, caller.user, other).await?;
+    let opened = app.privates.call(channel.get(), caller.clone(), Op::Open).await;
+    if opened.as_ref().err().is_none_or(|error| error.code != ApiError::unknown_channel().code) {
+        return Ok(answer(opened));
+    }
+    let op = Op::Found { group: false, recipients: vec![other] };
+    let founded = app.privates.call(channel.get(), caller.clone(), op).await;
+    if founded.as_ref().is_err_and(|error| error.status == 409) {
+        // The other one has made it at the same moment.
         return app.ask_private(channel, caller, Op::Open).await;
     }
-    let found = async || {
-        let op = Op::Found { group: false, recipients: vec![other] };
-        app.privates.call(app.next_id(), caller.clone(), op).await
+    Ok(answer(founded))
+}
+
+/// Which DM two people have, or are to have.
+async fn dm_of(app: &App, a: UserId, b: UserId) -> Result<ChannelId, Failure> {
+    let (low, high) = (a.min(b), a.max(b));
+    let reserve = async || {
+        let op = user::Op::Dm { other: high, channel: ChannelId::new(app.next_id()) };
+        app.users.call(low.get(), Caller::system(), op).await
     };
-    let mut reply = found().await;
+    let mut reply = reserve().await;
     if reply.as_ref().is_err_and(|error| error.code == ApiError::no_mutual_guild().code) {
         // Whoever has just heard of a newcomer may ask before the newcomer's own list has the guild. What its owner was told
         // before it answers is in the list afterwards.
-        let op = user::Op::Account(user::account::Op::Guilds);
-        if app.users.call(other.get(), Caller::system(), op).await.is_ok() {
-            reply = found().await;
+        for user in [a, b] {
+            let op = user::Op::Account(user::account::Op::Guilds);
+            let _is_nobody = app.users.call(user.get(), Caller::system(), op).await;
         }
+        reply = reserve().await;
     }
-    if reply.as_ref().is_err_and(|error| error.status == 409)
-        && let Some(channel) = find_dm(app, caller.user, other).await?
-    {
-        return app.ask_private(channel, caller, Op::Open).await;
+    match reply {
+        Ok(reserved) => Ok(read_reply(&reserved)?),
+        Err(error) if error.code == ApiError::unknown_user().code => {
+            Err(Failure(ApiError::invalid_recipients()))
+        }
+        Err(error) => Err(Failure(error)),
     }
-    Ok(answer(reply))
-}
-
-async fn find_dm(app: &App, a: UserId, b: UserId) -> Result<Option<ChannelId>, Failure> {
-    let (low, high) = (a.min(b).get(), a.max(b).get());
-    Ok(app.store.get_row(Table::DmIndex, low, high).await?)
 }
 
 /// `PATCH /channels/{channel_id}` for a private channel.

@@ -1,6 +1,6 @@
 //! What sessions and their users' owners ask of a guild.
 
-use consort_model::{Presence, RoleId, User, UserId};
+use consort_model::{Presence, User, UserId};
 use serde::{Deserialize, Serialize};
 
 use crate::relay::{Epoch, SessionKey};
@@ -32,8 +32,8 @@ pub enum Op {
     Subscribe { session: SessionKey, request: Box<serde_json::Value> },
     /// A session that was looking is gone.
     Unsubscribe { session: SessionKey },
-    /// The classes' view of a channel for tests and the console. Answers JSON.
-    Explain { user: UserId, roles: Vec<RoleId> },
+    /// The permissions that a user has in the whole guild, for tests and the console. Answers them as JSON.
+    BasePermissions { user: UserId },
 }
 
 /// What members are wanted (gateway opcode 8).

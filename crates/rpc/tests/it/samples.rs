@@ -332,7 +332,7 @@ pub fn gateway() -> Vec<guild::gateway::Op> {
         {"Presence": {"presence": a_presence()}},
         {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
         {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
-        {"Unsubscribe": {"session": a_session()}}, {"Explain": {"user": "1", "roles": ["1"]}},
+        {"Unsubscribe": {"session": a_session()}}, {"BasePermissions": {"user": "1"}},
     ]))
 }
 
@@ -540,7 +540,7 @@ pub fn user() -> Vec<user::Op> {
         {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"LookAtReads": {"channels": ["1", "2"]}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
         {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
         {"Mentioned": {"guild": null, "channel": "1", "message": "2", "author": "3", "by": "Role"}}, {"Posted": {"channel": "1", "message": "2"}},
-        "Sessions", "Channels",
+        {"Dm": {"other": "2", "channel": "3"}}, "Sessions", "Channels",
     ]));
     all.push(Op::Deliver(Arc::new(event())));
     all.extend(account().into_iter().map(Op::Account));

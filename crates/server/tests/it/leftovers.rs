@@ -23,8 +23,10 @@ const OF_THE_SYSTEM: &[Table] = &[
     // The mark of ids, and how often the server was started.
     Table::Meta,
     // Numbers of the words between owners: one small row for each pair of owners that ever spoke of something that is kept,
-    // since a word that comes late must be told from a new one. A deleted owner's stays.
+    // since a word that comes late must be told from a new one. A deleted account's stays.
     Table::Marks,
+    // Who has sent something that is kept, in spans of ten minutes: names are taken off when the span is over.
+    Table::Senders,
     // The newest epoch of each owner, by which a store refuses those that were replaced.
     Table::Epochs,
 ];

@@ -130,8 +130,23 @@ impl User {
         if self.sessions.remove(&key).is_some() {
             self.show(cx, false);
             self.replace_sessions(cx, None);
+        } else if !self.has_shown {
+            self.forgotten = true;
+            if self.grace.is_none() {
+                self.show_gone(cx);
+            }
         }
         Outcome::EMPTY
+    }
+
+    /// Tells everybody that the account is offline, if they may have seen it online before this owner was loaded: the one before
+    /// it was lost with its node, and the last session has ended since. Sessions that come back in the first moments are waited for.
+    pub(super) fn show_gone(&mut self, cx: &mut Cx<'_>) {
+        if !std::mem::take(&mut self.forgotten) || !self.sessions.is_empty() {
+            return;
+        }
+        self.guilds.iter().for_each(|guild| self.show_guild(cx, *guild));
+        self.friend_ids().for_each(|friend| self.show_friend(cx, friend, false));
     }
 
     /// A node is gone, and the sessions it had.
@@ -197,6 +212,7 @@ impl User {
         let changed = presence != self.shown;
         let over = self.sessions.is_empty();
         self.shown = presence;
+        self.has_shown |= changed;
         if changed {
             for guild in &self.guilds {
                 self.show_guild(cx, *guild);

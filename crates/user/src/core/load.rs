@@ -69,6 +69,8 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         replaced_ms: 0,
         replace_due_ms: None,
         grace: Some(Grace::new(now_ms)),
+        forgotten: false,
+        has_shown: false,
     }
 }
 

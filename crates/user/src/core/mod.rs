@@ -6,6 +6,7 @@ mod everyone;
 mod gateway;
 mod grace;
 mod load;
+mod notes;
 mod object;
 mod presence;
 mod profile;
@@ -66,6 +67,10 @@ pub struct User {
     replace_due_ms: Option<u64>,
     /// Set in the first moments after the owner was loaded.
     grace: Option<grace::Grace>,
+    /// A session has ended of which this owner never knew: whoever saw the account online may not know that it has gone.
+    forgotten: bool,
+    /// Whether this owner has told anybody a presence, so that what others believe is what it has told.
+    has_shown: bool,
 }
 
 impl Core for User {
@@ -126,6 +131,7 @@ impl Core for User {
                 self.mentioned(cx, *guild, *channel, *message, (*author, *by))
             }
             Op::Posted { channel, message } => self.posted(cx, *channel, *message),
+            Op::Dm { other, channel } => self.dm(cx, *other, *channel),
             Op::Sessions => Outcome::json(&self.sessions.keys().collect::<Vec<_>>()),
         }
     }
@@ -138,6 +144,7 @@ impl Core for User {
     fn tick(&mut self, cx: &mut Cx<'_>) {
         if self.grace.as_ref().is_some_and(|grace| grace.until_ms() <= cx.now_ms) {
             self.grace = None;
+            self.show_gone(cx);
         }
         if self.replace_due_ms.is_some_and(|due_ms| due_ms <= cx.now_ms) {
             self.replace_sessions(cx, None);

@@ -16,12 +16,10 @@ use serde::Serialize;
 use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
-use super::User;
-use super::everyone;
 use super::object::Object;
 use super::read_states::{Entry, entry};
 use super::relationships::view;
-use crate::limits::NOTES_MAX;
+use super::{User, everyone, notes};
 use crate::rows::{PrivateChannelRow, ReadStateRow};
 
 /// Capability bits of user accounts (IDENTIFY, `capabilities`).
@@ -220,24 +218,6 @@ fn channel_of(user: UserId, rows: &[Row]) -> Result<Option<Channel>, Error> {
     Ok(row.people().any(|id| id == user).then(|| row.seen_by(user)))
 }
 
-/// All notes of a user, at most [`NOTES_MAX`].
-pub(super) async fn notes(store: &StoreRef, user: UserId) -> Result<BTreeMap<UserId, String>, Error> {
-    let scan = notes_scan(user);
-    notes_of(&store.scan(scan.table, scan.partition, scan.range).await?)
-}
-
-fn notes_scan(user: UserId) -> Scan {
-    Scan { table: Table::Notes, partition: user.get(), range: Range::all(NOTES_MAX) }
-}
-
-fn notes_of(rows: &[Row]) -> Result<BTreeMap<UserId, String>, Error> {
-    let of = |row: &Row| {
-        let user = UserId::new(row.key.to_id()?);
-        Some(row::decode(&row.value).map(|note| (user, note)))
-    };
-    rows.iter().filter_map(of).collect()
-}
-
 /// The public name of a login, as the list of logins has it: a hash of the token's hash. `rows`: that of the token.
 fn auth_session_hash(session: u64, rows: &[Row]) -> Result<String, Error> {
     #[derive(serde::Deserialize)]
@@ -263,11 +243,11 @@ async fn stored(store: &StoreRef, gathered: &Gathered) -> Result<Stored, Error> 
     let token = Scan { table: Table::UserTokens, partition: id.get(), range: Range::one(session) };
     let (first, more) = gathered.listed.split_at(gathered.listed.len().min(SCANS_MAX / 2));
     let mut scans = vec![token];
-    scans.extend(with_notes.then(|| notes_scan(id)));
+    scans.extend(with_notes.then(|| notes::scan(id)));
     scans.extend(first.iter().map(|channel| channel_scan(*channel)));
     let mut found = store.scan_many(scans).await?.into_iter();
     let hash = auth_session_hash(session, &found.next().unwrap_or_default())?;
-    let notes = if with_notes { notes_of(&found.next().unwrap_or_default())? } else { BTreeMap::new() };
+    let notes = if with_notes { notes::of(&found.next().unwrap_or_default())? } else { BTreeMap::new() };
     let mut channels = Vec::with_capacity(gathered.listed.len());
     for rows in found {
         channels.extend(channel_of(id, &rows)?);

@@ -14,7 +14,8 @@ use consort_store::Table;
 use serde::Serialize;
 use serde_json::json;
 
-use super::{User, ready};
+use super::{User, notes};
+use crate::private::are_within_reach;
 use crate::reads::{account_of, dm_of, relation_of};
 use crate::rows::{RelationshipKind, RelationshipRow};
 
@@ -62,6 +63,24 @@ pub(super) struct View<'a> {
 }
 
 impl User {
+    /// Which DM the account has with somebody of a higher id. Of two people the owner of the lower one decides, so there is one
+    /// whoever of them asks, on whichever node. What was reserved and never made is made under that id by the next who asks.
+    pub(super) fn dm(&mut self, cx: &mut Cx<'_>, other: UserId, channel: ChannelId) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        let reserved: Option<ChannelId> = cx.row(Table::DmIndex, self.id.get(), other.get())?;
+        if let Some(reserved) = reserved {
+            return Outcome::json(&reserved);
+        }
+        if other <= self.id {
+            return Err(ApiError::invalid_recipients().into());
+        }
+        if !are_within_reach(cx, self.id, other)? {
+            return Err(ApiError::no_mutual_guild().into());
+        }
+        cx.put(Table::DmIndex, self.id.get(), other.get(), &channel);
+        Outcome::json(&channel)
+    }
+
     pub(super) fn handle_relationship(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         self.require_self(cx)?;
         match op {
@@ -302,7 +321,7 @@ impl User {
     fn notes(&self) -> Result<Outcome, Stop> {
         let id = self.id;
         Outcome::later(move |store| async move {
-            let notes = ready::notes(&store, id).await.map_err(|error| {
+            let notes = notes::all(&store, id).await.map_err(|error| {
                 tracing::warn!(%error, "notes could not be read");
                 ApiError::overloaded()
             })?;

@@ -45,6 +45,7 @@ impl User {
         let friends = kept.friends.iter().map(|text| serde_json::from_str::<Presence>(text));
         let Ok(friends) = friends.collect::<Result<Vec<_>, _>>() else { return false };
         self.since_ms = kept.since_ms;
+        self.has_shown = true;
         self.sessions = kept.sessions.into_iter().collect();
         self.shown = merge(self.id, &self.sessions);
         self.friends = friends.into_iter().map(|presence| (presence.user.id, presence)).collect();
@@ -98,6 +99,7 @@ mod tests {
         let friend = UserId::new(8);
         user.friends.insert(friend, Presence { status: Status::Dnd, ..Presence::offline(friend) });
         user.shown = merge(user.id, &user.sessions);
+        user.has_shown = true;
         user
     }
 

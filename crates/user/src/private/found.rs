@@ -10,7 +10,7 @@ use consort_store::{Key, Range, Table};
 use serde_json::json;
 
 use super::{PrivateChannel, are_within_reach, exists};
-use crate::reads::{account_of, relation_of};
+use crate::reads::{account_of, dm_of, relation_of};
 use crate::rows::{PrivateChannelRow, RelationshipKind, UserChannelRow};
 
 impl PrivateChannel {
@@ -43,6 +43,12 @@ impl PrivateChannel {
                 self.require_reach(cx, &people, *user)?;
             }
         }
+        // Of all channels of the two, the one that the owner of the lower of them has reserved.
+        if let (false, Some(other)) = (group, others.first())
+            && dm_of(cx, caller, *other)? != Some(self.id)
+        {
+            return Err(exists().into());
+        }
         let kind = if group { ChannelType::GroupDm } else { ChannelType::Dm };
         let channel = Channel {
             recipients: Some(people),
@@ -55,12 +61,6 @@ impl PrivateChannel {
         } else {
             vec![caller]
         };
-        if let (false, Some(other)) = (group, others.first()) {
-            let (low, high) = (caller.min(*other).get(), caller.max(*other).get());
-            cx.batch.require_absent(Table::DmIndex, low, high);
-            cx.on_conflict(exists());
-            cx.put(Table::DmIndex, low, high, &self.id);
-        }
         cx.batch.require_absent(Table::ChannelIndex, self.id.get(), Key::empty());
         cx.put(Table::ChannelIndex, self.id.get(), Key::empty(), &json!({ "guild": null }));
         let row = PrivateChannelRow { channel, listed };

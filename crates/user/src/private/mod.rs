@@ -370,7 +370,7 @@ impl PrivateChannel {
 }
 
 /// Whether two people may speak: they are friends, or share a guild.
-fn are_within_reach(cx: &mut Cx<'_>, a: UserId, b: UserId) -> Result<bool, Stop> {
+pub(crate) fn are_within_reach(cx: &mut Cx<'_>, a: UserId, b: UserId) -> Result<bool, Stop> {
     let relation = relation_of(cx, a, b)?;
     if relation.is_some_and(|relation| relation.kind == RelationshipKind::Friend) {
         return Ok(true);

@@ -100,7 +100,9 @@ impl PrivateChannel {
         let id = self.id.get();
         cx.delete(Table::ChannelIndex, id, Key::empty());
         cx.delete(Table::PrivateChannels, id, Key::empty());
-        cx.batch.erase_later(Table::Messages, id).erase_later(Table::Pins, id).erase_later(Table::Timers, id);
+        for table in [Table::Messages, Table::Pins, Table::Timers, Table::Marks] {
+            cx.batch.erase_later(table, id);
+        }
         let (now_ms, icon) = (cx.now_ms, self.row.as_ref().and_then(|row| row.channel.icon.as_deref()));
         orphans::release(&mut cx.batch, &name::attachments_of(id), now_ms);
         orphans::replace_image(&mut cx.batch, now_ms, (Kind::ChannelIcon, id), icon, None);

@@ -210,3 +210,17 @@ fn a_guild_that_has_forgotten_is_told_again() {
     world.tell(1, Op::PresenceWanted { guild: GUILD });
     assert_eq!(statuses(&mut world), []);
 }
+
+#[test]
+fn who_leaves_while_nobody_owns_the_account_is_offline_for_everybody() {
+    let mut world = World::new([1]);
+    let session = world.connect(1);
+    assert_eq!(statuses(&mut world), [Status::Online]);
+    world.restart();
+    world.disconnect(session);
+    world.pass(6_000);
+    assert_eq!(statuses(&mut world), [Status::Offline]);
+    // Once is enough: what the next session ends with is told as ever.
+    world.connect(1);
+    assert_eq!(statuses(&mut world), [Status::Online]);
+}

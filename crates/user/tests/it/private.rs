@@ -17,9 +17,17 @@ impl World {
             self.private(user, channel, Op::Open);
             return channel;
         }
-        let channel = ChannelId::new(self.next_id());
+        let drawn = ChannelId::new(self.next_id());
+        let channel = self.reserve_dm(user, other, drawn);
         self.private(user, channel, found(&[other], false));
         channel
+    }
+
+    /// Asks which DM two users have or are to have; `drawn` if there is none.
+    fn reserve_dm(&mut self, user: u64, other: u64, drawn: ChannelId) -> ChannelId {
+        let high = UserId::new(user.max(other));
+        let answer = self.system(user.min(other), user::Op::Dm { other: high, channel: drawn }).unwrap();
+        answer.as_str().unwrap().parse().map(ChannelId::new).unwrap()
     }
 
     pub fn say(&mut self, user: u64, channel: ChannelId, content: &str) -> Value {
@@ -75,12 +83,30 @@ fn two_people_have_one_dm() {
     let mut world = World::new([1, 2]);
     let dm = world.open_dm(1, 2);
     assert_eq!(world.open_dm(2, 1), dm);
-    // Both at once: the second one is refused by the index and reads it again.
+    // Both at once: they are given one id, and the second one finds the channel made.
     let other = ChannelId::new(world.next_id());
+    assert_eq!(world.reserve_dm(2, 1, other), dm);
     assert_eq!(world.private_err(2, other, found(&[1], false)), (409, 0));
     assert_eq!(world.dm(1, 2), Some(dm));
     assert_eq!(world.private_err(1, other, Op::Get), (404, 10003));
     assert_eq!(world.private_err(2, dm, found(&[1], false)), (409, 0));
+}
+
+#[test]
+fn a_dm_that_was_reserved_and_never_made_is_made_by_the_next_who_asks() {
+    let mut world = World::new([1, 2, 500]);
+    let drawn = ChannelId::new(world.next_id());
+    assert_eq!(world.reserve_dm(1, 2, drawn), drawn);
+    assert_eq!(world.private_err(1, drawn, Op::Open), (404, 10003));
+    let other = ChannelId::new(world.next_id());
+    assert_eq!(world.reserve_dm(2, 1, other), drawn, "whoever asks, and whenever");
+    world.private(2, drawn, found(&[1], false));
+    world.say(2, drawn, "hello");
+    // Nothing is reserved for two who may not speak, nor on behalf of anybody but the system.
+    let dm = user::Op::Dm { other: UserId::new(500), channel: other };
+    assert_eq!(world.system(1, dm.clone()), Err((403, 50278)));
+    assert_eq!(world.err(1, dm), (403, 50013));
+    assert_eq!(world.dm(1, 500), None);
 }
 
 #[test]
