@@ -94,6 +94,7 @@ impl Core for Application {
                 // Hashes are compared, so the time it takes says nothing of the secret.
                 Outcome::json(&row.is_some_and(|row| row.hash == *hash))
             }
+            Op::SigningKey { seed, verify_key } => self.signing_key(cx, seed, verify_key),
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Command(op) => self.handle_command(cx, op),
             Op::Interaction(op) => self.handle_interaction(cx, op),
@@ -139,6 +140,20 @@ impl Application {
         let outcome = Outcome::json(&model);
         self.model = Some(model);
         outcome
+    }
+
+    /// Applications of before have a public key without its other half; they get both.
+    fn signing_key(&mut self, cx: &mut Cx<'_>, seed: &str, verify_key: &str) -> Result<Outcome, Stop> {
+        let key = || Key::text(keys::SIGNING);
+        let kept: Option<String> = cx.row(Table::Applications, self.id.get(), key())?;
+        if let Some(kept) = kept {
+            return Outcome::json(&kept);
+        }
+        cx.put(Table::Applications, self.id.get(), key(), seed);
+        if let Some(model) = self.model.clone() {
+            self.become_model(cx, Model { verify_key: verify_key.to_owned(), ..model })?;
+        }
+        Outcome::json(seed)
     }
 
     fn delete(&mut self, cx: &mut Cx<'_>) -> Result<Outcome, Stop> {

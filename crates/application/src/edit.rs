@@ -32,6 +32,8 @@ pub struct Edit {
     terms_of_service_url: Patch<String>,
     privacy_policy_url: Patch<String>,
     role_connections_verification_url: Patch<String>,
+    /// Where interactions are posted to; the edge has seen that it answers.
+    pub interactions_endpoint_url: Patch<String>,
     install_params: Patch<Value>,
     integration_types_config: Patch<Value>,
 }
@@ -87,10 +89,6 @@ impl Edit {
     /// 400/50035 by field.
     pub fn read(body: &Value) -> Result<Self, ApiError> {
         Form::root(body)?.check(|f| {
-            if f.opt("interactions_endpoint_url").and_then(Value::as_str).is_some_and(|url| !url.is_empty()) {
-                let message = "This server delivers interactions over the gateway only.";
-                f.error("interactions_endpoint_url", "APPLICATION_INTERACTIONS_ENDPOINT_INVALID", message);
-            }
             let redirect_uris =
                 f.patch("redirect_uris", |f| f.strings("redirect_uris", 10, 1..=URL_CHARS_MAX));
             for (index, uri) in redirect_uris.as_option().into_iter().flatten().enumerate() {
@@ -116,6 +114,7 @@ impl Edit {
                 custom_install_url: url(f, "custom_install_url"),
                 terms_of_service_url: url(f, "terms_of_service_url"),
                 privacy_policy_url: url(f, "privacy_policy_url"),
+                interactions_endpoint_url: url(f, "interactions_endpoint_url"),
                 role_connections_verification_url: url(f, "role_connections_verification_url"),
                 install_params: f.patch_object("install_params", install_params),
                 integration_types_config: f.patch_object("integration_types_config", integration_types),
@@ -144,6 +143,7 @@ impl Edit {
         set(&mut application.redirect_uris, &self.redirect_uris);
         set(&mut application.custom_install_url, &some(&self.custom_install_url));
         set(&mut application.terms_of_service_url, &some(&self.terms_of_service_url));
+        set(&mut application.interactions_endpoint_url, &some(&self.interactions_endpoint_url));
         set(&mut application.privacy_policy_url, &some(&self.privacy_policy_url));
         set(
             &mut application.role_connections_verification_url,

@@ -77,7 +77,7 @@ fn outcome(id: InteractionId, nonce: Option<&Value>) -> Value {
 impl Application {
     pub(crate) fn handle_interaction(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         match op {
-            Op::Begin { interaction, payload } => self.begin(cx, interaction, payload),
+            Op::Begin { interaction, payload, over_http } => self.begin(cx, interaction, payload, *over_http),
             Op::Get { interaction, hash } => {
                 Outcome::json(&self.interaction(cx, *interaction, hash.as_deref())?)
             }
@@ -124,14 +124,22 @@ impl Application {
         }
     }
 
-    fn begin(&mut self, cx: &mut Cx<'_>, row: &Interaction, payload: &Value) -> Result<Outcome, Stop> {
+    fn begin(
+        &mut self,
+        cx: &mut Cx<'_>,
+        row: &Interaction,
+        payload: &Value,
+        over_http: bool,
+    ) -> Result<Outcome, Stop> {
         self.sweep(cx)?;
         self.keep_interaction(cx, row);
         if row.kind != AUTOCOMPLETE {
             let made = json!({"id": row.id, "nonce": row.nonce});
             cx.deliver(row.user, event("INTERACTION_CREATE", None, &made));
         }
-        cx.deliver(self.id.cast(), event("INTERACTION_CREATE", row.guild, payload));
+        if !over_http {
+            cx.deliver(self.id.cast(), event("INTERACTION_CREATE", row.guild, payload));
+        }
         Outcome::EMPTY
     }
 

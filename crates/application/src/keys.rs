@@ -5,6 +5,8 @@ use consort_store::Key;
 
 /// The client secret.
 pub(crate) const SECRET: &str = "secret";
+/// The seed of the key that signs interactions.
+pub(crate) const SIGNING: &str = "signing";
 /// First byte of the keys of emojis.
 pub(crate) const EMOJIS: &[u8] = b"e";
 /// First byte of the keys of interactions.

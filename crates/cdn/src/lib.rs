@@ -13,6 +13,7 @@ pub mod blobs;
 mod default_avatar;
 mod image;
 mod media;
+mod outgoing;
 mod picture;
 mod proxy;
 mod range;
@@ -23,7 +24,8 @@ mod upload;
 
 pub use attachment::StoredAttachment;
 pub use consort_files::{Kind, Links};
-pub use proxy::Media;
+pub use outgoing::{Outgoing, Posted};
+pub use proxy::{Media, Refusal};
 pub use serve::{media_router, router};
 pub use setup::{SettledBase, signing_key, stored_base};
 pub use upload::{UploadSlot, Uploader};

@@ -52,6 +52,9 @@ pub enum Op {
     SetSecret { hash: String },
     /// Whether this is the hash of the client secret. Answers true or false.
     CheckSecret { hash: String },
+    /// Keeps the key with which what is posted to the application is signed, and shows its public half, unless there is one.
+    /// Answers the seed of the key that is kept, in hexadecimal.
+    SigningKey { seed: String, verify_key: String },
     /// Emojis.
     Emoji(EmojiOp),
     /// Commands.
@@ -111,7 +114,13 @@ pub struct Put {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum InteractionOp {
     /// Makes one, and tells the application (`payload`) and the person.
-    Begin { interaction: Box<Interaction>, payload: Value },
+    /// `over_http`: the edge posts the payload to the application, which is not told over the gateway.
+    Begin {
+        interaction: Box<Interaction>,
+        payload: Value,
+        #[serde(default)]
+        over_http: bool,
+    },
     /// Answers one by its id, with the hash of its token unless the edge knows whom it is for. 404/10062 when there is none,
     /// the token is not its, or its time is over.
     Get { interaction: InteractionId, hash: Option<String> },

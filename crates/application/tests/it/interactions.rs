@@ -37,7 +37,11 @@ fn interaction(kind: u8) -> Box<Interaction> {
 }
 
 async fn begin(world: &World, kind: u8) {
-    let op = InteractionOp::Begin { interaction: interaction(kind), payload: json!({"id": id()}) };
+    let op = InteractionOp::Begin {
+        interaction: interaction(kind),
+        payload: json!({"id": id()}),
+        over_http: false,
+    };
     world.ask(Op::Interaction(op)).await.unwrap();
 }
 
@@ -161,7 +165,7 @@ async fn what_is_over_is_forgotten() {
     world.clock.advance(120_000);
     let next = InteractionId::new(snowflake::at(NOW_MS + LIFETIME_MS + 120_001));
     let interaction = Box::new(Interaction { id: next, ..*interaction(2) });
-    let op = InteractionOp::Begin { interaction, payload: json!({}) };
+    let op = InteractionOp::Begin { interaction, payload: json!({}), over_http: false };
     world.ask(Op::Interaction(op)).await.unwrap();
     assert_eq!(world.rows().await, 2, "the application and the new interaction");
 }
@@ -171,7 +175,8 @@ async fn much_that_is_over_is_forgotten_with_several_interactions() {
     let world = world().await;
     let begin_at = async |ms: u64| {
         let interaction = Interaction { id: InteractionId::new(snowflake::at(ms)), ..*interaction(2) };
-        let op = InteractionOp::Begin { interaction: Box::new(interaction), payload: json!({}) };
+        let op =
+            InteractionOp::Begin { interaction: Box::new(interaction), payload: json!({}), over_http: false };
         world.ask(Op::Interaction(op)).await.unwrap();
     };
     for n in 0..300 {

@@ -11,8 +11,8 @@ use std::time::Duration;
 use bytes::Bytes;
 use consort_model::ImageFormat;
 use http::header::{ACCEPT, CONTENT_LENGTH, CONTENT_TYPE, HOST, LOCATION, USER_AGENT};
-use http::{Request, Response, StatusCode};
-use http_body_util::{BodyExt as _, Empty};
+use http::{HeaderValue, Request, Response, StatusCode};
+use http_body_util::{BodyExt as _, Full};
 use hyper::body::Incoming;
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
@@ -42,25 +42,34 @@ const HEAD_BYTES_MAX: usize = 64 << 10;
 const SNIFF_BYTES: usize = 16;
 const AGENT: &str = "Consort media proxy";
 
-/// Why there is no picture.
+/// Why there is no picture, or no answer.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum Refusal {
+pub enum Refusal {
+    /// It is no address of the web.
     #[error("not an address of the web")]
     Address,
+    /// It is a place that nobody shall reach through this server.
     #[error("not a place that may be gone to")]
     Place,
+    /// Nobody takes the connection.
     #[error("no connection")]
     Connection,
+    /// What is answered is of no use.
     #[error("no answer that can be used")]
     Answer,
+    /// What is answered is no picture.
     #[error("not a picture")]
     NoPicture,
+    /// The answer is too large.
     #[error("too large")]
     TooLarge,
+    /// The answer takes too long.
     #[error("too slow")]
     TooSlow,
-    #[error("too many fetches from that host")]
+    /// Too many requests are on their way.
+    #[error("too many requests to that host")]
     Busy,
+    /// The answer cannot be kept.
     #[error(transparent)]
     Blobs(#[from] BlobError),
 }
@@ -119,6 +128,17 @@ impl Fetcher {
     }
 
     async fn get(&self, url: &Url) -> Result<(Response<Incoming>, Visit), Refusal> {
+        let request = Request::get("/").header(USER_AGENT, AGENT).header(ACCEPT, "image/*");
+        self.send(url, request.body(Full::default()).map_err(|_| Refusal::Address)?).await
+    }
+
+    /// Sends a request to the place that an address names; its path and `Host` are those of the address. The visit is to be
+    /// kept until the answer is read.
+    pub(crate) async fn send(
+        &self,
+        url: &Url,
+        mut request: Request<Full<Bytes>>,
+    ) -> Result<(Response<Incoming>, Visit), Refusal> {
         let secure = match url.scheme() {
             "https" => true,
             "http" => false,
@@ -151,12 +171,9 @@ impl Fetcher {
             Some(query) => format!("{}?{query}", url.path()),
             None => url.path().to_owned(),
         };
-        let request = Request::get(path)
-            .header(HOST, authority)
-            .header(USER_AGENT, AGENT)
-            .header(ACCEPT, "image/*")
-            .body(Empty::<Bytes>::new())
-            .map_err(|_| Refusal::Address)?;
+        *request.uri_mut() = path.parse().map_err(|_| Refusal::Address)?;
+        let authority = HeaderValue::from_str(&authority).map_err(|_| Refusal::Address)?;
+        request.headers_mut().insert(HOST, authority);
         let response = sender.send_request(request).await.map_err(|_| Refusal::Answer)?;
         Ok((response, visit))
     }

@@ -18,9 +18,13 @@ use consort_runtime::ClockRef;
 use tokio::sync::Semaphore;
 
 use crate::blobs::{BlobReader, Blobs, head};
-use fetch::{Fetcher, Refusal};
+use crate::outgoing::Outgoing;
+pub(crate) use fetch::Fetcher;
+pub use fetch::Refusal;
 use places::{Allowed, Places};
 
+/// Posts to one host at once: applications have one host for all that is asked of them.
+const POSTS_AT_ONCE_MAX: usize = 64;
 /// Pictures fetched at once; more wait.
 const FETCHES_MAX: usize = 32;
 /// Requests that wait for their picture; more are told that there is none.
@@ -43,6 +47,7 @@ pub struct Media {
     clock: ClockRef,
     blobs: Arc<dyn Blobs>,
     fetcher: Fetcher,
+    outgoing: Arc<Outgoing>,
     fetches: Semaphore,
     waiting: Semaphore,
     kept: Mutex<Kept>,
@@ -112,16 +117,24 @@ impl Media {
     /// A proxy that keeps pictures in `blobs`, which hold nothing else and nothing yet. `anywhere` lets it go to any address,
     /// those of this machine included: for tests.
     pub fn new(links: Links, clock: ClockRef, blobs: Arc<dyn Blobs>, anywhere: bool) -> Arc<Self> {
+        let allowed = || if anywhere { Allowed::Any } else { Allowed::Public };
+        let poster = Fetcher::new(Places::with(allowed(), POSTS_AT_ONCE_MAX));
         Arc::new(Self {
             links,
             clock,
             blobs,
-            fetcher: Fetcher::new(Places::new(if anywhere { Allowed::Any } else { Allowed::Public })),
+            fetcher: Fetcher::new(Places::new(allowed())),
+            outgoing: Outgoing::new(poster, anywhere),
             fetches: Semaphore::new(FETCHES_MAX),
             waiting: Semaphore::new(WAITING_MAX),
             kept: Mutex::default(),
             turns: Mutex::default(),
         })
+    }
+
+    /// What posts to the places that applications name.
+    pub fn outgoing(&self) -> &Outgoing {
+        &self.outgoing
     }
 
     /// The picture behind a signed address; `None` when there is none.

@@ -30,6 +30,7 @@ pub(crate) enum Allowed {
 #[derive(Debug)]
 pub(crate) struct Places {
     allowed: Allowed,
+    at_once_max: usize,
     visited: Mutex<HashMap<IpAddr, Visited>>,
 }
 
@@ -50,7 +51,12 @@ pub(crate) struct Visit {
 
 impl Places {
     pub(crate) fn new(allowed: Allowed) -> Arc<Self> {
-        Arc::new(Self { allowed, visited: Mutex::default() })
+        Self::with(allowed, AT_ONCE_MAX)
+    }
+
+    /// Hosts of which each may have so many at once.
+    pub(crate) fn with(allowed: Allowed, at_once_max: usize) -> Arc<Self> {
+        Arc::new(Self { allowed, at_once_max, visited: Mutex::default() })
     }
 
     /// Whether an address may be gone to.
@@ -73,8 +79,8 @@ impl Places {
             let mut visited = self.lock();
             let visited = visited
                 .entry(network)
-                .or_insert_with(|| Visited { turns: Arc::new(Semaphore::new(AT_ONCE_MAX)), count: 0 });
-            if visited.count >= AT_ONCE_MAX + WAITING_MAX {
+                .or_insert_with(|| Visited { turns: Arc::new(Semaphore::new(self.at_once_max)), count: 0 });
+            if visited.count >= self.at_once_max + WAITING_MAX {
                 return None;
             }
             visited.count += 1;

@@ -28,7 +28,6 @@ catalogue! {
     internal 500 0 "500: Internal Server Error",
     unavailable 503 0 "503: Service Unavailable",
     storage_full 507 0 "507: Insufficient Storage",
-    unknown_automod_rule 404 0 "Unknown Auto Moderation Rule",
     timeout 504 0 "504: Gateway Timeout",
     unknown_account 404 10001 "Unknown Account",
     unknown_application 404 10002 "Unknown Application",
@@ -65,6 +64,8 @@ catalogue! {
     unknown_event_user 404 10071 "Unknown Guild Scheduled Event User",
     unknown_tag 404 10087 "Unknown Tag",
     unknown_sound 404 10097 "Unknown Sound",
+    // Ours: the documentation has no code for it, and 0 is what a path is answered that there is not.
+    unknown_automod_rule 404 10100 "Unknown Auto Moderation Rule",
     bots_not_allowed 403 20001 "Bots cannot use this endpoint",
     only_bots_allowed 403 20002 "Only bots can use this endpoint",
     explicit_content 400 20009 "Explicit content cannot be sent to the desired recipient(s)",

@@ -114,9 +114,11 @@ impl App {
         let owner = owner.current.user;
         let id = ApplicationId::new(self.next_id());
         self.ask_account(owner.id, account::Op::AddApplication { application: id }).await?;
-        // Interactions come over the gateway only, so nothing is signed with the key; libraries want one.
+        // It has its key before it is anybody's; the one that it is made with stands for nothing.
         let application = Box::new(Application::new(id, name, owner, random_hex::<32>()));
-        Ok(read(&self.ask_application(id, Op::Found { application }).await?)?)
+        self.ask_application(id, Op::Found { application }).await?;
+        self.signing_key(id).await?;
+        self.application(id).await
     }
 
     /// Changes an application's settings. `icon` is the hash of the new picture, which is stored.

@@ -1,7 +1,8 @@
 //! Interactions: a person uses a command or a component, the application answers ("Receiving and Responding").
 //!
 //! An interaction belongs to the owner of its application, for a quarter of an hour. Its token, which is all an answer needs, names
-//! both and is kept as a hash. Interactions reach applications over the gateway only.
+//! both and is kept as a hash. Interactions reach an application over the
+//! gateway, or are posted to the address it names ([`http`]).
 //!
 //! [`start`] makes one, [`respond`] takes the first answer, [`followup`] what comes after it. Messages only the person may
 //! see are in [`ephemeral`]. What a person sends is held against what the application declared before it is passed on:
@@ -11,6 +12,7 @@ pub mod context;
 pub mod data;
 pub mod ephemeral;
 pub mod followup;
+pub mod http;
 pub mod modal;
 pub mod named;
 pub mod options;

@@ -1,5 +1,7 @@
 //! A person starts an interaction.
 
+use std::sync::Arc;
+
 use consort_model::{
     ApiError, ApplicationId, ChannelId, Form, InteractionId, MessageId, MessageType, Permissions,
 };
@@ -72,7 +74,7 @@ impl App {
     /// # Errors
     /// 400/50035 for what does not fit, 403/50001 and 50013, 404 for what there is not.
     pub async fn interact(
-        &self,
+        self: &Arc<Self>,
         auth: &Auth,
         request: Request,
         files: Vec<UploadedFile>,
@@ -92,8 +94,21 @@ impl App {
         if let Some(message) = particular.message {
             payload["message"] = message;
         }
-        self.ask_interaction(row.application, InteractionOp::Begin { interaction: Box::new(row), payload })
-            .await?;
+        let application = row.application;
+        let endpoint = context.application.interactions_endpoint_url.clone();
+        let (interaction, over_http) = (Box::new(row), endpoint.is_some());
+        let op = InteractionOp::Begin { interaction, payload: payload.clone(), over_http };
+        self.ask_interaction(application, op).await?;
+        if let Some(url) = endpoint {
+            let app = self.clone();
+            // The person is answered at once; what becomes of the interaction it hears over the gateway.
+            consort_runtime::spawn("interaction", async move {
+                let delivered = app.deliver_over_http(application, &url, &token, &payload).await;
+                if let Err(Failure(error)) = delivered {
+                    tracing::debug!(%application, %error, "an answer to an interaction was refused");
+                }
+            });
+        }
         Ok(())
     }
 

@@ -90,6 +90,11 @@ async fn update(
 
 async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
     let edit = Edit::read(body)?;
+    if let Patch::Value(url) = &edit.interactions_endpoint_url
+        && app.application(id).await?.interactions_endpoint_url.as_ref() != Some(url)
+    {
+        app.verify_endpoint(id, url).await?;
+    }
     let icon = match edit.icon {
         Patch::Value(image) => Patch::Value(app.cdn.put_image(Kind::AppIcon, id.get(), image).await?),
         Patch::Null => Patch::Null,

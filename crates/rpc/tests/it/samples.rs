@@ -476,7 +476,7 @@ pub fn interactions() -> Vec<application::InteractionOp> {
     let settled =
         json!({"state": "Answered", "ephemeral": false, "original": "1", "form": form, "told": true});
     read(json!([
-        {"Begin": {"interaction": interaction, "payload": {"data": {"options": [{"value": 0.5}]}}}},
+        {"Begin": {"interaction": interaction, "payload": {"data": {"options": [{"value": 0.5}]}}, "over_http": true}},
         {"Get": {"interaction": ID, "hash": null}}, {"Claim": {"interaction": "1", "hash": "ab"}},
         {"ClaimDeferred": {"interaction": "1", "hash": "ab"}}, {"Unclaim": {"interaction": "1", "state": "Pending"}},
         {"Settle": {"interaction": "1", "settled": settled, "choices": [{"name": "a", "value": 1}]}},
@@ -491,7 +491,7 @@ pub fn application() -> Vec<application::Op> {
     let mut all: Vec<application::Op> = read(json!([
         "Get", {"Found": {"application": serde_json::to_value(model).unwrap()}}, "Delete", {"SetBot": {"bot": a_user()}},
         {"Change": {"body": {"name": "n", "tags": null}}}, {"Change": {"body": {}, "icon": null}},
-        {"Change": {"body": {}, "icon": "hash"}}, {"SetSecret": {"hash": "ab"}}, {"CheckSecret": {"hash": "ab"}},
+        {"Change": {"body": {}, "icon": "hash"}}, {"SetSecret": {"hash": "ab"}}, {"SigningKey": {"seed": "ab", "verify_key": "cd"}}, {"CheckSecret": {"hash": "ab"}},
     ]));
     all.extend(application_emojis().into_iter().map(application::Op::Emoji));
     all.extend(application_commands().into_iter().map(application::Op::Command));

@@ -7,14 +7,14 @@ use tokio_tungstenite::tungstenite::Message;
 use crate::world::{Socket, World, next};
 
 /// A guild with a person and a bot, both at the gateway.
-struct Stage {
-    world: World,
+pub struct Stage {
+    pub world: World,
     person: String,
-    bot: String,
-    application: String,
+    pub bot: String,
+    pub application: String,
     guild: String,
     channel: String,
-    person_socket: Socket,
+    pub person_socket: Socket,
     bot_socket: Socket,
 }
 
@@ -29,7 +29,7 @@ async fn identify(world: &World, token: &str) -> Socket {
 }
 
 /// The next dispatch of this name; others are passed over.
-async fn dispatch(socket: &mut Socket, name: &str) -> Value {
+pub async fn dispatch(socket: &mut Socket, name: &str) -> Value {
     loop {
         let frame = next(socket).await.unwrap_or_else(|code| panic!("closed with {code:?}"));
         if frame["t"] == name {
@@ -38,12 +38,12 @@ async fn dispatch(socket: &mut Socket, name: &str) -> Value {
     }
 }
 
-fn text(value: &Value) -> String {
+pub fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
 }
 
 impl Stage {
-    async fn new() -> Self {
+    pub async fn new() -> Self {
         let world = World::start().await;
         let person = world.person("ada").await;
         let ok = async |method: &str, path: &str, body: Value| {
@@ -65,7 +65,7 @@ impl Stage {
         Self { world, person, bot, application, guild, channel, person_socket, bot_socket }
     }
 
-    async fn command(&self) -> String {
+    pub async fn command(&self) -> String {
         let path = format!("/applications/{}/guilds/{}/commands", self.application, self.guild);
         let body = json!({"name": "echo", "description": "again"});
         let (status, command) = self.world.call("POST", &path, &self.bot, body).await;
@@ -74,14 +74,23 @@ impl Stage {
     }
 
     /// The person interacts; what the bot gets.
-    async fn interact(&mut self, kind: u8, data: Value, message: Option<&str>) -> Value {
+    pub async fn interact(&mut self, kind: u8, data: Value, message: Option<&str>) -> Value {
+        self.send(kind, data, message).await;
+        dispatch(&mut self.bot_socket, "INTERACTION_CREATE").await
+    }
+
+    /// The person uses a command of an application that is not told over the gateway.
+    pub async fn use_command(&self, data: Value) {
+        self.send(2, data, None).await;
+    }
+
+    async fn send(&self, kind: u8, data: Value, message: Option<&str>) {
         let body = json!({
             "type": kind, "application_id": self.application, "guild_id": self.guild,
             "channel_id": self.channel, "session_id": "s", "nonce": "7", "data": data, "message_id": message,
         });
         let (status, answer) = self.world.call("POST", "/interactions", &self.person, body).await;
         assert_eq!(status, 204, "{answer}");
-        dispatch(&mut self.bot_socket, "INTERACTION_CREATE").await
     }
 
     /// The bot answers; status and body.
@@ -91,7 +100,7 @@ impl Stage {
         self.world.call("POST", &path, "", body).await
     }
 
-    async fn end(mut self) {
+    pub async fn end(mut self) {
         self.person_socket.close(None).await.unwrap();
         self.bot_socket.close(None).await.unwrap();
         self.world.node.shutdown().await;

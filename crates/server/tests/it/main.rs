@@ -7,6 +7,7 @@ mod files;
 mod hostile;
 mod input;
 mod interactions;
+mod interactions_http;
 mod leftovers;
 mod media;
 mod messages;
