@@ -95,6 +95,7 @@ impl Core for Application {
                 Outcome::json(&row.is_some_and(|row| row.hash == *hash))
             }
             Op::SigningKey { seed, verify_key } => self.signing_key(cx, seed, verify_key),
+            Op::Connection(op) => self.handle_connection(cx, op),
             Op::Emoji(op) => self.handle_emoji(cx, op),
             Op::Command(op) => self.handle_command(cx, op),
             Op::Interaction(op) => self.handle_interaction(cx, op),

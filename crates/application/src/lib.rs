@@ -10,6 +10,7 @@
 #![warn(missing_docs)]
 
 mod commands;
+mod connections;
 mod core;
 mod edit;
 mod emojis;

@@ -5,6 +5,7 @@
 use consort_model::command::{Command, CommandPermissions};
 use consort_model::request::command::Draft;
 use consort_model::request::modal::Modal;
+use consort_model::request::role_connection::{ConnectionMetadata, RoleConnection};
 use consort_model::{
     Application as Model, ApplicationId, ChannelId, CommandId, Emoji, EmojiId, GuildId, InteractionId,
     MessageId, Patch, User, UserId,
@@ -55,12 +56,29 @@ pub enum Op {
     /// Keeps the key with which what is posted to the application is signed, and shows its public half, unless there is one.
     /// Answers the seed of the key that is kept, in hexadecimal.
     SigningKey { seed: String, verify_key: String },
+    /// What guilds may ask of connections, and what is said of people.
+    Connection(ConnectionOp),
     /// Emojis.
     Emoji(EmojiOp),
     /// Commands.
     Command(CommandOp),
     /// Interactions.
     Interaction(InteractionOp),
+}
+
+/// What can be asked of an application's role connections.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+pub enum ConnectionOp {
+    /// Answers the records.
+    Records,
+    /// Replaces all records. Answers them.
+    SetRecords { records: Vec<ConnectionMetadata> },
+    /// Answers what is said of a person; with nothing said, an empty one.
+    Of { user: UserId },
+    /// Replaces what is said of a person. Answers it.
+    Say { user: UserId, connection: Box<RoleConnection> },
+    /// Takes back what is said of a person.
+    Forget { user: UserId },
 }
 
 /// What can be asked of an application's emojis, which its bot can use anywhere.

@@ -6,5 +6,6 @@ pub mod component;
 pub mod message;
 pub mod modal;
 pub mod onboarding;
+pub mod role_connection;
 pub mod scheduled_event;
 pub mod thread;

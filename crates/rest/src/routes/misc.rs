@@ -17,7 +17,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/users/@me/connections", get(connections))
         .route("/applications/{application_id}/skus", get(nothing_of_application))
         .route("/applications/{application_id}/entitlements", get(nothing_of_application))
-        .route("/applications/{application_id}/role-connections/metadata", get(nothing_of_application))
 }
 
 /// A bare array: py-cord never becomes ready without a 200 for the default sounds (observed).

@@ -33,6 +33,7 @@ pub mod private_channels;
 pub mod reactions;
 pub mod read_states;
 pub mod relationships;
+pub mod role_connections;
 pub mod roles;
 pub mod scheduled_events;
 pub mod settings;
@@ -68,6 +69,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(webhooks::routes())
         .merge(audit_log::routes())
         .merge(auto_moderation::routes())
+        .merge(role_connections::routes())
         .merge(scheduled_events::routes())
         .merge(templates::routes())
         .merge(messages::routes())

@@ -87,6 +87,7 @@ fn what_is_asked_of_secrets_names_and_nodes() {
 
 #[test]
 fn what_an_application_is_asked() {
+    all_cross(&samples::application_connections());
     all_cross(&samples::application_emojis());
     all_cross(&samples::application_commands());
     all_cross(&samples::interactions());

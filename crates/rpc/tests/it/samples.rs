@@ -438,6 +438,16 @@ fn an_emoji() -> Value {
     json!({"id": "1", "name": "wave", "roles": [], "require_colons": true, "managed": false, "animated": true, "available": true})
 }
 
+pub fn application_connections() -> Vec<application::ConnectionOp> {
+    let record =
+        json!({"type": 1, "key": "k", "name": "n", "description": "d", "name_localizations": {"de": "n"}});
+    let said = json!({"platform_name": "p", "platform_username": null, "metadata": {"k": "1"}});
+    read(json!([
+        "Records", {"SetRecords": {"records": [record]}}, {"Of": {"user": "1"}},
+        {"Say": {"user": "1", "connection": said}}, {"Forget": {"user": "1"}},
+    ]))
+}
+
 pub fn application_emojis() -> Vec<application::EmojiOp> {
     read(json!([
         "List", {"Get": {"emoji": "1"}}, {"Add": {"emoji": an_emoji()}}, {"Rename": {"emoji": "1", "name": "n"}},
@@ -493,6 +503,7 @@ pub fn application() -> Vec<application::Op> {
         {"Change": {"body": {"name": "n", "tags": null}}}, {"Change": {"body": {}, "icon": null}},
         {"Change": {"body": {}, "icon": "hash"}}, {"SetSecret": {"hash": "ab"}}, {"SigningKey": {"seed": "ab", "verify_key": "cd"}}, {"CheckSecret": {"hash": "ab"}},
     ]));
+    all.extend(application_connections().into_iter().map(application::Op::Connection));
     all.extend(application_emojis().into_iter().map(application::Op::Emoji));
     all.extend(application_commands().into_iter().map(application::Op::Command));
     all.extend(interactions().into_iter().map(application::Op::Interaction));
