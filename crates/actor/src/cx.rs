@@ -37,6 +37,8 @@ pub struct Cx<'a> {
     pub node: NodeId,
     /// This life of the owner: what it says carries it.
     pub epoch: Epoch,
+    /// Whether another node could come to own this. If not, nothing said within the process is lost.
+    pub shared: bool,
     /// What makes the addresses of files.
     pub links: &'a Links,
     /// What will be written; the methods of `Cx` are the usual way in.
@@ -163,6 +165,16 @@ impl Cx<'_> {
     /// Sends an event to every session of a user.
     pub fn deliver(&mut self, user: UserId, event: consort_rpc::Event) {
         self.publish(Publication::User { user, news: user::News::Deliver(Arc::new(event)) });
+    }
+
+    /// Sends an event to every session of a user, and where nodes share a store until the user's owner has taken it: an
+    /// effect then. What is volatile is sent once.
+    pub fn deliver_surely(&mut self, user: UserId, event: Arc<consort_rpc::Event>) {
+        if self.shared && !event.volatile {
+            self.effect(Effect::User { user, op: user::Op::Deliver(event) });
+        } else {
+            self.publish(Publication::User { user, news: user::News::Deliver(event) });
+        }
     }
 
     /// Draws a snowflake.

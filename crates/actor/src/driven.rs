@@ -47,6 +47,11 @@ impl<C: Core> Driven<C> {
         Self(Machine::new(core, (node, Epoch::next(0)), ids, Links::sample(), Random::seeded(1)))
     }
 
+    /// As an owner that other nodes could own, too.
+    pub fn shared(self) -> Self {
+        Self(self.0.shared(true))
+    }
+
     /// The core.
     pub fn core(&self) -> &C {
         &self.0.core

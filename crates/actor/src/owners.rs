@@ -300,6 +300,7 @@ fn start<C: Core>(
             Ok(Some((core, left))) => {
                 let me = (env.mesh.node(), Epoch::next(ownership.epoch));
                 let machine = Machine::new(core, me, env.ids.clone(), env.links.clone(), Random::system());
+                let machine = machine.shared(ownership.fenced);
                 let pipeline = Pipeline::new(machine, key, ownership).with_alarm(left.alarm_ms);
                 let mut actor =
                     Actor::new(key, pipeline, ownership, receiver, shared.clone(), listed.gauge.clone());

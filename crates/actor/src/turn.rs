@@ -24,6 +24,8 @@ pub(crate) struct Machine<C: Core> {
 
 /// What every turn is given beside its call.
 struct Given {
+    /// Whether another node could come to own the actor.
+    shared: bool,
     ids: Arc<Ids>,
     links: Links,
     random: Random,
@@ -47,7 +49,13 @@ pub(crate) enum Step {
 impl<C: Core> Machine<C> {
     /// `me`: the node, and this life of the owner.
     pub(crate) fn new(core: C, me: (NodeId, Epoch), ids: Arc<Ids>, links: Links, random: Random) -> Self {
-        Self { core, rows: Rows::default(), me, given: Given { ids, links, random }, turn: 0 }
+        Self { core, rows: Rows::default(), me, given: Given { shared: false, ids, links, random }, turn: 0 }
+    }
+
+    /// Where nodes share a store.
+    pub(crate) fn shared(mut self, shared: bool) -> Self {
+        self.given.shared = shared;
+        self
     }
 
     pub(crate) fn handle(
@@ -126,6 +134,7 @@ fn context<'a>(
         caller,
         node,
         epoch,
+        shared: given.shared,
         links: &given.links,
         batch: Batch::new(),
         after: Vec::new(),

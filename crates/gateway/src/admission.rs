@@ -167,7 +167,7 @@ impl Admissions {
         let client = ClientInfo::of(&identify.properties);
         let presence = identify.presence.as_ref();
         let presence = presence.map(|update| Box::new(presence_of(principal.user, principal.bot, update)));
-        let open = open_session(&identity, &client, presence.clone(), false);
+        let open = open_session(&identity, &client, presence.clone(), None);
         let admission = Admission {
             slot: identifying.slot,
             conn: identifying.conn,
@@ -329,8 +329,8 @@ fn prepare(
         tracing::error!("the owner's READY is no object");
         Refusal::Later
     })?;
-    let (supplemental, owner_since_ms) = (opened.supplemental, opened.owner_since_ms);
-    Ok(consort_session::Opened { opening, supplemental, guilds, owner_since_ms })
+    let user::gateway::Opened { supplemental, owner_since_ms, heard, .. } = opened;
+    Ok(consort_session::Opened { opening, supplemental, guilds, owner_since_ms, heard })
 }
 
 #[cfg(test)]

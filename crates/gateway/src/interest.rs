@@ -7,6 +7,7 @@ use std::time::Duration;
 use consort_model::{GuildId, UserId};
 use consort_rpc::NodeId;
 use consort_rpc::relay::{Epoch, Numbered, Op};
+use consort_runtime::Planted;
 use tokio::time::Instant;
 
 use crate::config::SLICES_MAX;
@@ -144,13 +145,20 @@ impl Interest {
     }
 
     /// The map has changed: the guilds whose owner may be another one now, and how far the node is in what they say.
-    pub(crate) fn moved(&self, owner: impl Fn(GuildId) -> Option<NodeId>) -> Vec<(GuildId, Epoch, u64)> {
+    /// `gone`: nodes that were on it; another life of one of them may be there.
+    pub(crate) fn moved(
+        &self,
+        owner: impl Fn(GuildId) -> Option<NodeId>,
+        gone: &[NodeId],
+    ) -> Vec<(GuildId, Epoch, u64)> {
         let mut moved = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for (guild, here) in shard.iter_mut() {
                 let before = std::mem::replace(&mut here.owner, owner(*guild));
-                if let Some(heard) = here.heard.filter(|_| before.is_none() || before != here.owner) {
+                let stays =
+                    before.is_some_and(|before| here.owner == Some(before) && !gone.contains(&before));
+                if let Some(heard) = here.heard.filter(|_| !stays) {
                     moved.push((*guild, heard.line, heard.n));
                 }
             }
@@ -176,7 +184,7 @@ impl Interest {
             return Arrival::Next(slices);
         };
         // One that was handed the memory of the owner before goes on where that one was.
-        if word.line != heard.line {
+        if word.line != heard.line && !Planted::OldOwnerHeard.is_here() {
             here.heard = None;
             return Arrival::NewOwner(slices);
         }
@@ -189,7 +197,12 @@ impl Interest {
             }
             // What is only said aside harms nobody late; an attachment would have a gap behind it, and is asked again.
             std::cmp::Ordering::Less if word.follows && !attaches => Arrival::Next(slices),
+            std::cmp::Ordering::Less if Planted::WordTwice.is_here() => Arrival::Next(slices),
             std::cmp::Ordering::Less => Arrival::Old,
+            std::cmp::Ordering::Greater if Planted::GapUnnoticed.is_here() => {
+                *heard = first;
+                Arrival::Next(slices)
+            }
             std::cmp::Ordering::Greater if heard.asked.is_some_and(|at| at.elapsed() < ASK_AGAIN) => {
                 Arrival::Awaited
             }
@@ -260,14 +273,21 @@ impl Interest {
         self.users_of(user).get(&user).map_or(Slices::default(), |known| known.slices)
     }
 
-    /// The map has changed: the users whose owner is another one now.
-    pub(crate) fn moved_users(&self, owner: impl Fn(UserId) -> Option<NodeId>) -> Vec<UserId> {
+    /// The map has changed: the users whose owner is another one now, or another life of the node that is `gone`.
+    pub(crate) fn moved_users(
+        &self,
+        owner: impl Fn(UserId) -> Option<NodeId>,
+        gone: &[NodeId],
+    ) -> Vec<UserId> {
         let mut moved = Vec::new();
         for shard in &self.users {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for (user, known) in shard.iter_mut() {
                 let now = owner(*user);
                 // One whom nobody owns just now is told of to the next owner.
+                if known.owner.is_some_and(|owner| gone.contains(&owner)) {
+                    known.owner = None;
+                }
                 if now.is_some() && known.owner != now {
                     known.owner = now;
                     moved.push(*user);
@@ -370,13 +390,15 @@ mod tests {
         let _heard = interest.arrive(&attached(1, 7));
         let line = said(1, 7).epoch;
         let at = |node| move |_| Some(NodeId(node));
-        assert_eq!(interest.moved(at(1)), [(guild, line, 7)], "who had it before is not known");
-        assert!(interest.moved(at(1)).is_empty());
+        assert_eq!(interest.moved(at(1), &[]), [(guild, line, 7)], "who had it before is not known");
+        assert!(interest.moved(at(1), &[]).is_empty());
         assert_eq!(
-            interest.moved(at(2)),
+            interest.moved(at(2), &[]),
             [(guild, line, 7)],
             "sessions that wait for an answer ask again themselves"
         );
+        assert!(interest.moved(at(2), &[NodeId(1)]).is_empty());
+        assert_eq!(interest.moved(at(2), &[NodeId(2)]).len(), 1, "the next life of the owner's node");
     }
 
     #[test]
@@ -439,10 +461,18 @@ mod tests {
         assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [0, 63]);
         let at = |node| move |_| node;
         assert!(
-            interest.moved_users(at(Some(NodeId(1)))).is_empty() && interest.moved_users(at(None)).is_empty()
+            interest.moved_users(at(Some(NodeId(1))), &[]).is_empty()
+                && interest.moved_users(at(None), &[]).is_empty()
         );
-        assert_eq!(interest.moved_users(at(Some(NodeId(2)))), [user]);
-        assert!(interest.moved_users(at(Some(NodeId(2)))).is_empty());
+        assert_eq!(interest.moved_users(at(Some(NodeId(2))), &[]), [user]);
+        assert!(interest.moved_users(at(Some(NodeId(2))), &[]).is_empty());
+        let gone = [NodeId(2)];
+        assert!(interest.moved_users(at(None), &gone).is_empty());
+        assert_eq!(
+            interest.moved_users(at(Some(NodeId(2))), &[]),
+            [user],
+            "the next life of its owner's node"
+        );
         assert_eq!(interest.all_users(), [user]);
         interest.remove_user(user, 0);
         assert_eq!(interest.slices_of_user(user).iter().collect::<Vec<_>>(), [63]);

@@ -1,19 +1,19 @@
 //! The relay of the node: hands what owners say to the slices, in order and without waiting.
 
-use std::sync::{Arc, Weak};
+use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::guild::{Guild, News};
 use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
 use consort_rpc::user::User;
-use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, Watcher};
+use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, NodeId, Watcher};
 use consort_session::Dispatch;
 use tokio::sync::Notify;
 
 use crate::inbox::InboxRef;
 use crate::interest::{Arrival, Interest, Slices};
-use crate::slice::Input;
+use crate::slice::{Input, Said};
 
 /// A guild that says nothing for so long, and for twice as long at most, is asked whether something was missed.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -27,13 +27,16 @@ pub(crate) struct Router {
     pub(crate) mesh: Weak<Mesh>,
     /// The map has changed.
     moved: Arc<Notify>,
+    /// The nodes that were on it and are gone.
+    gone: Mutex<Vec<NodeId>>,
 }
 
 impl Router {
     /// A router that hears what is said to this node, looks after silent guilds, and wakes the next owners of those that move.
     pub(crate) fn start(inboxes: Vec<InboxRef>, interest: Arc<Interest>, mesh: &Arc<Mesh>) {
         let moved = Arc::new(Notify::new());
-        let router = Arc::new(Self { inboxes, interest, mesh: Arc::downgrade(mesh), moved });
+        let router =
+            Arc::new(Self { inboxes, interest, mesh: Arc::downgrade(mesh), moved, gone: Mutex::default() });
         let watcher: Weak<Self> = Arc::downgrade(&router);
         mesh.watch(watcher);
         router.watch();
@@ -114,11 +117,24 @@ impl Router {
     /// call. A guild's says what was missed or that it is new; an account's is told of its sessions.
     fn wake_next_owners(&self) {
         let Some(mesh) = self.mesh.upgrade() else { return };
-        for user in self.interest.moved_users(|user| mesh.owner_of::<User>(user.get())) {
+        let gone = std::mem::take(&mut *self.gone.lock().unwrap_or_else(PoisonError::into_inner));
+        for user in self.interest.moved_users(|user| mesh.owner_of::<User>(user.get()), &gone) {
             self.tell_of_sessions(user);
         }
-        for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get())) {
+        for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get()), &gone) {
             self.ask(guild, line, after);
+        }
+    }
+
+    /// An account's word.
+    fn said(&self, n: u64, op: Op) {
+        let (sessions, said) = match op {
+            Op::Direct { sessions, event } => (sessions, Said::Event(Arc::new(Dispatch::direct(event)))),
+            Op::Join { sessions, guild } => (sessions, Said::Join(guild)),
+            _ => return tracing::error!(n, "an account has said what none says"),
+        };
+        for (slice, sessions) in self.by_slice(&sessions) {
+            self.put(slice, Input::Said(n, sessions, said.clone()));
         }
     }
 
@@ -163,6 +179,12 @@ impl Router {
                     self.put(slice, Input::Direct(sessions, dispatch.clone()));
                 }
             }
+            Op::Said { n, op } => self.said(n, *op),
+            Op::Behind { sessions } => {
+                for (slice, sessions) in self.by_slice(&sessions) {
+                    self.put(slice, Input::Relay(Op::Behind { sessions }));
+                }
+            }
             Op::Attached { session, .. } | Op::Refused { session, .. } => {
                 self.put(usize::from(session.slice), Input::Relay(op));
             }
@@ -199,6 +221,10 @@ impl Watcher for Router {
 
     fn moved(&self) {
         self.moved.notify_one();
+    }
+
+    fn node_gone(&self, node: NodeId, _generation: u64) {
+        self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(node);
     }
 }
 

@@ -200,6 +200,11 @@ impl Stepped {
         figures.fold((0, 0), |(all, detached), one| (all + one.sessions, detached + one.detached))
     }
 
+    /// Sessions that were told to identify again since they had missed something, so far.
+    pub fn invalidated(&self) -> u64 {
+        self.stages.iter().map(|stage| stage.core.figures().invalidated).sum()
+    }
+
     /// What the inboxes had to throw away so far: more than nothing says that the node could not keep up.
     pub fn lost_events(&self) -> u64 {
         self.stages.iter().map(|stage| stage.inbox.lost_events()).sum()

@@ -26,6 +26,7 @@ impl Service for Relay {
         match op {
             Op::Publish(event) | Op::Direct { event, .. } => event.volatile,
             Op::Numbered(word) => Self::is_volatile(&word.op),
+            Op::Said { op, .. } => Self::is_volatile(op),
             _ => false,
         }
     }
@@ -108,6 +109,12 @@ pub enum Op {
     Detach { guild: GuildId, user: UserId },
     /// Nobody is attached to the guild any more: it was deleted.
     Drop { guild: GuildId },
+    /// An account's word to these of its sessions: an [`Op::Direct`] or [`Op::Join`] with its number among the account's words,
+    /// which grow by one from owner to owner. A session takes each once, and one that finds a gap tells the owner how far it is
+    /// ([`crate::user::gateway::OpenSession::heard`]).
+    Said { n: u64, op: Box<Op> },
+    /// These sessions have missed words of their account that nobody has any more: they end, and their clients identify again.
+    Behind { sessions: Vec<SessionKey> },
     /// These sessions are to attach themselves to a guild their user has joined.
     Join { sessions: Vec<SessionKey>, guild: GuildId },
     /// The guild's owner was loaded again (after a failure or an idle time) and knows no subscriber: whoever is attached
@@ -118,4 +125,19 @@ pub enum Op {
     UserRestarted { user: UserId, since_ms: u64 },
     /// These sessions are to be closed: logout, password change, token reset.
     Close { sessions: Vec<SessionKey>, code: u16 },
+}
+
+impl Op {
+    /// The account that this is about, if it is about one.
+    pub fn account(&self) -> Option<UserId> {
+        match self {
+            Self::Said { op, .. } => op.account(),
+            Self::UserRestarted { user, .. } => Some(*user),
+            Self::Direct { sessions, .. }
+            | Self::Join { sessions, .. }
+            | Self::Close { sessions, .. }
+            | Self::Behind { sessions } => sessions.first().map(|session| session.user),
+            _ => None,
+        }
+    }
 }

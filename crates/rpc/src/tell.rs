@@ -41,6 +41,7 @@ pub(crate) enum About {
     MemberLists(u64),
     Voice(u64),
     Presence(u64),
+    Account(u64),
     Node(u16),
     Others,
 }
@@ -76,6 +77,10 @@ impl Fact {
             Self::Guild { op: guild::Op::Voice(voice::Op::Update { session, .. }), .. }
             | Self::Guild { op: guild::Op::Voice(voice::Op::Gone { session }), .. } => {
                 (About::Voice(session.number), true)
+            }
+            // What is told of an account stays in order, and one account does not wait for another.
+            Self::Relay { message, .. } => {
+                (message.account().map_or(About::Others, |user| About::Account(user.get())), false)
             }
             _ => (About::Others, false),
         }

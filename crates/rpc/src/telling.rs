@@ -90,7 +90,12 @@ async fn work_off(mesh: Weak<Mesh>, lane: Lane, mut answer: BoxFuture<'static, R
 /// How long to wait after so many refusals. Those of one receiver come back spread out over half as long again.
 fn pause(failures: u32, about: About) -> Duration {
     let pause = PAUSE_MIN.saturating_mul(1 << (failures - 1).min(10)).min(PAUSE_MAX);
-    let (About::Session(id) | About::MemberLists(id) | About::Voice(id) | About::Presence(id)) = about else {
+    let (About::Session(id)
+    | About::MemberLists(id)
+    | About::Voice(id)
+    | About::Presence(id)
+    | About::Account(id)) = about
+    else {
         return pause;
     };
     pause + pause.mul_f64((id % 64) as f64 / 128.0)

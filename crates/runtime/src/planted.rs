@@ -26,11 +26,23 @@ pub enum Planted {
     IdsByClockAlone,
     /// The nonce of a message is remembered in memory alone.
     NonceWithoutRow,
+    /// A session that is resumed is not sent the first of what it has missed.
+    ResumeSkips,
+    /// A session that is resumed is sent once more what its client had last.
+    ResumeRepeats,
+    /// A relay takes a word that it has heard.
+    WordTwice,
+    /// A relay does not notice that words are missing.
+    GapUnnoticed,
+    /// A session keeps its place among a community's listeners when the owner is another one.
+    OldOwnerHeard,
+    /// READY has the newest answer of a community, although events since the first stand after it.
+    ReadyAhead,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 10] = [
+    pub const ALL: [Planted; 16] = [
         Planted::AnswerBeforeCommit,
         Planted::EffectWithoutRow,
         Planted::EffectWithoutMark,
@@ -41,6 +53,12 @@ impl Planted {
         Planted::LoadWithoutFence,
         Planted::IdsByClockAlone,
         Planted::NonceWithoutRow,
+        Planted::ResumeSkips,
+        Planted::ResumeRepeats,
+        Planted::WordTwice,
+        Planted::GapUnnoticed,
+        Planted::OldOwnerHeard,
+        Planted::ReadyAhead,
     ];
 
     /// Whether this thread has the bug. Always false, and known to the compiler, without the feature.

@@ -7,6 +7,7 @@ use bytes::Bytes;
 use consort_model::{GuildId, Intents};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{ClassId, Event};
+use consort_runtime::Planted;
 
 use crate::journal::{Entry, Journal};
 use crate::log::LogPosition;
@@ -78,6 +79,8 @@ pub struct Opened {
     pub guilds: Vec<GuildId>,
     /// When the owner was loaded, Unix milliseconds.
     pub owner_since_ms: u64,
+    /// The number of the account's last word before the session; see [`consort_rpc::user::gateway::Opened`].
+    pub heard: Option<u64>,
 }
 
 /// How far a session is with a guild.
@@ -392,7 +395,7 @@ impl Session {
         // a guild whose owner is new: the events since the first stand before it, and build on what READY says.
         if let Phase::Attaching(gathering) = &mut self.phase
             && gathering.opened.guilds.contains(&id)
-            && !gathering.bodies.contains_key(&id)
+            && (!gathering.bodies.contains_key(&id) || Planted::ReadyAhead.is_here())
         {
             gathering.answered(id, Some(guild_create));
             if gathering.bytes > READY_GUILDS_BYTES_MAX {

@@ -29,6 +29,7 @@ fn opened(guilds: impl IntoIterator<Item = u64>) -> Opened {
         supplemental: None,
         guilds: guilds.into_iter().map(GuildId::new).collect(),
         owner_since_ms: 0,
+        heard: None,
     }
 }
 

@@ -174,7 +174,14 @@ impl Slice {
 
     pub(super) fn detach_user(&mut self, now: Instant, guild: GuildId, user: UserId) {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
-            self.leave_session_guild(now, slot, guild);
+            let session = &self.sessions[slot].session;
+            if session.attachment(guild) == Some(Attachment::Awaited) {
+                // It has not heard what attached ones have heard before this.
+                let key = session.identity().key;
+                self.refused(now, key, guild, false);
+            } else {
+                self.leave_session_guild(now, slot, guild);
+            }
         }
     }
 

@@ -33,12 +33,12 @@ impl ClientInfo {
     }
 }
 
-/// What the user's owner is told of a session.
+/// What the user's owner is told of a session. `again`: what one heard last that was opened before.
 pub(crate) fn open_session(
     identity: &Identity,
     client: &ClientInfo,
     presence: Option<Box<Presence>>,
-    again: bool,
+    again: Option<Option<u64>>,
 ) -> OpenSession {
     OpenSession {
         session: identity.key,
@@ -49,7 +49,8 @@ pub(crate) fn open_session(
         client: client.parts(),
         shard: identity.shard.map(|shard| (shard.id, shard.count)),
         bot: identity.bot,
-        again,
+        again: again.is_some(),
+        heard: again.flatten(),
     }
 }
 
@@ -120,6 +121,7 @@ impl Slice {
             attach_tries: 0,
             presence_is_news: false,
             owner_restarted_ms: 0,
+            heard: None,
             due: None,
             client,
             presence,
@@ -156,6 +158,8 @@ impl Slice {
             Ok(opened) => {
                 held.attach_due = None;
                 let forgotten = held.owner_restarted_ms > opened.owner_since_ms;
+                // A word that came before this answer came after the session.
+                held.heard = held.heard.or(opened.heard);
                 let step = held.session.opened(*opened);
                 if forgotten {
                     // The owner that has answered is gone, and its successor asked before this.

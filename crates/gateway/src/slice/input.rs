@@ -20,6 +20,8 @@ pub(crate) enum Input {
     Publish(Arc<Dispatch>),
     /// An event for these sessions.
     Direct(Vec<SessionKey>, Arc<Dispatch>),
+    /// An account's word to these sessions, with its number: an event, or a guild that its user has joined.
+    Said(u64, Vec<SessionKey>, Said),
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
     /// A connection whose upgrade is done, with what the client has said already.
@@ -40,6 +42,13 @@ pub(crate) enum Input {
     Drain,
     /// The end.
     Stop,
+}
+
+/// What an account says to its sessions.
+#[derive(Clone)]
+pub(crate) enum Said {
+    Event(Arc<Dispatch>),
+    Join(GuildId),
 }
 
 /// How an IDENTIFY is refused.
@@ -76,7 +85,8 @@ impl Input {
 
     /// Whether losing it costs no more than the sessions it was for.
     pub(crate) fn is_event(&self) -> bool {
-        matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Members(..)) || self.is_connection()
+        matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Said(..) | Self::Members(..))
+            || self.is_connection()
     }
 
     /// Whether it is a socket, which is refused rather than lost.
@@ -96,7 +106,9 @@ impl Input {
     pub(crate) fn bytes(&self) -> usize {
         let full = consort_session::Choice::Full;
         match self {
-            Self::Publish(dispatch) | Self::Direct(_, dispatch) => dispatch.len(full),
+            Self::Publish(dispatch) | Self::Direct(_, dispatch) | Self::Said(.., Said::Event(dispatch)) => {
+                dispatch.len(full)
+            }
             Self::Members(_, chunk) => chunk.as_ref().map_or(0, |chunk| chunk.dispatch.len(full)),
             Self::Relay(relay::Op::Attached { guild_create, .. }) => guild_create.len(),
             _ => 0,
@@ -110,7 +122,9 @@ impl Input {
                 Some(guild) => Concerns::Guild(guild),
                 None => Concerns::Everybody,
             },
-            Self::Direct(keys, _) => Concerns::Sessions(keys.iter().map(|key| key.number).collect()),
+            Self::Direct(keys, _) | Self::Said(_, keys, _) => {
+                Concerns::Sessions(keys.iter().map(|key| key.number).collect())
+            }
             Self::Members(number, _) => Concerns::Sessions(vec![*number]),
             Self::Opened { key, .. } => Concerns::Sessions(vec![key.number]),
             // A connection waiting for its answer runs into its heartbeat timeout.
@@ -127,6 +141,7 @@ impl Slice {
         match input {
             Input::Publish(dispatch) => self.publish(now, &dispatch),
             Input::Direct(sessions, dispatch) => self.direct(&sessions, &dispatch),
+            Input::Said(n, sessions, said) => self.said(now, n, &sessions, &said),
             Input::Relay(op) => self.relay(now, op),
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
             Input::Admit(admission) => self.admit(now, *admission),

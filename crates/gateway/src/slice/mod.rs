@@ -41,7 +41,7 @@ pub(crate) use conn::{Conn, ConnId, Gone, Opening, Phase};
 pub(crate) use effect::{Effect, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
-pub(crate) use input::{Admission, Input, Refusal};
+pub(crate) use input::{Admission, Input, Refusal, Said};
 pub(crate) use members::MemberChunk;
 
 use crate::config::Config;
@@ -79,6 +79,8 @@ struct Held {
     presence_is_news: bool,
     /// When an owner of the user was loaded that asked who is here while the session was being opened, Unix milliseconds.
     owner_restarted_ms: u64,
+    /// The number of the last word of the account that it took; `None` before the first, and where they have none.
+    heard: Option<u64>,
     due: Option<Instant>,
     client: ClientInfo,
     presence: Option<Box<Presence>>,

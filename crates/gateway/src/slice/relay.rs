@@ -1,17 +1,19 @@
 //! The words of owners, as they reach this slice in order.
 
+use std::cmp::Ordering;
 use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::relay::{Op, SessionKey};
 use consort_rpc::{Audience, ClassId, View, Withheld, user};
+use consort_runtime::Planted;
 use consort_session::{Attachment, Choice, Dispatch};
 
 use super::subscriber::Subscriber;
 use super::subscribers::{LOGGED_FROM, Subscribers};
 use super::timers::Due;
-use super::{Effect, Slice};
+use super::{Effect, Said, Slice};
 use crate::inbox::Lost;
 
 impl Slice {
@@ -159,6 +161,27 @@ impl Slice {
         }
     }
 
+    /// Takes an account's word for each of these sessions, once and in order. What is missing before it was told to nobody here
+    /// and comes from nowhere any more, so such a session ends.
+    pub(super) fn said(&mut self, now: Instant, n: u64, sessions: &[SessionKey], said: &Said) {
+        for key in sessions {
+            let Some((slot, held)) = self.at(key) else { continue };
+            match held.heard.map_or(Ordering::Equal, |heard| n.cmp(&(heard + 1))) {
+                Ordering::Less if !Planted::WordTwice.is_here() => continue,
+                Ordering::Greater if !Planted::GapUnnoticed.is_here() => {
+                    tracing::warn!(user = %key.user, n, "a session has missed words of its account and ends");
+                    self.invalidate(now, slot);
+                    continue;
+                }
+                _ => held.heard = Some(n),
+            }
+            match said {
+                Said::Event(dispatch) => self.direct(std::slice::from_ref(key), dispatch),
+                Said::Join(guild) => self.join(now, std::slice::from_ref(key), *guild),
+            }
+        }
+    }
+
     /// Handles what is no event.
     pub(super) fn relay(&mut self, now: Instant, op: Op) {
         match op {
@@ -167,6 +190,20 @@ impl Slice {
             Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::published(event))),
             Op::Direct { sessions, event } => {
                 self.direct(&sessions, &Arc::new(Dispatch::direct(event)));
+            }
+            Op::Said { n, op } => match *op {
+                Op::Direct { sessions, event } => {
+                    self.said(now, n, &sessions, &Said::Event(Arc::new(Dispatch::direct(event))));
+                }
+                Op::Join { sessions, guild } => self.said(now, n, &sessions, &Said::Join(guild)),
+                _ => tracing::error!(n, "an account has said what none says"),
+            },
+            Op::Behind { sessions } => {
+                for key in &sessions {
+                    if let Some((slot, _)) = self.at(key) {
+                        self.invalidate(now, slot);
+                    }
+                }
             }
             Op::Attached { session, guild, class, guild_create } => {
                 self.attached(now, session, guild, class, guild_create);
@@ -218,7 +255,7 @@ impl Slice {
             held.session.identity(),
             &held.client,
             held.presence.clone(),
-            true,
+            Some(held.heard),
         ));
         let caller = held.caller();
         self.effects.push(Effect::user(&caller, open));

@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use consort_runtime::Planted;
 use consort_session::{ResumeError, SessionId};
 use consort_wire::gateway::{CloseCode, Resume};
 use sha2::{Digest as _, Sha256};
@@ -57,7 +58,7 @@ impl Slice {
         }
         // Closing may have ended a session whose READY had not arrived.
         let Some((_, held)) = self.held(u64::from(id.number)) else { return self.refuse_resume(slot) };
-        match held.session.resume(resume.seq) {
+        match held.session.resume(asked(resume.seq, held.session.seq())) {
             Err(ResumeError::Ahead) => return self.close(now, slot, CloseCode::InvalidSeq.number()),
             Err(ResumeError::Gone) => {
                 self.end_session(session);
@@ -87,5 +88,14 @@ impl Slice {
     /// The client may identify on this connection.
     fn refuse_resume(&mut self, slot: usize) {
         self.put_invalid_session(slot, false);
+    }
+}
+
+/// The number from which on a session is resumed: the client's, but for planted bugs.
+fn asked(seq: u64, newest: u64) -> u64 {
+    match seq {
+        2.. if Planted::ResumeRepeats.is_here() => seq - 1,
+        _ if Planted::ResumeSkips.is_here() => newest.min(seq + 1),
+        _ => seq,
     }
 }

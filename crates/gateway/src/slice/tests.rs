@@ -28,6 +28,7 @@ mod cuts;
 mod members;
 mod passive;
 mod wires;
+mod words;
 
 use wires::Socket;
 
@@ -222,6 +223,7 @@ impl Bench {
             supplemental: None,
             guilds: guilds.to_vec(),
             owner_since_ms: 5,
+            heard: None,
         };
         let caller = Caller::user(UserId::new(user), kind.bot);
         self.slice.input(self.now, Input::Opened { key, caller, result: Ok(Box::new(opened)) });

@@ -132,6 +132,7 @@ impl Host<user::User> for Users {
                     supplemental: Some(json!({"lazy_private_channels": []}).to_string().into()),
                     guilds: self.guilds.lock().unwrap().get(&key).cloned().unwrap_or_default(),
                     owner_since_ms: 1,
+                    heard: None,
                 }))
             }
             _ => Answer::Empty,

@@ -606,6 +606,7 @@ impl Relay {
             relay::Op::Drop { .. } => sessions.values_mut().for_each(FakeSession::detach),
             relay::Op::Refused { .. } | relay::Op::Join { .. } | relay::Op::Close { .. } => {}
             relay::Op::GuildRestarted { .. } | relay::Op::UserRestarted { .. } => {}
+            relay::Op::Said { .. } | relay::Op::Behind { .. } => panic!("an account says that, no guild"),
         }
     }
 }

@@ -38,6 +38,9 @@ pub struct OpenSession {
     pub bot: bool,
     /// Whether the session exists already and only the owner is new: nothing but the registration is wanted.
     pub again: bool,
+    /// With `again`: the number of the last word of the account that it was told ([`crate::relay::Op::Said`]); `None` before the
+    /// first, and where words have no numbers.
+    pub heard: Option<u64>,
 }
 
 /// What a session needs for its READY.
@@ -52,4 +55,6 @@ pub struct Opened {
     pub guilds: Vec<GuildId>,
     /// When the owner that answers was loaded, Unix milliseconds: one that was loaded later knows nothing of the session.
     pub owner_since_ms: u64,
+    /// The number of the account's last word before the session ([`crate::relay::Op::Said`]); `None` where words have none.
+    pub heard: Option<u64>,
 }

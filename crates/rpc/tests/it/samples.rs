@@ -513,7 +513,7 @@ pub fn application() -> Vec<application::Op> {
 pub fn session() -> Vec<user::gateway::Op> {
     read(json!([
         {"Open": {"session": a_session(), "session_id": "s", "auth_session": 1, "presence": a_presence(),
-            "capabilities": 30717, "client": ["Linux", "Firefox", ""], "shard": [0, 2], "bot": false, "again": true}},
+            "capabilities": 30717, "client": ["Linux", "Firefox", ""], "shard": [0, 2], "bot": false, "again": true, "heard": u64::MAX}},
         {"SetPresence": {"session": a_session(), "presence": a_presence()}}, {"Closed": {"session": a_session()}},
     ]))
 }
@@ -601,6 +601,8 @@ pub fn relay() -> Vec<relay::Op> {
         {"Class": {"guild": "1", "user": "2", "class": 3}}, {"Detach": {"guild": "1", "user": "2"}},
         {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1"}},
         {"UserRestarted": {"user": "1", "since_ms": 5}}, {"Close": {"sessions": [a_session()], "code": 4004}},
+        {"Behind": {"sessions": [a_session()]}},
+        {"Said": {"n": u64::MAX, "op": {"Join": {"sessions": [a_session()], "guild": "1"}}}},
     ]));
     all.push(Op::Numbered(Box::new(relay::Numbered {
         guild: 1.into(),

@@ -11,7 +11,7 @@ use consort_rpc::{Answer, Audience, Event, Fact, Publication, guild, user};
 use consort_store::Table;
 use serde_json::{Value, json};
 
-use super::grace::Notice;
+use super::grace::{AWAY_MS, Grace, Notice};
 use super::presence::{Session, begun, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
@@ -56,13 +56,15 @@ impl User {
                 supplemental: None,
                 guilds: self.guilds.iter().copied().collect(),
                 owner_since_ms: self.since_ms,
+                heard: cx.shared.then_some(self.said),
             };
             return Ok(Outcome::Answer(Answer::Opened(Box::new(opened))));
         }
         // What private channels are like now is in their rows. Events from before this call were durable before them, events
         // from after it reach the session, so nothing is missed.
         self.look_at_some_reads(cx);
-        let gathered = ready::Gathered::of(self, open, cx.now_ms);
+        let mut gathered = ready::Gathered::of(self, open, cx.now_ms);
+        gathered.heard = cx.shared.then_some(self.said);
         Outcome::later(move |store| async move {
             let opened = ready::of_person(&store, gathered).await.map_err(|error| {
                 tracing::warn!(%error, "a session could not be opened");
@@ -93,6 +95,9 @@ impl User {
 
     /// Tells a session that comes back what it has missed, or that its login has ended: then it gives false.
     fn welcome_back(&self, cx: &mut Cx<'_>, open: &OpenSession) -> bool {
+        if cx.shared {
+            return self.welcome_back_to_next_owner(cx, open);
+        }
         let (node, sessions) = (open.session.node, vec![open.session]);
         let (Some(grace), false) = (&self.grace, self.sessions.contains_key(&open.session)) else {
             return true;
@@ -104,6 +109,32 @@ impl User {
         }
         for notice in grace.missed() {
             cx.publish(Publication::Relay { node, message: notice.to(sessions.clone()) });
+        }
+        true
+    }
+
+    /// As [`User::welcome_back`] where nodes share a store: words have numbers. Ends a session that has missed some which nobody
+    /// has any more.
+    fn welcome_back_to_next_owner(&self, cx: &mut Cx<'_>, open: &OpenSession) -> bool {
+        let (node, sessions) = (open.session.node, vec![open.session]);
+        if self.sessions.contains_key(&open.session) {
+            return true;
+        }
+        if let Some(grace) = &self.grace
+            && grace.ended.contains(&open.auth_session)
+        {
+            let message = relay::Op::Close { sessions, code: CLOSE_LOGGED_OUT };
+            cx.tell(Fact::Relay { node, message });
+            return false;
+        }
+        let missed = open.heard.and_then(|heard| self.last_words.last(self.said.checked_sub(heard)?));
+        let Some(missed) = missed else {
+            tracing::debug!(user = %self.id, said = self.said, heard = ?open.heard, "a session is behind and ends");
+            cx.tell(Fact::Relay { node, message: relay::Op::Behind { sessions } });
+            return false;
+        };
+        for (n, notice) in (open.heard.unwrap_or_default() + 1..).zip(missed) {
+            self.say_again(cx, node, (n, notice), sessions.clone());
         }
         true
     }
@@ -154,6 +185,10 @@ impl User {
         let before = self.sessions.len();
         self.sessions.retain(|session, _| session.node != node);
         if self.sessions.len() < before {
+            if cx.shared {
+                // It may have been taken for gone, and come back with its sessions.
+                self.grace.get_or_insert(Grace::new(cx.now_ms)).stay_until(cx.now_ms + AWAY_MS);
+            }
             self.show(cx, false);
             self.replace_sessions(cx, None);
         }

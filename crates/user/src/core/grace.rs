@@ -3,6 +3,7 @@
 //! What it would tell them is kept, and told to each session that comes back. Without this, whatever makes the owner load
 //! (a message to somebody who is there) would be lost on the way.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 
 use consort_model::GuildId;
@@ -11,6 +12,8 @@ use consort_rpc::relay::{self, SessionKey};
 
 /// How long relays may take to tell of their sessions; choice of ours, several times what a call between nodes takes.
 const GRACE_MS: u64 = 5_000;
+/// How long the sessions of a node that is gone may come back; choice of ours, several times what a lease takes.
+pub(super) const AWAY_MS: u64 = 60_000;
 /// Notices kept; beyond it the oldest are dropped.
 const NOTICES_MAX: usize = 1_000;
 
@@ -22,6 +25,18 @@ pub(super) enum Notice {
 }
 
 impl Notice {
+    fn bytes(&self) -> usize {
+        match self {
+            Self::Event(event) => event.body.len(),
+            Self::Join(_) => 0,
+        }
+    }
+
+    /// Whether it may be lost.
+    pub(super) fn is_volatile(&self) -> bool {
+        matches!(self, Self::Event(event) if event.volatile)
+    }
+
     /// The message to a relay.
     pub(super) fn to(&self, sessions: Vec<SessionKey>) -> relay::Op {
         match self {
@@ -51,6 +66,11 @@ impl Grace {
         Self { until_ms, notices: Vec::new(), ended: Vec::new(), dropped: 0 }
     }
 
+    /// Puts the end off.
+    pub(super) fn stay_until(&mut self, until_ms: u64) {
+        self.until_ms = self.until_ms.max(until_ms);
+    }
+
     /// Whether sessions that come back have missed nothing.
     pub(super) fn is_empty(&self) -> bool {
         self.notices.is_empty() && self.ended.is_empty() && self.dropped == 0
@@ -77,5 +97,34 @@ impl Grace {
             );
         }
         &self.notices
+    }
+}
+
+/// Words kept for sessions whose node was away; one that has missed more is told to identify again.
+const WORDS_MAX: usize = 16;
+/// Bytes of bodies kept with them.
+const BYTES_MAX: usize = 16 * 1024;
+
+/// The last words of an account whose words have numbers, oldest first.
+#[derive(Debug, Default)]
+pub(super) struct LastWords {
+    words: VecDeque<Notice>,
+    bytes: usize,
+}
+
+impl LastWords {
+    pub(super) fn push(&mut self, word: Notice) {
+        self.bytes += word.bytes();
+        self.words.push_back(word);
+        while self.words.len() > WORDS_MAX || self.bytes > BYTES_MAX {
+            let Some(oldest) = self.words.pop_front() else { return };
+            self.bytes -= oldest.bytes();
+        }
+    }
+
+    /// The last so many; `None` when not as many are kept.
+    pub(super) fn last(&self, count: u64) -> Option<impl Iterator<Item = &Notice>> {
+        let from = self.words.len().checked_sub(usize::try_from(count).ok()?)?;
+        Some(self.words.range(from..))
     }
 }

@@ -12,8 +12,8 @@ use serde::de::DeserializeOwned;
 use serde_json::Map;
 
 use super::User;
-use super::grace::Grace;
-use super::settings::{LEGACY_KEY, STATUS_KEY, proto_key};
+use super::grace::{Grace, LastWords};
+use super::settings::{LEGACY_KEY, SAID_KEY, STATUS_KEY, proto_key};
 use crate::limits::{PAGE_ROWS, READ_STATES_MAX};
 use crate::rows::{ReadStateRow, UserGuildRow};
 
@@ -66,6 +66,8 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         sessions: BTreeMap::new(),
         shown: Presence::offline(id),
         friends: BTreeMap::new(),
+        said: 0,
+        last_words: LastWords::default(),
         replaced_ms: 0,
         replace_due_ms: None,
         grace: Some(Grace::new(now_ms)),
@@ -78,6 +80,9 @@ fn take_settings(user: &mut User, rows: &[Row]) -> Result<(), Error> {
     let value = |key: &str| rows.iter().find(|row| row.key == Key::text(key)).map(|row| &row.value);
     if let Some(legacy) = value(LEGACY_KEY) {
         user.legacy = row::decode(legacy)?;
+    }
+    if let Some(said) = value(SAID_KEY) {
+        user.said = row::decode(said)?;
     }
     if let Some(chosen) = value(STATUS_KEY) {
         user.chosen = row::decode(chosen)?;

@@ -28,11 +28,12 @@ use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::settings::ProtoKind;
 use consort_rpc::user::{self, Op};
 use consort_rpc::{Audience, Event, Fact, NodeId, Publication};
-use consort_store::{BoxFuture, Error, StoreRef};
+use consort_store::{BoxFuture, Error, StoreRef, Table};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
-use self::grace::{Grace, Notice};
+use self::grace::{Grace, LastWords, Notice};
+use self::settings::SAID_KEY;
 use crate::limits::ACCOUNTS_RUNNING_MAX;
 use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
 
@@ -62,6 +63,10 @@ pub struct User {
     pub(crate) shown: Presence,
     /// Friends that have sessions, with what they show.
     pub(crate) friends: BTreeMap<UserId, Presence>,
+    /// The number of the last word to sessions; grows where nodes share a store, from owner to owner. A row.
+    said: u64,
+    /// The last of them.
+    last_words: LastWords,
     /// When all sessions were told of all sessions last, and when they are to be told again. Unix milliseconds.
     replaced_ms: u64,
     replace_due_ms: Option<u64>,
@@ -204,7 +209,13 @@ impl User {
 
     /// Sends something to all sessions, and to those that may come back.
     fn notify(&mut self, cx: &mut Cx<'_>, notice: Notice) {
+        if cx.shared && !notice.is_volatile() {
+            return self.say(cx, notice);
+        }
         self.notify_but(cx, None, &notice);
+        if cx.shared {
+            return;
+        }
         if let Some(grace) = &mut self.grace {
             grace.keep(notice);
         }
@@ -214,18 +225,62 @@ impl User {
     fn tell<T: Serialize + ?Sized>(&mut self, cx: &mut Cx<'_>, name: &'static str, d: &T) {
         if !self.sessions.is_empty() || self.grace.is_some() {
             self.deliver(cx, Arc::new(Event::new(name, Intents::empty(), Audience::all(), d)));
+        } else if cx.shared {
+            self.number(cx);
+            self.last_words = LastWords::default();
+        }
+    }
+
+    /// As [`User::notify`] where nodes share a store: with a number that is written in the same commit, and to other nodes
+    /// until they have taken it. So a session that comes to the next owner knows whether it has missed something.
+    fn say(&mut self, cx: &mut Cx<'_>, notice: Notice) {
+        self.number(cx);
+        for (node, sessions) in self.sessions_by_node(None) {
+            self.say_again(cx, node, (self.said, &notice), sessions);
+        }
+        if self.grace.is_some() || self.sessions.keys().any(|session| session.node != cx.node) {
+            self.last_words.push(notice);
+        } else {
+            // Within a process no word is lost.
+            self.last_words = LastWords::default();
+        }
+    }
+
+    /// A word has been said, also when nobody is here to hear it: sessions that this owner does not know may come back.
+    fn number(&mut self, cx: &mut Cx<'_>) {
+        self.said += 1;
+        cx.put(Table::UserSettings, self.id.get(), SAID_KEY, &self.said);
+    }
+
+    /// Says a word to some sessions of a node.
+    fn say_again(
+        &self,
+        cx: &mut Cx<'_>,
+        node: NodeId,
+        (n, notice): (u64, &Notice),
+        sessions: Vec<SessionKey>,
+    ) {
+        let message = relay::Op::Said { n, op: Box::new(notice.to(sessions)) };
+        if node == cx.node {
+            cx.publish(Publication::Relay { node, message });
+        } else {
+            cx.tell(Fact::Relay { node, message });
         }
     }
 
     /// Sends something to all present sessions but one.
     fn notify_but(&self, cx: &mut Cx<'_>, except: Option<SessionKey>, notice: &Notice) {
+        for (node, sessions) in self.sessions_by_node(except) {
+            cx.publish(Publication::Relay { node, message: notice.to(sessions) });
+        }
+    }
+
+    fn sessions_by_node(&self, except: Option<SessionKey>) -> BTreeMap<NodeId, Vec<SessionKey>> {
         let mut by_node: BTreeMap<NodeId, Vec<SessionKey>> = BTreeMap::new();
         for session in self.sessions.keys().filter(|session| Some(**session) != except) {
             by_node.entry(session.node).or_default().push(*session);
         }
-        for (node, sessions) in by_node {
-            cx.publish(Publication::Relay { node, message: notice.to(sessions) });
-        }
+        by_node
     }
 
     pub(crate) fn proto(&self, kind: ProtoKind) -> Bytes {

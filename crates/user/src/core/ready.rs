@@ -67,6 +67,7 @@ pub(super) struct Gathered {
     presences: Vec<Presence>,
     guilds: Vec<GuildId>,
     owner_since_ms: u64,
+    pub(super) heard: Option<u64>,
 }
 
 impl Gathered {
@@ -102,6 +103,7 @@ impl Gathered {
             presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
             guilds: user.guilds.iter().copied().collect(),
             owner_since_ms: user.since_ms,
+            heard: None,
         }
     }
 
@@ -177,6 +179,7 @@ pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Resul
         supplemental,
         guilds: gathered.guilds,
         owner_since_ms: gathered.owner_since_ms,
+        heard: gathered.heard,
     })
 }
 

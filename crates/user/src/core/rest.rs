@@ -93,6 +93,7 @@ mod tests {
                 client: ("Linux".into(), "Firefox".into(), String::new()),
                 presence: (number == 2).then(|| Box::new(activity)),
                 again: false,
+                heard: None,
             };
             user.sessions.insert(session, Session::open(&open, &ChosenStatus::default(), 0));
         }

@@ -16,6 +16,8 @@ use crate::rows::ChosenStatus;
 
 pub(super) const LEGACY_KEY: &str = "legacy";
 pub(super) const STATUS_KEY: &str = "status";
+/// The number of the last word to sessions, where nodes share a store.
+pub(super) const SAID_KEY: &str = "said";
 
 pub(super) const fn proto_key(kind: ProtoKind) -> &'static str {
     match kind {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use consort_actor::Cx;
 use consort_conversation::{Host, Talk};
 use consort_model::{ApiError, Channel, ChannelId, GuildId, Message, Permissions, Timestamp, User, UserId};
-use consort_rpc::{Audience, Event, Publication, user};
+use consort_rpc::{Audience, Event};
 
 use super::PrivateChannel;
 
@@ -39,7 +39,7 @@ impl Host for PrivateChannel {
         // There is nobody who does not look.
         let event = Arc::new(Event { withheld: None, ..event });
         for user in self.people() {
-            cx.publish(Publication::User { user, news: user::News::Deliver(event.clone()) });
+            cx.deliver_surely(user, event.clone());
         }
     }
 

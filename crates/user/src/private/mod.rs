@@ -21,7 +21,7 @@ use consort_model::{
     UserId,
 };
 use consort_rpc::private::{self, Op};
-use consort_rpc::{Audience, Effect, Event, Publication, message, user};
+use consort_rpc::{Audience, Effect, Event, message, user};
 use consort_store::{BoxFuture, Error, Key, StoreExt as _, StoreRef, Table};
 
 use crate::reads::{guilds_of, relation_of};
@@ -215,7 +215,7 @@ impl PrivateChannel {
 
     fn tell<T: serde::Serialize + ?Sized>(&self, cx: &mut Cx<'_>, user: UserId, name: &'static str, d: &T) {
         let event = Event::new(name, Intents::empty(), Audience::only([user]), d);
-        cx.publish(Publication::User { user, news: user::News::Deliver(Arc::new(event)) });
+        cx.deliver_surely(user, Arc::new(event));
     }
 
     /// Tells the owner of one of the people. The caller finds it done wherever it looks next.

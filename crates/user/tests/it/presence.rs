@@ -2,6 +2,7 @@ use consort_model::{GuildId, Status};
 use consort_rpc::user::Op;
 use consort_rpc::user::account::Op as Account;
 use consort_rpc::user::gateway;
+use consort_rpc::user::relationship::Op as Relationship;
 use serde_json::json;
 
 use crate::relationships::befriend;
@@ -87,6 +88,25 @@ fn a_new_owner_gets_its_sessions_and_friends_back() {
     let told = world.take(one);
     assert!(told.iter().any(|(name, d)| name == "PRESENCE_UPDATE" && d["status"] == "idle"), "{told:?}");
     assert_eq!(world.ok(1, Op::Sessions).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_session_that_missed_a_word_of_the_last_owner_ends_and_the_others_go_on() {
+    let mut world = World::new([1, 2]);
+    let (whole, behind) = (world.connect(1), world.connect(1));
+    befriend(&mut world, 1, 2);
+    let said = world.outside().heard[&whole];
+    assert_eq!(world.outside().heard[&behind], said);
+    // The owner died after its last commit and before it could tell this session.
+    world.outside().heard.insert(behind, said - 1);
+    world.restart();
+    // What brings the next owner to life is told to those who come back.
+    world.ok(2, Op::Relationship(Relationship::Remove { user: 1.into() }));
+    world.settle();
+    let closed = |key| world.outside().sessions[key].closed;
+    assert_eq!((closed(&whole), closed(&behind)), (None, Some(4000)));
+    assert_eq!(world.outside().heard[&whole], said + 1);
+    assert!(world.names(whole).contains(&"RELATIONSHIP_REMOVE".to_owned()));
 }
 
 #[test]

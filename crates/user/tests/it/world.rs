@@ -59,6 +59,18 @@ pub struct Outside {
     pub joins: Vec<(SessionKey, GuildId)>,
     /// Events for sessions that are not open yet.
     pub early: BTreeMap<SessionKey, Vec<Dispatch>>,
+    /// The number of the last word that each session was told.
+    pub heard: BTreeMap<SessionKey, u64>,
+}
+
+impl Outside {
+    /// Each session is told each word once and in order.
+    fn hear(&mut self, n: u64, sessions: &[SessionKey]) {
+        for session in sessions {
+            let before = self.heard.insert(*session, n);
+            assert!(before.is_none_or(|before| before + 1 == n), "{session:?} is told {n} after {before:?}");
+        }
+    }
 }
 
 fn session_key(node: NodeId, slice: u16, number: u64, user: u64) -> SessionKey {
@@ -80,7 +92,17 @@ impl Host<guild::Guild> for FakeGuilds {
 impl Host<relay::Relay> for FakeRelay {
     fn deliver(&self, _key: u64, call: Call<relay::Relay>) {
         let mut outside = self.0.lock().unwrap();
-        match call.op {
+        let op = match call.op {
+            relay::Op::Said { n, op } => {
+                let (relay::Op::Direct { sessions, .. } | relay::Op::Join { sessions, .. }) = &*op else {
+                    panic!("an owner of an account has said {op:?}")
+                };
+                outside.hear(n, sessions);
+                *op
+            }
+            op => op,
+        };
+        match op {
             relay::Op::Direct { sessions, event } => {
                 let body: Value = serde_json::from_slice(&event.body).unwrap();
                 for key in sessions {
@@ -96,7 +118,8 @@ impl Host<relay::Relay> for FakeRelay {
                 for (_, session) in
                     here.filter(|(_, session)| session.user == user && session.closed.is_none())
                 {
-                    let open = OpenSession { again: true, ..session.open.clone() };
+                    let heard = outside.heard.get(&session.open.session).copied();
+                    let open = OpenSession { again: true, heard, ..session.open.clone() };
                     let op = Op::Gateway(gateway::Op::Open(open));
                     self.1.tell(Caller::user(user, session.open.bot), Fact::User { user, op });
                 }
@@ -107,6 +130,11 @@ impl Host<relay::Relay> for FakeRelay {
             relay::Op::Close { sessions, code } => {
                 for key in sessions {
                     outside.sessions.get_mut(&key).unwrap().closed = Some(code);
+                }
+            }
+            relay::Op::Behind { sessions } => {
+                for key in sessions {
+                    outside.sessions.get_mut(&key).unwrap().closed = Some(4000);
                 }
             }
             other => panic!("an owner of an account has sent {other:?}"),
@@ -237,6 +265,7 @@ impl World {
             shard: None,
             bot: user >= BOTS,
             again: false,
+            heard: None,
         };
         adjust(&mut open);
         let opened = self.open(&self.nodes[0].clone(), user, &open);
@@ -252,6 +281,8 @@ impl World {
         };
         let mut outside = self.outside();
         outside.sessions.insert(key, session);
+        let heard = opened.heard.expect("nodes share a store");
+        outside.heard.entry(key).or_insert(heard);
         let early = outside.early.remove(&key).unwrap_or_default();
         let session = outside.sessions.get_mut(&key).unwrap();
         early.into_iter().for_each(|dispatch| session.tell(dispatch));
@@ -275,6 +306,7 @@ impl World {
             shard: None,
             bot: false,
             again: false,
+            heard: None,
         };
         let opened = self.open(&self.nodes[0].clone(), user, &open);
         let parse = |bytes: &[u8]| serde_json::from_slice(bytes).expect("JSON");
@@ -470,6 +502,7 @@ impl World {
             shard: None,
             bot: false,
             again: false,
+            heard: None,
         };
         let opened = self.open(mesh, user, &open);
         let op = Op::Gateway(gateway::Op::Closed { session });

@@ -1,0 +1,60 @@
+//! What accounts say to their sessions, with numbers.
+
+use super::*;
+
+fn said(bench: &mut Bench, session: SessionKey, n: u64) {
+    let event = Event::new("WORD", Intents::empty(), Audience::all(), &json!({ "n": n }));
+    let op = Box::new(Op::Direct { sessions: vec![session], event: Arc::new(event) });
+    bench.slice.input(bench.now, Input::Relay(Op::Said { n, op }));
+    bench.settle();
+}
+
+fn heard(bench: &mut Bench, far: &mut Far) -> Vec<u64> {
+    bench.read(far);
+    let words = far.payloads.iter().filter(|payload| payload["t"] == "WORD");
+    words.filter_map(|payload| payload["d"]["n"].as_u64()).collect()
+}
+
+/// What the owners of accounts were told of sessions that they may not know.
+fn told_again(bench: &mut Bench) -> Vec<Option<u64>> {
+    let told = std::mem::take(&mut bench.effects).into_iter().filter_map(|effect| match effect {
+        Effect::Tell { fact, .. } => match *fact {
+            Fact::User { op: user::Op::Gateway(user::gateway::Op::Open(open)), .. } if open.again => {
+                Some(open.heard)
+            }
+            _ => None,
+        },
+        _ => None,
+    });
+    told.collect()
+}
+
+#[test]
+fn each_word_of_an_account_is_taken_once_and_after_a_gap_the_session_ends() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    let key = bench.key(id);
+    for n in [5, 6, 6, 5, 7] {
+        said(&mut bench, key, n);
+    }
+    assert_eq!(heard(&mut bench, &mut far), [5, 6, 7]);
+    said(&mut bench, key, 9);
+    assert_eq!(heard(&mut bench, &mut far), [5, 6, 7]);
+    assert_eq!((far.ops().last(), far.closed), (Some(&9), Some(4000)));
+}
+
+#[test]
+fn the_next_owner_of_an_account_is_told_how_far_its_sessions_are() {
+    let mut bench = Bench::new();
+    let far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    let key = bench.key(id);
+    said(&mut bench, key, 5);
+    let restarted = Op::UserRestarted { user: UserId::new(1), since_ms: 9 };
+    bench.slice.input(bench.now, Input::Relay(restarted));
+    bench.settle();
+    assert_eq!(told_again(&mut bench), [Some(5)]);
+    bench.slice.input(bench.now, Input::Relay(Op::Behind { sessions: vec![key] }));
+    assert_eq!(bench.slice.figures().sessions, 0);
+}
