@@ -21,7 +21,7 @@ pub(crate) async fn all(world: &World, people: &People) -> Vec<String> {
     members(memory, &facts, world.people(), &mut broken).await;
     messages(memory, &facts, &mut broken).await;
     mentions(memory, &facts, world.people(), &mut broken).await;
-    friends(memory, world.people(), &mut broken).await;
+    friends(memory, &facts, world.people(), &mut broken).await;
     effects(memory, &mut broken).await;
     broken
 }
@@ -125,7 +125,7 @@ async fn mentions(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<
 }
 
 /// Two people say the same of each other.
-async fn friends(memory: &Memory, people: u64, broken: &mut Vec<String>) {
+async fn friends(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<String>) {
     let mut kinds = BTreeMap::new();
     for person in 1..=people {
         let rows = memory
@@ -143,6 +143,11 @@ async fn friends(memory: &Memory, people: u64, broken: &mut Vec<String>) {
     };
     for ((one, other), kind) in &kinds {
         let there = kinds.get(&(*other, *one)).copied();
+        // A block is nobody else's business, and the request of somebody blocked stays unanswered.
+        let blocked = facts.blocks.contains(&((*one).min(*other), (*one).max(*other)));
+        if blocked && *kind != RelationshipKind::Friend {
+            continue;
+        }
         if there != Some(mirrored(*kind)) {
             broken.push(format!("person {one} has {kind:?} with {other}, who has {there:?}"));
         }

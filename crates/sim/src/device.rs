@@ -18,6 +18,9 @@ const MESSAGE_MAX: usize = 1 << 24;
 /// A connection that was lost so much before the end of the promise must be found again.
 const MARGIN: Duration = Duration::from_secs(6);
 
+/// What people show.
+const STATUSES: [&str; 4] = ["online", "idle", "dnd", "invisible"];
+
 /// What a client knows of its session.
 struct Known {
     id: String,
@@ -26,6 +29,8 @@ struct Known {
     life: Arc<Life>,
     /// When it was last connected.
     parted: Instant,
+    /// How many sessions its node had ended then for want of a word that nobody has.
+    ended: u64,
 }
 
 /// Why a connection ended.
@@ -45,6 +50,8 @@ pub(crate) struct Device {
     known: Option<Known>,
     view: View,
     events: u64,
+    /// When it shows itself next after everything works again, and how often it has done so.
+    shows: Option<(Instant, u8)>,
 }
 
 /// A connection and what is read from it.
@@ -83,7 +90,7 @@ impl Line {
 impl Device {
     pub(crate) fn new(user: u64, world: Arc<World>) -> Self {
         let chance = world.chance.fork();
-        Self { user, world, chance, known: None, view: View::default(), events: 0 }
+        Self { user, world, chance, known: None, view: View::default(), events: 0, shows: None }
     }
 
     /// Lives until it was judged, and gives what it found wrong.
@@ -128,6 +135,7 @@ impl Device {
                 beat += HEARTBEAT;
                 line.say(&json!({"op": 1, "d": self.known.as_ref().map(|known| known.seq)}));
             }
+            self.show(&line);
             if self.chance.per_mille(20) && self.world.stage() == Stage::Busy {
                 // One that does not read for a while.
                 sleep(self.chance.millis(100..1_500)).await;
@@ -141,9 +149,32 @@ impl Device {
         };
         if let Some(known) = &mut self.known {
             known.parted = Instant::now();
+            known.ended = known.life.edge.invalidated();
         }
         line.socket.cut(self.chance.per_mille(600));
         over
+    }
+
+    /// Changes what others see, now and then, and twice after everything works again: what was volatile may be lost before, and
+    /// is right again with the next change.
+    fn show(&mut self, line: &Line) {
+        let shown = match self.world.stage() {
+            Stage::Busy if self.chance.per_mille(20) => self.chance.pick(&STATUSES).copied(),
+            Stage::Calm if self.known.is_some() => {
+                let soon = self.chance.millis(40_000..60_000);
+                let (at, times) = self.shows.get_or_insert_with(|| (Instant::now() + soon, 0));
+                if *at > Instant::now() || *times == 2 {
+                    return;
+                }
+                (*at, *times) = (*at + Duration::from_secs(25), *times + 1);
+                if *times == 1 { Some("dnd") } else { self.chance.pick(&["online", "idle"]).copied() }
+            }
+            _ => None,
+        };
+        if let Some(status) = shown {
+            let d = json!({"since": null, "activities": [], "status": status, "afk": false});
+            line.say(&json!({"op": 3, "d": d}));
+        }
     }
 
     /// Identifies or resumes. Gives when the session was last connected, if its node must still have it.
@@ -180,7 +211,11 @@ impl Device {
             Some(0) => self.dispatch(payload, life, broken),
             Some(7) => return false,
             Some(9) => {
-                let kept = self.known.take().is_some_and(|known| Arc::ptr_eq(&known.life, life));
+                let known = self.known.take().filter(|known| Arc::ptr_eq(&known.life, life));
+                let kept = known.is_some_and(|known| known.ended == life.edge.invalidated());
+                if !kept {
+                    self.world.report().ended += 1;
+                }
                 let parted = resumed.map(|parted| parted.elapsed());
                 if kept && parted.is_some_and(|parted| parted + MARGIN < RESUME_WINDOW) {
                     let text = format!("a session of person {user} is gone {parted:?} after its connection");
@@ -208,7 +243,7 @@ impl Device {
             Some(known) => known.seq = seq,
             None => {
                 let id = d["session_id"].as_str().unwrap_or_default().to_owned();
-                self.known = Some(Known { id, seq, life: life.clone(), parted: Instant::now() });
+                self.known = Some(Known { id, seq, life: life.clone(), parted: Instant::now(), ended: 0 });
                 let found = std::mem::take(&mut self.view.broken);
                 self.view = View { broken: found, ..View::default() };
             }
@@ -224,20 +259,25 @@ impl Device {
         let user = self.user;
         broken.extend(
             self.view
-                .differs(&fresh, self.world.plan.whole)
+                .differs(user, &fresh)
                 .into_iter()
                 .map(|text| format!("person {user} after all: {text}")),
         );
         for (id, guild) in self.view.guilds.iter().filter(|(id, _)| fresh.guilds.contains_key(id)) {
-            for (channel, known) in &guild.channels {
-                let stored = self.world.stored_messages(*channel).await;
-                let missed: Vec<_> =
-                    stored.iter().filter(|id| **id > known.from && !known.heard.contains(id)).collect();
+            for (channel, known) in guild.places() {
+                let stored = self.world.stored_messages(channel).await;
+                let missed = known.missed(stored);
                 if !missed.is_empty() {
                     broken.push(format!(
                         "person {user} was not told {missed:?} of channel {channel} of guild {id}"
                     ));
                 }
+            }
+        }
+        for (channel, known) in &self.view.private {
+            let missed = known.missed(self.world.stored_messages(*channel).await);
+            if !missed.is_empty() {
+                broken.push(format!("person {user} was not told {missed:?} of private channel {channel}"));
             }
         }
     }

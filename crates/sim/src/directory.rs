@@ -1,29 +1,44 @@
 //! Who owns what, as each node believes it: one history of maps, of which nodes hear late, and a lease.
 
+use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 
 use consort_rpc::{Directory, NodeId, Ownership, Watcher, rendezvous};
 
+/// A map: the nodes on it, and in which map each has come, or come again.
+#[derive(Debug, Clone, Default)]
+struct Map {
+    nodes: Vec<NodeId>,
+    since: BTreeMap<NodeId, usize>,
+}
+
 /// All maps so far, the newest last. What etcd is to a real cluster.
 #[derive(Debug, Default)]
-pub(crate) struct Maps(Mutex<Vec<Vec<NodeId>>>);
+pub(crate) struct Maps(Mutex<Vec<Map>>);
 
 impl Maps {
     pub(crate) fn new(first: Vec<NodeId>) -> Arc<Self> {
-        Arc::new(Self(Mutex::new(vec![first])))
+        let since = first.iter().map(|node| (*node, 0)).collect();
+        Arc::new(Self(Mutex::new(vec![Map { nodes: first, since }])))
     }
 
-    fn lock(&self) -> MutexGuard<'_, Vec<Vec<NodeId>>> {
+    fn lock(&self) -> MutexGuard<'_, Vec<Map>> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    pub(crate) fn push(&self, nodes: Vec<NodeId>) {
-        self.lock().push(nodes);
+    /// Makes a new map. `again`: a node that lives again.
+    pub(crate) fn push(&self, nodes: Vec<NodeId>, again: Option<NodeId>) {
+        let mut maps = self.lock();
+        let (count, last) = (maps.len(), maps.last().cloned().unwrap_or_default());
+        let since =
+            |node: NodeId| last.since.get(&node).copied().filter(|_| again != Some(node)).unwrap_or(count);
+        let since = nodes.iter().map(|node| (*node, since(*node))).collect();
+        maps.push(Map { nodes, since });
     }
 
     pub(crate) fn newest(&self) -> Vec<NodeId> {
-        self.lock().last().cloned().unwrap_or_default()
+        self.lock().last().map(|map| map.nodes.clone()).unwrap_or_default()
     }
 
     pub(crate) fn len(&self) -> usize {
@@ -33,6 +48,7 @@ impl Maps {
 
 /// The view of one life of a node.
 pub(crate) struct Seen {
+    node: NodeId,
     maps: Arc<Maps>,
     /// How many of the maps it has heard of.
     count: AtomicUsize,
@@ -42,9 +58,9 @@ pub(crate) struct Seen {
 }
 
 impl Seen {
-    pub(crate) fn new(maps: Arc<Maps>) -> Arc<Self> {
+    pub(crate) fn new(node: NodeId, maps: Arc<Maps>) -> Arc<Self> {
         let count = AtomicUsize::new(maps.len());
-        Arc::new(Self { maps, count, leased: true.into(), watchers: Mutex::default() })
+        Arc::new(Self { node, maps, count, leased: true.into(), watchers: Mutex::default() })
     }
 
     /// Hears of all maps up to this many.
@@ -56,10 +72,14 @@ impl Seen {
         let gone: Vec<NodeId> = {
             let maps = self.maps.lock();
             let (old, new) = (&maps[before - 1], &maps[count - 1]);
-            old.iter().copied().filter(|node| !new.contains(node)).collect()
+            let lives = |node: &&NodeId| old.since.get(node) == new.since.get(node);
+            old.nodes.iter().filter(|node| !lives(node)).copied().collect()
         };
         for watcher in self.watchers() {
             gone.iter().for_each(|node| watcher.node_gone(*node, before as u64));
+            if gone.contains(&self.node) {
+                watcher.reborn();
+            }
             watcher.moved();
         }
     }
@@ -82,11 +102,11 @@ impl Seen {
 
 impl Directory for Seen {
     fn owner(&self, service: &str, key: u64) -> Option<NodeId> {
-        rendezvous(&self.maps.lock()[self.count() - 1], service, key)
+        rendezvous(&self.maps.lock()[self.count() - 1].nodes, service, key)
     }
 
     fn nodes(&self) -> Vec<NodeId> {
-        self.maps.lock()[self.count() - 1].clone()
+        self.maps.lock()[self.count() - 1].nodes.clone()
     }
 
     fn version(&self) -> u64 {
@@ -102,7 +122,7 @@ impl Directory for Seen {
         let since = ownership.epoch as usize - 1;
         let maps = self.maps.lock();
         self.leased.load(Ordering::Relaxed)
-            && maps[since..self.count()].iter().all(|nodes| rendezvous(nodes, service, key) == Some(node))
+            && maps[since..self.count()].iter().all(|map| rendezvous(&map.nodes, service, key) == Some(node))
     }
 
     fn watch(&self, watcher: Weak<dyn Watcher>) {

@@ -136,6 +136,11 @@ impl Edge {
         }
     }
 
+    /// Sessions that were told to identify again since they had missed something.
+    pub(crate) fn invalidated(&self) -> u64 {
+        self.lock().as_ref().map_or(0, |state| state.gateway.invalidated())
+    }
+
     /// Events that slices could not keep.
     pub(crate) fn lost_events(&self) -> u64 {
         self.lock().as_ref().map_or(0, |state| state.gateway.lost_events())

@@ -44,10 +44,6 @@ pub struct Plan {
     pub faults_max: u64,
     /// Acts of each person at most.
     pub acts_max: u64,
-    /// Whether clients must also know all that the owner of their account tells, and what a guild said last before it fell
-    /// silent. Nothing numbers the former, and nothing follows the latter, so a lost word is not missed: see
-    /// `docs/simulation.md`.
-    pub whole: bool,
 }
 
 impl Plan {
@@ -59,7 +55,6 @@ impl Plan {
         faults: true,
         faults_max: u64::MAX,
         acts_max: u64::MAX,
-        whole: false,
     };
 
     /// The usual plan.
@@ -79,6 +74,8 @@ pub struct Report {
     pub unknown: u64,
     /// Events that sessions were told.
     pub events: u64,
+    /// Sessions that were not found again: with their node, or told that they have missed something.
+    pub ended: u64,
     /// Crashes of nodes.
     pub crashes: u64,
     /// Promises that were broken, in words.

@@ -33,9 +33,6 @@ struct Args {
     /// Crashes, partitions, jumps and moves at most
     #[arg(long, default_value_t = u64::MAX, hide_default_value = true)]
     faults: u64,
-    /// Clients must also know what the owner of their account tells, and each guild's last word
-    #[arg(long)]
-    whole: bool,
     /// Does not look for a smaller failure
     #[arg(long)]
     no_shrink: bool,
@@ -66,6 +63,7 @@ fn main() -> ExitCode {
         sum.unknown += report.unknown;
         sum.events += report.events;
         sum.crashes += report.crashes;
+        sum.ended += report.ended;
         if report.broken.is_empty() {
             continue;
         }
@@ -88,8 +86,8 @@ fn main() -> ExitCode {
     }
     let _told = writeln!(
         out,
-        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} crashes",
-        args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.crashes
+        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} sessions ended; {} crashes",
+        args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.ended, sum.crashes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }
@@ -102,7 +100,6 @@ fn plan(args: &Args, seed: u64) -> Plan {
         duration: Duration::from_secs(args.seconds),
         faults_max: args.faults,
         acts_max: args.acts,
-        whole: args.whole,
         ..Plan::of(seed)
     }
 }
@@ -116,9 +113,6 @@ fn command(plan: Plan) -> String {
     let most = [("--acts", plan.acts_max), ("--faults", plan.faults_max)];
     for (option, most) in most.into_iter().filter(|(_, most)| *most != u64::MAX) {
         words.push_str(&format!(" {option} {most}"));
-    }
-    if plan.whole {
-        words.push_str(" --whole");
     }
     words
 }

@@ -1,6 +1,8 @@
 //! What people do, and what each of them was answered.
 
-use std::collections::BTreeMap;
+mod acts;
+
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -57,7 +59,20 @@ pub(crate) struct Founded {
     pub(crate) channel: ChannelId,
     /// A channel that its owner hides now and then; nobody is mentioned there.
     hall: Option<ChannelId>,
+    threads: Vec<ChannelId>,
+    roles: Vec<RoleId>,
     invite: Option<String>,
+}
+
+impl Founded {
+    fn new(id: GuildId, owner: u64, channel: ChannelId) -> Self {
+        Self { id, owner, channel, hall: None, threads: Vec::new(), roles: Vec::new(), invite: None }
+    }
+
+    /// Whether a channel or thread is of this guild.
+    fn has(&self, channel: ChannelId) -> bool {
+        channel == self.channel || Some(channel) == self.hall || self.threads.contains(&channel)
+    }
 }
 
 /// A message that somebody wanted to post.
@@ -82,6 +97,8 @@ pub(crate) struct Facts {
     pub(crate) guilds: Vec<Founded>,
     /// Guilds whose founding nobody knows the outcome of are not here; nobody uses them.
     pub(crate) ways: BTreeMap<(u64, GuildId), Vec<(Way, Span)>>,
+    /// Two people of whom one wanted to block the other, the lower number first.
+    pub(crate) blocks: BTreeSet<(u64, u64)>,
     /// By content, which is unique.
     pub(crate) posts: BTreeMap<String, Posted>,
 }
@@ -116,20 +133,6 @@ impl People {
         }
         world.memory.commit(batch).await.expect("people are registered");
         Self(Mutex::default())
-    }
-
-    /// The owner of each guild writes something: by the number of that word a relay sees what it has missed before.
-    pub(crate) async fn speak(&self, world: &World) {
-        let guilds = self.facts().guilds.clone();
-        for (n, guild) in guilds.into_iter().enumerate() {
-            let Some(life) = world.all().first().cloned() else { return };
-            let content = format!("all is well {n}");
-            let body = CreateMessage { content, ..CreateMessage::default() };
-            let op = message::Op::Create(Box::new(message::Create { body, ..message::Create::default() }));
-            let op = guild::Op::Message { channel: guild.channel, op };
-            let caller = Caller::user(UserId::new(guild.owner), false);
-            let _reply = life.mesh.client::<guild::Guild>().call(guild.id.get(), caller, op).await;
-        }
     }
 
     pub(crate) fn facts(&self) -> MutexGuard<'_, Facts> {
@@ -170,12 +173,17 @@ impl Person {
                 0..8 => self.found().await,
                 8..25 => self.join().await,
                 25..31 => self.leave().await,
-                31..62 => self.post().await,
-                62..70 => self.delete().await,
-                70..80 => self.befriend().await,
-                80..84 => self.part().await,
-                84..87 => self.kick().await,
-                87..94 => self.arrange().await,
+                31..50 => self.post().await,
+                50..57 => self.talk_in_thread().await,
+                57..63 => self.react().await,
+                63..68 => self.delete().await,
+                68..76 => self.befriend().await,
+                76..80 => self.part().await,
+                80..82 => self.block().await,
+                82..84 => self.kick().await,
+                84..88 => self.arrange().await,
+                88..92 => self.moderate().await,
+                92..94 => self.write_in_group().await,
                 _ => self.write_privately().await,
             }
         }
@@ -234,7 +242,7 @@ impl Person {
         let ended = facts.tick();
         let guild = GuildId::new(id);
         facts.ways.entry((self.id, guild)).or_default().push((Way::In, Span { began, ended, outcome }));
-        facts.guilds.push(Founded { id: guild, owner: self.id, channel, hall: None, invite: None });
+        facts.guilds.push(Founded::new(guild, self.id, channel));
     }
 
     /// The code of an invite; made when there is none.
@@ -318,11 +326,14 @@ impl Person {
             }
         };
         let made = matches!(op, guild::Op::Channel(guild::channel::Op::Create(_)));
+        let role_made = matches!(op, guild::Op::Role(guild::role::Op::Create(_)));
         let (_, shown) = self.ask::<guild::Guild>(&life, guild.id.get(), op).await;
-        if made && let Some(channel) = id_of(&shown) {
-            let mut facts = self.people.facts();
-            let founded = facts.guilds.iter_mut().find(|other| other.id == guild.id);
-            founded.into_iter().for_each(|founded| founded.hall = Some(ChannelId::new(channel)));
+        match id_of(&shown) {
+            Some(channel) if made => {
+                self.note(&guild, |founded| founded.hall = Some(ChannelId::new(channel)))
+            }
+            Some(role) if role_made => self.note_role(&guild, role),
+            _ => {}
         }
     }
 
@@ -445,7 +456,7 @@ impl Person {
         self.ask::<user::User>(&life, self.id, user::Op::Relationship(op)).await;
     }
 
-    /// Makes a group with two others, and writes in it.
+    /// Begins to talk with somebody, or goes on.
     async fn write_privately(&mut self) {
         let Some(life) = self.life() else { return };
         let (drawn, other) = (ChannelId::new(life.ids.next(self.world.wall_ms())), self.other());

@@ -2,23 +2,48 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// A channel, and the messages a client was told of it since it has known the channel.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Channel {
     shown: Value,
     /// The newest message when the channel was first seen.
-    pub(crate) from: u64,
-    pub(crate) heard: BTreeSet<u64>,
-    newest: u64,
+    from: u64,
+    heard: BTreeSet<u64>,
+}
+
+/// An active thread.
+#[derive(Debug, Clone, Default)]
+struct Thread {
+    name: Value,
+    parent: u64,
+    talk: Channel,
+}
+
+impl Thread {
+    fn of(body: &Value) -> Self {
+        Self { name: body["name"].clone(), parent: number(&body["parent_id"]), talk: Channel::of(body) }
+    }
+}
+
+/// What is shown of a member and may change.
+fn member(body: &Value) -> (u64, Value) {
+    let mut roles: Vec<_> = items(body, "roles").map(number).collect();
+    roles.sort_unstable();
+    let shown = json!([roles, body["nick"], body["communication_disabled_until"]]);
+    (number(&body["user"]["id"]), shown)
 }
 
 /// A guild.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Guild {
     name: Value,
-    members: i64,
+    count: i64,
+    members: BTreeMap<u64, Value>,
+    /// Who is seen, and how.
+    presences: BTreeMap<u64, String>,
+    threads: BTreeMap<u64, Thread>,
     pub(crate) channels: BTreeMap<u64, Channel>,
     roles: BTreeMap<u64, Value>,
 }
@@ -28,6 +53,8 @@ pub(crate) struct Guild {
 pub(crate) struct View {
     pub(crate) guilds: BTreeMap<u64, Guild>,
     pub(crate) friends: BTreeMap<u64, i64>,
+    /// Private channels.
+    pub(crate) private: BTreeMap<u64, Channel>,
     /// What cannot be.
     pub(crate) broken: Vec<String>,
 }
@@ -49,7 +76,21 @@ impl Channel {
             shown.remove("last_message_id");
             shown.remove("guild_id");
         }
-        Self { shown, from, heard: BTreeSet::new(), newest: from }
+        Self { shown, from, heard: BTreeSet::new() }
+    }
+
+    /// A message is told.
+    fn hear(&mut self, place: u64, id: u64, broken: &mut Vec<String>) {
+        // What READY of an account says of private channels may be newer than the last word before it.
+        if let Some(last) = self.heard.last().filter(|last| id <= **last) {
+            broken.push(format!("message {id} of channel {place} is told after {last}"));
+        }
+        self.heard.insert(id);
+    }
+
+    /// The messages of these that were not told.
+    pub(crate) fn missed(&self, stored: Vec<u64>) -> Vec<u64> {
+        stored.into_iter().filter(|id| *id > self.from && !self.heard.contains(id)).collect()
     }
 }
 
@@ -59,10 +100,33 @@ impl Guild {
         let own = if body["properties"].is_object() { &body["properties"] } else { body };
         Self {
             name: own["name"].clone(),
-            members: body["member_count"].as_i64().unwrap_or_default(),
+            count: body["member_count"].as_i64().unwrap_or_default(),
+            members: items(body, "members").map(member).collect(),
+            presences: items(body, "presences").filter_map(presence).collect(),
+            threads: items(body, "threads").map(|t| (number(&t["id"]), Thread::of(t))).collect(),
             channels: items(body, "channels").map(|c| (number(&c["id"]), Channel::of(c))).collect(),
             roles: items(body, "roles").map(|role| (number(&role["id"]), role.clone())).collect(),
         }
+    }
+}
+
+/// Who is seen, and how; nobody who is not.
+fn presence(body: &Value) -> Option<(u64, String)> {
+    let status = body["status"].as_str().filter(|status| *status != "offline")?;
+    Some((number(&body["user"]["id"]), status.to_owned()))
+}
+
+impl Guild {
+    /// The presences of others; the one who looks has just identified once more.
+    fn seen(&self, but: u64) -> String {
+        let others = self.presences.iter().filter(|(id, _)| **id != but);
+        format!("{:?}", others.collect::<Vec<_>>())
+    }
+
+    /// Everything in which messages are told.
+    pub(crate) fn places(&self) -> impl Iterator<Item = (u64, &Channel)> {
+        let threads = self.threads.iter().map(|(id, thread)| (*id, &thread.talk));
+        self.channels.iter().map(|(id, channel)| (*id, channel)).chain(threads)
     }
 }
 
@@ -73,10 +137,26 @@ impl View {
             "READY" => {
                 let guilds = items(d, "guilds").filter(|guild| guild["unavailable"] != true);
                 self.guilds = guilds.map(|guild| (number(&guild["id"]), Guild::of(guild))).collect();
+                let private = items(d, "private_channels");
+                self.private = private.map(|c| (number(&c["id"]), Channel::of(c))).collect();
                 let friends = items(d, "relationships");
                 self.friends = friends
                     .map(|friend| (number(&friend["id"]), friend["type"].as_i64().unwrap_or_default()))
                     .collect();
+            }
+            "CHANNEL_CREATE" | "CHANNEL_UPDATE" if d["guild_id"].is_null() => {
+                // One that is listed already is known.
+                self.private.entry(number(&d["id"])).or_insert_with(|| Channel::of(d));
+            }
+            "CHANNEL_DELETE" if d["guild_id"].is_null() => drop(self.private.remove(&number(&d["id"]))),
+            "MESSAGE_CREATE" if d["guild_id"].is_null() => {
+                let (id, place) = (number(&d["id"]), number(&d["channel_id"]));
+                match self.private.get_mut(&place) {
+                    Some(channel) => channel.hear(place, id, &mut self.broken),
+                    None => self.broken.push(format!(
+                        "message {id} of private channel {place}, which is not known, is told"
+                    )),
+                }
             }
             "GUILD_CREATE" => drop(self.guilds.insert(number(&d["id"]), Guild::of(d))),
             "GUILD_DELETE" => drop(self.guilds.remove(&number(&d["id"]))),
@@ -100,8 +180,30 @@ impl View {
         let id = number(&d["id"]);
         match name {
             "GUILD_UPDATE" => guild.name = d["name"].clone(),
-            "GUILD_MEMBER_ADD" => guild.members += 1,
-            "GUILD_MEMBER_REMOVE" => guild.members -= 1,
+            "GUILD_MEMBER_ADD" => {
+                guild.count += 1;
+                guild.members.extend([member(d)]);
+            }
+            "GUILD_MEMBER_UPDATE" => guild.members.extend([member(d)]),
+            "GUILD_MEMBER_REMOVE" => {
+                guild.count -= 1;
+                guild.members.remove(&number(&d["user"]["id"]));
+                guild.presences.remove(&number(&d["user"]["id"]));
+            }
+            "PRESENCE_UPDATE" => {
+                guild.presences.remove(&number(&d["user"]["id"]));
+                guild.presences.extend(presence(d));
+            }
+            "THREAD_CREATE" => drop(guild.threads.entry(id).or_insert_with(|| Thread::of(d))),
+            "THREAD_UPDATE" => {
+                guild.threads.entry(id).or_insert_with(|| Thread::of(d)).name = d["name"].clone();
+            }
+            "THREAD_DELETE" => drop(guild.threads.remove(&id)),
+            "THREAD_LIST_SYNC" => {
+                for thread in items(d, "threads") {
+                    guild.threads.insert(number(&thread["id"]), Thread::of(thread));
+                }
+            }
             "GUILD_ROLE_CREATE" | "GUILD_ROLE_UPDATE" => {
                 guild.roles.insert(number(&d["role"]["id"]), d["role"].clone());
             }
@@ -111,38 +213,42 @@ impl View {
                 let channel = guild.channels.entry(id).or_insert_with(|| Channel::of(d));
                 channel.shown = Channel::of(d).shown;
             }
-            "CHANNEL_DELETE" => drop(guild.channels.remove(&id)),
+            "CHANNEL_DELETE" => {
+                guild.channels.remove(&id);
+                guild.threads.retain(|_, thread| thread.parent != id);
+            }
             "MESSAGE_CREATE" => {
                 let place = number(&d["channel_id"]);
-                let Some(channel) = guild.channels.get_mut(&place) else {
+                let thread = guild.threads.get_mut(&place).map(|thread| &mut thread.talk);
+                let Some(channel) = guild.channels.get_mut(&place).or(thread) else {
                     let text = format!("message {id} of channel {place}, which is not seen, is told");
                     return self.broken.push(text);
                 };
-                if id <= channel.newest {
-                    let text = format!("message {id} of channel {place} is told after {}", channel.newest);
-                    self.broken.push(text);
+                if id <= channel.from {
+                    self.broken
+                        .push(format!("message {id} of channel {place} is told, which was there before"));
                 }
-                channel.newest = channel.newest.max(id);
-                channel.heard.insert(id);
+                channel.hear(place, id, &mut self.broken);
             }
             _ => {}
         }
     }
 
-    /// How it differs from another view of the same person at the same time, in words. What the owner of the person tells
-    /// (who is a friend, which guilds there are) counts only if `whole`.
-    pub(crate) fn differs(&self, fresh: &Self, whole: bool) -> Vec<String> {
+    /// How it differs from another view of the same person at the same time, in words.
+    pub(crate) fn differs(&self, user: u64, fresh: &Self) -> Vec<String> {
         let mut words = Vec::new();
-        if whole && self.friends != fresh.friends {
+        let (one, other): (Vec<_>, Vec<_>) = (self.private.keys().collect(), fresh.private.keys().collect());
+        if one != other {
+            words.push(format!("private channels are {one:?}, not {other:?}"));
+        }
+        if self.friends != fresh.friends {
             words.push(format!("relationships are {:?}, not {:?}", self.friends, fresh.friends));
         }
         let all: BTreeSet<_> = self.guilds.keys().chain(fresh.guilds.keys()).collect();
         for id in all {
             let (Some(one), Some(other)) = (self.guilds.get(id), fresh.guilds.get(id)) else {
                 let known = self.guilds.contains_key(id);
-                if whole {
-                    words.push(format!("guild {id} is known: {known}; anew: {}", !known));
-                }
+                words.push(format!("guild {id} is known: {known}; anew: {}", !known));
                 continue;
             };
             let mut differ = |what: &str, one: String, other: String| {
@@ -151,7 +257,14 @@ impl View {
                 }
             };
             differ("the name is", one.name.to_string(), other.name.to_string());
-            differ("members are", one.members.to_string(), other.members.to_string());
+            differ("its members count", one.count.to_string(), other.count.to_string());
+            differ("members are", format!("{:?}", one.members), format!("{:?}", other.members));
+            differ("seen are", one.seen(user), other.seen(user));
+            let threads = |guild: &Guild| {
+                let names = guild.threads.iter().map(|(id, thread)| (*id, thread.name.clone()));
+                format!("{:?}", names.collect::<BTreeMap<_, _>>())
+            };
+            differ("threads are", threads(one), threads(other));
             differ("roles are", format!("{:?}", one.roles), format!("{:?}", other.roles));
             let shown = |guild: &Guild| {
                 let channels = guild.channels.iter().map(|(id, channel)| (*id, channel.shown.clone()));

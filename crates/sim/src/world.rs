@@ -75,6 +75,18 @@ pub(crate) enum Stage {
     Over,
 }
 
+/// Who hears of a map, and of what.
+struct Told {
+    /// A node that does not hear.
+    deaf: Option<NodeId>,
+    /// A node whose next life this is.
+    again: Option<NodeId>,
+}
+
+impl Told {
+    const ALL: Self = Self { deaf: None, again: None };
+}
+
 /// Runs a plan in the current runtime.
 pub(crate) async fn simulate(plan: Plan) -> Report {
     let world = World::new(plan);
@@ -101,11 +113,7 @@ pub(crate) async fn simulate(plan: Plan) -> Report {
     }
     world.mend().await;
     world.enter(Stage::Calm);
-    sleep(CONVERGE / 2).await;
-    if !plan.whole {
-        people.speak(&world).await;
-    }
-    sleep(CONVERGE / 2).await;
+    sleep(CONVERGE).await;
     world.enter(Stage::Judged);
     sleep(JUDGE).await;
     world.enter(Stage::Over);
@@ -207,7 +215,7 @@ impl World {
         self.scope.run(|| spawn("disk", disk.clone().serve(chance.fork(), self.sound.clone())));
         let skew_ms = chance.of(0..400) as i64 - 200;
         let clock = SimClock::new(self.began, skew_ms);
-        let seen = Seen::new(self.maps.clone());
+        let seen = Seen::new(node, self.maps.clone());
         let end = End { node, network: self.network.clone() };
         let mesh = Mesh::new(node, seen.clone(), Arc::new(end));
         self.network.join(&mesh, &scope);
@@ -267,9 +275,8 @@ impl World {
             self.declare(|nodes| nodes.retain(|other| *other != node), chance).await;
         }
         sleep(chance.millis(0..4_000)).await;
-        if !self.maps.newest().contains(&node) {
-            self.declare(|nodes| nodes.push(node), chance).await;
-        }
+        // Its next life is another entry on the map, also when nobody has noticed the end of the last one.
+        self.declare_but(|nodes| nodes.push(node), chance, Told { again: Some(node), ..Told::ALL }).await;
         self.start(node);
     }
 
@@ -286,7 +293,12 @@ impl World {
         cut(true);
         sleep(chance.millis(0..2_000)).await;
         life.seen.lease(false);
-        self.declare_but(|nodes| nodes.retain(|other| *other != node), chance, Some(node)).await;
+        self.declare_but(
+            |nodes| nodes.retain(|other| *other != node),
+            chance,
+            Told { deaf: Some(node), ..Told::ALL },
+        )
+        .await;
         sleep(chance.millis(500..5_000)).await;
         cut(false);
         self.declare(|nodes| nodes.push(node), chance).await;
@@ -320,16 +332,16 @@ impl World {
     }
 
     async fn declare(self: &Arc<Self>, change: impl FnOnce(&mut Vec<NodeId>), chance: &Chance) {
-        self.declare_but(change, chance, None).await;
+        self.declare_but(change, chance, Told::ALL).await;
     }
 
     /// Makes a new map. Whoever loses something hears first, as a lease ends before it is given to another; each of the others
-    /// hears some time later. `deaf` does not hear.
+    /// hears some time later.
     async fn declare_but(
         self: &Arc<Self>,
         change: impl FnOnce(&mut Vec<NodeId>),
         chance: &Chance,
-        deaf: Option<NodeId>,
+        told: Told,
     ) {
         let mut nodes = self.maps.newest();
         change(&mut nodes);
@@ -338,10 +350,10 @@ impl World {
         if nodes.is_empty() {
             return;
         }
-        self.maps.push(nodes);
+        self.maps.push(nodes, told.again);
         let count = self.maps.len();
         for (node, life) in self.lives().clone() {
-            if Some(node) == deaf {
+            if Some(node) == told.deaf {
                 continue;
             }
             let (pause, seen, scope) = (chance.millis(0..1_500), life.seen.clone(), life.scope.clone());
