@@ -362,7 +362,8 @@ async fn load<C: Core>(
     let (loaded, mut left) = loop {
         let turn = shared.loading.acquire().await;
         match read::<C>(env, key, ownership).await {
-            Err(error) if memory.is_some() && !matches!(error, Error::Closed) => {
+            // Once a later owner has written, this one is none, and must leave so that its next claim is a new one.
+            Err(error) if memory.is_some() && !matches!(error, Error::Closed | Error::StaleEpoch { .. }) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
             }
             loaded => break loaded?,

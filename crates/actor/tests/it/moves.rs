@@ -161,6 +161,23 @@ async fn the_store_refuses_an_owner_of_an_older_epoch() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_owner_that_rested_while_another_wrote_makes_way() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    cluster.ask(0, key, Op::Hold(Some(5))).await.unwrap();
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    let mut batch = Batch::new();
+    batch.require_epoch("toy", key, 9).put_row(Table::Meta, key, 0, &50);
+    cluster.store.commit(batch).await.unwrap();
+    let began = tokio::time::Instant::now();
+    assert_eq!(cluster.ask(0, key, Op::Sum).await, LOST);
+    settle().await;
+    assert_eq!(cluster.listed(0), 0);
+    assert!(began.elapsed() < Duration::from_secs(1), "it does not read its rows again and again");
+}
+
+#[tokio::test(start_paused = true)]
 async fn effects_that_an_owner_could_not_deliver_are_sent_by_the_next() {
     let cluster = Cluster::new();
     let key = cluster.key();
