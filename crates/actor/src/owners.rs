@@ -482,6 +482,24 @@ async fn refuse<C: Core>(mut receiver: Receiver<C>, key: u64, directory: &Direct
     }
 }
 
+/// Takes the actor off the list and gives what has come meanwhile to the next one: what was not there for this one may be made
+/// by one of these calls. What the next one does not find either it refuses itself.
+async fn forward<C: Core>(mut receiver: Receiver<C>, key: u64, shared: &Arc<Shared<C>>) {
+    shared.directory.remove(key);
+    receiver.close();
+    while let Some(mail) = receiver.recv().await {
+        let Some(call) = mail else { continue };
+        shared.mail(key, |inbox| {
+            let Some(inbox) = inbox else { return shared.env.work.turn_away(*call) };
+            if let Err(error) = inbox.try_send(Some(call))
+                && let Some(call) = error.into_inner()
+            {
+                call.respond.send(Err(ApiError::overloaded()));
+            }
+        });
+    }
+}
+
 type Pending<S> = FuturesUnordered<Pin<Box<dyn Future<Output = Input<S>> + Send>>>;
 
 /// One actor at work: its pipeline, its mailbox, and what it waits for.
@@ -728,6 +746,9 @@ impl<C: Core> Actor<C> {
                 key = self.key,
                 "an actor failed and will be loaded again"
             );
+        }
+        if end == End::Over {
+            return forward::<C>(self.receiver, self.key, &self.shared).await;
         }
         let (owes, refusal) = (self.pipeline.owes(), self.pipeline.refusal());
         refuse::<C>(self.receiver, self.key, &self.shared.directory, refusal).await;
