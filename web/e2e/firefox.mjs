@@ -86,6 +86,7 @@ export default async function firefox() {
     await say(ben, 'Hello Ada');
     await says(ada, 'Hello Ada');
     const row = await ada.waitForSelector('::-p-xpath(//article[.//p[text()="Hello Ada"]])');
+    await ada.bringToFront();
     await row.hover();
     await ada.locator(button('Add reaction')).click();
     await ada.waitForSelector('[aria-label="Find an emoji"]:focus');
@@ -98,6 +99,7 @@ export default async function firefox() {
   });
 
   await test('Firefox: dialogs, settings and a reload', async () => {
+    await ada.bringToFront();
     await ada.keyboard.down('Control');
     await ada.keyboard.press('k');
     await ada.keyboard.up('Control');

@@ -9,7 +9,7 @@ const CHROMIUM =
   process.env.CHROMIUM ?? ['/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'].find(existsSync);
 const SHOTS = process.env.SHOTS;
 const ARTIFACTS = process.env.ARTIFACTS;
-const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 30_000);
+export const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 30_000);
 const FLAGS = [
   '--headless',
   '--no-sandbox',

@@ -25,10 +25,15 @@ try {
     'access',
     'everywhere',
     'phone',
+    'firefox',
   ];
   const wanted = process.env.SCENARIOS?.split(',') ?? all;
   for (const scenario of all.filter((name) => wanted.includes(name))) {
-    const { default: run } = await import(`./${scenario}.mjs`);
+    const { default: run, FIREFOX } = await import(`./${scenario}.mjs`);
+    if (scenario === 'firefox' && !FIREFOX) {
+      console.log('left out: there is no Firefox here (apt-get install firefox-esr, or FIREFOX=...)');
+      continue;
+    }
     await run(world);
   }
 } catch (error) {
