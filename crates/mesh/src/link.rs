@@ -296,11 +296,12 @@ async fn work(shared: &Shared, to: NodeId, link: &Link, streams: Streams) -> io:
             let frames = frame::read(message).ok_or_else(|| io::Error::other("undecodable"))?;
             let mut state = lock(&link.state);
             for frame in frames {
-                let Some(waiter) = state.waiting.remove(&frame.id).filter(|_| frame.kind != Kind::Beat)
-                else {
-                    continue;
-                };
-                let _gone = waiter.send(answer(frame, to));
+                // A sign of life has the id of no call.
+                if frame.kind != Kind::Beat
+                    && let Some(waiter) = state.waiting.remove(&frame.id)
+                {
+                    let _gone = waiter.send(answer(frame, to));
+                }
             }
         }
     };

@@ -16,6 +16,9 @@ use proto::{compare, request_op};
 
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(3);
+/// Between two signs of life of a connection. etcd closes one that gives more than one in five seconds
+/// (`--grpc-keepalive-min-time`), or gives one while nothing is asked.
+const PING_EVERY: Duration = Duration::from_secs(6);
 /// Keys of one range at most; a cluster has some thousands.
 const KEYS_MAX: i64 = 20_000;
 /// An answer at most: a range of all keys.
@@ -83,9 +86,8 @@ impl Client {
             }
             Ok(endpoint
                 .connect_timeout(Duration::from_secs(1))
-                .http2_keep_alive_interval(Duration::from_secs(1))
+                .http2_keep_alive_interval(PING_EVERY)
                 .keep_alive_timeout(Duration::from_secs(1))
-                .keep_alive_while_idle(true)
                 .tcp_nodelay(true))
         };
         let endpoints = urls.iter().map(endpoint).collect::<Result<Vec<_>, Error>>()?;

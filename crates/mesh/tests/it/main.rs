@@ -30,6 +30,8 @@ enum Op {
     Noted,
     /// Never answers; drops the call.
     Lose,
+    /// Answers after both sides have given signs of life.
+    Slow,
 }
 
 impl Service for Echo {
@@ -52,6 +54,14 @@ impl Host<Echo> for Room {
             }
             Op::Noted => Answer::json(&*self.0.lock().unwrap()),
             Op::Lose => return,
+            Op::Slow => {
+                let respond = call.respond;
+                tokio::spawn(async move {
+                    tokio::time::sleep(Duration::from_millis(700)).await;
+                    respond.send(Ok(Answer::Empty));
+                });
+                return;
+            }
         };
         call.respond.send(Ok(answer));
     }
@@ -176,6 +186,13 @@ async fn nodes_with_a_network_between_them_obey() {
     assert_eq!(two.links[0].stats().links, 0, "nothing was said yet");
     obeys(&two).await;
     assert_eq!((two.links[0].stats().links, two.links[1].stats().links), (1, 0), "links have a direction");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_first_call_of_a_link_is_answered_however_long_it_takes() {
+    let two = Two::networked().await;
+    let answer = two.client().call(2, Caller::system(), Op::Slow).await;
+    assert_eq!(answer, Ok(Answer::Empty));
 }
 
 #[tokio::test(flavor = "multi_thread")]
