@@ -2,7 +2,7 @@
 //!
 //! * `cargo xtask cluster`: [`run`] starts one and keeps it until Ctrl-C.
 //! * [`check`]: people at two gateways talk while nodes are killed and drained; a part of all tests.
-//! * `cargo xtask chaos kill`: the same with more people, for longer; prints a table.
+//! * `cargo xtask chaos kill`, `hang`: the same with more people, for longer; prints a table.
 
 mod people;
 mod rig;
@@ -68,13 +68,11 @@ fn shield(nodes: usize) -> Result<(), String> {
     Err(format!("sh: {error}"))
 }
 
-/// Breaks a cluster and says what came of it: `kill`.
+/// Breaks a cluster and says what came of it: `kill`, `hang`.
 ///
 /// # Errors
 /// When a promise is broken.
 pub fn chaos(args: &mut Args) -> Result<(), String> {
-    match args.task().as_deref() {
-        Some("kill") => trial::chaos_kill(args),
-        other => Err(format!("chaos {}: only kill is built", other.unwrap_or_default())),
-    }
+    let kind = args.task().unwrap_or_default();
+    trial::chaos(&kind, args)
 }

@@ -1,4 +1,4 @@
-//! Trials: people at two gateways talk in guilds and in private while nodes of the owners are killed and drained.
+//! Trials: people at two gateways talk in guilds and in private while nodes of the owners are killed, hang, and are drained.
 //!
 //! What must hold: every acknowledged message is in its channel, once; every session of its people was told of it, once; no
 //! socket of another node closed; what is refused is taken again soon.
@@ -30,7 +30,16 @@ const BETWEEN: usize = 10;
 struct Size {
     people: usize,
     guilds: usize,
-    kills: usize,
+    blows: usize,
+}
+
+/// What is done to a node.
+#[derive(Clone, Copy, PartialEq)]
+enum Blow {
+    /// It ends without warning, and is started again.
+    Kill,
+    /// It stands still until others own what it owned, and then goes on as if nothing had been.
+    Hang,
 }
 
 /// A channel, and who is in it.
@@ -45,10 +54,21 @@ struct Acknowledged {
     id: String,
     content: String,
     at: Instant,
+    /// How often it was refused before.
+    refused: usize,
+}
+
+impl Acknowledged {
+    /// For whoever looks for what went wrong.
+    fn tell(&self, began: Instant) -> String {
+        let at = self.at.duration_since(began).as_millis();
+        format!("{:?} (after {at} ms, refused {} times before)", self.content, self.refused)
+    }
 }
 
 /// What people share while they talk.
 struct Talk {
+    began: Instant,
     over: AtomicBool,
     acknowledged: Mutex<Vec<Acknowledged>>,
     refused: Mutex<usize>,
@@ -78,27 +98,32 @@ struct Outcome {
 /// # Errors
 /// With what did not hold.
 pub fn check() -> Result<usize, String> {
-    let outcome = trial(&Size { people: 2, guilds: 1, kills: 2 }, "cluster-trial")?;
+    let outcome = trial(&Size { people: 2, guilds: 1, blows: 2 }, Blow::Kill, "cluster-trial")?;
     if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
 }
 
-/// `--people N --guilds N --kills N`: kills nodes of owners under load, and prints what came of it.
+/// `kill` or `hang`, `--people N --guilds N --blows N`: strikes nodes of owners under load, and prints what came of it.
 ///
 /// # Errors
 /// With what did not hold.
-pub fn chaos_kill(args: &mut Args) -> Result<(), String> {
+pub fn chaos(kind: &str, args: &mut Args) -> Result<(), String> {
+    let blow = match kind {
+        "kill" => Blow::Kill,
+        "hang" => Blow::Hang,
+        other => return Err(format!("chaos {other}: only kill and hang are built")),
+    };
     let size = Size {
         people: args.option("--people")?.unwrap_or(8),
         guilds: args.option("--guilds")?.unwrap_or(12),
-        kills: args.option("--kills")?.unwrap_or(4),
+        blows: args.option("--blows")?.unwrap_or(4),
     };
     args.rest()?;
-    let outcome = trial(&size, "chaos-kill")?;
+    let outcome = trial(&size, blow, &format!("chaos-{kind}"))?;
     let back = |part: usize| {
         let at = (outcome.back.len() * part / 100).min(outcome.back.len().saturating_sub(1));
         outcome.back.get(at).map_or(0, |back| back.as_millis() as u64)
     };
-    println!("{} nodes, {} guilds, {} people, {} kills", NODES, size.guilds, size.people, size.kills);
+    println!("{kind}: {NODES} nodes, {} guilds, {} people, {} blows", size.guilds, size.people, size.blows);
     println!("| acknowledged | refused | back: 50 % ms | 99 % ms | last ms | broken promises |");
     println!("| ---: | ---: | ---: | ---: | ---: | ---: |");
     let (half, most, last) = (back(50), back(99), back(100));
@@ -107,7 +132,7 @@ pub fn chaos_kill(args: &mut Args) -> Result<(), String> {
     println!(
         "{}",
         json!({
-            "chaos": "kill", "nodes": NODES, "guilds": size.guilds, "people": size.people, "kills": size.kills,
+            "chaos": kind, "nodes": NODES, "guilds": size.guilds, "people": size.people, "blows": size.blows,
             "acknowledged": acknowledged, "refused": refused, "back_p50_ms": half, "back_p99_ms": most,
             "back_max_ms": last, "broken": broken.len(),
         })
@@ -115,10 +140,11 @@ pub fn chaos_kill(args: &mut Args) -> Result<(), String> {
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
-fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
+fn trial(size: &Size, blow: Blow, name: &str) -> Result<Outcome, String> {
     let binary = server::build(false)?;
     let mut stage = Stage::set(Rig::start(&binary, name, NODES, &["--rate-limits", "off"])?, size)?;
     let talk = Talk {
+        began: Instant::now(),
         over: AtomicBool::new(false),
         acknowledged: Mutex::default(),
         refused: Mutex::default(),
@@ -135,7 +161,7 @@ fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
             let (talk, apis, people) = (&talk, &apis, &*people);
             scope.spawn(move || talk.on(number, conversation, people, apis));
         }
-        let struck = strike(rig, &talk, conversations.len(), size.kills, &mut outcome);
+        let struck = strike(rig, &talk, conversations.len(), (blow, size.blows), &mut outcome);
         talk.over.store(true, Ordering::Relaxed);
         struck
     });
@@ -195,8 +221,9 @@ impl Talk {
             match say(&apis[speaker % 2], &people[speaker].token, &conversation.channel, &content) {
                 Ok(said) => {
                     *lock(&self.refused) += said.refused;
-                    let (conversation, id, at) = (number, said.id, Instant::now());
-                    lock(&self.acknowledged).push(Acknowledged { conversation, id, content, at });
+                    let (conversation, id, refused) = (number, said.id, said.refused);
+                    let at = Instant::now();
+                    lock(&self.acknowledged).push(Acknowledged { conversation, id, content, at, refused });
                 }
                 Err(error) => {
                     *lock(&self.failed) = Some(error);
@@ -245,22 +272,29 @@ impl Talk {
     }
 }
 
-/// Kills the nodes of owners one after the other, starts them again, and drains one at the end.
+/// Strikes the nodes of owners one after the other, has them back, and drains one at the end.
 fn strike(
     rig: &mut Rig,
     talk: &Talk,
     conversations: usize,
-    kills: usize,
+    (blow, blows): (Blow, usize),
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
-    for kill in 0..kills {
-        let victim = OWNERS[kill % OWNERS.len()];
+    for number in 0..blows {
+        let victim = OWNERS[number % OWNERS.len()];
         let moment = Instant::now();
-        rig.kill(victim);
+        match blow {
+            Blow::Kill => rig.kill(victim),
+            Blow::Hang => sh::signal("STOP", &[rig.server(victim)?.pid()]),
+        }
+        println!("     {} is struck after {} ms", rig.members[victim].name, talk.began.elapsed().as_millis());
         talk.goes_on(conversations, moment, BETWEEN, BACK_LIMIT)?;
         outcome.back.extend(talk.back_after(conversations, moment));
-        rig.bring(victim)?;
+        match blow {
+            Blow::Kill => rig.bring(victim)?,
+            Blow::Hang => sh::signal("CONT", &[rig.server(victim)?.pid()]),
+        }
         talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
     }
     let drained = Instant::now();
@@ -301,6 +335,7 @@ fn kept(
 
 /// Every session was told of every message of its conversations once, and none has ended.
 fn told(conversations: &[Conversation], ears: &[Ear], acknowledged: &[Acknowledged], outcome: &mut Outcome) {
+    let began = acknowledged.iter().map(|one| one.at).min().unwrap_or_else(Instant::now);
     for (person, ear) in ears.iter().enumerate() {
         let own = |one: &&Acknowledged| conversations[one.conversation].people.contains(&person);
         let complete = || {
@@ -311,7 +346,7 @@ fn told(conversations: &[Conversation], ears: &[Ear], acknowledged: &[Acknowledg
             let untold = acknowledged.iter().filter(own).filter(|one| !heard.messages.contains_key(&one.id));
             outcome
                 .broken
-                .extend(untold.map(|one| format!("person {person} was not told of {:?}", one.content)));
+                .extend(untold.map(|one| format!("person {person} was not told of {}", one.tell(began))));
             let twice = heard.messages.iter().filter(|(_, times)| **times > 1);
             outcome
                 .broken
