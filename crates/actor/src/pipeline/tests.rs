@@ -482,8 +482,8 @@ fn effects_of_one_sender_do_not_overtake_each_other_when_one_must_read() {
     bench.call(Op::Add);
     assert_eq!(bench.submitted.len(), 1, "calls of others go on");
     bench.bring(Ok(None));
-    assert_eq!(bench.submitted.len(), 3);
-    (0..3).for_each(|_| drop(bench.commit()));
+    assert_eq!(bench.commit().writes.len(), 1, "that of the call");
+    assert_eq!(rows(&bench.commit(), Table::Marks).len(), 2, "both effects");
     assert_eq!(bench.answers(), [(4, Ok(1)), (2, Ok(2)), (3, Ok(3))]);
 }
 
@@ -509,14 +509,14 @@ fn a_mark_that_cannot_be_read_is_asked_for_again_by_the_next_try() {
 }
 
 #[test]
-fn after_a_failed_commit_nothing_is_handled_and_later_batches_are_not_believed() {
+fn after_a_failed_commit_nothing_is_handled_and_nothing_more_is_written() {
     let mut bench = Bench::new();
     let calls = [bench.call(Op::Tell(vec![5], false)), bench.call(Op::Add), bench.call(Op::Count)];
+    assert!(bench.pipeline.is_committing(), "a successor must wait");
     bench.decide(Err(Error::Timeout));
     assert_eq!(bench.pipeline.ended(), Some(End::Failed));
-    assert!(bench.pipeline.is_committing(), "a successor must wait");
-    bench.commit();
     assert!(!bench.pipeline.is_committing());
+    assert!(bench.submitted.is_empty(), "nothing is written that builds on what is not");
     let lost: Vec<_> = calls.iter().map(|call| (*call, Err(503))).collect();
     assert_eq!(bench.answers(), lost);
     assert!(bench.sent().is_empty());
@@ -525,17 +525,30 @@ fn after_a_failed_commit_nothing_is_handled_and_later_batches_are_not_believed()
 }
 
 #[test]
-fn a_refusal_that_is_known_early_puts_up_the_fence_before_its_turn() {
+fn batches_go_one_at_a_time_and_those_that_wait_go_together() {
     let mut bench = Bench::new();
-    bench.call(Op::Add);
-    bench.call(Op::Add);
-    let (second, _) = bench.submitted.pop_back().unwrap();
-    bench.input(Input::Committed(second, Err(Error::Overloaded)));
-    assert!(!bench.pipeline.may_take());
-    assert_eq!(bench.pipeline.ended(), None, "the first is not decided");
+    (0..3).for_each(|_| _ = bench.call(Op::Add));
+    bench.call(Op::Claim);
+    assert_eq!(bench.submitted.len(), 1);
+    assert_eq!(bench.commit().writes.len(), 1);
+    assert_eq!(bench.answers(), [(1, Ok(1))]);
+    let together = bench.commit();
+    assert_eq!(rows(&together, Table::Notes).len(), 2, "{together:?}");
+    assert_eq!(bench.answers(), [(2, Ok(2)), (3, Ok(3))]);
+    let claim = bench.decide(Err(Error::Conflict { index: 0 }));
+    assert_eq!(rows(&claim, Table::Notes).len(), 1, "what a precondition may stop goes alone");
+    assert_eq!(bench.answers(), [(4, Err(403))]);
+    assert!(!bench.pipeline.is_committing());
+}
+
+#[test]
+fn very_many_turns_do_not_go_as_one_batch() {
+    let mut bench = Bench::new();
+    (0..TOGETHER_WRITES_MAX + 10).for_each(|_| _ = bench.call(Op::Add));
     bench.commit();
-    assert_eq!(bench.answers(), [(1, Ok(1)), (2, Err(503))]);
-    assert_eq!(bench.pipeline.ended(), Some(End::Failed));
+    assert_eq!(bench.commit().writes.len(), TOGETHER_WRITES_MAX);
+    assert_eq!(bench.commit().writes.len(), 9);
+    assert_eq!(bench.answers().len(), TOGETHER_WRITES_MAX + 10);
 }
 
 #[test]
