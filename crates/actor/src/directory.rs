@@ -93,11 +93,17 @@ impl<C: Core> Directory<C> {
 
     /// Has each actor that waits for calls look around.
     pub(crate) fn rouse(&self) {
-        for entry in self.lock().values() {
-            if let Entry::Running(inbox) = entry {
-                // One whose mailbox is full does not wait, and one whose mailbox is closed has gone.
-                let _awake = inbox.try_send(None);
-            }
+        let entries = self.lock();
+        let running = |(key, entry): (&u64, &Entry<C>)| match entry {
+            Entry::Running(inbox) => Some((*key, inbox.clone())),
+            Entry::Resting(_) => None,
+        };
+        let mut running: Vec<_> = entries.iter().filter_map(running).collect();
+        drop(entries);
+        running.sort_unstable_by_key(|(key, _)| *key);
+        for (_, inbox) in running {
+            // One whose mailbox is full does not wait, and one whose mailbox is closed has gone.
+            let _awake = inbox.try_send(None);
         }
     }
 
@@ -118,7 +124,8 @@ impl<C: Core> Directory<C> {
             Entry::Resting(resting) => !holds(*key, resting.ownership),
             Entry::Running(_) => false,
         };
-        let lost = self.lock().extract_if(lost).collect::<Vec<_>>();
+        let mut lost = self.lock().extract_if(lost).collect::<Vec<_>>();
+        lost.sort_unstable_by_key(|(key, _)| *key);
         let resting = |(key, entry)| match entry {
             Entry::Resting(resting) => Some((key, resting)),
             Entry::Running(_) => None,
@@ -132,7 +139,12 @@ impl<C: Core> Directory<C> {
             Entry::Resting(resting) => resting.listeners.contains(&node),
             Entry::Running(_) => false,
         };
-        self.lock().iter().filter(|(_, entry)| speaks(entry)).map(|(key, _)| *key).collect()
+        let entries = self.lock();
+        let mut keys: Vec<_> =
+            entries.iter().filter(|(_, entry)| speaks(entry)).map(|(key, _)| *key).collect();
+        drop(entries);
+        keys.sort_unstable();
+        keys
     }
 
     /// Takes an actor off the list, be it this one or its successor.

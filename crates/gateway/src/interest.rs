@@ -239,7 +239,9 @@ impl Interest {
         let keys = |shard: &Mutex<HashMap<GuildId, Here>>| {
             shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect::<Vec<_>>()
         };
-        self.shards.iter().flat_map(keys).collect()
+        let mut all: Vec<_> = self.shards.iter().flat_map(keys).collect();
+        all.sort_unstable();
+        all
     }
 
     /// The users with sessions on this node.
@@ -247,7 +249,9 @@ impl Interest {
         let keys = |shard: &Mutex<HashMap<UserId, User>>| {
             shard.lock().unwrap_or_else(PoisonError::into_inner).keys().copied().collect::<Vec<_>>()
         };
-        self.users.iter().flat_map(keys).collect()
+        let mut all: Vec<_> = self.users.iter().flat_map(keys).collect();
+        all.sort_unstable();
+        all
     }
 
     /// A user is about to have a session on a slice, which `owner` will be asked for.

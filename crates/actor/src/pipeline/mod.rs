@@ -22,7 +22,7 @@ use consort_rpc::{
     Call, Effect, Fact, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
 };
 use consort_runtime::{Now, Planted};
-use consort_store::{Batch, Error, Precondition, Row};
+use consort_store::{Batch, Error, Row};
 use tokio::time::Instant;
 
 use crate::alarm::Alarm;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use consort_model::{ChannelId, MessageId, UserId};
 use consort_rpc::{Caller, NodeId, Nothing, user};
 use consort_runtime::{Ids, Random};
-use consort_store::{BoxFuture, Key, StoreRef, Table, Write};
+use consort_store::{BoxFuture, Key, Precondition, StoreRef, Table, Write};
 use serde::{Deserialize, Serialize};
 
 use super::*;

@@ -48,7 +48,7 @@ async fn the_end_waits_for_commits_and_refuses_calls() {
     cast(&bench, 4, Op::Add(4));
     bench.advance(LINGER * 10).await;
     assert!(!ending.is_finished());
-    assert_eq!(bench.gate.waiting(), 4, "of two calls and two casts");
+    assert_eq!(bench.gate.waiting(), 3, "of two calls and two casts; one goes behind that of its actor");
     bench.gate.pass();
     bench.advance(LINGER * 10).await;
     assert!(!ending.is_finished(), "others are still on their way");

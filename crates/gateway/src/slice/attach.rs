@@ -176,9 +176,8 @@ impl Slice {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
             let session = &self.sessions[slot].session;
             if session.attachment(guild) == Some(Attachment::Awaited) {
-                // It has not heard what attached ones have heard before this.
-                let key = session.identity().key;
-                self.refused(now, key, guild, false);
+                // Its user may have joined again since, and that it awaits the guild may be because of that: the guild knows.
+                self.ask(slot, guild);
             } else {
                 self.leave_session_guild(now, slot, guild);
             }
@@ -199,12 +198,18 @@ impl Slice {
         for key in sessions {
             let Some((slot, held)) = self.at(key) else { continue };
             let identity = held.session.identity();
-            if !identity.serves(Some(guild)) || held.session.attachment(guild).is_some() {
+            if !identity.serves(Some(guild)) {
                 continue;
             }
+            match held.session.attachment(guild) {
+                Some(Attachment::Awaited) => continue,
+                // It was a member before, and that it has left is still on its way from the guild.
+                Some(Attachment::At(position)) => self.unlist(guild, position),
+                None => self.interest.add(guild, self.index),
+            }
+            let held = &mut self.sessions[slot];
             held.session.await_guild(guild);
             held.attach_due.get_or_insert(retry);
-            self.interest.add(guild, self.index);
             self.ask(slot, guild);
             self.schedule_session(slot);
         }

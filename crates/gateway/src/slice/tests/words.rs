@@ -58,3 +58,19 @@ fn the_next_owner_of_an_account_is_told_how_far_its_sessions_are() {
     bench.slice.input(bench.now, Input::Relay(Op::Behind { sessions: vec![key] }));
     assert_eq!(bench.slice.figures().sessions, 0);
 }
+
+#[test]
+fn who_joins_again_before_the_departure_has_arrived_is_attached_again() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[GUILD]);
+    let key = bench.key(id);
+    // The account's owner and the guild's are on two other nodes: what they say arrives in any order.
+    bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![key], guild: GUILD }));
+    bench.slice.input(bench.now, Input::Relay(Op::Detach { guild: GUILD, user: UserId::new(1) }));
+    bench.settle();
+    bench.publish(7, 0);
+    bench.read(&mut far);
+    let told: Vec<_> = far.payloads.iter().filter_map(|payload| payload["t"].as_str()).collect();
+    assert_eq!(told, ["READY", "GUILD_CREATE", "GUILD_CREATE", "E"]);
+}
