@@ -45,6 +45,7 @@ pub struct Cx<'a> {
     pub batch: Batch,
     pub(crate) after: Vec<After>,
     pub(crate) conflict: Option<ApiError>,
+    pub(crate) confirmed: bool,
     pub(crate) rows: &'a mut Rows,
     pub(crate) scans: &'a [(Load, Vec<Row>)],
     pub(crate) ids: &'a Ids,
@@ -155,6 +156,13 @@ impl Cx<'_> {
     /// it is taken.
     pub fn tell(&mut self, fact: Fact) {
         self.after.push(After::Fact(fact));
+    }
+
+    /// Has what this turn says leave only once the store has confirmed that no later owner has written: for what a session cannot
+    /// tell from the truth when it comes from the memory of an owner that does not know yet that it is none. Costs a commit
+    /// without rows, and nothing where no other node could own this.
+    pub fn confirm(&mut self) {
+        self.confirmed = true;
     }
 
     /// Sends news once everything written is durable, in the order added; see [`Publication`] for what may become of it.

@@ -38,6 +38,8 @@ pub(crate) struct Turn {
     pub(crate) after: Vec<After>,
     pub(crate) outcome: Result<Outcome, Box<ApiError>>,
     pub(crate) conflict: Option<ApiError>,
+    /// Whether it waits for the store's word that the owner still is one, although it writes nothing.
+    pub(crate) confirmed: bool,
 }
 
 /// A finished turn, or what must be loaded before it can be taken.
@@ -72,12 +74,12 @@ impl<C: Core> Machine<C> {
             Err(Stop::Error(error)) => Err(error),
             Err(Stop::Refused(error)) => Ok(Outcome::Refused(error)),
         };
-        let (mut batch, mut after, conflict) = (cx.batch, cx.after, cx.conflict);
+        let (mut batch, mut after, conflict, confirmed) = (cx.batch, cx.after, cx.conflict, cx.confirmed);
         if outcome.is_err() {
             debug_assert!(batch.is_empty() && after.is_empty(), "a refused call must not change anything");
             (batch, after) = (Batch::new(), Vec::new());
         }
-        Step::Turn(self.finish(batch, after, outcome, conflict))
+        Step::Turn(Turn { confirmed, ..self.finish(batch, after, outcome, conflict) })
     }
 
     pub(crate) fn tick(&mut self, now: Now) -> Turn {
@@ -115,7 +117,7 @@ impl<C: Core> Machine<C> {
     ) -> Turn {
         self.turn += 1;
         self.rows.apply(&batch.writes, self.turn);
-        Turn { number: self.turn, batch, after, outcome, conflict }
+        Turn { number: self.turn, batch, after, outcome, conflict, confirmed: false }
     }
 }
 
@@ -137,6 +139,7 @@ fn context<'a>(
         shared: given.shared,
         links: &given.links,
         batch: Batch::new(),
+        confirmed: false,
         after: Vec::new(),
         conflict: None,
         rows,

@@ -447,14 +447,14 @@ impl<C: Core> Pipeline<C> {
     /// Puts a turn in line, with the rows of its effects, and submits its batch once those before it are decided. A turn that
     /// writes nothing still waits behind them.
     fn commit(&mut self, now: Now, turn: Turn, respond: Responder) {
-        let Turn { number, mut batch, after, outcome, conflict } = turn;
+        let Turn { number, mut batch, after, outcome, conflict, confirmed } = turn;
         let (leaving, awaited) = self.effects(now, after, &mut batch);
         if !batch.is_empty() {
             self.outbox.clean(&mut batch);
         }
         let core = &self.machine.core;
         self.alarm.write(&mut batch, now.wall_ms, core.alarm_ms(), core.is_over());
-        let written = !batch.is_empty();
+        let written = !batch.is_empty() || (confirmed && self.ownership.fenced);
         let decided = (!written || Planted::AnswerBeforeCommit.is_here()).then_some(Ok(()));
         if written {
             // A refusal by a precondition undoes this turn, so nothing may build on it. A stale epoch ends the actor anyway.

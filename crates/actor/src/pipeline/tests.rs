@@ -47,6 +47,8 @@ enum Op {
     Count,
     /// Changes nothing.
     Nothing,
+    /// Changes nothing, and is sure of it.
+    Sure,
     /// Counts and tells these users, the answer waits for those who are told.
     Tell(Vec<u64>, bool),
     /// Takes a name.
@@ -74,6 +76,7 @@ impl Core for Counter {
                 self.add(cx);
             }
             Op::Count | Op::Nothing => {}
+            Op::Sure => cx.confirm(),
             Op::Tell(users, awaited) => {
                 self.add(cx);
                 for user in users {
@@ -582,6 +585,20 @@ fn a_batch_carries_the_epoch_and_a_stale_one_ends_the_actor() {
     assert!(batch.preconditions.iter().any(epoch));
     assert_eq!(bench.pipeline.ended(), Some(End::Deposed));
     assert_eq!(bench.answers(), [(1, Err(503)), (2, Err(503))]);
+}
+
+#[test]
+fn what_must_not_come_from_the_past_waits_for_the_stores_word() {
+    let mut bench = Bench::new();
+    bench.call(Op::Sure);
+    assert_eq!(bench.answers(), []);
+    let batch = bench.commit();
+    assert!(batch.writes.is_empty() && batch.preconditions.len() == 1, "{batch:?}");
+    assert_eq!(bench.answers(), [(1, Ok(0))]);
+    bench.call(Op::Sure);
+    bench.decide(Err(Error::StaleEpoch { service: "counter", owner: 7, epoch: 3, stored: 4 }));
+    assert_eq!(bench.answers(), [(2, Err(503))]);
+    assert_eq!(bench.pipeline.ended(), Some(End::Deposed));
 }
 
 #[test]

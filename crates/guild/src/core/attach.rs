@@ -39,6 +39,8 @@ impl Guild {
         let user = cx.caller.user;
         let before = self.classes.of(user);
         let Some(class) = self.classify(user) else {
+            // The session would take it for the last word, also from an owner that does not know who has joined since.
+            cx.confirm();
             let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
             cx.publish(Publication::Relay { node: session.node, message });
             return Outcome::EMPTY;

@@ -235,6 +235,7 @@ impl Guild {
     /// Answers a call to a guild that is not there. A session that wants to attach is told through its relay.
     fn handle_absent(&self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         if let Op::Gateway(guild::gateway::Op::Attach { session, .. }) = op {
+            cx.confirm();
             let message = relay::Op::Refused { session: *session, guild: self.id, unavailable: false };
             cx.publish(Publication::Relay { node: session.node, message });
             return Outcome::EMPTY;
