@@ -23,6 +23,10 @@ impl Core for Moving {
 
     const RUNNING_MAX: usize = 0;
 
+    const HAS_ALARMS: bool = Guild::HAS_ALARMS;
+
+    const FROZEN_FORMAT: Option<u16> = Guild::FROZEN_FORMAT;
+
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move { Ok(Guild::load(key, store, now_ms).await?.map(Self)) })
     }
@@ -39,6 +43,10 @@ impl Core for Moving {
         self.0.started(nodes)
     }
 
+    fn newest_id(&self) -> Option<u64> {
+        self.0.newest_id()
+    }
+
     fn handle(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         self.0.handle(cx, op)
     }
@@ -47,8 +55,20 @@ impl Core for Moving {
         self.0.next_deadline_ms()
     }
 
+    fn alarm_ms(&self) -> Option<u64> {
+        self.0.alarm_ms()
+    }
+
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.0.tick(cx);
+    }
+
+    fn node_gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        self.0.node_gone(cx, node);
+    }
+
+    fn listeners(&self) -> Vec<NodeId> {
+        self.0.listeners()
     }
 
     fn is_idle(&self) -> bool {
