@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use crate::networks::PerNetwork;
+
 /// What an operator can set.
 #[derive(Debug, Clone)]
 pub struct Config {
@@ -38,6 +40,8 @@ pub struct Config {
     /// Connections of this process that have not identified. Beyond as many, or a quarter of those there may be, the oldest
     /// are closed: who says nothing leaves room for who does.
     pub unidentified_max: usize,
+    /// What one address has of the slices' own listeners; `None` for no limit. The HTTP server counts its own.
+    pub per_network: Option<PerNetwork>,
     /// Sessions without a socket on this node; beyond, the oldest end.
     pub detached_max: usize,
     /// `resume_gateway_url`, without path and query; `None` takes the `Host` that the client used.
@@ -78,6 +82,7 @@ impl Default for Config {
             own_descriptors: false,
             connections_max: 2_000_000,
             unidentified_max: 16 * 1024,
+            per_network: None,
             // As many as there may be sockets: all of them may break at once, and everybody is to find their session again.
             detached_max: 2_000_000,
             public_url: None,

@@ -20,6 +20,7 @@ use crate::config::{BACKLOG, Config};
 use crate::fd_passing::{self, FdReceiver, FdSenders, raise_descriptor_limit};
 use crate::inbox::{Inbox, InboxRef};
 use crate::interest::Interest;
+use crate::networks::Networks;
 use crate::performer::Performer;
 use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
@@ -106,6 +107,7 @@ impl Gateway {
             interest,
             fd_senders: Arc::new(fd_senders),
             gauges: Gauges::new(count),
+            networks: Networks::new(config.per_network),
             way: transmit::choose(config.io),
             own_max: if config.own_descriptors { table } else { usize::MAX },
             config,
@@ -229,6 +231,7 @@ struct Starter<'e> {
     interest: Arc<Interest>,
     admissions: Arc<Admissions>,
     fd_senders: Arc<FdSenders>,
+    networks: Arc<Networks>,
     way: Way,
     own_max: usize,
     env: &'e Env,
@@ -271,6 +274,7 @@ impl Starter<'_> {
             clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,
             way: self.way,
+            networks: self.networks.clone(),
             listener: None,
             fd_senders: self.fd_senders.clone(),
             receiver,

@@ -1,7 +1,7 @@
 //! A slice's own listener, and whether anybody waits at it.
 
 use std::io;
-use std::net::TcpListener;
+use std::net::{IpAddr, TcpListener};
 
 use mio::net::{TcpListener as Listener, TcpStream as Socket};
 use mio::{Interest, Registry, Token};
@@ -41,13 +41,13 @@ impl SliceListener {
         self.waiting = false;
     }
 
-    /// Lets the next one in; `None` when nobody waits any more.
-    pub(crate) fn next(&mut self) -> Option<Socket> {
+    /// Lets the next one in, with its address; `None` when nobody waits any more.
+    pub(crate) fn next(&mut self) -> Option<(Socket, IpAddr)> {
         while self.waiting
             && let Some(listener) = &self.listener
         {
             match listener.accept() {
-                Ok((socket, _)) => return Some(socket),
+                Ok((socket, peer)) => return Some((socket, peer.ip())),
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
                 Err(error) => {
                     self.waiting = false;

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::io::{self, Read as _};
-use std::net::{Shutdown, TcpListener, TcpStream};
+use std::net::{IpAddr, Shutdown, TcpListener, TcpStream};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,6 +16,7 @@ use crate::config::{ACCEPTS_PER_TURN, OFFERS_PER_TURN};
 use crate::fd_passing::{Carried, FdReceiver, FdSenders};
 use crate::inbox::{InboxRef, Lost, Wake};
 use crate::listener::SliceListener;
+use crate::networks::Networks;
 use crate::performer::Performer;
 use crate::slice::{Gone, HandOver, Input, Slice};
 use crate::stats::Gauges;
@@ -53,6 +54,7 @@ pub(crate) struct Shell {
     pub(crate) actor: Arc<ActorGauge>,
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
+    networks: Arc<Networks>,
     listener: SliceListener,
     fd_senders: Arc<FdSenders>,
     receiver: FdReceiver,
@@ -80,6 +82,7 @@ pub(crate) struct Parts {
     pub(crate) clock: ClockRef,
     pub(crate) send_buffer_bytes: usize,
     pub(crate) way: Way,
+    pub(crate) networks: Arc<Networks>,
     pub(crate) listener: Option<TcpListener>,
     pub(crate) fd_senders: Arc<FdSenders>,
     pub(crate) receiver: FdReceiver,
@@ -109,6 +112,7 @@ impl Shell {
             actor: parts.actor,
             clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
+            networks: parts.networks,
             listener: SliceListener::new(parts.listener),
             fd_senders: parts.fd_senders,
             receiver: parts.receiver,
@@ -266,26 +270,28 @@ impl Shell {
         // The kernel shares connections out unevenly, so one slice may have more than its part of them; its own descriptors
         // end somewhere, too.
         let own = self.own_max.saturating_sub(self.core.figures().connections);
-        let mut room = if draining { 0 } else { self.gauges.room(self.connections_max).min(own) };
+        let mut room = self.gauges.room(self.connections_max).min(own);
         for _ in 0..ACCEPTS_PER_TURN {
-            let Some(socket) = self.listener.next() else { return };
-            let slot = if room > 0 {
-                room -= 1;
-                Some(self.core.accept_raw(now))
-            } else if draining {
-                // The client tries again, elsewhere or later.
-                None
-            } else if self.core.make_room(now) {
-                Some(self.core.accept_raw(now))
-            } else {
-                self.gauges.tell_full(self.connections_max);
-                self.core.turn_away(now)
-            };
+            let Some((socket, ip)) = self.listener.next() else { return };
+            // While it is draining the client tries again, elsewhere or later.
+            let slot = if draining { None } else { self.let_in(now, ip, &mut room) };
             let Some(slot) = slot else { continue };
             let _ = socket.set_nodelay(true);
             let _ = socket2::SockRef::from(&socket).set_send_buffer_size(self.send_buffer_bytes);
             self.register(now, slot, socket, Vec::new());
         }
+    }
+
+    /// Gives a new connection its slot: among the others, or among those that are told that there is no room, if there is one
+    /// among these.
+    fn let_in(&mut self, now: Instant, ip: IpAddr, room: &mut usize) -> Option<usize> {
+        let Ok(place) = self.networks.admit(now, ip) else { return self.core.turn_away(now) };
+        if *room == 0 && !self.core.make_room(now) {
+            self.gauges.tell_full(self.connections_max);
+            return self.core.turn_away(now);
+        }
+        *room = room.saturating_sub(1);
+        Some(self.core.accept_raw(now, place))
     }
 
     fn register(&mut self, now: Instant, slot: usize, mut socket: Socket, mut early: Vec<u8>) {

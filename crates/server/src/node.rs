@@ -9,7 +9,7 @@ use std::time::Duration;
 use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
 use consort_cdn::blobs::{Blobs, Folder};
 use consort_eraser::Eraser;
-use consort_gateway::{Gateway, Io};
+use consort_gateway::{Gateway, Io, PerNetwork};
 use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
     InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
@@ -351,6 +351,13 @@ fn seat_limits(settings: &Settings) -> Limits {
     }
 }
 
+/// What an address has of `unidentified_max` connections of the gateway's own listeners, as it has of the main one's.
+fn per_network(settings: &Settings, unidentified_max: usize) -> Option<PerNetwork> {
+    let many = (settings.trusted_proxies == 0).then_some((unidentified_max / 16).max(1));
+    let max = settings.connections_per_address.or(many)?;
+    Some(PerNetwork { max, limits_local: settings.connections_per_address.is_some() })
+}
+
 fn gateway_config(settings: &Settings) -> consort_gateway::Config {
     let from_public = || Some(settings.public_url.as_ref()?.replacen("http", "ws", 1));
     let defaults = consort_gateway::Config::default();
@@ -361,6 +368,7 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
         slices: settings.slices,
         listen: settings.gateway_listen,
         own_descriptors: settings.gateway_listen.is_some(),
+        per_network: per_network(settings, defaults.unidentified_max.min(connections_max / 4)),
         public_url: settings.gateway_url.clone().or_else(from_public),
         io: match settings.gateway_io {
             GatewayIo::Auto => Io::Auto,

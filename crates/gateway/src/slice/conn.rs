@@ -156,10 +156,12 @@ impl Slice {
         slot
     }
 
-    /// Takes a connection that one of the slice's own listeners has accepted. Gives its slot.
-    pub(crate) fn accept_raw(&mut self, now: Instant) -> usize {
+    /// Takes a connection that one of the slice's own listeners has accepted, with its place among those of its address that
+    /// have not identified. Gives its slot.
+    pub(crate) fn accept_raw(&mut self, now: Instant, seat: Option<Box<dyn Seat>>) -> usize {
         let slot = self.insert_conn(now);
         self.conns[slot].phase = Phase::Handshake;
+        self.conns[slot].seat = seat;
         self.schedule_conn(slot);
         slot
     }
@@ -170,7 +172,7 @@ impl Slice {
         if self.turned_away >= TURNED_AWAY_MAX {
             return None;
         }
-        let slot = self.accept_raw(now);
+        let slot = self.accept_raw(now, None);
         self.conns[slot].turned_away = true;
         self.turned_away += 1;
         Some(slot)

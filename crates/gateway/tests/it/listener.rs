@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use consort_gateway::{Config, Io};
+use consort_gateway::{Config, Io, PerNetwork};
 use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
@@ -111,6 +111,29 @@ async fn the_limit_of_sockets_is_the_nodes_and_not_a_slices(io: Io) {
     drop(clients);
 }
 
+async fn an_address_has_its_share_of_sockets_without_a_session(io: Io) {
+    let share = PerNetwork { max: 4, limits_local: true };
+    let (_rig, addr) = rig_with(Config { per_network: Some(share), io, ..Config::default() }).await;
+    let mut clients = Vec::new();
+    for _ in 0..4 {
+        clients.push(Client::connect(addr, "v=10").await);
+    }
+    let answer = ask(addr).await;
+    assert!(answer.starts_with("http/1.1 503 ") && answer.contains("retry-after: 5\r\n"), "{answer}");
+    // Another address finds its own, and who was there first stays.
+    let socket = tokio::net::TcpSocket::new_v4().unwrap();
+    socket.bind(([127, 0, 0, 2], 0).into()).unwrap();
+    let mut other = socket.connect(addr).await.unwrap();
+    let key = consort_wire::ws::client::key([7; 16]);
+    other.write_all(&consort_wire::ws::client::request("a", "/?v=10", &key)).await.unwrap();
+    let mut answer = [0; 12];
+    other.read_exact(&mut answer).await.unwrap();
+    assert_eq!(&answer, b"HTTP/1.1 101");
+    for mut client in clients {
+        client.identify("bot-2").await;
+    }
+}
+
 async fn after_a_shutdown_nobody_listens(io: Io) {
     let (rig, addr) = rig(io).await;
     let mut client = Client::connect(addr, "v=10").await;
@@ -131,5 +154,6 @@ crate::rig::by_each_way! {
     a_request_may_come_in_pieces_and_with_frames_behind_it,
     what_is_no_upgrade_is_answered_and_closed,
     the_limit_of_sockets_is_the_nodes_and_not_a_slices,
+    an_address_has_its_share_of_sockets_without_a_session,
     after_a_shutdown_nobody_listens,
 }
