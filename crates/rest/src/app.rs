@@ -7,6 +7,7 @@ use std::sync::atomic::AtomicBool;
 use axum::response::Response;
 use consort_cdn::{Cdn, Media};
 use consort_model::{ChannelId, GuildId, Timestamp, UserId};
+use consort_rpc::guild::may::May;
 use consort_rpc::{
     Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, user,
 };
@@ -233,6 +234,15 @@ impl App {
     /// Never; the type is that of handlers. The owner's refusal is in the response.
     pub async fn ask_guild(&self, guild: GuildId, caller: Caller, op: guild::Op) -> Answered {
         Ok(answer(self.guilds.call(guild.get(), caller, op).await))
+    }
+
+    /// Refuses who may not do something in a guild, before what they send is read.
+    ///
+    /// # Errors
+    /// As those of the act itself.
+    pub(crate) async fn may(&self, guild: GuildId, caller: Caller, what: May) -> Result<(), Failure> {
+        self.guilds.call(guild.get(), caller, guild::Op::May(what)).await?;
+        Ok(())
     }
 
     /// Asks an account's owner and passes its reply on.

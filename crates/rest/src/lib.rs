@@ -38,7 +38,7 @@ pub use app::{App, Config, GatewayElsewhere, Parts, Serves};
 pub use channel_owner::ChannelOwner;
 pub use edge::{HEALTH, role_elsewhere, router};
 pub use extract::{
-    AnyAuth, Auth, BotAuth, Ids, JsonBody, LargeJson, MaybeAuth, Origin, Peer, Query, Size, Unread, Upload,
+    AnyAuth, Auth, BotAuth, Ids, JsonBody, MaybeAuth, Origin, Peer, Query, Size, Unread, UnreadJson, Upload,
     UploadedFile, UserAuth,
 };
 pub use failure::{Answered, Failure, answer, created, empty, json};

@@ -14,6 +14,7 @@ pub mod event;
 pub mod everyone;
 pub mod gateway;
 pub mod invite;
+pub mod may;
 pub mod member;
 pub mod onboarding;
 pub mod role;
@@ -68,6 +69,8 @@ pub enum Op {
     Voice(voice::Op),
     /// What the gateway asks: attach, presence, member chunks.
     Gateway(gateway::Op),
+    /// Whether the caller may do something, asked before what it sends is read.
+    May(may::May),
 }
 
 /// What the owner of a guild may miss.

@@ -88,7 +88,7 @@ impl Guild {
         self.require(cx, Permissions::MANAGE_GUILD_EXPRESSIONS)
     }
 
-    fn may_create_expression(&self, cx: &Cx<'_>) -> Result<(), Stop> {
+    pub(super) fn may_create_expression(&self, cx: &Cx<'_>) -> Result<(), Stop> {
         self.require_member(cx)?;
         self.may_manage_expression(cx, Some(cx.caller.user))
     }

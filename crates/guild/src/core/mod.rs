@@ -15,6 +15,7 @@ mod follow;
 mod gateway;
 mod invites;
 mod load;
+mod may;
 mod member_list;
 mod members;
 mod messages;
@@ -173,6 +174,10 @@ impl Core for Guild {
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),
             Op::Voice(op) => self.handle_voice(cx, op),
             Op::Gateway(op) => self.handle_gateway(cx, op),
+            Op::May(what) => {
+                self.handle_may(cx, what)?;
+                Outcome::EMPTY
+            }
         }
     }
 

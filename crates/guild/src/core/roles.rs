@@ -130,11 +130,8 @@ impl Guild {
     }
 
     fn update_role(&mut self, cx: &mut Cx<'_>, id: RoleId, fields: &Fields) -> Result<Outcome, Stop> {
-        self.require(cx, Permissions::MANAGE_ROLES)?;
+        self.may_change_role(cx, id)?;
         let old = self.role(id)?.clone();
-        if id != self.everyone() {
-            self.require_above_role(cx, id)?;
-        }
         if let Some(wanted) = fields.permissions.as_option() {
             self.require_grantable(cx, *wanted & !old.permissions)?;
         }

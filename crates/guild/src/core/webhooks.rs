@@ -81,9 +81,7 @@ impl Guild {
         name: &str,
         avatar: Option<String>,
     ) -> Result<Outcome, Stop> {
-        self.require_webhook_channel(channel)?;
-        self.require_in(cx, channel, Permissions::MANAGE_WEBHOOKS)?;
-        self.refuse_more_webhooks(channel)?;
+        self.may_create_webhook(cx, channel)?;
         let webhook = Webhook {
             id,
             kind: INCOMING,
@@ -106,6 +104,13 @@ impl Guild {
         Outcome::json(&webhook)
     }
 
+    /// MANAGE_WEBHOOKS in a channel that takes one more.
+    pub(super) fn may_create_webhook(&self, cx: &Cx<'_>, channel: ChannelId) -> Result<(), Stop> {
+        self.require_webhook_channel(channel)?;
+        self.require_in(cx, channel, Permissions::MANAGE_WEBHOOKS)?;
+        self.refuse_more_webhooks(channel)
+    }
+
     fn require_webhook_channel(&self, channel: ChannelId) -> Result<(), Stop> {
         match self.channel(channel)?.kind {
             ChannelType::GuildCategory | ChannelType::GuildDirectory => {
@@ -126,7 +131,7 @@ impl Guild {
     }
 
     /// A webhook for those who have its token (401/50027 for a wrong one), or MANAGE_WEBHOOKS in its channel.
-    fn accessible_webhook(
+    pub(super) fn accessible_webhook(
         &self,
         cx: &Cx<'_>,
         webhook: WebhookId,
@@ -160,9 +165,7 @@ impl Guild {
         avatar.clone().apply(&mut webhook.avatar);
         // By token it stays where it is.
         if let Some(channel) = channel.filter(|channel| token.is_none() && Some(*channel) != old.channel_id) {
-            self.require_webhook_channel(channel)?;
-            self.require_in(cx, channel, Permissions::MANAGE_WEBHOOKS)?;
-            self.refuse_more_webhooks(channel)?;
+            self.may_create_webhook(cx, channel)?;
             webhook.channel_id = Some(channel);
         }
         if webhook != old {

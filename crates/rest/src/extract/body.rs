@@ -26,10 +26,38 @@ const BODY_DEADLINE: Duration = Duration::from_secs(30);
 /// A body of JSON or of an urlencoded form, as a value to open with [`Form::root`](consort_model::Form::root). No body at
 /// all is an empty object. Nesting is bounded.
 #[derive(Debug, Clone, PartialEq)]
-pub struct JsonBody<const MAX: usize = JSON_BYTES_MAX>(pub Value);
+pub struct JsonBody(pub Value);
 
-/// A body that may carry an image as data URI.
-pub type LargeJson = JsonBody<LARGE_JSON_BYTES_MAX>;
+/// A body as of [`JsonBody`] that may carry an image as data URI and has not been read yet: whoever may not send it is refused
+/// before.
+#[derive(Debug)]
+pub struct UnreadJson(Request);
+
+impl UnreadJson {
+    /// Reads it.
+    ///
+    /// # Errors
+    /// As those of [`JsonBody`], with [`LARGE_JSON_BYTES_MAX`].
+    pub async fn read(self) -> Result<Value, Failure> {
+        read(self.0, LARGE_JSON_BYTES_MAX).await
+    }
+
+    /// Reads it where it can carry no image.
+    ///
+    /// # Errors
+    /// As those of [`JsonBody`].
+    pub async fn read_small(self) -> Result<Value, Failure> {
+        read(self.0, JSON_BYTES_MAX).await
+    }
+}
+
+impl FromRequest<Arc<App>> for UnreadJson {
+    type Rejection = Failure;
+
+    async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Failure> {
+        Ok(Self(request))
+    }
+}
 
 /// What a `Content-Type` says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -64,18 +92,23 @@ pub(crate) fn unsupported(headers: &HeaderMap) -> ApiError {
     ApiError::invalid_field("", "CONTENT_TYPE_INVALID", message)
 }
 
-impl<const MAX: usize> FromRequest<Arc<App>> for JsonBody<MAX> {
+impl FromRequest<Arc<App>> for JsonBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Failure> {
-        let (parts, body) = request.into_parts();
-        let media = Media::of(&parts.headers);
-        let arrival = Arrival::begin(&parts, body, MAX)?;
-        let _share = arrival.share();
-        let read = tokio::time::timeout(BODY_DEADLINE, collect(arrival)).await;
-        let bytes = read.map_err(|_| too_slow())??;
-        Ok(Self(decode(media, &parts.headers, &bytes)?))
+        read(request, JSON_BYTES_MAX).await.map(Self)
     }
+}
+
+/// Reads a body of at most `max` bytes.
+async fn read(request: Request, max: usize) -> Result<Value, Failure> {
+    let (parts, body) = request.into_parts();
+    let media = Media::of(&parts.headers);
+    let arrival = Arrival::begin(&parts, body, max)?;
+    let _share = arrival.share();
+    let read = tokio::time::timeout(BODY_DEADLINE, collect(arrival)).await;
+    let bytes = read.map_err(|_| too_slow())??;
+    Ok(decode(media, &parts.headers, &bytes)?)
 }
 
 fn decode(media: Media, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, ApiError> {

@@ -10,7 +10,7 @@ mod upload;
 
 pub(crate) use auth::V9;
 pub use auth::{AnyAuth, Auth, BotAuth, Identity, MaybeAuth, UserAuth};
-pub use body::{JSON_BYTES_MAX, JsonBody, LARGE_JSON_BYTES_MAX, LargeJson};
+pub use body::{JSON_BYTES_MAX, JsonBody, LARGE_JSON_BYTES_MAX, UnreadJson};
 pub use ids::{Ids, Segment, Segments};
 pub(crate) use origin::ip as origin_ip;
 pub use origin::{Origin, Peer};

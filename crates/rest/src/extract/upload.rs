@@ -99,8 +99,7 @@ impl Unread {
         let (parts, body) = self.0.into_parts();
         if Media::of(&parts.headers) != Media::Multipart {
             let request = Request::from_parts(parts, body);
-            let body::JsonBody::<JSON_BYTES_MAX>(payload) =
-                body::JsonBody::from_request(request, app).await?;
+            let body::JsonBody(payload) = body::JsonBody::from_request(request, app).await?;
             return Ok(Upload { payload, files: Vec::new(), _memory: None });
         }
         let arrival = Arrival::begin(&parts, body, bytes_max)?;

@@ -14,7 +14,7 @@ use serde_json::json;
 
 use crate::apps::view;
 use crate::{
-    Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, LargeJson, UserAuth, created, empty, json,
+    Answered, App, Auth, BotAuth, Failure, Ids, JsonBody, UnreadJson, UserAuth, created, empty, json,
 };
 
 /// The area's routes.
@@ -64,8 +64,8 @@ async fn mine(State(app): State<Arc<App>>, auth: BotAuth) -> Answered {
     full(&app, application).await
 }
 
-async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, JsonBody(body): LargeJson) -> Answered {
-    edit(&app, own_id(&auth)?, &body).await
+async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, body: UnreadJson) -> Answered {
+    edit(&app, own_id(&auth)?, &body.read().await?).await
 }
 
 async fn one(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ApplicationId>) -> Answered {
@@ -80,12 +80,12 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): LargeJson,
+    body: UnreadJson,
 ) -> Answered {
     if auth.application() != Some(id) {
         app.own_application(id, auth.user_id()).await?;
     }
-    edit(&app, id, &body).await
+    edit(&app, id, &body.read().await?).await
 }
 
 async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
@@ -173,9 +173,10 @@ async fn create_emoji(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): LargeJson,
+    body: UnreadJson,
 ) -> Answered {
     may_edit(&app, &auth, id).await?;
+    let body = body.read().await?;
     let (name, image) = Form::root(&body)?.check(|f| {
         let name = f.required("name", validate::read(f, "name", validate::emoji_name));
         Some((name?, f.required("image", f.image("image", EMOJI_BYTES_MAX))?))

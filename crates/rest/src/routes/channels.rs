@@ -14,7 +14,7 @@ use consort_rpc::{guild, private};
 use serde_json::Value;
 
 use super::roles::entries;
-use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
 use crate::{Answered, App, ChannelOwner, answer};
 
 /// Kinds that can be made in a guild.
@@ -182,12 +182,13 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(id): Ids<ChannelId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
     let caller = auth.caller();
     let ChannelOwner::Guild(guild) = app.place(id).await? else {
-        return super::private_channels::update(&app, caller, id, &body).await;
+        return super::private_channels::update(&app, caller, id, body).await;
     };
+    let body = body.read_small().await?;
     let update = Form::root(&body)?.check(|f| Some(update_form(f)))?;
     let op = Op::Update { channel: id, update: Box::new(update) };
     let reply = app.guilds.call(guild.get(), caller.clone(), channel(op)).await;

@@ -12,7 +12,7 @@ use consort_rpc::application::Put;
 use consort_rpc::guild;
 
 use super::oauth2::may_manage;
-use crate::{Answered, AnyAuth, App, Failure, Ids, JsonBody, LargeJson, Query, created, empty, json};
+use crate::{Answered, AnyAuth, App, Failure, Ids, JsonBody, Query, UnreadJson, created, empty, json};
 
 /// What an OAuth2 token needs to change commands.
 const UPDATE: &str = "applications.commands.update";
@@ -119,9 +119,10 @@ async fn replace(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): LargeJson,
+    body: UnreadJson,
 ) -> Answered {
-    answer_replace(&app, everywhere(&app, &auth, id).await?, &body).await
+    let scope = everywhere(&app, &auth, id).await?;
+    answer_replace(&app, scope, &body.read().await?).await
 }
 
 async fn one(
@@ -172,9 +173,10 @@ async fn guild_replace(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids((id, guild)): Ids<(ApplicationId, GuildId)>,
-    JsonBody(body): LargeJson,
+    body: UnreadJson,
 ) -> Answered {
-    answer_replace(&app, in_guild(&app, &auth, id, guild).await?, &body).await
+    let scope = in_guild(&app, &auth, id, guild).await?;
+    answer_replace(&app, scope, &body.read().await?).await
 }
 
 async fn guild_one(

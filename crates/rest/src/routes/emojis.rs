@@ -9,8 +9,9 @@ use consort_model::limits::{EMOJI_BYTES_MAX, ROLES_MAX};
 use consort_model::{EmojiId, Form, GuildId, validate};
 use consort_rpc::guild;
 use consort_rpc::guild::emoji::Op;
+use consort_rpc::guild::may::May;
 
-use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
 use crate::files::Kept;
 use crate::{Answered, App, answer};
 
@@ -37,8 +38,10 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::AddExpression).await?;
+    let body = body.read().await?;
     let (name, image, roles) = Form::root(&body)?.check(|f| {
         let name = f.required("name", validate::read(f, "name", validate::emoji_name));
         let image = f.required("image", f.image("image", EMOJI_BYTES_MAX));

@@ -10,10 +10,11 @@ use consort_model::request::onboarding::OnboardingForm;
 use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
 use consort_rpc::guild;
+use consort_rpc::guild::may::May;
 use consort_rpc::guild::settings::{Op, Update};
 use serde_json::{Value, json};
 
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, MaybeAuth, Query, UserAuth};
+use crate::extract::{Auth, Ids, JsonBody, MaybeAuth, Query, UnreadJson, UserAuth};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer};
 
@@ -50,16 +51,17 @@ pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
     Ok(app.account(user).await?.current.user)
 }
 
-async fn create(State(app): State<Arc<App>>, auth: UserAuth, LargeJson { 0: body }: LargeJson) -> Answered {
+async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -> Answered {
+    if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
+        return Err(ApiError::max_guilds().into());
+    }
+    let body = body.read().await?;
     let (name, icon, channels) = Form::root(&body)?.check(|f| {
         let name = f.required("name", f.name("name", Named::Guild));
         let icon = f.image("icon", limits::IMAGE_BYTES_MAX);
         let channels = f.array("channels", limits::GUILD_CHANNELS_MAX, super::channels::create_form);
         Some((name?, icon, channels.unwrap_or_default()))
     })?;
-    if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
-        return Err(ApiError::max_guilds().into());
-    }
     let id = GuildId::new(app.next_id());
     let owner = Box::new(account(&app, auth.user_id()).await?);
     let icon = icon.map_or(Patch::Absent, Patch::Value);
@@ -90,8 +92,10 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::ChangeGuild).await?;
+    let body = body.read().await?;
     let (mut update, images) = Form::root(&body)?.check(|f| Some(update_form(f)))?;
     let id = guild.get();
     let mut kept = Kept::default();

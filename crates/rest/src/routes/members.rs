@@ -9,10 +9,11 @@ use consort_cdn::Kind as ImageKind;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Intents, Patch, RoleId, UserId, limits};
 use consort_rpc::guild;
+use consort_rpc::guild::may::May;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
 
 use super::guilds::account;
-use crate::extract::{Auth, BotAuth, Ids, JsonBody, LargeJson, Query};
+use crate::extract::{Auth, BotAuth, Ids, JsonBody, Query, UnreadJson};
 use crate::files::Kept;
 use crate::token::Kind;
 use crate::{Answered, App, Failure, answer};
@@ -93,8 +94,10 @@ async fn update_self(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::ChangeOneself).await?;
+    let body = body.read().await?;
     let (mut update, images) = Form::root(&body)?.check(|f| {
         let update = UpdateSelf {
             nick: f.patch_name_or_none("nick", Named::Nick),

@@ -14,7 +14,7 @@ use serde_json::Value;
 
 use crate::files::Kept;
 use crate::reply::read as read_reply;
-use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, JsonBody, answer};
+use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, JsonBody, UnreadJson, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -107,8 +107,10 @@ async fn dm_of(app: &App, a: UserId, b: UserId) -> Result<ChannelId, Failure> {
 }
 
 /// `PATCH /channels/{channel_id}` for a private channel.
-pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: &Value) -> Answered {
-    let (name, icon, owner) = Form::root(body)?.check(|f| {
+pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: UnreadJson) -> Answered {
+    app.privates.call(channel.get(), caller.clone(), Op::Get).await?;
+    let body = body.read().await?;
+    let (name, icon, owner) = Form::root(&body)?.check(|f| {
         let name = f.patch_name_or_none("name", Named::Channel);
         Some((name, f.patch_image("icon", limits::IMAGE_BYTES_MAX), f.id("owner")))
     })?;

@@ -9,10 +9,11 @@ use consort_cdn::Kind;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, limits};
 use consort_rpc::guild;
+use consort_rpc::guild::may::May;
 use consort_rpc::guild::role::{Fields, Op};
 use serde_json::Value;
 
-use crate::extract::{Auth, Ids, JsonBody, LargeJson};
+use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
 use crate::files::Kept;
 use crate::{Answered, App, answer};
 
@@ -62,8 +63,10 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::CreateRole).await?;
+    let body = body.read().await?;
     let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
     let mut kept = Kept::default();
     // The role has no id yet; icons of roles are kept under no owner.
@@ -78,8 +81,10 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids((guild, role)): Ids<(GuildId, RoleId)>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::ChangeRole { role }).await?;
+    let body = body.read().await?;
     let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
     let mut kept = Kept::default();
     fields.icon = kept.put_image(&app, Kind::RoleIcon, role.get(), icon).await?;

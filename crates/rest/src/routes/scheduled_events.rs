@@ -10,8 +10,9 @@ use consort_model::request::scheduled_event::EventForm;
 use consort_model::{EventId, Form, GuildId, UserId, limits};
 use consort_rpc::guild;
 use consort_rpc::guild::event::Op;
+use consort_rpc::guild::may::May;
 
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query};
+use crate::extract::{Auth, Ids, JsonBody, Query, UnreadJson};
 use crate::files::Kept;
 use crate::{Answered, App, answer};
 
@@ -50,8 +51,10 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(guild): Ids<GuildId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::CreateEvent).await?;
+    let body = body.read().await?;
     let (mut form, image) = Form::root(&body)?.check(|f| EventForm::read(f, true))?;
     let id = EventId::new(app.next_id());
     let mut kept = Kept::default();
@@ -66,8 +69,10 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids((guild, event)): Ids<(GuildId, EventId)>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::ChangeEvent { event }).await?;
+    let body = body.read().await?;
     let (mut form, image) = Form::root(&body)?.check(|f| EventForm::read(f, false))?;
     let mut kept = Kept::default();
     form.image = kept.put_image(&app, Kind::EventCover, event.get(), image).await?;

@@ -9,6 +9,7 @@ use consort_model::limits::{STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKE
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Patch, StickerId};
 use consort_rpc::guild::emoji::{INDEX_KEY, IndexRow, Op};
+use consort_rpc::guild::may::May;
 use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 use serde_json::json;
@@ -54,6 +55,7 @@ async fn create(
     Ids(guild): Ids<GuildId>,
     upload: Unread,
 ) -> Answered {
+    app.may(guild, auth.caller(), May::AddExpression).await?;
     let upload = upload.read_within(&app, STICKER_UPLOAD_BYTES_MAX).await?;
     let (name, description, tags) = Form::root(&upload.payload)?.check(|f| {
         let name = f.required("name", f.name("name", Named::Sticker));

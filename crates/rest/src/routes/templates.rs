@@ -16,7 +16,7 @@ use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
 use super::guilds::account;
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, MaybeAuth, UserAuth};
+use crate::extract::{Auth, Ids, JsonBody, MaybeAuth, UnreadJson, UserAuth};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer, reply};
 
@@ -62,16 +62,17 @@ async fn create_guild(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(code): Ids<String>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
-    let (name, icon) = Form::root(&body)?.check(|f| {
-        let name = f.required("name", f.name("name", Named::Guild));
-        Some((name?, f.image("icon", limits::IMAGE_BYTES_MAX)))
-    })?;
     if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
         return Err(ApiError::max_guilds().into());
     }
     let template = found(&app, &code).await?;
+    let body = body.read().await?;
+    let (name, icon) = Form::root(&body)?.check(|f| {
+        let name = f.required("name", f.name("name", Named::Guild));
+        Some((name?, f.image("icon", limits::IMAGE_BYTES_MAX)))
+    })?;
     let id = GuildId::new(app.next_id());
     let owner = Box::new(account(&app, auth.user_id()).await?);
     let mut kept = Kept::default();

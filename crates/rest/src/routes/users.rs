@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::accounts::Reserved;
 use crate::files::Kept;
 use crate::token::Kind as TokenKind;
-use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, LargeJson, Query, UserAuth, answer, json};
+use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, Query, UnreadJson, UserAuth, answer, json};
 
 /// Guilds asked for their summary at once.
 const SUMMARIES_AT_ONCE: usize = 16;
@@ -117,12 +117,8 @@ fn read(body: &Value, bot: bool) -> Result<Wanted, ApiError> {
     })
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    headers: HeaderMap,
-    LargeJson { 0: body }: LargeJson,
-) -> Answered {
+async fn update(State(app): State<Arc<App>>, auth: Auth, headers: HeaderMap, body: UnreadJson) -> Answered {
+    let body = body.read().await?;
     let Wanted { mut update, avatar, banner, password, new_password } = read(&body, auth.is_bot())?;
     let user = auth.user_id();
     if !auth.is_bot() && needs_password(&app, user, &update, new_password.is_some()).await? {
@@ -206,11 +202,8 @@ async fn needs_password(
     Ok(new_password || renamed || moved)
 }
 
-async fn update_profile(
-    State(app): State<Arc<App>>,
-    auth: UserAuth,
-    LargeJson { 0: body }: LargeJson,
-) -> Answered {
+async fn update_profile(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -> Answered {
+    let body = body.read().await?;
     let Wanted { update, banner, .. } = read(&body, false)?;
     let mut kept = Kept::default();
     let banner = kept.put_image(&app, Kind::Banner, auth.user_id().get(), banner).await?;

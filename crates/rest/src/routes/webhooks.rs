@@ -13,6 +13,7 @@ use consort_model::request::message::{ComponentSender, CreateMessage, EditMessag
 use consort_model::request::thread::StartThread;
 use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, GuildId, MessageId, Webhook, WebhookId};
+use consort_rpc::guild::may::May;
 use consort_rpc::guild::webhook::{Execute, IndexRow, OnMessage, Op, Source};
 use consort_rpc::{Caller, Reply, guild};
 use consort_store::{Key, StoreExt as _, Table};
@@ -20,7 +21,7 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::messages::{prepare, prepare_edit};
-use crate::extract::{Auth, Ids, JsonBody, LargeJson, Query, Size, Unread, Upload};
+use crate::extract::{Auth, Ids, JsonBody, Query, Size, Unread, UnreadJson, Upload};
 use crate::files::Kept;
 use crate::interactions::{self, followup::Which};
 use crate::webhook_services::{from_github, from_slack};
@@ -53,8 +54,17 @@ async fn guild_of(app: &App, webhook: WebhookId) -> Result<GuildId, Failure> {
 
 /// Asks the guild of a webhook.
 async fn ask(app: &App, webhook: WebhookId, caller: Caller, op: Op) -> Result<Reply, Failure> {
+    ask_guild_of(app, webhook, caller, guild::Op::Webhook(op)).await
+}
+
+async fn ask_guild_of(
+    app: &App,
+    webhook: WebhookId,
+    caller: Caller,
+    op: guild::Op,
+) -> Result<Reply, Failure> {
     let guild = guild_of(app, webhook).await?;
-    let reply = app.guilds.call(guild.get(), caller, guild::Op::Webhook(op)).await;
+    let reply = app.guilds.call(guild.get(), caller, op).await;
     Ok(reply.map_err(|error| match error.code {
         10004 => ApiError::unknown_webhook(),
         _ => error,
@@ -95,13 +105,15 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(channel): Ids<ChannelId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
+    let guild = app.guild_of(channel).await?;
+    app.may(guild, auth.caller(), May::CreateWebhook { channel }).await?;
+    let body = body.read().await?;
     let (name, avatar) = Form::root(&body)?.check(|f| {
         let name = f.required("name", name(f));
         Some((name?, f.patch_image("avatar", IMAGE_BYTES_MAX)))
     })?;
-    let guild = app.guild_of(channel).await?;
     let id = WebhookId::new(app.next_id());
     let mut kept = Kept::default();
     let avatar = kept.put_image(&app, Kind::Avatar, id.get(), avatar).await?.value();
@@ -123,14 +135,17 @@ async fn show_by_token(
     Ok(answer(ask(&app, webhook, Caller::system(), op).await?))
 }
 
-/// Reads a change of a webhook, stores its avatar and has it changed.
+/// Asks whether a webhook may be changed, reads the change, stores its avatar and has it changed.
 async fn change(
     app: &App,
     webhook: WebhookId,
     (caller, token): (Caller, Option<String>),
-    body: &Value,
+    body: UnreadJson,
 ) -> Answered {
-    let (name, avatar, channel) = Form::root(body)?
+    let may = guild::Op::May(May::ChangeWebhook { webhook, token: token.clone() });
+    ask_guild_of(app, webhook, caller.clone(), may).await??;
+    let body = body.read().await?;
+    let (name, avatar, channel) = Form::root(&body)?
         .check(|f| Some((name(f), f.patch_image("avatar", IMAGE_BYTES_MAX), f.id("channel_id"))))?;
     let mut kept = Kept::default();
     let avatar = kept.put_image(app, Kind::Avatar, webhook.get(), avatar).await?;
@@ -144,18 +159,18 @@ async fn update(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(webhook): Ids<WebhookId>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
-    change(&app, webhook, (auth.caller(), None), &body).await
+    change(&app, webhook, (auth.caller(), None), body).await
 }
 
 async fn update_by_token(
     State(app): State<Arc<App>>,
     Ids((webhook, token)): Ids<(WebhookId, String)>,
-    LargeJson { 0: body }: LargeJson,
+    body: UnreadJson,
 ) -> Answered {
     by_token(&app, webhook, &token).await?;
-    change(&app, webhook, (Caller::system(), Some(token)), &body).await
+    change(&app, webhook, (Caller::system(), Some(token)), body).await
 }
 
 async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {

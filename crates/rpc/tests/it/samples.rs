@@ -336,6 +336,14 @@ pub fn gateway() -> Vec<guild::gateway::Op> {
     ]))
 }
 
+pub fn may() -> Vec<guild::may::May> {
+    read(json!([
+        "ChangeGuild", "AddExpression", "CreateRole", {"ChangeRole": {"role": "1"}}, {"CreateWebhook": {"channel": "1"}},
+        {"ChangeWebhook": {"webhook": "1", "token": "t"}}, {"ChangeWebhook": {"webhook": "1", "token": null}},
+        "CreateEvent", {"ChangeEvent": {"event": "1"}}, "ChangeOneself",
+    ]))
+}
+
 pub fn guild() -> Vec<guild::Op> {
     use guild::Op;
     let channel = consort_model::ChannelId::new(5);
@@ -355,6 +363,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
     all.extend(voice().into_iter().map(Op::Voice));
     all.extend(gateway().into_iter().map(Op::Gateway));
+    all.extend(may().into_iter().map(Op::May));
     all
 }
 

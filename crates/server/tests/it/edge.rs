@@ -86,7 +86,7 @@ async fn whoever_may_not_post_is_refused_before_the_files_come() {
             ("POST", format!("/webhooks/{hook}/wrong"), "", 401),
             ("PATCH", format!("/webhooks/{hook}/wrong/messages/{message}"), "", 401),
             ("POST", format!("/interactions/{hook}/wrong/callback"), "", 404),
-            ("POST", format!("/guilds/{hook}/stickers"), &ada, 413),
+            ("POST", format!("/guilds/{hook}/stickers"), &ada, 404),
         ];
         for (method, path, token, status) in refused {
             let mut raw = Raw::connect(address);
@@ -102,6 +102,81 @@ async fn whoever_may_not_post_is_refused_before_the_files_come() {
             (0..5).for_each(|_| raw.send(&part));
             raw.0.shutdown(Shutdown::Write).unwrap();
             assert!(raw.ends(), "{method} {path} ends with a reset");
+        }
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+/// Asks with a large body that only follows when the answer is there, as whoever sends all before it reads is served, too.
+fn refused_unread(address: SocketAddr, (method, path, token): (&str, &str, &str), kind: &str) -> u16 {
+    let mut raw = Raw::connect(address);
+    raw.send(&format!(
+        "{method} /api/v10{path} HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\n\
+         content-type: {kind}\r\ncontent-length: 12000000\r\n\r\n"
+    ));
+    let (status, head, body) = raw.answer();
+    assert!(head.contains("connection: close"), "{method} {path}: {head}");
+    assert!(status < 400 || body.contains("\"code\""), "{method} {path}: {body}");
+    let part = "x".repeat(1 << 20);
+    (0..3).for_each(|_| raw.send(&part));
+    raw.0.shutdown(Shutdown::Write).unwrap();
+    assert!(raw.ends(), "{method} {path} ends with a reset");
+    status
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_may_not_send_a_picture_is_refused_before_it_comes() {
+    let world = World::unlimited().await;
+    let [ada, ben, eve] = [world.person("ada").await, world.person("ben").await, world.person("eve").await];
+    let made = async |method: &str, path: &str, token: &str, body: Value| {
+        let (status, answer) = world.call(method, path, token, body).await;
+        assert!(status < 300, "{method} {path}: {answer}");
+        answer
+    };
+    let id = |made: &Value| made["id"].as_str().unwrap().to_owned();
+    let guild = id(&made("POST", "/guilds", &ada, json!({"name": "Guild"})).await);
+    let channels = made("GET", &format!("/guilds/{guild}/channels"), &ada, Value::Null).await;
+    let channel = id(channels.as_array().unwrap().iter().find(|channel| channel["type"] == 0).unwrap());
+    let invite = made("POST", &format!("/channels/{channel}/invites"), &ada, json!({})).await;
+    made("POST", &format!("/invites/{}", invite["code"].as_str().unwrap()), &ben, json!({})).await;
+    let hook = id(&made("POST", &format!("/channels/{channel}/webhooks"), &ada, json!({"name": "h"})).await);
+    let role = id(&made("POST", &format!("/guilds/{guild}/roles"), &ada, json!({"name": "r"})).await);
+    let application = id(&made("POST", "/applications", &ada, json!({"name": "a"})).await);
+    let group = id(&made("POST", "/users/@me/channels", &ada, json!({"recipients": []})).await);
+    let address = world.node.address();
+    blocking(move || {
+        let of_guild = |rest: &str| format!("/guilds/{guild}{rest}");
+        let cases = [
+            // Of who is a member and may not, of who is none, and by which path.
+            ("PATCH", of_guild(""), 403, 403),
+            ("POST", of_guild("/emojis"), 403, 403),
+            ("POST", of_guild("/roles"), 403, 403),
+            ("PATCH", of_guild(&format!("/roles/{role}")), 403, 403),
+            ("POST", of_guild("/scheduled-events"), 403, 403),
+            ("PATCH", of_guild("/scheduled-events/1"), 404, 403),
+            ("POST", format!("/channels/{channel}/webhooks"), 403, 403),
+            ("PATCH", format!("/webhooks/{hook}"), 403, 403),
+            ("PATCH", format!("/webhooks/{hook}/wrong"), 401, 401),
+            ("PATCH", format!("/channels/{group}"), 403, 403),
+            ("PATCH", format!("/channels/{channel}"), 413, 413),
+            ("PATCH", format!("/applications/{application}"), 403, 403),
+            ("POST", format!("/applications/{application}/emojis"), 403, 403),
+            ("PUT", format!("/applications/{application}/commands"), 403, 403),
+            ("POST", "/guilds/templates/nothing".to_owned(), 404, 404),
+        ];
+        for (method, path, of_member, of_stranger) in cases {
+            for (token, wanted) in [(&ben, of_member), (&eve, of_stranger)] {
+                let got = refused_unread(address, (method, &path, token), "application/json");
+                assert_eq!(got, wanted, "{method} {path}");
+            }
+        }
+        let own = of_guild("/members/@me");
+        assert_eq!(refused_unread(address, ("PATCH", &own, &eve), "application/json"), 403);
+        let stickers = of_guild("/stickers");
+        for token in [&ben, &eve] {
+            let form = "multipart/form-data; boundary=xx";
+            assert_eq!(refused_unread(address, ("POST", &stickers, token), form), 403);
         }
     })
     .await;

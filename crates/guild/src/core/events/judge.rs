@@ -3,7 +3,9 @@
 use consort_actor::{Cx, Stop};
 use consort_model::request::scheduled_event::EventForm;
 use consort_model::scheduled_event::{entity, status};
-use consort_model::{ApiError, ChannelType, EntityMetadata, Form, Patch, Permissions, ScheduledEvent};
+use consort_model::{
+    ApiError, ChannelType, EntityMetadata, EventId, Form, Patch, Permissions, ScheduledEvent,
+};
 
 use super::patched;
 use crate::core::Guild;
@@ -82,6 +84,11 @@ impl Guild {
             _ => Permissions::CONNECT,
         };
         self.require_in(cx, channel, right | of_entity)
+    }
+
+    /// [`Guild::may_change_event`] of an event that the caller sees.
+    pub(in crate::core) fn may_change_event_of(&self, cx: &Cx<'_>, event: EventId) -> Result<(), Stop> {
+        self.may_change_event(cx, &self.seen_event(cx, event)?.event)
     }
 
     /// One's own with CREATE_EVENTS, others' with MANAGE_EVENTS.
