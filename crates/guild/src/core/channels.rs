@@ -6,7 +6,7 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_model::permissions::compute_channel;
 use consort_model::validate::Named;
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, ForumTag, Intents, Overwrite,
+    ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, ChannelType, Intents, Overwrite,
     OverwriteId, OverwriteKind, Patch, Permissions, UserId, limits, validate,
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
@@ -15,8 +15,8 @@ use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
 
-use super::Guild;
 use super::audit::Note;
+use super::{Guild, tags};
 use crate::planted::Leak;
 
 /// Properties of a channel that the audit log follows.
@@ -55,6 +55,9 @@ impl Guild {
             Op::Move(moves) => self.move_channels(cx, moves),
             Op::SetOverwrite { channel, overwrite } => self.set_overwrite(cx, *channel, *overwrite),
             Op::DeleteOverwrite { channel, id } => self.delete_overwrite(cx, *channel, *id),
+            Op::AddTag { channel, tag } => self.add_tag(cx, *channel, tag),
+            Op::ReplaceTag { channel, id, tag } => self.replace_tag(cx, *channel, *id, tag),
+            Op::RemoveTag { channel, id } => self.remove_tag(cx, *channel, *id),
             Op::SetVoiceStatus { channel, status } => self.set_voice_status(cx, *channel, status.as_deref()),
         }
     }
@@ -119,7 +122,13 @@ impl Guild {
             channel.video_quality_mode = create.video_quality_mode;
         }
         if kind.is_forum() {
-            channel.available_tags = Some(tags(create.available_tags.as_deref().unwrap_or_default(), id));
+            let wanted = create.available_tags.as_deref().unwrap_or_default();
+            let mut next = id.get();
+            let ids = || {
+                next += 1;
+                next.into()
+            };
+            channel.available_tags = Some(tags::resolve(wanted, &[], ids));
             channel.default_reaction_emoji =
                 create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
             channel.default_sort_order = create.default_sort_order;
@@ -243,7 +252,12 @@ impl Guild {
         held.contains(Permissions::MANAGE_ROLES)
     }
 
-    fn update_channel(&mut self, cx: &mut Cx<'_>, id: ChannelId, update: &Update) -> Result<Outcome, Stop> {
+    pub(super) fn update_channel(
+        &mut self,
+        cx: &mut Cx<'_>,
+        id: ChannelId,
+        update: &Update,
+    ) -> Result<Outcome, Stop> {
         let old = self.channel(id)?.clone();
         self.require_in(cx, id, Permissions::MANAGE_CHANNELS)?;
         self.require_destination(cx, &old, update.parent_id)?;
@@ -254,6 +268,10 @@ impl Guild {
         }
         let mut channel = old.clone();
         self.apply_update(&mut channel, update)?;
+        if let Some(wanted) = update.available_tags.as_ref().filter(|_| channel.kind.is_forum()) {
+            let present = old.available_tags.as_deref().unwrap_or_default();
+            channel.available_tags = Some(tags::resolve(wanted, present, || cx.next_id().into()));
+        }
         if channel == old {
             return Outcome::json(&channel);
         }
@@ -302,9 +320,6 @@ impl Guild {
             update.video_quality_mode.apply(&mut channel.video_quality_mode);
         }
         if channel.kind.is_forum() {
-            if let Some(wanted) = &update.available_tags {
-                channel.available_tags = Some(tags(wanted, channel.id));
-            }
             let emoji = update.default_reaction_emoji.clone();
             if emoji.is_present() {
                 channel.default_reaction_emoji = emoji.value().and_then(|v| serde_json::from_value(v).ok());
@@ -605,27 +620,6 @@ fn same_overwrites(a: &Channel, b: &Channel) -> bool {
         list
     };
     sorted(a) == sorted(b)
-}
-
-/// Tags as asked for; new ones get ids derived from the channel's, unique within it.
-fn tags(wanted: &[Value], channel: ChannelId) -> Vec<ForumTag> {
-    let known: Vec<u64> = wanted.iter().filter_map(|tag| tag.get("id")?.as_str()?.parse().ok()).collect();
-    let mut next = known.iter().copied().max().unwrap_or(channel.get()).max(channel.get());
-    let parse = |tag: &Value| {
-        let text = |key: &str| tag.get(key).and_then(Value::as_str).map(str::to_owned);
-        let id = text("id").and_then(|id| id.parse().ok()).unwrap_or_else(|| {
-            next += 1;
-            next.into()
-        });
-        Some(ForumTag {
-            id,
-            name: text("name")?,
-            moderated: tag.get("moderated").and_then(Value::as_bool).unwrap_or(false),
-            emoji_id: text("emoji_id").and_then(|id| id.parse().ok()),
-            emoji_name: text("emoji_name"),
-        })
-    };
-    wanted.iter().filter_map(parse).collect()
 }
 
 fn value(channel: &Channel) -> Value {

@@ -26,6 +26,7 @@ mod publish;
 mod roles;
 mod settings;
 mod shown;
+mod tags;
 mod template;
 mod threads;
 mod views;

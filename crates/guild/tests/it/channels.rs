@@ -205,3 +205,39 @@ fn lists_show_what_the_caller_sees() {
     assert_eq!(names(&mut world, OWNER).len(), 4);
     assert!(!names(&mut world, 2).contains(&"general".to_owned()));
 }
+
+#[test]
+fn tags_of_forums_are_added_replaced_and_taken_away_one_by_one() {
+    let mut world = World::new();
+    world.seed([2]);
+    let forum = world.create_channel(new_channel("forum", ChannelType::GuildForum));
+    let text = world.create_channel(new_channel("text", ChannelType::GuildText));
+    let tag = |name: &str| serde_json::json!({"id": "7", "name": name, "moderated": false});
+    let add = |channel, name: &str| Op::Channel(channel::Op::AddTag { channel, tag: tag(name) });
+    let names = |shown: &serde_json::Value| -> Vec<String> {
+        let tags = shown["available_tags"].as_array().unwrap();
+        tags.iter().map(|tag| tag["name"].as_str().unwrap().to_owned()).collect()
+    };
+    world.ok(OWNER, add(forum, "a"));
+    let shown = world.ok(OWNER, add(forum, "b"));
+    assert_eq!(names(&shown), ["a", "b"]);
+    let id = |n: usize| shown["available_tags"][n]["id"].as_str().unwrap().parse().unwrap();
+    assert_ne!(id(0), id(1), "nobody chooses an id");
+    let replace = |id| Op::Channel(channel::Op::ReplaceTag { channel: forum, id, tag: tag("c") });
+    let remove = |id| Op::Channel(channel::Op::RemoveTag { channel: forum, id });
+    let replaced = world.ok(OWNER, replace(id(0)));
+    assert_eq!(names(&replaced), ["c", "b"]);
+    assert_eq!(replaced["available_tags"][0]["id"], shown["available_tags"][0]["id"]);
+    assert_eq!(names(&world.ok(OWNER, remove(id(0)))), ["b"]);
+    for op in [remove(id(0)), replace(id(0))] {
+        assert_eq!(world.call(OWNER, op).unwrap_err().code, 10_087);
+    }
+    assert_eq!(world.call(OWNER, add(text, "x")).unwrap_err().code, 50_024);
+    for op in [add(forum, "x"), replace(id(1)), remove(id(1))] {
+        assert_eq!(world.call(2, op).unwrap_err().code, 50_013);
+    }
+    for n in 1..20 {
+        world.ok(OWNER, add(forum, &n.to_string()));
+    }
+    assert_eq!(world.call(OWNER, add(forum, "one too many")).unwrap_err().code, 50_035);
+}

@@ -4,10 +4,10 @@ use std::sync::Arc;
 
 use axum::Router;
 use axum::extract::State;
-use axum::routing::{get, put};
+use axum::routing::{get, post, put};
 use consort_model::validate::Named;
 use consort_model::{
-    ApiError, ChannelId, ChannelType, Form, GuildId, Overwrite, OverwriteId, OverwriteKind, limits,
+    ApiError, ChannelId, ChannelType, Form, GuildId, Id, Overwrite, OverwriteId, OverwriteKind, limits,
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
 use consort_rpc::{guild, private};
@@ -30,6 +30,8 @@ pub fn routes() -> Router<Arc<App>> {
             put(set_overwrite).delete(delete_overwrite),
         )
         .route("/channels/{channel_id}/voice-status", put(set_voice_status))
+        .route("/channels/{channel_id}/tags", post(add_tag))
+        .route("/channels/{channel_id}/tags/{tag_id}", put(replace_tag).delete(remove_tag))
 }
 
 fn channel(op: Op) -> guild::Op {
@@ -255,6 +257,39 @@ async fn delete_overwrite(
 ) -> Answered {
     let guild = app.guild_of(channel_id).await?;
     app.ask_guild(guild, auth.caller(), channel(Op::DeleteOverwrite { channel: channel_id, id })).await
+}
+
+/// Tags one by one are documented by the community (docs.discord.food, Channel, "Create Channel Tag"); interactions.py calls
+/// these.
+async fn add_tag(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids(id): Ids<ChannelId>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let guild = app.guild_of(id).await?;
+    let tag = Form::root(&body)?.check(tag_form)?;
+    app.ask_guild(guild, auth.caller(), channel(Op::AddTag { channel: id, tag })).await
+}
+
+async fn replace_tag(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel_id, id)): Ids<(ChannelId, Id<()>)>,
+    JsonBody(body): JsonBody,
+) -> Answered {
+    let guild = app.guild_of(channel_id).await?;
+    let tag = Form::root(&body)?.check(tag_form)?;
+    app.ask_guild(guild, auth.caller(), channel(Op::ReplaceTag { channel: channel_id, id, tag })).await
+}
+
+async fn remove_tag(
+    State(app): State<Arc<App>>,
+    auth: Auth,
+    Ids((channel_id, id)): Ids<(ChannelId, Id<()>)>,
+) -> Answered {
+    let guild = app.guild_of(channel_id).await?;
+    app.ask_guild(guild, auth.caller(), channel(Op::RemoveTag { channel: channel_id, id })).await
 }
 
 async fn set_voice_status(

@@ -1,6 +1,6 @@
 //! Channels of a guild and their permission overwrites.
 
-use consort_model::{ChannelId, Overwrite, OverwriteId, Patch};
+use consort_model::{ChannelId, Id, Overwrite, OverwriteId, Patch};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -23,6 +23,12 @@ pub enum Op {
     SetOverwrite { channel: ChannelId, overwrite: Overwrite },
     /// MANAGE_ROLES: takes an overwrite away.
     DeleteOverwrite { channel: ChannelId, id: OverwriteId },
+    /// MANAGE_CHANNELS: adds a tag to a forum. Answers the channel.
+    AddTag { channel: ChannelId, tag: Value },
+    /// MANAGE_CHANNELS: puts another tag in the place of one of a forum. Answers the channel.
+    ReplaceTag { channel: ChannelId, id: Id<()>, tag: Value },
+    /// MANAGE_CHANNELS: takes a tag of a forum away. Answers the channel.
+    RemoveTag { channel: ChannelId, id: Id<()> },
     /// Sets the status text of a voice channel (SET_VOICE_CHANNEL_STATUS).
     SetVoiceStatus { channel: ChannelId, status: Option<String> },
 }

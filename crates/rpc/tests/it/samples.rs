@@ -180,6 +180,8 @@ pub fn channel() -> Vec<guild::channel::Op> {
             "lock_permissions": false, "parent_id": null}]},
         {"SetOverwrite": {"channel": "1", "overwrite": overwrite}},
         {"DeleteOverwrite": {"channel": "1", "id": "2"}},
+        {"AddTag": {"channel": "1", "tag": {"name": "t"}}}, {"RemoveTag": {"channel": "1", "id": "2"}},
+        {"ReplaceTag": {"channel": "1", "id": "2", "tag": {"name": "t", "moderated": true}}},
         {"SetVoiceStatus": {"channel": "1", "status": "s"}},
     ]))
 }

@@ -203,6 +203,42 @@ async fn ids_have_one_form_and_others_are_no_ids() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn nobody_chooses_the_ids_of_tags() {
+    let town = Town::new().await;
+    let path = format!("/guilds/{}/channels", town.guild);
+    let forum = text(&town.ok("POST", &path, &town.ada, json!({"name": "f", "type": 15})).await["id"]);
+    let path = format!("/channels/{forum}");
+    let tags = json!([{"id": "18446744073709551615", "name": "a"}, {"name": "b"}, {"id": "5", "name": "c"}, {"id": 5, "name": "d"}]);
+    let shown = town.ok("PATCH", &path, &town.ada, json!({"available_tags": tags})).await;
+    let ids = |shown: &Value| -> std::collections::BTreeSet<String> {
+        shown["available_tags"].as_array().unwrap().iter().map(|tag| text(&tag["id"])).collect()
+    };
+    assert_eq!(ids(&shown).len(), 4);
+    assert!(ids(&shown).iter().all(|id| id != "5" && id != "18446744073709551615"), "{shown}");
+    // One by one, as interactions.py does.
+    let added =
+        town.ok("POST", &format!("{path}/tags"), &town.ada, json!({"name": "e", "emoji_name": "✅"})).await;
+    let id = text(&added["available_tags"][4]["id"]);
+    let replaced = town.ok("PUT", &format!("{path}/tags/{id}"), &town.ada, json!({"name": "f"})).await;
+    assert_eq!(
+        (&replaced["available_tags"][4]["name"], &replaced["available_tags"][4]["id"]),
+        (&json!("f"), &json!(id))
+    );
+    let left = town.ok("DELETE", &format!("{path}/tags/{id}"), &town.ada, Value::Null).await;
+    assert_eq!(ids(&left), ids(&shown));
+    assert_eq!(
+        town.refusal("POST", &format!("{path}/tags"), &town.ben, json!({"name": "x"})).await,
+        (403, 50013)
+    );
+    assert_eq!(town.refusal("POST", &format!("{path}/tags"), &town.ada, json!({})).await, (400, 50035));
+    assert_eq!(
+        town.refusal("DELETE", &format!("{path}/tags/{id}"), &town.ada, Value::Null).await,
+        (404, 10087)
+    );
+    town.world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_unpack_to_much_are_not_unpacked() {
     let town = Town::new().await;
     let (address, token, channel) = (town.world.node.address(), town.ada.clone(), town.channel.clone());
