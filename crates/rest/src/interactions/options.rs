@@ -129,8 +129,11 @@ impl Walk<'_> {
         }
         if is_focused {
             self.focused += 1;
-            if declared.autocomplete != Some(true) {
-                let message = "The option is not completed by its application.";
+            // Where its application completes, its declaration tells clients. One that is asked elsewhere, too, has only to stay
+            // silent; nothing is completed where nothing is typed.
+            let is_typed = matches!(declared.kind, option::STRING | option::INTEGER | option::NUMBER);
+            if !is_typed || declared.choices.is_some() {
+                let message = "The option is not typed.";
                 self.out.wrong(
                     &format!("{path}.focused"),
                     "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID",
@@ -401,8 +404,15 @@ mod tests {
         let fitted = fit(Some(&typing), &all(), Purpose::Complete, &mut out);
         assert!(out.errors.is_empty(), "{}", out.errors);
         assert_eq!(json!(fitted), typing);
-        let other = json!([{"name": "text", "type": 3, "value": "he", "focused": true}]);
-        refused(&other, &all(), Purpose::Complete).at("data.options.0.focused");
+        let undeclared = json!([{"name": "text", "type": 3, "value": "he", "focused": true}]);
+        assert_eq!(json!(fit(Some(&undeclared), &all(), Purpose::Complete, &mut out)), undeclared);
+        assert!(out.errors.is_empty(), "{}", out.errors);
+        for (name, kind, value) in
+            [("pick", 3, json!("a")), ("flag", 5, json!(true)), ("user", 6, json!("5"))]
+        {
+            let other = json!([{"name": name, "type": kind, "value": value, "focused": true}]);
+            refused(&other, &all(), Purpose::Complete).at("data.options.0.focused");
+        }
         let none = json!([{"name": "typed", "type": 3, "value": "he"}]);
         refused(&none, &all(), Purpose::Complete).at("data.options");
         let object = json!([{"name": "typed", "type": 3, "value": {}, "focused": true}]);
