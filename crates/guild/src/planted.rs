@@ -38,11 +38,19 @@ pub enum Leak {
     Unannounced,
     /// Everybody hears of the rules of the automatic moderation.
     Rules,
+    /// Emojis for roles are for everybody.
+    Emojis,
+    /// Events of hidden channels are read.
+    Events,
+    /// Everybody manages the template.
+    Templates,
+    /// Answers of newcomers give roles that their author may not give.
+    Answers,
 }
 
 impl Leak {
     /// All of them.
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 21] = [
         Self::LostChannels,
         Self::Destinations,
         Self::UnseenMoves,
@@ -60,6 +68,10 @@ impl Leak {
         Self::Bans,
         Self::Unannounced,
         Self::Rules,
+        Self::Emojis,
+        Self::Events,
+        Self::Templates,
+        Self::Answers,
     ];
 
     /// Whether the check is left out on this thread.

@@ -13,6 +13,7 @@ use serde_json::{Value, json};
 
 use super::Guild;
 use super::audit::Note;
+use crate::planted::Leak;
 
 /// Properties of an emoji that the audit log follows.
 const AUDITED: &[&str] = &["name", "roles"];
@@ -68,7 +69,9 @@ impl Guild {
     /// Whether a user may use an emoji of this guild: one with roles is for who has one of them (Emoji, Emoji Object).
     pub(crate) fn may_use(&self, user: UserId, emoji: &Emoji) -> bool {
         let held = self.members.roles(user);
-        emoji.roles.is_empty() || emoji.roles.iter().any(|role| held.contains(role))
+        emoji.roles.is_empty()
+            || Leak::Emojis.is_planted()
+            || emoji.roles.iter().any(|role| held.contains(role))
     }
 
     /// Who made an emoji or sticker is shown to those who may make some themselves (Emoji, List Guild Emojis).

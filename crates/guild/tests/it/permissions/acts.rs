@@ -36,8 +36,8 @@ const RIGHTS: [u64; 16] = [
     MODERATE,
     MOVE,
     rules::CONNECT,
-    rules::SEND_IN_THREADS | rules::CREATE_EVENTS,
-    MANAGE_WEBHOOKS | AUDIT_LOG | rules::MANAGE_GUILD,
+    rules::SEND_IN_THREADS | rules::CREATE_EVENTS | rules::ADD_REACTIONS,
+    MANAGE_WEBHOOKS | AUDIT_LOG | rules::MANAGE_GUILD | rules::CREATE_EXPRESSIONS,
 ];
 const EVENTS: u64 = rules::CREATE_EVENTS;
 const MANAGE_EVENTS: u64 = rules::MANAGE_EVENTS;
@@ -81,6 +81,17 @@ pub enum Act {
     Plan(usize, usize),
     /// Makes a rule of the automatic moderation, or deletes one when there are enough.
     Rule(usize),
+    /// Makes an emoji for a role or for all, or deletes the oldest when there are enough.
+    Express(usize, usize),
+    React(usize, usize, usize),
+    /// Makes the template, brings it up to date, or deletes it.
+    Template(usize, usize),
+    /// Sets the question for newcomers, whose answer gives a role, and whether it is asked.
+    Ask(usize, usize, bool),
+    /// Answers it, or takes the answer back.
+    Answer(usize, bool),
+    /// Is interested in an event, or not any more.
+    Attend(usize, usize),
     Wait(u8),
     Connect(usize),
     Restart,
@@ -128,6 +139,12 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => (who(), n(), n()).prop_map(|(a, u, c)| Act::Drag(a, u, c)),
         2 => who().prop_map(Act::Rule),
         4 => (who(), n()).prop_map(|(a, c)| Act::Plan(a, c)),
+        3 => (who(), n()).prop_map(|(a, r)| Act::Express(a, r)),
+        4 => (who(), n(), n()).prop_map(|(a, p, m)| Act::React(a, p, m)),
+        1 => (who(), n()).prop_map(|(a, t)| Act::Template(a, t)),
+        2 => (who(), n(), any::<bool>()).prop_map(|(a, r, b)| Act::Ask(a, r, b)),
+        2 => (who(), any::<bool>()).prop_map(|(a, b)| Act::Answer(a, b)),
+        4 => (who(), n()).prop_map(|(a, e)| Act::Attend(a, e)),
         1 => any::<u8>().prop_map(Act::Wait),
         2 => (0..USERS.len()).prop_map(Act::Connect),
         1 => Just(Act::Restart),
@@ -152,11 +169,17 @@ pub fn history() -> impl Strategy<Value = Vec<Act>> {
         // Place 0 in `RIGHTS` is the right to see.
         vec![Act::SetOverwrite(0, c, (0, false, 0, 0)), Act::Move(u, c, Some(to), false)]
     });
+    let asked = (1..8usize, who(), any::<bool>()).prop_map(|(role, u, again)| {
+        let channels = (0..5).map(|_| Act::CreateChannel(0, 2, None, None));
+        let answers = [Act::Ask(0, role, true), Act::Answer(u, true), Act::Bounce(u), Act::Answer(u, again)];
+        channels.chain(answers).collect()
+    });
     prop_oneof![
         30 => act().prop_map(|act| vec![act]),
         1 => archived,
         1 => locked,
         2 => unseen,
+        1 => asked,
     ]
 }
 
@@ -206,7 +229,7 @@ pub struct Call {
 }
 
 impl Call {
-    fn new(
+    pub fn new(
         user: u64,
         op: Op,
         reasons: Reasons,
@@ -215,11 +238,11 @@ impl Call {
         Self { user, op, reasons, change: Box::new(change), told: None, audited: false }
     }
 
-    fn audited(self) -> Self {
+    pub fn audited(self) -> Self {
         Self { audited: true, ..self }
     }
 
-    fn telling(self, name: &'static str, place: u64) -> Self {
+    pub fn telling(self, name: &'static str, place: u64) -> Self {
         Self { told: Some((name, place)), ..self }
     }
 }
@@ -253,7 +276,7 @@ fn id(answer: &serde_json::Value) -> u64 {
 }
 
 impl Rules {
-    fn some_channel(&self, n: usize) -> Option<u64> {
+    pub fn some_channel(&self, n: usize) -> Option<u64> {
         nth(self.channels.keys().copied(), n)
     }
 
@@ -270,7 +293,7 @@ impl Rules {
         }
     }
 
-    fn some_role(&self, n: usize) -> u64 {
+    pub fn some_role(&self, n: usize) -> u64 {
         nth(self.roles.keys().copied(), n).unwrap_or(self.guild)
     }
 
@@ -566,6 +589,7 @@ impl Rules {
 
     fn remove_channel(&mut self, channel: u64) {
         self.events.retain(|(_, place, _)| *place != channel);
+        self.forget_interest();
         self.channels.remove(&channel);
         self.messages.remove(&channel);
         self.voice.retain(|_, inside| *inside != channel);
@@ -742,8 +766,10 @@ pub fn of_talk(rules: &Rules, act: &Act, session: impl Fn(u64) -> Session) -> Op
                 let right = if creator == by { EVENTS } else { MANAGE_EVENTS };
                 let either = rules.in_place(by, channel) & (right | MANAGE_EVENTS) != 0;
                 let reasons = if either { unseen } else { [unseen, vec![NO_RIGHT]].concat() };
-                let call =
-                    Call::new(by, op, reasons, |rules, _| rules.events.truncate(rules.events.len() - 1));
+                let call = Call::new(by, op, reasons, |rules, _| {
+                    rules.events.truncate(rules.events.len() - 1);
+                    rules.forget_interest();
+                });
                 return Some(call.audited().telling("GUILD_SCHEDULED_EVENT_DELETE", channel));
             }
             let channel = rules.some_channel(n)?;
@@ -818,7 +844,8 @@ pub fn coming(rules: &Rules, n: usize, code: &str) -> Call {
 /// The rules of a guild that was just founded.
 pub fn founded(now_ms: u64) -> Rules {
     let talks = VIEW | SEND | rules::HISTORY | rules::CONNECT | rules::SEND_IN_THREADS;
-    let everyone = Role { rights: talks | rules::PUBLIC_THREADS | rules::PRIVATE_THREADS, position: 0 };
+    let does = rules::PUBLIC_THREADS | rules::PRIVATE_THREADS | rules::ADD_REACTIONS;
+    let everyone = Role { rights: talks | does, position: 0 };
     Rules {
         guild: GUILD.get(),
         owner: OWNER,
@@ -834,5 +861,11 @@ pub fn founded(now_ms: u64) -> Rules {
         automod: Vec::new(),
         events: Vec::new(),
         planned: 0,
+        interested: Default::default(),
+        emojis: Vec::new(),
+        drawn: 0,
+        reactions: Default::default(),
+        template: None,
+        question: None,
     }
 }

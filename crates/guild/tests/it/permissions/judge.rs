@@ -29,11 +29,11 @@ macro_rules! hold {
     };
 }
 
-fn number(value: &Value) -> Option<u64> {
+pub fn number(value: &Value) -> Option<u64> {
     value.as_str()?.parse().ok()
 }
 
-fn ids(list: &Value) -> BTreeSet<u64> {
+pub fn ids(list: &Value) -> BTreeSet<u64> {
     list.as_array().into_iter().flatten().filter_map(|item| number(&item["id"])).collect()
 }
 
@@ -46,6 +46,8 @@ fn intent(name: &str) -> Intents {
         "GUILD_AUDIT_LOG_ENTRY_CREATE" => Intents::GUILD_MODERATION,
         _ if name.starts_with("GUILD_SCHEDULED_EVENT_") => Intents::GUILD_SCHEDULED_EVENTS,
         _ if name.starts_with("AUTO_MODERATION_RULE_") => Intents::AUTO_MODERATION_CONFIGURATION,
+        "GUILD_EMOJIS_UPDATE" | "GUILD_STICKERS_UPDATE" => Intents::GUILD_EXPRESSIONS,
+        _ if name.starts_with("MESSAGE_REACTION_") => Intents::GUILD_MESSAGE_REACTIONS,
         _ if name.starts_with("MESSAGE_") => Intents::GUILD_MESSAGES,
         "TYPING_START" => Intents::GUILD_MESSAGE_TYPING,
         "VOICE_STATE_UPDATE" => Intents::GUILD_VOICE_STATES,

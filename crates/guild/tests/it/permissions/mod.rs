@@ -2,13 +2,14 @@
 //! people and bots, in and out of the guild, before sessions with and without intents. Every answer, every dispatch and many reads
 //! are judged by the model after each act, both ways: what is told or allowed too much, and what is missing.
 //!
-//! [`rules`] is the model, [`acts`] what is done, [`judge`] the judging. A failure prints its seed and the shortest list of acts
+//! [`rules`] is the model, [`acts`] and [`things`] what is done, [`judge`] the judging. A failure prints its seed and the shortest list of acts
 //! that was found; `CONSORT_SEED=n cargo test -p consort-guild permissions` runs that seed alone,
 //! `CONSORT_SEEDS=n` that many in place of the usual ones, and `CONSORT_LEAK=name` looks for one planted leak alone.
 
 pub mod acts;
 mod judge;
 pub mod rules;
+mod things;
 
 use std::time::Duration;
 
@@ -103,6 +104,7 @@ impl Trial {
             .or_else(|| acts::of_channels(rules, act))
             .or_else(|| acts::of_threads(rules, act))
             .or_else(|| acts::of_talk(rules, act, |user| self.session(user)))
+            .or_else(|| things::of_things(rules, act))
     }
 
     /// Takes an act and judges what comes of it.
@@ -152,9 +154,12 @@ fn play(acts: &[Act]) -> Verdict {
         trial.take(act).map_err(wrong)?;
         let reader = USERS[n % USERS.len()];
         judge::reads(&trial.world, reader, n / USERS.len() + n, &trial.rules).map_err(wrong)?;
+        things::reads(&trial.world, reader, n, &trial.rules).map_err(wrong)?;
     }
     for (n, reader) in USERS.into_iter().enumerate() {
-        judge::reads(&trial.world, reader, n, &trial.rules).map_err(|text| format!("at the end: {text}"))?;
+        judge::reads(&trial.world, reader, n, &trial.rules)
+            .and_then(|()| things::reads(&trial.world, reader, n, &trial.rules))
+            .map_err(|text| format!("at the end: {text}"))?;
     }
     Ok(())
 }

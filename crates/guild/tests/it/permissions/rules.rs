@@ -9,6 +9,7 @@ pub const ADMIN: u64 = 1 << 3;
 pub const MANAGE_CHANNELS: u64 = 1 << 4;
 pub const MANAGE_GUILD: u64 = 1 << 5;
 pub const AUDIT_LOG: u64 = 1 << 7;
+pub const ADD_REACTIONS: u64 = 1 << 6;
 pub const VIEW: u64 = 1 << 10;
 pub const SEND: u64 = 1 << 11;
 pub const MANAGE_MESSAGES: u64 = 1 << 13;
@@ -22,6 +23,8 @@ pub const PUBLIC_THREADS: u64 = 1 << 35;
 pub const PRIVATE_THREADS: u64 = 1 << 36;
 pub const SEND_IN_THREADS: u64 = 1 << 38;
 pub const MODERATE: u64 = 1 << 40;
+pub const MANAGE_EXPRESSIONS: u64 = 1 << 30;
+pub const CREATE_EXPRESSIONS: u64 = 1 << 43;
 pub const MANAGE_EVENTS: u64 = 1 << 33;
 pub const CREATE_EVENTS: u64 = 1 << 44;
 const INVITE: u64 = 1 << 0;
@@ -81,6 +84,26 @@ pub struct Message {
     pub author: u64,
 }
 
+/// An emoji of the guild.
+#[derive(Debug, Clone)]
+pub struct Emoji {
+    pub id: u64,
+    /// Whom it is for; empty: everybody.
+    pub roles: BTreeSet<u64>,
+    pub maker: u64,
+}
+
+/// The question for newcomers.
+#[derive(Debug, Clone)]
+pub struct Question {
+    /// Whether it is asked.
+    pub on: bool,
+    /// Its answer.
+    pub option: u64,
+    /// What that gives.
+    pub role: u64,
+}
+
 /// Why something is refused: JSON error codes, any of which may be answered. Empty: it is allowed.
 pub type Reasons = Vec<u32>;
 
@@ -112,6 +135,17 @@ pub struct Rules {
     pub events: Vec<(u64, u64, u64)>,
     /// How many there ever were.
     pub planned: u64,
+    /// Who is interested in which event: event and user.
+    pub interested: BTreeSet<(u64, u64)>,
+    /// In the order they were made.
+    pub emojis: Vec<Emoji>,
+    /// How many there ever were.
+    pub drawn: u64,
+    /// Who has reacted, by message and emoji.
+    pub reactions: BTreeMap<(u64, u64), BTreeSet<u64>>,
+    /// The code of the template.
+    pub template: Option<String>,
+    pub question: Option<Question>,
 }
 
 impl Rules {
@@ -167,6 +201,20 @@ impl Rules {
             held |= of_layer.iter().fold(0, |all, over| all | over.allow) & !ADMIN;
         }
         held
+    }
+
+    /// What everybody may in a channel, with no role and no overwrite of one's own.
+    pub fn of_everyone(&self, channel: u64) -> u64 {
+        let Some(found) = self.channels.get(&channel) else { return 0 };
+        let over = found.overs.iter().find(|over| !over.member && over.id == self.guild);
+        let held = self.roles[&self.guild].rights;
+        over.map_or(held, |over| held & !over.deny | over.allow)
+    }
+
+    /// Nobody is interested in events that are gone.
+    pub fn forget_interest(&mut self) {
+        let events: BTreeSet<u64> = self.events.iter().map(|(event, ..)| *event).collect();
+        self.interested.retain(|(event, _)| events.contains(event));
     }
 
     /// Rights in a channel, timeouts left aside: they change nothing about what is seen.
@@ -304,6 +352,7 @@ impl Rules {
         let Some(member) = self.members.remove(&user) else { return };
         self.left.insert(user, member.timeout);
         self.voice.remove(&user);
+        self.interested.retain(|(_, other)| *other != user);
         self.threads.values_mut().for_each(|thread| {
             thread.members.remove(&user);
         });
