@@ -35,12 +35,14 @@ export function emojiUrl(id: Id, animated = false): string {
   return `/cdn/emojis/${id}.${animated ? 'gif' : 'png'}`;
 }
 
-/** Pictures of stickers by their format (Discord developer docs, "Sticker Format Types"); null for one that is no picture. */
-export function stickerUrl(sticker: { id: Id; format_type?: number | null }): string | null {
-  const LOTTIE = 3;
-  const GIF = 4;
-  if (sticker.format_type === LOTTIE) return null;
-  return `/cdn/stickers/${sticker.id}.${sticker.format_type === GIF ? 'gif' : 'png'}`;
+/** The format of stickers that are drawn by a program (Discord developer docs, "Sticker Format Types"). */
+export const LOTTIE = 3;
+const GIF = 4;
+
+/** The file of a sticker: a picture, or the program that draws it. */
+export function stickerUrl(sticker: { id: Id; format_type?: number | null }): string {
+  const ending = sticker.format_type === LOTTIE ? 'json' : sticker.format_type === GIF ? 'gif' : 'png';
+  return `/cdn/stickers/${sticker.id}.${ending}`;
 }
 
 /** A steady hue for whoever has no picture; ids made one after another must not look alike. */

@@ -34,8 +34,12 @@ async function moves(file: Blob): Promise<boolean> {
   return at >= 0 && at < head.indexOf('IDAT');
 }
 
-/** The picture as it can be a sticker: what moves is left as it is, other pictures are made PNG, and small enough. */
+/** What a file that draws by a program (Lottie) is said to be. */
+export const LOTTIE_TYPE = 'application/json';
+
+/** The file as it can be a sticker: what moves is left as it is, other pictures are made PNG, and small enough. */
 export async function stickerFile(file: File): Promise<File> {
+  if (file.type === LOTTIE_TYPE) return file;
   if (file.type === 'image/gif' || (file.type === 'image/png' && (await moves(file)))) return file;
   const bitmap = await createImageBitmap(file);
   const scale = Math.min(1, STICKER_SIDE_MAX / Math.max(bitmap.width, bitmap.height));

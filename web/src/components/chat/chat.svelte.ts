@@ -3,8 +3,7 @@ import { BULK_MAX } from '../../lib/actions';
 import type { Emoji, Id, Message } from '../../lib/types';
 
 export interface PickerRequest {
-  anchor: DOMRect;
-  from: HTMLElement | null;
+  from: HTMLElement;
   onpick: (emoji: Emoji) => void;
 }
 
@@ -59,6 +58,6 @@ export class ChatState {
   }
 
   openPicker(from: HTMLElement, onpick: (emoji: Emoji) => void): void {
-    this.picker = { anchor: from.getBoundingClientRect(), from, onpick };
+    this.picker = { from, onpick };
   }
 }
