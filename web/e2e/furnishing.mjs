@@ -19,6 +19,43 @@ import {
   say,
 } from './person.mjs';
 
+/** A square that turns (the format of Lottie, https://lottie.github.io/lottie-spec/). */
+const still = (k) => ({ a: 0, k });
+const LOTTIE = {
+  v: '5.7.0',
+  fr: 30,
+  ip: 0,
+  op: 60,
+  w: 200,
+  h: 200,
+  assets: [],
+  layers: [
+    {
+      ty: 4,
+      ip: 0,
+      op: 60,
+      st: 0,
+      ks: {
+        o: still(100),
+        p: still([100, 100, 0]),
+        a: still([0, 0, 0]),
+        s: still([100, 100, 100]),
+        r: {
+          a: 1,
+          k: [
+            { t: 0, s: [0], i: { x: [1], y: [1] }, o: { x: [0], y: [0] } },
+            { t: 60, s: [360] },
+          ],
+        },
+      },
+      shapes: [
+        { ty: 'rc', p: still([0, 0]), s: still([110, 110]), r: still(18) },
+        { ty: 'fl', c: still([0.05, 0.42, 0.35, 1]), o: still(100) },
+      ],
+    },
+  ],
+};
+
 export default async function furnishing(world) {
   const ada = world.ada.page;
   const ben = world.ben.page;
@@ -62,6 +99,95 @@ export default async function furnishing(world) {
     await until(() => image.evaluate((i) => i.complete && i.naturalWidth === 320), 'it is made small, and loads');
   });
 
+  await test('a sticker that is drawn by a program is added, sent, and moves', async () => {
+    await openTab('Stickers');
+    const buffer = Buffer.from(JSON.stringify(LOTTIE));
+    await settings()
+      .getByTestId('sticker-input')
+      .setInputFiles({ name: 'spin.json', mimeType: 'application/json', buffer });
+    await settings().getByRole('img', { name: 'The new sticker' }).locator('svg').waitFor();
+    await settings().getByLabel('An emoji it stands for').fill('🌀');
+    await settings().getByRole('button', { name: 'Add it' }).click();
+    await settings().getByLabel('Name of spin').waitFor();
+    await close();
+    await ben.emulateMedia({ reducedMotion: 'no-preference' });
+    await ada.getByRole('button', { name: 'Stickers' }).click();
+    const picker = ada.getByRole('dialog', { name: 'Choose a sticker' });
+    await picker.getByRole('button', { name: 'spin' }).locator('svg').waitFor();
+    await picker.getByRole('button', { name: 'spin' }).click();
+    const drawing = log(ben).getByRole('img', { name: 'Sticker: spin' }).last().locator('svg');
+    await drawing.waitFor();
+    const first = await drawing.innerHTML();
+    await until(async () => (await drawing.innerHTML()) !== first, 'it moves');
+    await shot(ben, 'sticker-drawn-dark');
+    await ben.emulateMedia({ reducedMotion: 'reduce' });
+  });
+
+  await test('a newcomer is asked, and given the roles and channels of the answers', async () => {
+    const [guild] = placeOf(ada);
+    const made = [];
+    for (const name of ['strings', 'brass', 'reeds', 'drums', 'scores', 'notices'])
+      made.push(await api(ada, 'POST', `/guilds/${guild}/channels`, { name, type: 0 }));
+    const role = await api(ada, 'POST', `/guilds/${guild}/roles`, { name: 'Strings' });
+    await openTab('Onboarding');
+    for (const name of ['general', 'brass', 'reeds', 'drums', 'scores', 'notices'])
+      await settings()
+        .getByRole('group', { name: 'Channels everyone begins with' })
+        .getByRole('checkbox', { name, exact: true })
+        .check();
+    await settings().getByRole('button', { name: 'Add a question' }).click();
+    const question = settings().getByRole('article', { name: 'Question 1' });
+    await question.getByLabel('What is asked').fill('What do you play?');
+    await question.getByRole('switch', { name: 'One answer at most' }).check();
+    await question.getByRole('switch', { name: 'Needs an answer' }).check();
+    const answer = question.getByRole('group', { name: 'Answer 1', exact: true });
+    await answer.getByLabel('Answer 1', { exact: true }).fill('The violin');
+    await question.getByText('“The violin” gives no role and no channel.').waitFor();
+    await answer.getByRole('button', { name: 'Emoji of answer 1' }).click();
+    await settings().getByLabel('Find an emoji').fill('violin');
+    await settings().getByRole('dialog').getByRole('button', { name: 'violin', exact: true }).first().click();
+    await answer.getByLabel('Give a role with answer 1').selectOption({ label: 'Strings' });
+    await answer.getByLabel('Give a channel with answer 1').selectOption({ label: '#strings' });
+    await settings().getByRole('switch', { name: 'Channels of answers count, too' }).check();
+    await settings().getByRole('switch', { name: 'Ask newcomers' }).check();
+    await shot(ada, 'onboarding-settings');
+    await settings().getByRole('button', { name: 'Save changes' }).click();
+    await ada.getByText('Saved').first().waitFor();
+    await close();
+    const address = await invite(ada, world.guild);
+    const fay = await person('Fay');
+    const { page } = fay;
+    await register(fay);
+    await home(page).waitFor();
+    await page.goto(address);
+    await page.getByRole('button', { name: `Join ${world.guild}` }).click();
+    const dialog = page.getByRole('dialog', { name: `Welcome to ${world.guild}` });
+    await dialog.getByRole('group', { name: /What do you play/ }).waitFor();
+    assert(
+      await dialog.getByRole('button', { name: 'Finish' }).isDisabled(),
+      'what needs an answer can be passed over',
+    );
+    await dialog.getByText('The violin').click();
+    await shot(page, 'onboarding');
+    await dialog.getByRole('button', { name: 'Finish' }).click();
+    await channels(page).getByRole('link', { name: 'strings' }).waitFor();
+    const member = await api(page, 'GET', `/users/@me/guilds/${guild}/member`);
+    assert(member.roles.includes(role.id), 'the role was not given');
+    await page.getByRole('button', { name: /more channel.*not in your list/ }).click();
+    const choice = page.getByRole('dialog', { name: 'Channels and roles' });
+    await choice.getByRole('checkbox', { name: 'The violin' }).uncheck({ force: true });
+    await choice.getByText('Questions with a star need an answer.').waitFor();
+    await choice.getByRole('checkbox', { name: 'The violin' }).check({ force: true });
+    await choice.getByRole('checkbox', { name: 'drums' }).uncheck();
+    await shot(page, 'channels-and-roles');
+    await choice.getByRole('button', { name: 'Save' }).click();
+    await channels(page).getByRole('link', { name: 'drums' }).waitFor({ state: 'detached' });
+    await fay.context.close();
+    await api(ada, 'PUT', `/guilds/${guild}/onboarding`, { enabled: false, prompts: [] });
+    for (const channel of made) await api(ada, 'DELETE', `/channels/${channel.id}`);
+    await api(ada, 'DELETE', `/guilds/${guild}/roles/${role.id}`);
+  });
+
   await test('a newcomer is welcomed, and shown where to begin', async () => {
     await openTab('Welcome screen');
     await settings().getByLabel('Words of welcome').fill('Sit down, the music begins soon.');
@@ -71,8 +197,6 @@ export default async function furnishing(world) {
     await settings().getByRole('button', { name: 'Save changes' }).click();
     await ada.getByText('Saved').first().waitFor();
     await shot(ada, 'welcome-settings');
-    await settings().getByRole('tab', { name: 'Onboarding' }).click();
-    await settings().getByRole('switch', { name: 'Ask newcomers' }).waitFor();
     await close();
     const address = await invite(ada, world.guild);
     const dora = await person('Dora');

@@ -2,7 +2,7 @@
 import { channels as api } from './api';
 import { has, Permission } from './permissions';
 import { learnFromHistory, normalizeMessage } from './store/reducers/message';
-import { isMuted, mentionsMe } from './store/notify';
+import { isQuiet, mentionsMe } from './store/notify';
 import { isForum, isPrivate, isUnread, mentionCount, myPermissions } from './store/selectors';
 import { isAfter } from './snowflake';
 import type { Store } from './store/store.svelte';
@@ -19,7 +19,7 @@ export function waitingChannels(store: Store, called: boolean): Waiting[] {
   for (const channel of store.channels.values()) {
     const mentions = mentionCount(store, channel.id);
     if (channel.type === ChannelType.category || isForum(channel)) continue;
-    if (mentions === 0 && (called || isMuted(store, channel) || !isUnread(store, channel))) continue;
+    if (mentions === 0 && (called || isQuiet(store, channel) || !isUnread(store, channel))) continue;
     if (!isPrivate(channel) && !has(myPermissions(store, channel), Permission.VIEW_CHANNEL)) continue;
     out.push({ channel, mentions });
   }

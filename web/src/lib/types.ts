@@ -13,6 +13,8 @@ export type {
   Invite,
   MediaItem,
   Onboarding,
+  OnboardingOption,
+  OnboardingPrompt,
   Overwrite,
   Poll,
   PollMedia,

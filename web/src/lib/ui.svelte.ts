@@ -33,6 +33,7 @@ export type Dialog =
   | ({ kind: 'lightbox'; among?: LargePicture[] } & LargePicture)
   | { kind: 'forward'; message: Message }
   | { kind: 'welcome'; guildId: Id }
+  | { kind: 'onboarding'; guildId: Id; newcomer?: boolean; then?: () => void }
   | { kind: 'member-profile'; guildId: Id }
   | { kind: 'folder'; folderId: number }
   | { kind: 'custom-status' }

@@ -132,6 +132,8 @@ export const guilds = {
     patch<WelcomeScreen>(`/guilds/${id}/welcome-screen`, body),
   onboarding: (id: Id) => get<Onboarding>(`/guilds/${id}/onboarding`),
   modifyOnboarding: (id: Id, body: Record<string, unknown>) => put<Onboarding>(`/guilds/${id}/onboarding`, body),
+  answerOnboarding: (id: Id, options: Id[]) =>
+    put(`/guilds/${id}/onboarding-responses`, { onboarding_responses: options }),
   deleteEmoji: (id: Id, emoji: Id) => del(`/guilds/${id}/emojis/${emoji}`),
 };
 

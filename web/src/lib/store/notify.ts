@@ -1,5 +1,6 @@
 /** What of all that comes calls the person: notification settings by community, category and channel (userdoccers, "User Guild Settings"). */
 import { ChannelType, type Channel, type Id, type Message } from '../types';
+import { chooses, isChosen } from './chosen';
 import type { Store } from './store.svelte';
 
 export interface MuteConfig {
@@ -12,6 +13,7 @@ export interface ChannelOverride {
   message_notifications?: number;
   muted?: boolean;
   mute_config?: MuteConfig | null;
+  flags?: number;
 }
 
 export interface GuildSettings {
@@ -21,6 +23,8 @@ export interface GuildSettings {
   mute_config: MuteConfig | null;
   suppress_everyone: boolean;
   suppress_roles: boolean;
+  /** See `chosen.ts`. */
+  flags: number;
   channel_overrides: ChannelOverride[];
 }
 
@@ -69,6 +73,16 @@ export function isMuted(store: Store, channel: Channel, nowMs = Date.now()): boo
   return isChannelMuted(store, channel, nowMs) || (!!channel.guild_id && isGuildMuted(store, channel.guild_id, nowMs));
 }
 
+/** Whether a channel is in the list of its community: those who choose among channels have not all of them there. */
+export function isListed(store: Store, channel: Channel): boolean {
+  const settings = settingsOf(store, channel.guild_id);
+  return !channel.guild_id || !chooses(settings) || chain(store, channel).some((c) => isChosen(settings, c.id));
+}
+
+/** Whether what is new in a channel leaves no mark, but for mentions. */
+export const isQuiet = (store: Store, channel: Channel): boolean =>
+  isMuted(store, channel) || !isListed(store, channel);
+
 /** Which messages of a channel call. */
 export function levelOf(store: Store, channel: Channel): number {
   if (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm) return Level.all;
@@ -107,7 +121,7 @@ export function notifies(store: Store, message: Message, nowMs = Date.now()): bo
   const channel = store.channels.get(message.channel_id);
   if (!channel || message.author.id === store.me?.id || (message.flags ?? 0) & SILENT) return false;
   if (store.relationships.get(message.author.id)?.type === 2 || isMuted(store, channel, nowMs)) return false;
-  const level = levelOf(store, channel);
+  const level = Math.max(levelOf(store, channel), isListed(store, channel) ? Level.all : Level.mentions);
   if (level === Level.nothing) return false;
   // Of a thread only those hear who have joined it.
   const follows = channel.type < 10 || channel.type > 12 || channel.member !== undefined;

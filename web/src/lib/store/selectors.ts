@@ -11,7 +11,7 @@ import {
   type Status,
   type User,
 } from '../types';
-import { isMuted } from './notify';
+import { isQuiet } from './notify';
 import type { Store } from './store.svelte';
 
 /** The name of someone; what is passed counts where the store does not know them. */
@@ -144,8 +144,8 @@ export function guildBadges(store: Store): Map<Id, GuildBadge> {
   for (const channel of store.channels.values()) {
     if (!channel.guild_id || channel.type === ChannelType.category) continue;
     const mentions = mentionCount(store, channel.id);
-    // What is muted shows no mark but for mentions from before.
-    if (mentions === 0 && isMuted(store, channel)) continue;
+    // What is muted, or not in the list, shows no mark but for mentions from before.
+    if (mentions === 0 && isQuiet(store, channel)) continue;
     const known = badges.get(channel.guild_id);
     if (mentions === 0 && (known?.unread || !isUnread(store, channel))) continue;
     if (!has(myPermissions(store, channel), Permission.VIEW_CHANNEL)) continue;

@@ -18,6 +18,7 @@ export function putGuildSettings(store: Store, raw: WireGuildSettings): void {
     mute_config: raw.mute_config ?? null,
     suppress_everyone: raw.suppress_everyone === true,
     suppress_roles: raw.suppress_roles === true,
+    flags: raw.flags ?? 0,
     channel_overrides: Array.isArray(raw.channel_overrides) ? raw.channel_overrides : [],
   });
 }
