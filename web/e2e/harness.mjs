@@ -3,6 +3,7 @@ import { mkdirSync } from 'node:fs';
 import { existsSync } from 'node:fs';
 import path from 'node:path';
 import { chromium } from 'playwright-core';
+import { makeUneven } from './uneven.mjs';
 
 export const BASE_URL = (process.env.BASE_URL ?? 'http://127.0.0.1:8080').replace(/\/+$/, '');
 const CHROMIUM =
@@ -10,6 +11,8 @@ const CHROMIUM =
 const SHOTS = process.env.SHOTS;
 const ARTIFACTS = process.env.ARTIFACTS;
 export const TIMEOUT_MS = Number(process.env.E2E_TIMEOUT_MS ?? 30_000);
+/** A seed: requests and dispatches overtake each other. */
+const UNEVEN = Number(process.env.UNEVEN ?? 0);
 const FLAGS = [
   '--headless',
   '--no-sandbox',
@@ -64,6 +67,7 @@ export async function person(name, options = {}) {
     ...options,
   });
   context.setDefaultTimeout(TIMEOUT_MS);
+  if (UNEVEN) await makeUneven(context, UNEVEN + people.length);
   await context.addInitScript(watchSockets);
   const page = await context.newPage();
   const errors = [];

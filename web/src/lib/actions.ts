@@ -1,7 +1,7 @@
 /** What people do to messages and channels, shown at once and then asked of the server. Writing is in `sending.ts`. */
 import { channels as api, describe, users } from './api';
 import { emojiName } from './emoji';
-import { withReaction } from './store/reducers/message';
+import { reactionKey, withReaction } from './store/reducers/message';
 import { putChannel } from './store/reducers/channel';
 import { store } from './store/store.svelte';
 import { router } from './router.svelte';
@@ -77,12 +77,15 @@ export async function toggleReaction(message: Message, emoji: Emoji): Promise<vo
       .find(message.id)
       ?.reactions?.find((r) => (r.emoji.id ? r.emoji.id === emoji.id : !emoji.id && r.emoji.name === emoji.name))?.me ??
     false;
-  const before = log.find(message.id)?.reactions;
-  log.update(message.id, (m) => ({ ...m, reactions: withReaction(m.reactions, emoji, mine ? -1 : 1, true) }));
+  const set = (on: boolean) =>
+    log.update(message.id, (m) => ({ ...m, reactions: withReaction(m.reactions, emoji, on ? 1 : -1, true) }));
+  const key = reactionKey(message.id, emoji);
+  set(!mine);
+  store.echoes.expect(key, !mine);
   const call = mine ? api.unreact : api.react;
-  if (!(await attempt(() => call(message.channel_id, message.id, emojiParam(emoji))))) {
-    log.update(message.id, (m) => ({ ...m, reactions: before }));
-  }
+  if (await attempt(() => call(message.channel_id, message.id, emojiParam(emoji)))) return;
+  store.echoes.forget(key, !mine);
+  set(mine);
 }
 
 export async function togglePin(message: Message): Promise<void> {

@@ -24,15 +24,35 @@ async function loading(log: ChannelLog, kind: 'initial' | 'older' | 'newer', wor
   let done = () => {};
   underWay.set(log, new Promise((resolve) => (done = resolve)));
   log.loading = kind;
+  const journal = log.begin();
   try {
     await work();
     log.error = null;
   } catch (error) {
     log.error = describe(error);
   } finally {
+    log.settle(journal);
+    for (const id of journal.recounted) void recount(log, id);
     log.loading = 'none';
     underWay.delete(log);
     done();
+  }
+}
+
+const RECOUNTS_MAX = 3;
+
+/** Asks again for what is counted of a message, where it cannot be known whether a page had counted it. */
+async function recount(log: ChannelLog, id: Id): Promise<void> {
+  for (let tries = 0; tries < RECOUNTS_MAX; tries++) {
+    const message = log.find(id);
+    if (!message) return;
+    const journal = log.begin();
+    const fresh = await api.message(message.channel_id, id).catch(() => null);
+    log.settle(journal);
+    if (!fresh) return;
+    const { reactions, poll } = fresh;
+    log.count(id, (m) => ({ ...m, reactions, poll }));
+    if (!journal.recounted.has(id)) return;
   }
 }
 
@@ -57,8 +77,8 @@ export function loadLatest(channelId: Id): Promise<void> {
 export function loadAround(channelId: Id, messageId: Id): Promise<void> {
   const log = store.log(channelId);
   return loading(log, 'initial', async () => {
-    const page = takePage(await api.messages(channelId, { around: messageId, limit: PAGE_SIZE }), guildOf(channelId));
     const newest = store.lastMessage.get(channelId);
+    const page = takePage(await api.messages(channelId, { around: messageId, limit: PAGE_SIZE }), guildOf(channelId));
     const older = page.filter((m) => isAfter(messageId, m.id)).length;
     log.reset(page, older >= PAGE_SIZE / 2 - 1, !!newest && !page.some((m) => m.id === newest));
   });

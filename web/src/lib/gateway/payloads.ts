@@ -143,6 +143,9 @@ export interface MessagesGone {
   ids?: Id[];
   channel_id: Id;
 }
+export interface PinsChanged {
+  channel_id: Id;
+}
 interface OfMessage {
   channel_id: Id;
   message_id: Id;
@@ -176,6 +179,7 @@ export interface WireGuildSettings {
   mute_config?: MuteConfig | null;
   suppress_everyone?: boolean;
   suppress_roles?: boolean;
+  flags?: number;
   channel_overrides?: ChannelOverride[];
 }
 /** Settings of an account in their older, readable form. */

@@ -14,6 +14,7 @@ import type {
   MessageGone,
   MessagesGone,
   PassiveUpdate,
+  PinsChanged,
   ReactionChange,
   ReactionEmojiGone,
   ReactionsGone,
@@ -80,6 +81,7 @@ export interface Dispatches {
   PASSIVE_UPDATE_V2: PassiveUpdate;
   CHANNEL_CREATE: WireChannel;
   CHANNEL_UPDATE: WireChannel;
+  CHANNEL_PINS_UPDATE: PinsChanged;
   CHANNEL_DELETE: WireChannel;
   THREAD_CREATE: WireChannel;
   THREAD_UPDATE: WireChannel;

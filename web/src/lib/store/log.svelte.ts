@@ -4,6 +4,16 @@ import type { Id, Message } from '../types';
 
 /** Messages kept per channel; beyond it the far end of the window is let go. */
 const WINDOW_MAX = 600;
+/** Changes remembered while a page is on its way; after more of them the window is loaded anew. */
+const CHANGES_MAX = 2000;
+
+/** What changed while a page was on its way: the page may be older than that, or newer. */
+export class Journal {
+  /** Changes that may be made twice. */
+  readonly changes: (() => void)[] = [];
+  /** Messages of which something was counted, which must not be done twice. */
+  readonly recounted = new Set<Id>();
+}
 
 export class ChannelLog {
   items = $state.raw<Message[]>([]);
@@ -18,6 +28,26 @@ export class ChannelLog {
   error = $state<string | null>(null);
   /** Whether events may have been missed since the window was loaded. */
   stale = $state(false);
+
+  readonly #journals = new Set<Journal>();
+
+  /** Begins to remember changes, until `settle`. */
+  begin(): Journal {
+    const journal = new Journal();
+    this.#journals.add(journal);
+    return journal;
+  }
+
+  /** Makes the changes of a journal again, over the page that has come. */
+  settle(journal: Journal): void {
+    this.#journals.delete(journal);
+    if (journal.changes.length >= CHANGES_MAX) this.stale = true;
+    for (const change of journal.changes) change();
+  }
+
+  #note(change: () => void): void {
+    for (const { changes } of this.#journals) if (changes.length < CHANGES_MAX) changes.push(change);
+  }
 
   get first(): Message | undefined {
     return this.items[0];
@@ -72,7 +102,12 @@ export class ChannelLog {
 
   /** Takes a new message from the gateway or from our own request. */
   add(message: Message): void {
-    this.#settle(message);
+    this.#leaveOutbox(message);
+    this.#note(() => this.#add(message));
+    this.#add(message);
+  }
+
+  #add(message: Message): void {
     if (!this.loaded || this.hasNewer) return;
     const at = this.indexOf(message.id);
     if (at >= 0) {
@@ -87,18 +122,35 @@ export class ChannelLog {
   }
 
   /** A message that came back with its nonce is no longer waiting. */
-  #settle(message: Message): void {
+  #leaveOutbox(message: Message): void {
     if (message.nonce === undefined || message.nonce === null) return;
     const nonce = String(message.nonce);
     if (this.outbox.some((m) => m.nonce === nonce)) this.outbox = this.outbox.filter((m) => m.nonce !== nonce);
   }
 
+  /** Changes a message in a way that makes no difference when it is done twice. */
   update(id: Id, change: (message: Message) => Message): void {
+    this.#note(() => this.#update(id, change));
+    this.#update(id, change);
+  }
+
+  /** Counts something of a message, such as a reaction. */
+  count(id: Id, change: (message: Message) => Message): void {
+    for (const { recounted } of this.#journals) recounted.add(id);
+    this.#update(id, change);
+  }
+
+  #update(id: Id, change: (message: Message) => Message): void {
     const at = this.indexOf(id);
     if (at >= 0) this.items = this.items.with(at, change(this.items[at]!));
   }
 
   remove(ids: Set<Id>): void {
+    this.#note(() => this.#remove(ids));
+    this.#remove(ids);
+  }
+
+  #remove(ids: Set<Id>): void {
     if (this.items.some((m) => ids.has(m.id))) this.items = this.items.filter((m) => !ids.has(m.id));
     // Replies keep their place but lose what they answered.
     if (this.items.some((m) => m.referenced_message && ids.has(m.referenced_message.id))) {

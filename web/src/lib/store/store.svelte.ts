@@ -2,6 +2,7 @@
 import { SvelteMap } from 'svelte/reactivity';
 import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
 import type { GuildFolder } from '../gateway/payloads';
+import { Echoes } from './echoes';
 import { ChannelLog } from './log.svelte';
 import { RangedList, type ListMember } from './memberlist.svelte';
 import type { GuildSettings } from './notify';
@@ -31,6 +32,9 @@ export class Store {
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
   /** Guild -> user -> voice state. */
   readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
+  /** Channel -> how often its pins have changed. */
+  readonly pinChanges = new SvelteMap<Id, number>();
+  readonly echoes = new Echoes();
   readonly memberLists = new SvelteMap<Id, RangedList>();
 
   #members = new Map<Id, SvelteMap<Id, Member>>();
@@ -77,7 +81,9 @@ export class Store {
     const map = this.members(guildId);
     const { user: _user, ...rest } = raw as Member;
     const known = map.get(userId);
-    map.set(userId, { ...(known ?? { roles: [] }), ...rest, roles: raw.roles ?? known?.roles ?? [], user_id: userId });
+    const next = { ...(known ?? { roles: [] }), ...rest, roles: raw.roles ?? known?.roles ?? [], user_id: userId };
+    // Every message brings its author's: what shows the member is drawn again only for something new.
+    if (!known || !sameFields(known, next)) map.set(userId, next);
   }
 
   /** Takes over someone whom only a member list knew. */
@@ -136,6 +142,7 @@ export class Store {
     ])
       map.clear();
     this.#members.clear();
+    this.echoes.clear();
     // An open channel shows what it has until it is loaded anew.
     for (const log of this.#logs.values()) log.stale = true;
     this.guildOrder = this.folders = [];
@@ -152,6 +159,16 @@ export class Store {
     this.watched = null;
   }
 }
+
+/** Whether two members say the same; lists are compared by what is in them. */
+function sameFields(a: Member, b: Member): boolean {
+  const keys = Object.keys(b) as (keyof Member)[];
+  return (
+    keys.length === Object.keys(a).length &&
+    keys.every((k) => a[k] === b[k] || (k === 'roles' && sameList(a.roles, b.roles)))
+  );
+}
+const sameList = (a: Id[], b: Id[]) => a.length === b.length && a.every((id, i) => id === b[i]);
 
 function sameUser(a: User, b: User): boolean {
   return (

@@ -57,6 +57,9 @@ function put(store: Store, d: WireChannel): void {
 export const channelReducers: Reducers = {
   CHANNEL_CREATE: put,
   CHANNEL_UPDATE: put,
+  CHANNEL_PINS_UPDATE(store, d) {
+    store.pinChanges.set(d.channel_id, (store.pinChanges.get(d.channel_id) ?? 0) + 1);
+  },
   THREAD_CREATE: put,
   THREAD_UPDATE: put,
   CHANNEL_DELETE(store, d) {

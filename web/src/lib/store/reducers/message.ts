@@ -60,6 +60,8 @@ function countUnread(store: Store, message: Message): void {
 
 export const sameEmoji = (a: Emoji, b: Emoji): boolean => (a.id || b.id ? a.id === b.id : a.name === b.name);
 
+export const reactionKey = (messageId: Id, emoji: Emoji): string => `${messageId}:${emoji.id ?? emoji.name}`;
+
 /** Reactions after one more or one less; `mine` tells whether it is the own user's. */
 export function withReaction(reactions: Reaction[] | undefined, emoji: Emoji, by: 1 | -1, mine: boolean): Reaction[] {
   const list = reactions ?? [];
@@ -75,9 +77,10 @@ function react(by: 1 | -1): Reducer<ReactionChange> {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
     if (d.member && d.guild_id) store.addMember(d.guild_id, d.member);
+    if (mine && store.echoes.is(reactionKey(d.message_id, d.emoji), by > 0)) return;
     store
       .knownLog(d.channel_id)
-      ?.update(d.message_id, (m) => ({ ...m, reactions: withReaction(m.reactions, d.emoji, by, mine) }));
+      ?.count(d.message_id, (m) => ({ ...m, reactions: withReaction(m.reactions, d.emoji, by, mine) }));
   };
 }
 
@@ -98,7 +101,7 @@ function vote(by: 1 | -1): Reducer<Vote> {
     const mine = d.user_id === store.me?.id;
     store
       .knownLog(d.channel_id)
-      ?.update(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
+      ?.count(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
   };
 }
 
