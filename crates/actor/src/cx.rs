@@ -185,6 +185,12 @@ impl Cx<'_> {
         }
     }
 
+    /// The time by ids, Unix milliseconds: none of this owner, or of one before it, is of a later time, and none that is drawn from
+    /// now on is of an earlier one. Unlike [`Cx::now_ms`] it does not fall when the owner moves to a node whose clock is behind.
+    pub fn id_time_ms(&self) -> u64 {
+        self.ids.newest_ms().max(self.now_ms)
+    }
+
     /// Draws a snowflake.
     pub fn next_id(&self) -> u64 {
         self.ids.next(self.now_ms)

@@ -3,6 +3,9 @@
 //! They are remembered in memory, and for the owner that comes after a crash as rows of [`Table::Nonces`]: partition
 //! channel, key the span of time, the author and the nonce, value the message. A span is as long as a nonce counts, so two
 //! spans are all that is ever looked at, and what is older is deleted with the first nonce of a new span.
+//!
+//! Time is that of ids here ([`Cx::id_time_ms`]): an owner whose clock is behind that of the one before it would look for the
+//! nonce in spans that are over.
 
 use std::ops::Bound;
 
@@ -30,16 +33,17 @@ pub(crate) fn find<H: Host>(
     author: UserId,
     nonce: &str,
 ) -> Result<Option<MessageId>, Stop> {
-    if let Some(id) = host.talk().posted_with(cx.now_ms, channel, author, nonce) {
+    let now_ms = cx.id_time_ms();
+    if let Some(id) = host.talk().posted_with(now_ms, channel, author, nonce) {
         return Ok(Some(id));
     }
-    if host.talk().knows_all_nonces(cx.now_ms) {
+    if host.talk().knows_all_nonces(now_ms) {
         return Ok(None);
     }
-    let span = cx.now_ms / NONCE_MS;
+    let span = now_ms / NONCE_MS;
     for span in [span, span.saturating_sub(1)] {
         let found: Option<MessageId> = cx.row(Table::Nonces, channel.get(), key(span, author, nonce))?;
-        if let Some(id) = found.filter(|id| id.timestamp_ms() + NONCE_MS > cx.now_ms) {
+        if let Some(id) = found.filter(|id| id.timestamp_ms() + NONCE_MS > now_ms) {
             return Ok(Some(id));
         }
     }
@@ -55,7 +59,8 @@ pub(crate) fn note<H: Host>(
     body: &CreateMessage,
 ) {
     let Some(nonce) = body.nonce_text().filter(|_| body.enforce_nonce) else { return };
-    let span = cx.now_ms / NONCE_MS;
+    let posted_ms = message.timestamp_ms();
+    let span = posted_ms / NONCE_MS;
     if !Planted::NonceWithoutRow.is_here() {
         cx.put(Table::Nonces, channel.get(), key(span, author, &nonce), &message);
     }
@@ -63,5 +68,5 @@ pub(crate) fn note<H: Host>(
         let end = Bound::Excluded(Key::id(span.saturating_sub(1)));
         cx.batch.delete_range(Table::Nonces, channel.get(), Bound::Unbounded, end);
     }
-    host.talk().note_nonce(cx.now_ms, message, (channel, author, nonce));
+    host.talk().note_nonce(posted_ms, message, (channel, author, nonce));
 }

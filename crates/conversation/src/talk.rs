@@ -47,7 +47,7 @@ impl<K: Clone + Eq + Hash, V> Recent<K, V> {
 #[derive(Debug)]
 pub struct Talk {
     nonces: Recent<(ChannelId, UserId, String), MessageId>,
-    /// When the first message came after the owner was loaded, Unix milliseconds.
+    /// When the first message came after the owner was loaded, Unix milliseconds by ids.
     since_ms: Option<u64>,
     /// The channels whose old nonces were deleted in this span of time.
     swept: (u64, BTreeSet<ChannelId>),

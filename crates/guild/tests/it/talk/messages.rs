@@ -7,6 +7,7 @@ use consort_model::{
 use consort_rpc::Caller;
 use consort_rpc::guild::{self, everyone};
 use consort_rpc::message::{Create, Edit, Op, Page};
+use consort_runtime::Clock as _;
 use consort_store::{Batch, Key, StoreExt as _, Table};
 use serde_json::{Value, json};
 
@@ -147,6 +148,22 @@ async fn an_enforced_nonce_gives_the_first_message_again() {
     assert_ne!(world.post(BEN, general, body()).await.unwrap().id, first.id);
     world.clock.advance(301_000);
     assert_ne!(world.post(ANN, general, body()).await.unwrap().id, first.id);
+}
+
+#[tokio::test]
+async fn an_enforced_nonce_counts_with_the_next_owner_also_where_its_clock_is_behind() {
+    let mut world = world().await;
+    let general = world.channel("general").await;
+    // Over whatever length of time nonces are kept by, one of these is posted just after such a time has begun.
+    for seconds in [0, 20, 40, 60, 80, 100, 101, 120, 140] {
+        world.clock.advance((10 + seconds) * 1000);
+        let body = || json!({"content": "once", "nonce": seconds, "enforce_nonce": true});
+        let first = world.post(ANN, general, body()).await.unwrap();
+        let next = world.crashed_at(world.clock.now_ms() - 10_000);
+        assert_eq!(next.post(ANN, general, body()).await.unwrap().id, first.id);
+        world = next;
+    }
+    world.stop();
 }
 
 #[tokio::test]

@@ -129,7 +129,8 @@ impl World {
         self.stop();
         // What still runs of this life does nothing more.
         self.directory.set(vec![NodeId(2)]);
-        let world = start(self.store.clone(), clock, self.ids.clone());
+        // Another node draws ids of its own.
+        let world = start(self.store.clone(), clock, Arc::new(Ids::new(2)));
         World { scheduler: Some(tokio::spawn(run_scheduler(world.env.clone()))), ..world }
     }
 
