@@ -167,6 +167,19 @@ impl Interest {
         moved
     }
 
+    /// The guilds that sessions are attached to, and how far the node is with each, by their ids.
+    pub(crate) fn all_heard(&self) -> Vec<(GuildId, Epoch, u64)> {
+        let mut all = Vec::new();
+        for shard in &self.shards {
+            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+            let heard =
+                |(guild, here): (&GuildId, &Here)| here.heard.map(|heard| (*guild, heard.line, heard.n));
+            all.extend(shard.iter().filter_map(heard));
+        }
+        all.sort_unstable();
+        all
+    }
+
     /// A word of a guild arrives.
     pub(crate) fn arrive(&self, word: &Numbered) -> Arrival {
         let mut shard = self.shard(word.guild);

@@ -1,5 +1,6 @@
 //! The relay of the node: hands what owners say to the slices, in order and without waiting.
 
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 use std::time::Duration;
 
@@ -29,14 +30,16 @@ pub(crate) struct Router {
     moved: Arc<Notify>,
     /// The nodes that were on it and are gone.
     gone: Mutex<Vec<NodeId>>,
+    /// This node was not on the map, and has not been seen there since.
+    was_off: AtomicBool,
 }
 
 impl Router {
     /// A router that hears what is said to this node, looks after silent guilds, and wakes the next owners of those that move.
     pub(crate) fn start(inboxes: Vec<InboxRef>, interest: Arc<Interest>, mesh: &Arc<Mesh>) {
         let moved = Arc::new(Notify::new());
-        let router =
-            Arc::new(Self { inboxes, interest, mesh: Arc::downgrade(mesh), moved, gone: Mutex::default() });
+        let (mesh_of, gone, was_off) = (Arc::downgrade(mesh), Mutex::default(), false.into());
+        let router = Arc::new(Self { inboxes, interest, mesh: mesh_of, moved, gone, was_off });
         let watcher: Weak<Self> = Arc::downgrade(&router);
         mesh.watch(watcher);
         router.watch();
@@ -122,6 +125,18 @@ impl Router {
             self.tell_of_sessions(user);
         }
         for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get()), &gone) {
+            self.ask(guild, line, after);
+        }
+        if is_listed(&mesh) && self.was_off.swap(false, Ordering::AcqRel) {
+            self.come_back();
+        }
+    }
+
+    /// This node is on the map again. Who came to own something meanwhile has told all nodes of the map, and not this one; what
+    /// its owners were told then may be lost with one of them. From now on nobody answers who does not know that it is back.
+    fn come_back(&self) {
+        self.interest.all_users().into_iter().for_each(|user| self.tell_of_sessions(user));
+        for (guild, line, after) in self.interest.all_heard() {
             self.ask(guild, line, after);
         }
     }
@@ -210,6 +225,11 @@ impl Router {
     }
 }
 
+/// Whether this node is on the map as one whose relay is told things.
+fn is_listed(mesh: &Mesh) -> bool {
+    mesh.nodes_of::<Relay>().contains(&mesh.node())
+}
+
 impl Watcher for Router {
     /// Owners have let go of the sessions of this node: each guild is attached anew, each account told of its sessions.
     fn reborn(&self) {
@@ -220,6 +240,9 @@ impl Watcher for Router {
     }
 
     fn moved(&self) {
+        if self.mesh.upgrade().is_some_and(|mesh| !is_listed(&mesh)) {
+            self.was_off.store(true, Ordering::Release);
+        }
         self.moved.notify_one();
     }
 
@@ -239,5 +262,86 @@ impl Host<Relay> for Router {
     fn deliver(&self, _node: u64, call: Call<Relay>) {
         self.route(call.op);
         call.respond.send(Ok(Answer::Empty));
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::VecDeque;
+
+    use bytes::Bytes;
+    use consort_rpc::guild::{self, gateway};
+    use consort_rpc::{InProcess, Static};
+    use tokio::sync::mpsc;
+
+    use super::*;
+    use crate::inbox::{Inbox, Wake};
+
+    const HERE: NodeId = NodeId(1);
+    const THERE: NodeId = NodeId(2);
+
+    struct Asleep;
+
+    impl Wake for Asleep {
+        fn wake(&self) {}
+    }
+
+    /// Owners on the other node, who say what they are asked.
+    struct Asked(mpsc::Sender<guild::Op>);
+
+    impl Host<Guild> for Asked {
+        fn deliver(&self, _guild: u64, call: Call<Guild>) {
+            self.0.try_send(call.op).unwrap();
+        }
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_node_that_comes_back_to_the_map_tells_owners_that_have_stayed_of_its_sessions() {
+        let (directory, network) = (Arc::new(Static::new(vec![HERE, THERE])), InProcess::new());
+        let [here, there] = [HERE, THERE].map(|node| {
+            let mesh = Mesh::new(node, directory.clone(), Arc::new(network.clone()));
+            network.join(&mesh);
+            mesh
+        });
+        let (asked, mut asks) = mpsc::channel(8);
+        there.host::<Guild>(Arc::new(Asked(asked)));
+        let guild =
+            (1..).map(GuildId::new).find(|id| here.owner_of::<Guild>(id.get()) == Some(THERE)).unwrap();
+        let user = (1..).map(UserId::new).find(|id| here.owner_of::<User>(id.get()) == Some(THERE)).unwrap();
+
+        let (inbox, interest) = (Inbox::new(Box::new(Asleep)), Arc::new(Interest::new(1)));
+        interest.add(guild, 0);
+        interest.add_user(user, 0, Some(THERE));
+        Router::start(vec![inbox.clone()], interest, &here);
+        let session = SessionKey { node: HERE, generation: 7, slice: 0, number: 1, user };
+        let epoch = Epoch { ownership: 1, life: 1 };
+        let op = Op::Attached { session, guild, class: 0, guild_create: Bytes::new() };
+        let word = Numbered { guild, epoch, line: epoch, n: 7, follows: true, op };
+        here.client::<Relay>()
+            .cast_lossy(u64::from(HERE.0), Caller::system(), Op::Numbered(Box::new(word)))
+            .unwrap();
+        // The first look at a map asks for the places of all owners.
+        directory.set(vec![HERE, THERE]);
+        asks.recv().await.unwrap();
+        inbox.take(&mut VecDeque::new());
+
+        for node_is_seen_away in [true, false] {
+            directory.set(vec![THERE]);
+            if node_is_seen_away {
+                tokio::task::yield_now().await;
+            }
+            directory.set(vec![HERE, THERE]);
+            let asked = asks.recv().await.unwrap();
+            assert!(
+                matches!(asked, guild::Op::Gateway(gateway::Op::Replay { node: HERE, after: 7, .. })),
+                "{asked:?}"
+            );
+            let mut inputs = VecDeque::new();
+            inbox.take(&mut inputs);
+            let told = inputs.iter().filter(
+                |input| matches!(input, Input::Relay(Op::UserRestarted { user: told, .. }) if *told == user),
+            );
+            assert_eq!(told.count(), 1);
+        }
     }
 }

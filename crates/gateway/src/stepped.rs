@@ -7,6 +7,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
+use consort_session::SessionId;
 use consort_wire::gateway::Connect;
 
 use crate::admission::Admissions;
@@ -198,6 +199,12 @@ impl Stepped {
     pub fn sessions(&self) -> (usize, usize) {
         let figures = self.stages.iter().map(|stage| stage.core.figures());
         figures.fold((0, 0), |(all, detached), one| (all + one.sessions, detached + one.detached))
+    }
+
+    /// Whether the node has the session with this public id.
+    pub fn has_session(&self, id: &str) -> bool {
+        let Ok(id) = id.parse::<SessionId>() else { return false };
+        self.stages.get(usize::from(id.slice)).is_some_and(|stage| stage.core.has(id))
     }
 
     /// Sessions that were told to identify again since they had missed something, so far.

@@ -29,7 +29,8 @@ struct Known {
     life: Arc<Life>,
     /// When it was last connected.
     parted: Instant,
-    /// How many sessions its node had ended then for want of a word that nobody has.
+    /// How many sessions its node had ended then for want of a word that nobody has; before the connection began, if the session
+    /// was gone already: its client may have left before it read so.
     ended: u64,
 }
 
@@ -118,6 +119,7 @@ impl Device {
         let Some(socket) = life.edge.connect() else { return End::Over };
         let mut line = Line { socket, decoder: Decoder::client(MESSAGE_MAX) };
         let resumed = self.greet(&line);
+        let ended_before = life.edge.invalidated();
         let end = Instant::now() + self.chance.millis(500..40_000);
         let mut beat = Instant::now() + HEARTBEAT;
         let over = loop {
@@ -149,7 +151,8 @@ impl Device {
         };
         if let Some(known) = &mut self.known {
             known.parted = Instant::now();
-            known.ended = known.life.edge.invalidated();
+            let edge = &known.life.edge;
+            known.ended = if edge.has_session(&known.id) { edge.invalidated() } else { ended_before };
         }
         line.socket.cut(self.chance.per_mille(600));
         over

@@ -141,6 +141,11 @@ impl Edge {
         self.lock().as_ref().map_or(0, |state| state.gateway.invalidated())
     }
 
+    /// Whether a session is there.
+    pub(crate) fn has_session(&self, id: &str) -> bool {
+        self.lock().as_ref().is_some_and(|state| state.gateway.has_session(id))
+    }
+
     /// Events that slices could not keep.
     pub(crate) fn lost_events(&self) -> u64 {
         self.lock().as_ref().map_or(0, |state| state.gateway.lost_events())

@@ -33,7 +33,7 @@ use std::time::Instant;
 use consort_model::{ApplicationId, GuildId, Lookup, Presence, UserId};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{Caller, NodeId};
-use consort_session::Session;
+use consort_session::{Session, SessionId};
 use consort_wire::compress::shared::Compressor;
 use slab::Slab;
 
@@ -231,6 +231,12 @@ impl Slice {
             detached: self.detached_count,
             ..self.figures
         }
+    }
+
+    /// Whether there is a session with this public id.
+    pub(crate) fn has(&self, id: SessionId) -> bool {
+        let slot = self.numbers.get(&u64::from(id.number));
+        slot.is_some_and(|slot| self.sessions[*slot].session.identity().id == id)
     }
 
     /// Adds up the journals; a walk over all sessions.
