@@ -13,6 +13,7 @@ use consort_model::{
 use consort_rpc::message::{Create, Speaker};
 
 use crate::access::{not_archived, require, text_channel};
+use crate::changes::note_messages;
 use crate::history::shown_reference;
 use crate::mentions::{self, Pings};
 use crate::post::{self, Draft, blank, post, reference};
@@ -83,6 +84,7 @@ pub(crate) fn fulfil<H: Host>(
         interaction_metadata: promise.interaction_metadata.clone(),
         ..answer
     };
+    note_messages(host, cx, channel, vec![message]);
     Ok(post::fulfil(host, cx, &promise, answer))
 }
 

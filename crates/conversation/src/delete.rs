@@ -7,6 +7,7 @@ use consort_rpc::{Effect, guild, message};
 use consort_store::{Key, Range, Table};
 
 use crate::access::require;
+use crate::changes::note_messages;
 use crate::events::{publish_bulk_delete, publish_delete};
 use crate::{Audit, Host, polls, stored};
 
@@ -53,6 +54,7 @@ pub(crate) fn delete<H: Host>(
         return Err(ApiError::missing_permissions().into());
     }
     erase(host, cx, &message);
+    note_messages(host, cx, channel, vec![message.id]);
     publish_delete(host, cx, &message);
     host.removed(cx, channel, &[message.id]);
     if !own && !cx.caller.system {
@@ -96,6 +98,7 @@ fn erase_all<H: Host>(host: &mut H, cx: &mut Cx<'_>, channel: ChannelId, message
         [one] => publish_delete(host, cx, one),
         all => publish_bulk_delete(host, cx, channel, all),
     }
+    note_messages(host, cx, channel, ids.clone());
     host.removed(cx, channel, &ids);
 }
 

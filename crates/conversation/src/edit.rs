@@ -12,6 +12,7 @@ use consort_model::{
 use consort_rpc::message::Edit;
 
 use crate::access::{not_archived, require};
+use crate::changes::note_messages;
 use crate::events::publish_edited;
 use crate::history::answer;
 use crate::mentions::{self, Pings};
@@ -62,6 +63,7 @@ pub(crate) fn edit<H: Host>(
         message.edited_timestamp = Some(Timestamp::from_ms(cx.now_ms));
     }
     store(cx, &message);
+    note_messages(host, cx, channel, vec![message.id]);
     let now_ms = cx.now_ms;
     consort_files::claim_files(&mut cx.batch, &message);
     consort_files::release_files(&mut cx.batch, &before, Some(&message), now_ms);
@@ -162,6 +164,7 @@ pub(crate) fn unfurled<H: Host>(
     }
     message.embeds.extend(embeds.iter().take(room).cloned());
     store(cx, &message);
+    note_messages(host, cx, channel, vec![message.id]);
     update(host, cx, &message, &message);
     Outcome::EMPTY
 }

@@ -18,6 +18,7 @@
 //! ([`history`]), after everything written before is durable.
 
 mod access;
+mod changes;
 mod create;
 mod delete;
 mod edit;
@@ -35,6 +36,7 @@ mod talk;
 mod typing;
 mod viewer;
 
+pub use changes::note_change;
 pub use host::{Audit, Host};
 pub use mentions::said;
 pub use polls::{OpenPoll, forget_polls, read_polls, tick};

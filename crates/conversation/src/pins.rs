@@ -10,6 +10,7 @@ use consort_store::{Key, Range, StoreExt as _, Table};
 use serde::Serialize;
 
 use crate::access::{not_archived, require};
+use crate::changes::note_messages;
 use crate::events::publish_updated;
 use crate::history::complete;
 use crate::post::{reference, system_message};
@@ -82,6 +83,7 @@ pub(crate) fn pin<H: Host>(
     message.pinned = true;
     cx.put(Table::Pins, channel.get(), message.id.get(), &now);
     store(cx, &message);
+    note_messages(host, cx, channel, vec![message.id]);
     publish_updated(host, cx, &message);
     announce(host, cx, channel, Some(now));
     host.audit(cx, Audit::Pinned { channel, message: message.id, author: message.author.id });
@@ -110,6 +112,7 @@ pub(crate) fn unpin<H: Host>(
     message.pinned = false;
     cx.delete(Table::Pins, channel.get(), message.id.get());
     store(cx, &message);
+    note_messages(host, cx, channel, vec![message.id]);
     publish_updated(host, cx, &message);
     announce(host, cx, channel, newest);
     host.audit(cx, Audit::Unpinned { channel, message: message.id, author: message.author.id });

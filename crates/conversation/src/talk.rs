@@ -53,6 +53,8 @@ pub struct Talk {
     swept: (u64, BTreeSet<ChannelId>),
     /// Polls by their end; bounded by the rows they have.
     polls: BTreeSet<OpenPoll>,
+    /// The span of time in which old notes of changes were deleted.
+    changes_swept: u64,
 }
 
 impl Default for Talk {
@@ -62,6 +64,7 @@ impl Default for Talk {
             since_ms: None,
             swept: (0, BTreeSet::new()),
             polls: BTreeSet::new(),
+            changes_swept: 0,
         }
     }
 }
@@ -116,6 +119,11 @@ impl Talk {
             self.swept = (span, BTreeSet::new());
         }
         self.swept.1.insert(channel)
+    }
+
+    /// Whether old notes of changes are to be deleted: once in each span of time.
+    pub(crate) fn sweeps_changes(&mut self, span: u64) -> bool {
+        std::mem::replace(&mut self.changes_swept, span) != span
     }
 
     pub(crate) fn note_nonce(&mut self, now_ms: u64, message: MessageId, at: (ChannelId, UserId, String)) {

@@ -9,7 +9,7 @@ use consort_cdn::{Cdn, Media};
 use consort_model::{ChannelId, GuildId, Timestamp, UserId};
 use consort_rpc::guild::may::May;
 use consort_rpc::{
-    Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, user,
+    Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, search, user,
 };
 use consort_runtime::{ClockRef, Health, Ids, Registry, Shares};
 use consort_store::StoreRef;
@@ -138,6 +138,8 @@ pub struct App {
     pub applications: Client<application::Application>,
     /// Owners of names.
     pub names: Client<name::Name>,
+    /// Indexes of messages.
+    pub searches: Client<search::Search>,
     /// Who calls.
     pub tokens: Arc<Tokens>,
     /// Hashes passwords.
@@ -176,6 +178,7 @@ impl App {
             accounts: mesh.client(),
             applications: mesh.client(),
             names: mesh.client(),
+            searches: mesh.client(),
             tokens: Tokens::new(&mesh, clock.clone()),
             passwords: Passwords::default(),
             places: ChannelOwners::default(),

@@ -65,6 +65,11 @@ pub enum Op {
     Thread { channel: ChannelId, op: thread::Op },
     /// Messages, reactions, pins, typing of one of its channels or threads.
     Message { channel: ChannelId, op: message::Op },
+    /// Where the caller may search for messages. Answers [`crate::search::Scope`].
+    Searchable {
+        /// Age-restricted channels, too.
+        nsfw: bool,
+    },
     /// Voice states.
     Voice(voice::Op),
     /// What the gateway asks: attach, presence, member chunks.

@@ -12,9 +12,10 @@ use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io, PerNetwork};
 use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
-    InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, user,
+    InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, search, user,
 };
 use consort_runtime::{Ahead, Clock as _, ClockRef, Health, Ids, Registry, System, spawn};
+use consort_search::{Indexes, Shareable};
 use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
@@ -171,6 +172,10 @@ impl Node {
                 ..edge_config(settings)
             },
         });
+        let search = match roles.has(Role::Search) {
+            true => Some(start_search(settings, &mesh, &store, &common.clock)?),
+            false => None,
+        };
         let gateway = match roles.has(Role::Gateway) {
             true => Some(start_gateway(settings, &mesh, &app, &common)?),
             false => None,
@@ -185,6 +190,7 @@ impl Node {
         let watch =
             Watch { clock, ids, health, data: settings.data.clone(), room, roles: roles.clone(), cluster };
         let mut background = vec![watch.start()];
+        background.extend(search);
         if roles.has(Role::Scheduler) {
             background.push(Eraser::new(store.clone(), &mesh).start());
             background.push(spawn("sweep", cdn.sweep_forever()));
@@ -256,6 +262,20 @@ fn host_owners(roles: &Roles, env: &Env) {
         spawn("courier", run_courier(env.clone()));
         spawn("scheduler", run_scheduler(env.clone()));
     }
+}
+
+/// Hosts the indexes of messages.
+fn start_search(
+    settings: &Settings,
+    mesh: &MeshRef,
+    store: &StoreRef,
+    clock: &ClockRef,
+) -> Result<tokio::task::JoinHandle<Option<()>>, String> {
+    let folder = settings.data.join("search");
+    let failed = |error: &dyn fmt::Display| format!("{}: {error}", settings.data.display());
+    let indexes = Indexes::open(folder, store.clone(), clock.clone()).map_err(|error| failed(&error))?;
+    mesh.host::<search::Search>(Arc::new(Shareable(indexes.clone())));
+    Ok(spawn("search sweep", indexes.sweep_forever()))
 }
 
 fn start_gateway(

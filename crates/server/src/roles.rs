@@ -23,6 +23,8 @@ pub enum Role {
     Account,
     /// Owners of applications.
     Application,
+    /// Indexes of messages, for those who search.
+    Search,
     /// What is done beside: erasing what large deletions leave behind, taking files away that belong to nothing.
     Scheduler,
     /// The embedded store and the folder of files, for all nodes.
@@ -31,7 +33,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 10] = [
+    pub const ALL: [Self; 11] = [
         Self::Gateway,
         Self::Rest,
         Self::Cdn,
@@ -40,6 +42,7 @@ impl Role {
         Self::Private,
         Self::Account,
         Self::Application,
+        Self::Search,
         Self::Scheduler,
         Self::Store,
     ];
@@ -55,6 +58,7 @@ impl Role {
             Self::Private => "private",
             Self::Account => "account",
             Self::Application => "application",
+            Self::Search => "search",
             Self::Scheduler => "scheduler",
             Self::Store => "store",
         }

@@ -14,7 +14,7 @@ pub const SHARDS: u64 = 16;
 
 /// Every table that may have the id of a channel or a thread as partition, and is erased with it.
 pub const CHANNEL_TABLES: &[Table] =
-    &[Table::Messages, Table::Pins, Table::ThreadMembers, Table::GuildMisc, Table::Nonces];
+    &[Table::Messages, Table::Pins, Table::ThreadMembers, Table::GuildMisc, Table::Nonces, Table::Changes];
 
 /// A partition that is to be erased.
 #[derive(Clone, Copy, PartialEq, Eq, Hash, Debug)]

@@ -91,6 +91,8 @@ pub enum Table {
     Nonces,
     /// Polls and their votes.
     Polls,
+    /// Which messages and threads of an owner have changed, lately: by owner, then snowflake. For those who search.
+    Changes,
 
     // Applications.
     /// Applications and their bots.
@@ -167,6 +169,7 @@ impl Table {
         Table::Pins,
         Table::Nonces,
         Table::Polls,
+        Table::Changes,
         Table::Applications,
         Table::UserApplications,
         Table::Commands,
@@ -224,6 +227,7 @@ impl Table {
             Table::Pins => "pins",
             Table::Nonces => "nonces",
             Table::Polls => "polls",
+            Table::Changes => "changes",
             Table::Applications => "applications",
             Table::UserApplications => "user_applications",
             Table::Commands => "commands",

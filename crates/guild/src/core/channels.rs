@@ -10,7 +10,7 @@ use consort_model::{
     OverwriteId, OverwriteKind, Patch, Permissions, UserId, limits, validate,
 };
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
-use consort_rpc::{Audience, Event};
+use consort_rpc::{Audience, Event, search};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Table};
 use serde_json::{Value, json};
@@ -389,6 +389,7 @@ impl Guild {
             cx.batch.erase_later(*table, id.get());
         }
         self.forget_everyone(cx, id);
+        consort_conversation::note_change(self, cx, id, &search::Change::Channel(id));
         consort_conversation::forget_polls(self, cx, id);
         self.release_channel_files(cx, id);
         let children: Vec<_> = self.channels.values().filter(|c| c.parent_id == Some(id)).cloned().collect();

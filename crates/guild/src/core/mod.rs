@@ -24,6 +24,7 @@ mod numbers;
 mod onboarding;
 mod publish;
 mod roles;
+mod searchable;
 mod settings;
 mod shown;
 mod tags;
@@ -173,6 +174,7 @@ impl Core for Guild {
             Op::Event(op) => self.handle_event(cx, op),
             Op::Thread { channel, op } => self.handle_thread(cx, *channel, op),
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),
+            Op::Searchable { nsfw } => self.searchable(cx, *nsfw),
             Op::Voice(op) => self.handle_voice(cx, op),
             Op::Gateway(op) => self.handle_gateway(cx, op),
             Op::May(what) => {

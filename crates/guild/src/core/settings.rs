@@ -607,6 +607,7 @@ const GUILD_TABLES: &[Table] = &[
     Table::Webhooks,
     Table::AuditLog,
     Table::Threads,
+    Table::Changes,
     Table::Timers,
     Table::Events,
     Table::AutoMod,

@@ -36,6 +36,7 @@ pub mod relationships;
 pub mod role_connections;
 pub mod roles;
 pub mod scheduled_events;
+pub mod search;
 pub mod settings;
 pub mod stickers;
 pub mod templates;
@@ -56,6 +57,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(users::routes())
         .merge(relationships::routes())
         .merge(read_states::routes())
+        .merge(search::routes())
         .merge(settings::routes())
         .merge(private_channels::routes())
         .merge(guilds::routes())

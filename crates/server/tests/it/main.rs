@@ -13,6 +13,7 @@ mod media;
 mod messages;
 mod process;
 mod raw;
+mod search;
 mod serve;
 mod shutdown;
 mod three_nodes;

@@ -6,11 +6,13 @@
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_conversation::note_change;
 use consort_model::{
     ApiError, Channel, ChannelId, GuildId, LookupSet, Permissions, ThreadMember, Timestamp, UserId,
 };
 use consort_rpc::Answer;
 use consort_rpc::guild::thread::Archived as Wanted;
+use consort_rpc::search::Change;
 use consort_store::{Error, Key, Range, StoreExt as _, StoreRef, Table};
 use serde::Serialize;
 
@@ -97,6 +99,7 @@ impl Guild {
         }
         self.talk.archived.insert(found);
         self.keep_thread(cx, thread);
+        note_change(self, cx, thread, &Change::Thread(thread));
     }
 
     /// Makes an archived thread active again, if it is archived. The caller publishes. Gives whether it was.

@@ -119,15 +119,17 @@ impl Guild {
         if self.channels.contains_key(&thread) || self.thread(thread).is_some() {
             return Ok(());
         }
-        let Some(channel) = cx.row::<Channel>(Table::Threads, self.id.get(), thread.get())? else {
+        let Some(channel): Option<Channel> = cx.row(Table::Threads, self.id.get(), thread.get())? else {
             return Ok(());
         };
         // Nobody joins or leaves an archived thread, so a scan sees its members right.
         let members: Vec<(Key, ThreadMember)> =
             cx.scan_rows(Table::ThreadMembers, thread.get(), Range::all(THREAD_MEMBERS_MAX))?;
         let members = members.into_iter().map(|(_, own)| own).filter(|own| still_in(&self.members, own));
-        let members = members.map(|own| (own.user_id, own)).collect();
-        let thread = Thread { channel, members };
+        let members: BTreeMap<_, _> = members.map(|own| (own.user_id, own)).collect();
+        // Whoever has left the guild since it was archived is counted no more.
+        let count = u32::try_from(members.len()).unwrap_or(u32::MAX).min(MEMBER_COUNT_MAX);
+        let thread = Thread { channel: Channel { member_count: Some(count), ..channel }, members };
         if is_archived(&thread.channel) {
             self.talk.archived.insert(thread);
         } else {

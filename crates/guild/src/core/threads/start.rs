@@ -4,7 +4,8 @@ use std::collections::BTreeMap;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::{
-    Draft, Rationed, compose, flag_message, post, require_turn, stored, system_message, take_turn,
+    Draft, Rationed, compose, flag_message, note_change, post, require_turn, stored, system_message,
+    take_turn,
 };
 use consort_model::id::Id;
 use consort_model::limits::{ACTIVE_THREADS_MAX, AUTO_ARCHIVE_MINUTES_DEFAULT};
@@ -14,6 +15,7 @@ use consort_model::{
     MessageReference, MessageType, Permissions, ThreadMetadata, Timestamp, User,
 };
 use consort_rpc::message::Create;
+use consort_rpc::search::Change;
 use consort_store::{Key, Table};
 use serde::Serialize;
 
@@ -157,6 +159,7 @@ impl Guild {
         }
         cx.put(Table::Threads, self.id.get(), id.get(), &channel);
         cx.put(Table::ChannelIndex, id.get(), Key::empty(), &serde_json::json!({ "guild": self.id }));
+        note_change(self, cx, id, &Change::Thread(id));
         self.threads.insert(id, Thread { channel, members });
         self.publish_thread_create(cx, id);
         if let Some(starter) = starter {

@@ -1,12 +1,13 @@
 //! Changing and deleting threads.
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_conversation::system_message;
+use consort_conversation::{note_change, system_message};
 use consort_model::request::thread::UpdateThread;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, Message, MessageType, Permissions,
     ThreadMetadata,
 };
+use consort_rpc::search::Change;
 use consort_rpc::{Effect, guild};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Range, Table};
@@ -121,6 +122,7 @@ impl Guild {
         for table in CHANNEL_TABLES {
             cx.batch.erase_later(*table, id);
         }
+        note_change(self, cx, thread.id, &Change::Thread(thread.id));
         consort_conversation::forget_polls(self, cx, thread.id);
         self.release_channel_files(cx, thread.id);
         cx.delete(Table::ChannelIndex, id, Key::empty());

@@ -3,6 +3,7 @@
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{ChannelId, Permissions};
+use consort_rpc::guild;
 use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
 use consort_rpc::message::{self, Create};
 use serde_json::{Value, json};
@@ -124,6 +125,19 @@ async fn an_archived_thread_is_listed_and_opened_by_a_message() {
     assert_eq!(world.names(), names);
     assert_eq!(world.thread(BEN, general, archived).await.unwrap()["threads"], json!([]));
     assert_eq!(world.thread(BEN, general, Op::Active).await.unwrap()["threads"][0]["name"], "talk");
+}
+
+#[tokio::test]
+async fn an_archived_thread_counts_nobody_who_has_left_the_guild_since() {
+    let world = world().await;
+    let thread = public(&world).await;
+    world.thread(BEN, thread, Op::Join).await.unwrap();
+    let update = UpdateThread { archived: Some(true), ..UpdateThread::default() };
+    world.thread(ANN, thread, Op::Update(Box::new(update))).await.unwrap();
+    assert_eq!(world.thread(ANN, thread, Op::Get).await.unwrap()["member_count"], 2);
+    let world = world.restarted().await;
+    world.json(BEN, guild::Op::Member(guild::member::Op::Leave)).await.unwrap();
+    assert_eq!(world.thread(ANN, thread, Op::Get).await.unwrap()["member_count"], 1);
 }
 
 #[tokio::test]
