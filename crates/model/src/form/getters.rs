@@ -176,8 +176,17 @@ impl<'a> Form<'a> {
         self.bool(name).unwrap_or(false)
     }
 
-    /// Reads a snowflake, from text or from a number.
+    /// Reads the snowflake of something, from text or from a number. Nothing has 0: readers that are strict die of it.
     pub fn id<T>(&self, name: &str) -> Option<Id<T>> {
+        let value = self.opt(name)?;
+        match coerce_id(value).filter(|raw| *raw != 0) {
+            Some(raw) => Some(Id::new(raw)),
+            None => self.not_coerced(name, value, "snowflake"),
+        }
+    }
+
+    /// Reads a place among snowflakes, or a placeholder for one, as [`Form::id`]; 0 is before all of them.
+    pub fn cursor<T>(&self, name: &str) -> Option<Id<T>> {
         let value = self.opt(name)?;
         match coerce_id(value) {
             Some(raw) => Some(Id::new(raw)),
@@ -205,7 +214,7 @@ impl<'a> Form<'a> {
             self.bad_length(name, 0, max);
             return None;
         }
-        let read = |(index, value): (usize, &Value)| match coerce_id(value) {
+        let read = |(index, value): (usize, &Value)| match coerce_id(value).filter(|raw| *raw != 0) {
             Some(raw) => Some(Id::new(raw)),
             None => self.not_coerced(&format!("{name}.{index}"), value, "snowflake"),
         };

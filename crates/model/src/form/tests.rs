@@ -81,6 +81,18 @@ fn numbers_and_ids_come_as_text_or_numbers() {
 }
 
 #[test]
+fn nothing_has_the_id_0_which_is_a_place_before_all() {
+    let body = json!({"id": "0", "number": 0, "ids": ["1", 0]});
+    let form = Form::root(&body).unwrap();
+    assert_eq!(form.cursor::<()>("id"), Some(crate::Id::new(0)));
+    assert_eq!((form.id::<()>("id"), form.id::<()>("number"), form.ids::<()>("ids", 2)), (None, None, None));
+    let errors = form.finish().unwrap_err().errors.unwrap();
+    for path in ["id", "number", "ids.1"] {
+        assert_eq!(errors.get(path)[0].code, "NUMBER_TYPE_COERCE", "{path}");
+    }
+}
+
+#[test]
 fn text_is_trimmed_before_it_is_counted() {
     let body = json!({"name": "  a  "});
     let form = Form::root(&body).unwrap();

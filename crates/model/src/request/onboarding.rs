@@ -42,7 +42,7 @@ fn prompt(form: &Form<'_>) -> Option<OnboardingPrompt> {
         form.bad_length("options", *ONBOARDING_OPTIONS.start(), *ONBOARDING_OPTIONS.end());
     }
     Some(OnboardingPrompt {
-        id: form.id("id").unwrap_or(GenericId::new(0)),
+        id: form.cursor("id").unwrap_or(GenericId::new(0)),
         kind: form.choice_u8("type", &[0, 1]).unwrap_or(0),
         options: options?,
         title: title?,
@@ -64,7 +64,7 @@ fn option(form: &Form<'_>) -> Option<OnboardingOption> {
         None => OptionEmoji { id, name, animated: form.flag("emoji_animated") },
     };
     Some(OnboardingOption {
-        id: form.id("id").unwrap_or(GenericId::new(0)),
+        id: form.cursor("id").unwrap_or(GenericId::new(0)),
         channel_ids: form.ids("channel_ids", ONBOARDING_GIVES_MAX).unwrap_or_default(),
         role_ids: form.ids("role_ids", ONBOARDING_GIVES_MAX).unwrap_or_default(),
         emoji,

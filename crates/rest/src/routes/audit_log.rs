@@ -21,8 +21,8 @@ async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>,
         Some(Op::AuditLog {
             user: f.id("user_id"),
             action: f.int("action_type", 0..=1000),
-            before: f.id::<()>("before").map(Id::get),
-            after: f.id::<()>("after").map(Id::get),
+            before: f.cursor::<()>("before").map(Id::get),
+            after: f.cursor::<()>("after").map(Id::get),
             limit: f.int("limit", 1..=100).unwrap_or(50),
         })
     })?;

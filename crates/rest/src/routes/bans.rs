@@ -25,7 +25,7 @@ pub fn routes() -> Router<Arc<App>> {
 async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
     let op = query.form().check(|f| {
         let limit = f.int("limit", PAGE_BANS).unwrap_or(PAGE_BANS_DEFAULT);
-        Some(Op::List { limit, before: f.id("before"), after: f.id("after") })
+        Some(Op::List { limit, before: f.cursor("before"), after: f.cursor("after") })
     })?;
     app.ask_guild(guild, auth.caller(), guild::Op::Ban(op)).await
 }

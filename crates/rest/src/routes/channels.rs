@@ -120,7 +120,7 @@ fn tag_form(f: &Form<'_>) -> Option<Value> {
     let name = f.required("name", f.name("name", Named::Tag))?;
     let (emoji_id, emoji_name) = f.emoji_reference();
     Some(serde_json::json!({
-        "id": f.id::<()>("id"), "name": name, "moderated": f.bool("moderated").unwrap_or(false),
+        "id": f.cursor::<()>("id"), "name": name, "moderated": f.bool("moderated").unwrap_or(false),
         "emoji_id": emoji_id, "emoji_name": emoji_name.filter(|_| emoji_id.is_none()),
     }))
 }

@@ -37,7 +37,7 @@ fn member(op: Op) -> guild::Op {
 async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
     let (limit, after) = query.form().check(|f| {
         let limit = f.int("limit", limits::PAGE_MEMBERS).unwrap_or(limits::PAGE_MEMBERS_DEFAULT);
-        Some((limit, f.id("after").unwrap_or(UserId::new(0))))
+        Some((limit, f.cursor("after").unwrap_or(UserId::new(0))))
     })?;
     auth.require_intent(Intents::GUILD_MEMBERS)?;
     app.ask_guild(guild, auth.caller(), member(Op::List { limit, after })).await

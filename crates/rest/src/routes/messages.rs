@@ -34,7 +34,7 @@ async fn list(
     query: Query,
 ) -> Answered {
     let (page, limit) = query.form().check(|form| {
-        let (before, after, around) = (form.id("before"), form.id("after"), form.id("around"));
+        let (before, after, around) = (form.cursor("before"), form.cursor("after"), form.cursor("around"));
         let page = match (before, after, around) {
             (None, None, None) => Page::Newest,
             (Some(id), None, None) => Page::Before(id),
@@ -256,7 +256,7 @@ async fn voters(
 pub(crate) fn people_page(query: &Query) -> Result<(Option<consort_model::UserId>, u16), ApiError> {
     query.form().check(|form| {
         let limit = form.int("limit", PAGE_REACTIONS).unwrap_or(PAGE_REACTIONS_DEFAULT);
-        Some((form.id("after"), limit as u16))
+        Some((form.cursor("after"), limit as u16))
     })
 }
 

@@ -77,7 +77,7 @@ async fn ack_bulk(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): J
         let read = |f: &Form<'_>| {
             let kind = f.int("read_state_type", 0..=u8::MAX).unwrap_or(CHANNEL);
             let channel = f.required("channel_id", f.id("channel_id"));
-            let message = f.required("message_id", f.id("message_id"));
+            let message = f.required("message_id", f.cursor("message_id"));
             Some((kind, plain(channel?, message?)))
         };
         f.required("read_states", f.array("read_states", BULK_MAX, read))

@@ -101,8 +101,8 @@ async fn users(
         Some(Op::Users {
             event,
             with_member: f.flag("with_member"),
-            before: f.id::<()>("before").map(|id| UserId::new(id.get())),
-            after: f.id::<()>("after").map(|id| UserId::new(id.get())),
+            before: f.cursor::<()>("before").map(|id| UserId::new(id.get())),
+            after: f.cursor::<()>("after").map(|id| UserId::new(id.get())),
             limit: f.int("limit", limits).unwrap_or(limits::PAGE_EVENT_USERS_DEFAULT as u16),
         })
     })?;

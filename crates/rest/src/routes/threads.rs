@@ -148,7 +148,7 @@ async fn members(
 ) -> Answered {
     let op = query.form().check(|form| {
         let limit = form.int("limit", PAGE_THREAD_MEMBERS).unwrap_or(PAGE_THREAD_MEMBERS_DEFAULT) as u16;
-        Some(Op::Members { with_member: form.flag("with_member"), after: form.id("after"), limit })
+        Some(Op::Members { with_member: form.flag("with_member"), after: form.cursor("after"), limit })
     })?;
     auth.require_intent(Intents::GUILD_MEMBERS)?;
     ask(&app, &auth, thread, op).await
@@ -207,7 +207,7 @@ async fn archived_own(
     Ids(channel): Ids<ChannelId>,
     query: Query,
 ) -> Answered {
-    let (before, limit) = query.form().check(|form| Some((form.id("before"), archived_limit(form))))?;
+    let (before, limit) = query.form().check(|form| Some((form.cursor("before"), archived_limit(form))))?;
     ask(&app, &auth, channel, Op::Archived { kind: Archived::Mine { before }, limit }).await
 }
 
@@ -225,8 +225,8 @@ async fn search(
             tags: form.ids("tag", 20).unwrap_or_default(),
             all_tags: form.choice_str("tag_setting", &["match_all", "match_some"]) == Some("match_all"),
             archived: form.bool("archived"),
-            min_id: form.id("min_id"),
-            max_id: form.id("max_id"),
+            min_id: form.cursor("min_id"),
+            max_id: form.cursor("max_id"),
             order: match order {
                 Some("creation_time") => SearchOrder::Creation,
                 Some("archive_time") => SearchOrder::Archive,

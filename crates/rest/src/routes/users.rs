@@ -247,7 +247,7 @@ async fn guilds(State(app): State<Arc<App>>, auth: AnyAuth, query: Query) -> Ans
     let (before, after, limit, with_counts) = query.form().check(|f| {
         let limit = f.int("limit", limits::PAGE_GUILDS).unwrap_or(limits::PAGE_GUILDS_DEFAULT);
         let counts = f.bool("with_counts").unwrap_or(false);
-        Some((f.id("before"), f.id("after"), limit as usize, counts))
+        Some((f.cursor("before"), f.cursor("after"), limit as usize, counts))
     })?;
     let ids = page(app.guilds_of(auth.user_id()).await?, before, after, limit);
     let summary = |guild: GuildId| {

@@ -36,7 +36,7 @@ pub struct AttachmentRequest {
 
 impl AttachmentRequest {
     fn read(form: &Form<'_>) -> Option<Self> {
-        let id = form.id::<crate::marker::Attachment>("id").map(|id| id.get());
+        let id = form.cursor::<crate::marker::Attachment>("id").map(|id| id.get());
         let uploaded_filename = form.str("uploaded_filename", 1..=1024);
         let id = if uploaded_filename.is_some() { Some(id.unwrap_or(0)) } else { form.required("id", id) };
         Some(Self {

@@ -220,7 +220,7 @@ fn an_edit_tells_absent_null_and_value_apart() {
 fn bulk_delete_counts_distinct_ids() {
     assert_eq!(bulk_delete(&json!({"messages": ["1", "2", "1"]})).unwrap().len(), 2);
     assert_eq!(bulk_delete(&json!({"messages": ["1", "1"]})).unwrap_err().code, 50016);
-    let many: Vec<String> = (0..101).map(|n: u32| n.to_string()).collect();
+    let many: Vec<String> = (1..=101).map(|n: u32| n.to_string()).collect();
     assert_eq!(bulk_delete(&json!({ "messages": many })).unwrap_err().code, 50016);
     assert_eq!(bulk_delete(&json!({})).unwrap_err().code, 50035);
 }
