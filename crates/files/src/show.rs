@@ -215,20 +215,31 @@ impl<'a> View<'a> {
     }
 }
 
-/// Refuses components that refer to a file which the message does not have.
+/// Refuses components that refer to a file which the message does not have, or show one that lies elsewhere as a file.
 ///
 /// # Errors
 /// 400/50035 at the component.
 pub fn require_files(components: &[Component], attachments: &[Attachment]) -> Result<(), ApiError> {
     for (index, component) in components.iter().enumerate() {
-        let mut missing = None;
+        let (mut missing, mut foreign) = (None, false);
         component.walk(&mut |component| {
             let referred = |url: &str| {
                 let name = url.strip_prefix(SCHEME)?;
                 find(attachments, name).is_none().then(|| name.to_owned())
             };
+            // A file shows one of the message, never what lies elsewhere (Component Reference, File).
+            let is_file = matches!(component.body, Body::File(_));
+            foreign |= is_file && component.media().any(|media| !media.url.starts_with(SCHEME));
             missing = missing.take().or_else(|| component.media().find_map(|media| referred(&media.url)));
         });
+        if foreign {
+            let message = "Scheme must be one of ('attachment').";
+            return Err(ApiError::invalid_field(
+                &format!("components.{index}"),
+                "URL_TYPE_INVALID_SCHEME",
+                message,
+            ));
+        }
         if let Some(name) = missing {
             let code = "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND";
             let message = format!("The referenced attachment '{name}' was not found");

@@ -121,6 +121,8 @@ fn the_corpus_of_the_conformance_suites_is_what_the_seed_makes() {
         for key in ["sticker_ids", "message_reference", "enforce_nonce"] {
             valid.as_object_mut().unwrap().shift_remove(key);
         }
+        let inside = valid.pointer_mut("/components/1/components").and_then(Value::as_array_mut);
+        inside.into_iter().for_each(|inside| inside.retain(|component| component["type"] != 13));
         let body = hostile.body(&valid);
         let line = body.to_string();
         if line.len() < BYTES_MAX

@@ -162,3 +162,26 @@ async fn polls_stand_as_they_were_and_show_emojis_only() {
     }
     guild.world.node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_file_shows_what_came_with_its_message() {
+    let world = World::unlimited().await;
+    let ada = world.person("ada").await;
+    let guild = text(&world.call("POST", "/guilds", &ada, json!({"name": "Guild"})).await.1["id"]);
+    let channels = world.call("GET", &format!("/guilds/{guild}/channels"), &ada, Value::Null).await.1;
+    let channel = channels.as_array().unwrap().iter().find(|channel| channel["type"] == 0).unwrap();
+    let path = format!("/channels/{}/messages?with_components=true", text(&channel["id"]));
+    let of = |file: Value| json!({"flags": 32768, "components": [{"type": 10, "content": "x"}, file]});
+    let inside = |file: Value| json!({"type": 17, "components": [file]});
+    let file = |url: &str| json!({"type": 13, "file": {"url": url}});
+    for (component, code) in [
+        (file("https://a.example/f.txt"), "URL_TYPE_INVALID_SCHEME"),
+        (inside(file("https://a.example/f.txt")), "URL_TYPE_INVALID_SCHEME"),
+        (file("attachment://none.txt"), "UNFURLED_MEDIA_ITEM_REFERENCED_ATTACHMENT_NOT_FOUND"),
+    ] {
+        let (status, refusal) = world.call("POST", &path, &ada, of(component)).await;
+        assert_eq!((status, &refusal["code"]), (400, &json!(50035)), "{refusal}");
+        assert_eq!(refusal["errors"]["components"]["1"]["_errors"][0]["code"], code, "{refusal}");
+    }
+    world.node.shutdown().await;
+}
