@@ -51,10 +51,20 @@ struct Stage {
     routes: Vec<Route>,
     /// What a client says over the gateway, valid as it stands.
     words: Vec<(u8, Value)>,
+    /// Entries of the audit log that came with a reason.
+    reasons: usize,
 }
 
 fn text(value: &Value) -> String {
     value.as_str().unwrap_or_else(|| panic!("no text: {value}")).to_owned()
+}
+
+/// The sample of a layout without the file, which would have to come with it.
+fn layout() -> Value {
+    let mut layout = samples()["v2"].clone();
+    let inside = layout.pointer_mut("/components/1/components").and_then(Value::as_array_mut).unwrap();
+    inside.retain(|component| component["type"] != 13);
+    layout
 }
 
 async fn made(world: &World, token: &str, method: &str, path: &str, body: Value) -> Value {
@@ -83,10 +93,11 @@ impl Stage {
         let channels = format!("/guilds/{guild}/channels");
         let channel = text(&made(&world, &bot, "POST", &channels, json!({"name": "talk"})).await["id"]);
         let (routes, words) = (Vec::new(), Vec::new());
-        let mut stage = Self { world, owner, bot, socket, person, channel, routes, words };
+        let mut stage = Self { world, owner, bot, socket, person, channel, routes, words, reasons: 0 };
         stage.add_messages().await;
         stage.add_places(&guild, &application).await;
         stage.add_person(&guild, &application).await;
+        stage.add_things(&guild, &application).await;
         stage
     }
 
@@ -189,6 +200,7 @@ impl Stage {
             message.as_object_mut().unwrap().shift_remove(key);
         }
         bodies["poll"]["poll"]["answers"][1]["poll_media"]["emoji"] = json!({"name": "🎉"});
+        bodies["v2"] = layout();
         for sample in ["message", "v2", "poll"] {
             self.add("POST", path.clone(), bodies[sample].clone(), reads::<Message>);
         }
@@ -215,7 +227,7 @@ impl Stage {
         let channels = format!("/guilds/{guild}/channels");
         let forum = json!({"name": "forum", "type": 15, "topic": "t", "nsfw": true, "rate_limit_per_user": 1, "position": 1,
             "permission_overwrites": [{"id": guild, "type": 0, "allow": "1024", "deny": "0"}],
-            "available_tags": [{"name": "tag", "moderated": false, "emoji_name": "👍"}],
+            "available_tags": [{"name": "tag", "moderated": false, "emoji_name": "👍"}, {"name": "other", "id": "5"}],
             "default_reaction_emoji": {"emoji_name": "👍"}, "default_sort_order": 1, "default_forum_layout": 2,
             "default_auto_archive_duration": 60, "default_thread_rate_limit_per_user": 3});
         let voice = json!({"name": "voice", "type": 2, "bitrate": 64000, "user_limit": 5, "rtc_region": "local",
@@ -232,7 +244,7 @@ impl Stage {
         self.add("POST", channels.clone(), forum, reads::<Channel>);
         self.add("POST", channels, voice, reads::<Channel>);
         let mut post = json!({"name": "post", "auto_archive_duration": 60, "applied_tags": []});
-        post["message"] = samples()["v2"].clone();
+        post["message"] = layout();
         self.add("POST", format!("/channels/{made_forum}/threads"), post, reads::<Channel>);
         let thread =
             json!({"name": "thread", "type": 11, "auto_archive_duration": 60, "rate_limit_per_user": 2});
@@ -268,12 +280,69 @@ impl Stage {
         self.add("POST", format!("/applications/{application}/commands"), command, read);
     }
 
+    /// What a guild has beside places and roles, and what is done to its people.
+    async fn add_things(&mut self, guild: &str, application: &str) {
+        use twilight_model::guild::{
+            auto_moderation::AutoModerationRule, scheduled_event::GuildScheduledEvent,
+        };
+        let of_guild = |rest: &str| format!("/guilds/{guild}{rest}");
+        let event = json!({"name": "e", "description": "d", "privacy_level": 2, "entity_type": 3,
+            "entity_metadata": {"location": "x"}, "scheduled_start_time": "2030-01-01T00:00:00Z",
+            "scheduled_end_time": "2030-01-02T00:00:00Z"});
+        let planned = text(
+            &made(&self.world, &self.bot, "POST", &of_guild("/scheduled-events"), event.clone()).await["id"],
+        );
+        let path = of_guild(&format!("/scheduled-events/{planned}"));
+        self.add("PATCH", path, event.clone(), reads::<GuildScheduledEvent>);
+        self.add("POST", of_guild("/scheduled-events"), event, reads::<GuildScheduledEvent>);
+        let actions = json!([{"type": 1, "metadata": {"custom_message": "no"}},
+            {"type": 2, "metadata": {"channel_id": self.channel}}, {"type": 3, "metadata": {"duration_seconds": 60}}]);
+        let rule = json!({"name": "r", "event_type": 1, "trigger_type": 1, "actions": actions, "enabled": false,
+            "trigger_metadata": {"keyword_filter": ["a*"], "regex_patterns": ["b+"], "allow_list": ["c"]},
+            "exempt_roles": [guild], "exempt_channels": [self.channel]});
+        let rules = of_guild("/auto-moderation/rules");
+        let kept = text(&made(&self.world, &self.bot, "POST", &rules, rule.clone()).await["id"]);
+        self.add("PATCH", format!("{rules}/{kept}"), rule, reads::<AutoModerationRule>);
+        let option = json!({"title": "o", "description": "d", "channel_ids": [self.channel], "role_ids": [],
+            "emoji_name": "👍"});
+        let prompt = json!({"id": "0", "type": 0, "title": "p", "options": [option], "single_select": true,
+            "required": false, "in_onboarding": true});
+        let asked =
+            json!({"prompts": [prompt], "default_channel_ids": [self.channel], "enabled": false, "mode": 1});
+        self.add("PUT", of_guild("/onboarding"), asked, anything);
+        let template = json!({"name": "t", "description": "d"});
+        let code = text(
+            &made(&self.world, &self.bot, "POST", &of_guild("/templates"), template.clone()).await["code"],
+        );
+        // Its ids begin with 0 (Guild Template page), which twilight does not read.
+        self.add("PATCH", of_guild(&format!("/templates/{code}")), template, anything);
+        let overwrite = json!({"type": 1, "allow": "1024", "deny": "2048"});
+        let path = format!("/channels/{}/permissions/{application}", self.channel);
+        self.add("PUT", path, overwrite, anything);
+        let widget = json!({"enabled": true, "channel_id": self.channel});
+        self.add("PATCH", of_guild("/widget"), widget, anything);
+        let metadata = json!([{"type": 1, "key": "k", "name": "n", "description": "d", "name_localizations": {"de": "n"}}]);
+        self.add("PUT", format!("/applications/{application}/role-connections/metadata"), metadata, anything);
+        let stranger = self.world.person("eve").await;
+        let stranger = text(&made(&self.world, &stranger, "GET", "/users/@me", Value::Null).await["id"]);
+        self.add(
+            "PUT",
+            of_guild(&format!("/bans/{stranger}")),
+            json!({"delete_message_seconds": 0}),
+            anything,
+        );
+        let positions = json!([{"id": self.channel, "position": 3}]);
+        self.add("PATCH", of_guild("/channels"), positions, anything);
+    }
+
     /// Sends one hostile request; tells whether it was taken.
     async fn send(&self, hostile: &mut Hostile) -> Result<bool, String> {
         let route = &self.routes[hostile.below(self.routes.len())];
         let body = hostile.body(&route.body);
         let path = format!("/api/v10{}", route.path);
-        let (status, answer) = self.world.raw(route.method, &path, &route.token, Some(body.clone())).await;
+        let reason = hostile.header();
+        let sent = self.world.raw_because(route.method, &path, &route.token, Some(body.clone()), &reason);
+        let (status, answer) = sent.await;
         let problem = match status {
             200..300 if answer.is_empty() => return Ok(true),
             200..300 => match (route.read)(&answer) {
@@ -288,7 +357,10 @@ impl Stage {
             },
             _ => "an answer of no documented status".to_owned(),
         };
-        Err(format!("{problem}\n{} {}\n{body}\n{status} {answer}", route.method, route.path))
+        Err(format!(
+            "{problem}\n{} {}\n{body}\nreason {reason:?}\n{status} {answer}",
+            route.method, route.path
+        ))
     }
 
     /// Reads all events up to one that this causes.
@@ -299,6 +371,12 @@ impl Stage {
             let frame = next(&mut self.socket).await.map_err(|code| format!("closed with {code:?}"))?;
             if frame["t"] == "TYPING_START" {
                 return Ok(());
+            }
+            if frame["t"] == "GUILD_AUDIT_LOG_ENTRY_CREATE" {
+                let reason = frame["d"]["reason"].as_str().unwrap_or_default();
+                let fits = reason.chars().count() <= 512 && !reason.contains(char::is_control);
+                self.reasons += usize::from(!reason.is_empty());
+                fits.then_some(()).ok_or_else(|| format!("no reason: {frame}"))?;
             }
             let read = twilight_gateway::parse(frame.to_string(), EventTypeFlags::all());
             read.map_err(|error| format!("{error:?}\n{frame}"))?;
@@ -342,6 +420,7 @@ async fn whatever_is_sent_is_refused_or_can_be_read_by_everybody() {
         }
     }
     assert!(taken > CASES / 20, "only {taken} of {CASES} were taken: too little was read");
+    assert!(stage.reasons > 0, "nobody heard a reason");
     stage.person.close(None).await.unwrap();
     stage.socket.close(None).await.unwrap();
     stage.world.node.shutdown().await;

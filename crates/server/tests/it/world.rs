@@ -57,7 +57,22 @@ impl World {
     }
 
     pub async fn raw(&self, method: &str, path: &str, token: &str, body: Option<Value>) -> (u16, String) {
+        self.raw_because(method, path, token, body, "").await
+    }
+
+    /// As [`World::raw`], with a reason for the audit log.
+    pub async fn raw_because(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        body: Option<Value>,
+        reason: &str,
+    ) -> (u16, String) {
         let mut request = http::Request::builder().method(method).uri(self.url(path));
+        if !reason.is_empty() {
+            request = request.header("x-audit-log-reason", reason);
+        }
         if !token.is_empty() {
             request = request.header("authorization", token);
         }
