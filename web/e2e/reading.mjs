@@ -118,4 +118,24 @@ export default async function reading(world) {
     await fold.waitFor({ state: 'detached' });
     await message(ben, 'unheard').waitFor();
   });
+
+  await test('somebody is ignored, which folds what they write and lasts over a reload', async () => {
+    // What was unfolded before stays so until the channel is opened anew.
+    await ben.reload();
+    const members = ben.getByRole('complementary', { name: 'Members' });
+    await members.getByRole('button', { name: /Ada/ }).click({ button: 'right' });
+    await ben.getByRole('menuitem', { name: 'Ignore', exact: true }).click();
+    await say(ada, 'passed over');
+    await accepted(ada, 'passed over');
+    const fold = log(ben)
+      .getByRole('button', { name: /you blocked or ignore/ })
+      .last();
+    await fold.waitFor();
+    await ben.reload();
+    await fold.waitFor();
+    assert((await message(ben, 'passed over').count()) === 0, 'the message is shown');
+    await members.getByRole('button', { name: /Ada/ }).click({ button: 'right' });
+    await ben.getByRole('menuitem', { name: 'Stop ignoring' }).click();
+    await message(ben, 'passed over').waitFor();
+  });
 }

@@ -5,6 +5,7 @@ import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/table';
 import { Gateway } from './gateway/shell';
 import { loadLatest } from './history';
+import { loadIgnored } from './ignoring';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
 import { Looking } from './looking';
@@ -208,6 +209,7 @@ class Session {
     if (t === 'READY') {
       this.looking.begin();
       this.#fetchOpen();
+      loadIgnored(store);
       void restore();
       keepReady(d);
     }
@@ -230,6 +232,7 @@ class Session {
     const kept = await recallReady();
     if (!kept || store.ready || !this.token) return;
     reduce(store, 'READY', kept);
+    loadIgnored(store);
     void restore();
   }
 

@@ -2,6 +2,7 @@
 import { attempt, openDm } from '../../lib/actions';
 import { guilds, users } from '../../lib/api';
 import { commandItems } from '../../lib/commands.svelte';
+import { setIgnored } from '../../lib/ignoring';
 import { has, Permission } from '../../lib/permissions';
 import { displayName, highestRole, myGuildPermissions, outranks } from '../../lib/store/selectors';
 import { store } from '../../lib/store/store.svelte';
@@ -92,8 +93,13 @@ export function moderationItems(guild: Guild, userId: Id, member: Member | undef
   ];
 }
 
+function ignore(user: User): void {
+  setIgnored(store, user.id, true);
+  ui.toast('Ignored on this device. They are not told, and can still write to you.', 'good');
+}
+
 function relationItems(user: User): MenuItem[] {
-  if (user.bot || user.id === store.me?.id) return [];
+  if (user.id === store.me?.id) return [];
   const relation = store.relationships.get(user.id)?.type;
   const name = displayName(store, user.id, undefined, user);
   const unfriend = () =>
@@ -106,7 +112,7 @@ function relationItems(user: User): MenuItem[] {
       run: () => users.removeRelationship(user.id),
     });
   return [
-    ...(relation === undefined
+    ...(relation === undefined && !user.bot
       ? [
           {
             label: 'Add friend',
@@ -125,6 +131,13 @@ function relationItems(user: User): MenuItem[] {
         ]
       : []),
     ...(relation === 1 ? [{ label: 'Remove friend', icon: 'user' as const, danger: true, run: unfriend }] : []),
+    ...(relation === 2
+      ? []
+      : [
+          store.ignored.has(user.id)
+            ? { label: 'Stop ignoring', icon: 'eye' as const, run: () => setIgnored(store, user.id, false) }
+            : { label: 'Ignore', icon: 'mute' as const, run: () => ignore(user) },
+        ]),
     relation === 2
       ? { label: 'Unblock', icon: 'ban', run: () => void attempt(() => users.removeRelationship(user.id)) }
       : {

@@ -203,6 +203,7 @@ export interface WireRelationship {
   user_id?: Id;
   user?: User;
   type: number;
+  user_ignored?: boolean;
 }
 export interface WireReadState {
   id: Id;

@@ -97,11 +97,17 @@ export function levelOf(store: Store, channel: Channel): number {
     : own;
 }
 
+const BLOCKED = 2;
+
+/** Whether somebody is blocked or ignored: what they write is folded and calls nobody. */
+export const isShunned = (store: Store, userId: Id): boolean =>
+  store.relationships.get(userId)?.type === BLOCKED || store.ignored.has(userId);
+
 /** Whether the message calls the own user: by name, by role, with everyone, or by being in a private channel. */
 export function mentionsMe(store: Store, message: Message): boolean {
   const me = store.me?.id;
   if (!me || message.author?.id === me) return false;
-  if (store.relationships.get(message.author?.id)?.type === 2) return false;
+  if (isShunned(store, message.author?.id)) return false;
   const channel = store.channels.get(message.channel_id);
   if (channel && (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm)) return true;
   if (message.mentions.some((u) => u.id === me)) return true;
@@ -120,7 +126,7 @@ const SILENT = 1 << 12;
 export function notifies(store: Store, message: Message, nowMs = Date.now()): boolean {
   const channel = store.channels.get(message.channel_id);
   if (!channel || message.author.id === store.me?.id || (message.flags ?? 0) & SILENT) return false;
-  if (store.relationships.get(message.author.id)?.type === 2 || isMuted(store, channel, nowMs)) return false;
+  if (isShunned(store, message.author.id) || isMuted(store, channel, nowMs)) return false;
   const level = Math.max(levelOf(store, channel), isListed(store, channel) ? Level.all : Level.mentions);
   if (level === Level.nothing) return false;
   // Of a thread only those hear who have joined it.

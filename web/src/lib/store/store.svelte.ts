@@ -1,5 +1,5 @@
 /** Everything the client knows, in maps whose values are replaced, never changed in place. */
-import { SvelteMap } from 'svelte/reactivity';
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
 import type { GuildFolder } from '../gateway/payloads';
 import { Echoes } from './echoes';
@@ -32,6 +32,8 @@ export class Store {
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
   /** Guild -> user -> voice state. */
   readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
+  /** People who are ignored: see `ignoring.ts`. */
+  readonly ignored = new SvelteSet<Id>();
   /** Channel -> how often its pins have changed. */
   readonly pinChanges = new SvelteMap<Id, number>();
   readonly echoes = new Echoes();
@@ -139,6 +141,7 @@ export class Store {
       this.typing,
       this.voiceStates,
       this.memberLists,
+      this.ignored,
     ])
       map.clear();
     this.#members.clear();

@@ -15,6 +15,7 @@ function putRelationships(store: Store, list: Ready['relationships']): void {
     store.addUser(r.user);
     const id = r.user_id ?? r.user?.id ?? r.id;
     if (id) store.relationships.set(id, { id, type: r.type });
+    if (id && r.user_ignored) store.ignored.add(id);
   }
 }
 
