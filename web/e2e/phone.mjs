@@ -71,14 +71,44 @@ export default async function phone() {
   });
 
   await test('what is tapped is large enough, and the box does not make the page zoom', async () => {
-    const small = await page.evaluate(() =>
-      [...document.querySelectorAll('main button, header button')]
-        .filter((b) => b.offsetParent && b.matches('.icon-btn, .btn'))
-        .map((b) => [b.getAttribute('aria-label') ?? b.textContent, b.getBoundingClientRect()])
-        .filter(([, r]) => r.height < 44)
-        .map(([name]) => name),
-    );
-    assert(small.length === 0, `too small: ${small.join(', ')}`);
+    const tooSmall = (where) =>
+      page.evaluate((where) => {
+        const found = [];
+        const inside = [...document.querySelectorAll('dialog[open]')].at(-1) ?? document;
+        const targets = 'button, a[href], input, select, textarea, summary, [role^="menuitem"], [role="tab"]';
+        for (const e of inside.querySelectorAll(targets)) {
+          // Words within words need no room, and what is out of sight is not tapped.
+          if (
+            e.disabled ||
+            e.type === 'file' ||
+            e.matches('.skip, .author, .who, .hidden') ||
+            e.closest('.sr-only, .content')
+          )
+            continue;
+          const area = (e.closest('label, .switch') ?? e).getBoundingClientRect();
+          const after = parseFloat(getComputedStyle(e, '::after').height) || 0;
+          if (area.width && Math.max(area.height, after) < 43.5)
+            found.push(`${where}: ${e.getAttribute('aria-label') ?? e.textContent} ${Math.round(area.height)}`);
+        }
+        return found;
+      }, where);
+    await page.getByRole('dialog').waitFor({ state: 'detached' });
+    const small = await tooSmall('channel');
+    await page.getByRole('button', { name: 'Open navigation' }).tap();
+    await channels(page).waitFor();
+    small.push(...(await tooSmall('lists')));
+    await page.getByRole('button', { name: 'Settings', exact: true }).tap();
+    const settings = page.getByRole('dialog', { name: 'Settings' });
+    for (const tab of await settings.getByRole('tab').all()) {
+      await tab.tap();
+      await settings.getByRole('tabpanel').waitFor();
+      small.push(...(await tooSmall(`settings, ${await tab.textContent()}`)));
+    }
+    await page.getByRole('button', { name: 'Close settings' }).tap();
+    await settings.waitFor({ state: 'detached' });
+    await page.goBack();
+    await channels(page).waitFor({ state: 'hidden' });
+    assert(small.length === 0, `too small: ${small.join('; ')}`);
     assert(
       (await box(page).evaluate((e) => parseFloat(getComputedStyle(e).fontSize))) >= 16,
       'the box is written in less than 16 px',
