@@ -13,6 +13,7 @@ try {
     'keeping',
     'calling',
     'reading',
+    'searching',
     'posts',
     'bots',
     'moderation',

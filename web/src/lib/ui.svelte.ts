@@ -41,6 +41,7 @@ export type Dialog =
   | { kind: 'group'; channelId: Id | null }
   | { kind: 'switcher' }
   | { kind: 'inbox' }
+  | { kind: 'search'; channelId: Id }
   | { kind: 'shortcuts' }
   | { kind: 'modal-form'; form: ModalForm }
   | { kind: 'leave-site'; href: string; claimed: string }

@@ -9,7 +9,8 @@ const TIMEOUT_MS = 20_000;
 export interface RequestOptions {
   body?: unknown;
   files?: File[];
-  query?: Record<string, string | number | boolean | undefined>;
+  /** A list is given as the same name several times. */
+  query?: Record<string, string | number | boolean | string[] | undefined>;
   /** Audit log reason. */
   reason?: string;
   signal?: AbortSignal;
@@ -38,7 +39,8 @@ const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve,
 function buildUrl(path: string, query: RequestOptions['query']): string {
   const params = new URLSearchParams();
   for (const [key, value] of Object.entries(query ?? {})) {
-    if (value !== undefined) params.set(key, String(value));
+    if (Array.isArray(value)) value.forEach((one) => params.append(key, one));
+    else if (value !== undefined) params.set(key, String(value));
   }
   const text = params.toString();
   return BASE + path + (text ? `?${text}` : '');

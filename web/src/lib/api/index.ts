@@ -261,3 +261,21 @@ export const applications = {
 export const gateway = {
   url: () => get<{ url: string }>('/gateway'),
 };
+
+export interface Found {
+  total_results: number;
+  messages: [Message][];
+}
+
+/** The index is being made; `retry_after` is in seconds. */
+export interface NotReady {
+  documents_indexed: number;
+  retry_after: number;
+}
+
+export const search = {
+  guild: (id: Id, query: RequestOptions['query'], signal: AbortSignal) =>
+    request<Found | NotReady>('GET', `/guilds/${id}/messages/search`, { query, signal }),
+  channel: (id: Id, query: RequestOptions['query'], signal: AbortSignal) =>
+    request<Found | NotReady>('GET', `/channels/${id}/messages/search`, { query, signal }),
+};
