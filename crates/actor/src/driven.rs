@@ -7,6 +7,7 @@ use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
 use consort_rpc::{Caller, Effect, Fact, NodeId, Publication, Service};
 use consort_runtime::{Ids, Now, Random};
+use consort_store::Batch;
 
 use crate::core::{Core, Load, Outcome};
 use crate::cx::After;
@@ -21,11 +22,13 @@ pub struct Leaving {
     pub facts: Vec<Fact>,
     /// What is sent once.
     pub publications: Vec<Publication>,
+    /// What is written with it.
+    pub batch: Batch,
 }
 
 impl Leaving {
-    fn of(after: Vec<After>) -> Self {
-        let mut leaving = Self::default();
+    fn of(batch: Batch, after: Vec<After>) -> Self {
+        let mut leaving = Self { batch, ..Self::default() };
         for after in after {
             match after {
                 After::Effect { effect, .. } => leaving.effects.push(effect),
@@ -86,11 +89,11 @@ impl<C: Core> Driven<C> {
     pub fn tick(&mut self, now_ms: u64) -> Leaving {
         let turn = self.0.tick(Now::at(now_ms));
         self.0.rows.durable(turn.number);
-        Leaving::of(turn.after)
+        Leaving::of(turn.batch, turn.after)
     }
 
     fn done(&mut self, turn: Turn) -> Result<(Outcome, Leaving), Box<ApiError>> {
         self.0.rows.durable(turn.number);
-        Ok((turn.outcome?, Leaving::of(turn.after)))
+        Ok((turn.outcome?, Leaving::of(turn.batch, turn.after)))
     }
 }

@@ -264,6 +264,12 @@ impl Outbox {
         given_up
     }
 
+    /// Receivers may have moved to where they can be reached: nothing pauses any longer.
+    pub(crate) fn hurry(&mut self, now: Instant) {
+        let paused = self.lanes.values_mut().filter(|lane| lane.paused_until.is_some());
+        paused.for_each(|lane| lane.paused_until = Some(now));
+    }
+
     /// Deletes rows of acknowledged effects with this batch.
     pub(crate) fn clean(&mut self, batch: &mut Batch) {
         let count = self.acknowledged.len().min(CLEANED_MAX);

@@ -201,10 +201,10 @@ impl<C: Core> Host<C::Service> for Owners<C> {
     fn deliver(&self, key: u64, call: Call<C::Service>) {
         let work = &self.shared.env.work;
         if work.is_ending() && (!call.is_sent() || work.is_over()) {
-            return work.turn_away(call);
+            return work.turn_away(call, self.shared.refusal(key));
         }
         self.shared.mail(key, |inbox| {
-            let Some(inbox) = inbox else { return work.turn_away(call) };
+            let Some(inbox) = inbox else { return work.turn_away(call, self.shared.refusal(key)) };
             // The last places are for what actors send: whoever waits for an answer can ask again.
             if inbox.capacity() <= MAILBOX_CASTS_MAX && !call.is_sent() {
                 return call.respond.send(Err(ApiError::overloaded()));
@@ -225,6 +225,14 @@ impl<C: Core> Shared<C> {
     /// The runtime that actors run on, once there was one or when called on it.
     fn runtime(&self) -> Option<tokio::runtime::Handle> {
         self.runtime.get().cloned().or_else(|| tokio::runtime::Handle::try_current().ok())
+    }
+
+    /// What a call is answered that finds no owner here: where the key is another node's, or soon, its caller is to look again.
+    fn refusal(&self, key: u64) -> ApiError {
+        match self.env.mesh.owner_of::<C::Service>(key) {
+            Some(owner) if owner == self.env.mesh.node() => ApiError::overloaded(),
+            _ => consort_rpc::moved(),
+        }
     }
 
     /// What an owner held that has lost its key, for the next.
@@ -490,7 +498,7 @@ async fn forward<C: Core>(mut receiver: Receiver<C>, key: u64, shared: &Arc<Shar
     while let Some(mail) = receiver.recv().await {
         let Some(call) = mail else { continue };
         shared.mail(key, |inbox| {
-            let Some(inbox) = inbox else { return shared.env.work.turn_away(*call) };
+            let Some(inbox) = inbox else { return shared.env.work.turn_away(*call, shared.refusal(key)) };
             if let Err(error) = inbox.try_send(Some(call))
                 && let Some(call) = error.into_inner()
             {
@@ -588,6 +596,7 @@ impl<C: Core> Actor<C> {
                 Some(None) | None => {
                     self.check_ownership();
                     self.check_nodes();
+                    self.feed(Input::Moved);
                 }
             },
             () = tokio::time::sleep_until(wake) => {

@@ -129,11 +129,11 @@ impl Work {
     }
 
     /// Does not take what comes too late.
-    pub(crate) fn turn_away<S: Service>(&self, call: Call<S>) {
+    pub(crate) fn turn_away<S: Service>(&self, call: Call<S>, refusal: ApiError) {
         if call.respond.is_cast() {
             self.0.casts_dropped.fetch_add(1, Ordering::Relaxed);
         }
-        call.respond.send(Err(ApiError::overloaded()));
+        call.respond.send(Err(refusal));
     }
 
     fn tasks(&self) -> usize {

@@ -158,6 +158,8 @@ pub(crate) const ACCEPTS_PER_TURN: usize = 256;
 pub(crate) const BACKLOG: i32 = 65_535;
 /// A guild that does not answer is asked again after the retry time doubled so many times at most.
 pub const ATTACH_BACKOFF_MAX: u8 = 3;
+/// After so long what was missed of a guild is asked for again, and an attachment that came behind it.
+pub(crate) const ASK_AGAIN: Duration = Duration::from_secs(1);
 /// How long a token may be looked at.
 pub const AUTHENTICATE_TIMEOUT: Duration = Duration::from_secs(10);
 /// How long a session waits for its user's owner; longer than a call may take, in case its answer is lost.

@@ -277,6 +277,8 @@ mod tests {
                 guild: GuildId::new(1),
                 class: 0,
                 guild_create,
+                late: Vec::new(),
+                heard: None,
             })
         };
         (1..=9).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX / 4)));

@@ -2,15 +2,14 @@
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::NodeId;
-use consort_rpc::relay::{Epoch, Numbered, Op};
+use consort_rpc::relay::{Epoch, Heard, Numbered, Op};
 use consort_runtime::Planted;
 use tokio::time::Instant;
 
-use crate::config::SLICES_MAX;
+use crate::config::{ASK_AGAIN, SLICES_MAX};
 
 const SHARDS: usize = 32;
 
@@ -38,7 +37,7 @@ struct Here {
     /// Sessions, by slice.
     counts: Box<[u32]>,
     /// How far the node is in what the guild says; `None` until a session is attached.
-    heard: Option<Heard>,
+    heard: Option<Place>,
     /// The newest life of the guild's owner that was heard: what an older one says late is not taken.
     newest: Epoch,
     /// Whose the guild was when the map last changed.
@@ -46,7 +45,7 @@ struct Here {
 }
 
 #[derive(Debug, Clone, Copy)]
-struct Heard {
+struct Place {
     line: Epoch,
     n: u64,
     /// When it was asked for what was missed behind `n`.
@@ -62,19 +61,12 @@ pub(crate) enum Arrival {
     Next(Slices),
     /// It was heard before, or comes from an owner that is no more, or nobody is here.
     Old,
-    /// Something is missing before it: everything after `after` is to be asked for, this word included.
-    Missed {
-        /// The number of the last word that was heard.
-        after: u64,
-    },
+    /// Something is missing before it, or its owner is a new one that was not announced: what comes after this is to be asked
+    /// for, this word included.
+    Missed(Heard),
     /// As `Missed`, and that was asked for just now.
     Awaited,
-    /// It comes from a new owner that was not announced: these slices attach again.
-    NewOwner(Slices),
 }
-
-/// After so long what was missed is asked for again.
-const ASK_AGAIN: Duration = Duration::from_secs(1);
 
 /// A set of slices.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -90,6 +82,55 @@ impl Here {
     fn slices(&self) -> Slices {
         let bits = self.counts.iter().enumerate().filter(|(_, count)| **count > 0);
         Slices(bits.fold(0, |set, (slice, _)| set | 1 << slice))
+    }
+}
+
+impl Place {
+    /// Whether what comes next may be asked for; it is, then.
+    fn ask(&mut self) -> bool {
+        let may = self.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN);
+        if may {
+            self.asked = Some(Instant::now());
+        }
+        may
+    }
+}
+
+impl Here {
+    fn arrive(&mut self, word: &Numbered) -> Arrival {
+        if word.epoch < self.newest {
+            return Arrival::Old;
+        }
+        let slices = self.slices();
+        let attaches = matches!(word.op, Op::Attached { .. });
+        let first = Place { line: word.line, n: word.n, asked: None, silent: false };
+        let Some(place) = &mut self.heard else {
+            self.newest = word.epoch;
+            // Until a session is attached nobody misses anything.
+            self.heard = attaches.then_some(first);
+            return Arrival::Next(slices);
+        };
+        // The word before it, or the one it follows. One that was handed the memory of the owner before goes on where that one
+        // was; another one's numbers are its own.
+        let needs = if word.follows { word.n } else { word.n.saturating_sub(1) };
+        let is_anothers = word.line != place.line && !Planted::OldOwnerHeard.is_here();
+        if is_anothers || (needs > place.n && !Planted::GapUnnoticed.is_here()) {
+            return if place.ask() {
+                Arrival::Missed(Heard { line: place.line, n: place.n })
+            } else {
+                Arrival::Awaited
+            };
+        }
+        self.newest = word.epoch;
+        if needs >= place.n {
+            *place = first;
+            return Arrival::Next(slices);
+        }
+        if Planted::WordTwice.is_here() {
+            return Arrival::Next(slices);
+        }
+        // What is only said aside harms nobody late; an attachment would have a gap behind it, and is asked again.
+        if word.follows && !attaches { Arrival::Next(slices) } else { Arrival::Old }
     }
 }
 
@@ -137,11 +178,25 @@ impl Interest {
         self.shard(guild).get(&guild).map_or(Slices::default(), Here::slices)
     }
 
-    /// The guild's owner is new: whatever it says first is right.
-    pub(crate) fn forget_heard(&self, guild: GuildId) {
-        if let Some(here) = self.shard(guild).get_mut(&guild) {
-            here.heard = None;
+    /// The guild's owner is new, and whatever it says first is right. `tell` is given the slices that are to attach to it, and how
+    /// far they are in what the one before has said.
+    pub(crate) fn restart(&self, guild: GuildId, tell: impl FnOnce(Slices, Option<Heard>)) {
+        if Planted::OldOwnerHeard.is_here() {
+            return;
         }
+        let mut shard = self.shard(guild);
+        if let Some(here) = shard.get_mut(&guild) {
+            let heard = here.heard.take().map(|Place { line, n, .. }| Heard { line, n });
+            tell(here.slices(), heard);
+        }
+    }
+
+    /// How far the node is in what a guild says; its owner is about to be asked for the rest.
+    pub(crate) fn to_ask(&self, guild: GuildId) -> Option<Heard> {
+        let mut shard = self.shard(guild);
+        let place = shard.get_mut(&guild)?.heard.as_mut()?;
+        place.asked = Some(Instant::now());
+        Some(Heard { line: place.line, n: place.n })
     }
 
     /// The map has changed: the guilds whose owner may be another one now, and how far the node is in what they say.
@@ -150,7 +205,7 @@ impl Interest {
         &self,
         owner: impl Fn(GuildId) -> Option<NodeId>,
         gone: &[NodeId],
-    ) -> Vec<(GuildId, Epoch, u64)> {
+    ) -> Vec<(GuildId, Heard)> {
         let mut moved = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
@@ -158,8 +213,9 @@ impl Interest {
                 let before = std::mem::replace(&mut here.owner, owner(*guild));
                 let stays =
                     before.is_some_and(|before| here.owner == Some(before) && !gone.contains(&before));
-                if let Some(heard) = here.heard.filter(|_| !stays) {
-                    moved.push((*guild, heard.line, heard.n));
+                if let Some(place) = here.heard.as_mut().filter(|_| !stays) {
+                    place.asked = Some(Instant::now());
+                    moved.push((*guild, Heard { line: place.line, n: place.n }));
                 }
             }
         }
@@ -167,74 +223,21 @@ impl Interest {
         moved
     }
 
-    /// The guilds that sessions are attached to, and how far the node is with each, by their ids.
-    pub(crate) fn all_heard(&self) -> Vec<(GuildId, Epoch, u64)> {
-        let mut all = Vec::new();
-        for shard in &self.shards {
-            let shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-            let heard =
-                |(guild, here): (&GuildId, &Here)| here.heard.map(|heard| (*guild, heard.line, heard.n));
-            all.extend(shard.iter().filter_map(heard));
-        }
-        all.sort_unstable();
-        all
-    }
-
-    /// A word of a guild arrives.
-    pub(crate) fn arrive(&self, word: &Numbered) -> Arrival {
+    /// A word of a guild arrives. `act` does what comes of it before anything else of the guild may.
+    pub(crate) fn arrive(&self, word: Numbered, act: impl FnOnce(Arrival, Numbered)) {
         let mut shard = self.shard(word.guild);
-        let Some(here) = shard.get_mut(&word.guild) else { return Arrival::Old };
-        if word.epoch < here.newest {
-            return Arrival::Old;
-        }
-        here.newest = word.epoch;
-        let slices = here.slices();
-        let attaches = matches!(word.op, Op::Attached { .. });
-        let first = Heard { line: word.line, n: word.n, asked: None, silent: false };
-        let Some(heard) = &mut here.heard else {
-            // Until a session is attached nobody misses anything.
-            here.heard = attaches.then_some(first);
-            return Arrival::Next(slices);
-        };
-        // One that was handed the memory of the owner before goes on where that one was.
-        if word.line != heard.line && !Planted::OldOwnerHeard.is_here() {
-            here.heard = None;
-            return Arrival::NewOwner(slices);
-        }
-        // The word before it, or the one it follows.
-        let needs = if word.follows { word.n } else { word.n.saturating_sub(1) };
-        match needs.cmp(&heard.n) {
-            std::cmp::Ordering::Equal => {
-                *heard = first;
-                Arrival::Next(slices)
-            }
-            // What is only said aside harms nobody late; an attachment would have a gap behind it, and is asked again.
-            std::cmp::Ordering::Less if word.follows && !attaches => Arrival::Next(slices),
-            std::cmp::Ordering::Less if Planted::WordTwice.is_here() => Arrival::Next(slices),
-            std::cmp::Ordering::Less => Arrival::Old,
-            std::cmp::Ordering::Greater if Planted::GapUnnoticed.is_here() => {
-                *heard = first;
-                Arrival::Next(slices)
-            }
-            std::cmp::Ordering::Greater if heard.asked.is_some_and(|at| at.elapsed() < ASK_AGAIN) => {
-                Arrival::Awaited
-            }
-            std::cmp::Ordering::Greater => {
-                heard.asked = Some(Instant::now());
-                Arrival::Missed { after: heard.n }
-            }
-        }
+        act(shard.get_mut(&word.guild).map_or(Arrival::Old, |here| here.arrive(&word)), word);
     }
 
     /// The guilds that have said nothing since this was last called, and how far the node is with each, by their ids.
-    pub(crate) fn silent(&self) -> Vec<(GuildId, Epoch, u64)> {
+    pub(crate) fn silent(&self) -> Vec<(GuildId, Heard)> {
         let mut silent = Vec::new();
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for (guild, here) in shard.iter_mut() {
-                let Some(heard) = &mut here.heard else { continue };
-                if std::mem::replace(&mut heard.silent, true) {
-                    silent.push((*guild, heard.line, heard.n));
+                let Some(place) = &mut here.heard else { continue };
+                if std::mem::replace(&mut place.silent, true) {
+                    silent.push((*guild, Heard { line: place.line, n: place.n }));
                 }
             }
         }
@@ -353,6 +356,16 @@ mod tests {
         assert_eq!((told, interest.guilds()), (1, 0));
     }
 
+    fn arrive(interest: &Interest, word: &Numbered) -> Arrival {
+        let mut arrival = None;
+        interest.arrive(word.clone(), |came, _| arrival = Some(came));
+        arrival.unwrap()
+    }
+
+    fn missed(epoch: u64, n: u64) -> Arrival {
+        Arrival::Missed(Heard { line: said(epoch, 1).line, n })
+    }
+
     fn word(epoch: u64, n: u64, follows: bool, op: Op) -> Numbered {
         let epoch = Epoch { ownership: epoch, life: 1 };
         Numbered { guild: GuildId::new(5), epoch, line: epoch, n, follows, op }
@@ -371,7 +384,19 @@ mod tests {
             user: UserId::new(1),
         };
         let guild_create = bytes::Bytes::new();
-        word(epoch, n, true, Op::Attached { session, guild: GuildId::new(5), class: 0, guild_create })
+        word(
+            epoch,
+            n,
+            true,
+            Op::Attached {
+                session,
+                guild: GuildId::new(5),
+                class: 0,
+                guild_create,
+                late: Vec::new(),
+                heard: None,
+            },
+        )
     }
 
     #[test]
@@ -379,12 +404,12 @@ mod tests {
         let (interest, guild) = (Interest::new(1), GuildId::new(5));
         interest.add(guild, 0);
         let next = Arrival::Next(Slices(1));
-        assert_eq!([attached(2, 7), said(2, 8)].map(|word| interest.arrive(&word)), [next; 2]);
+        assert_eq!([attached(2, 7), said(2, 8)].map(|word| arrive(&interest, &word)), [next; 2]);
         // The next owner is announced; what the one before says late comes between, also an attachment.
-        interest.forget_heard(guild);
-        assert_eq!([attached(1, 9), said(1, 9)].map(|word| interest.arrive(&word)), [Arrival::Old; 2]);
-        assert_eq!([attached(3, 0), said(3, 1)].map(|word| interest.arrive(&word)), [next; 2]);
-        assert_eq!(interest.arrive(&said(2, 9)), Arrival::Old);
+        interest.restart(guild, |_, _| {});
+        assert_eq!([attached(1, 9), said(1, 9)].map(|word| arrive(&interest, &word)), [Arrival::Old; 2]);
+        assert_eq!([attached(3, 0), said(3, 1)].map(|word| arrive(&interest, &word)), [next; 2]);
+        assert_eq!(arrive(&interest, &said(2, 9)), Arrival::Old);
     }
 
     #[test]
@@ -393,9 +418,9 @@ mod tests {
         interest.add(guild, 0);
         let handed = |n| Numbered { line: said(1, n).epoch, ..said(2, n) };
         let next = Arrival::Next(Slices(1));
-        assert_eq!([attached(1, 7), said(1, 8), handed(9)].map(|word| interest.arrive(&word)), [next; 3]);
-        assert_eq!(interest.arrive(&said(1, 10)), Arrival::Old, "it has handed the guild over");
-        assert_eq!(interest.arrive(&handed(11)), Arrival::Missed { after: 9 });
+        assert_eq!([attached(1, 7), said(1, 8), handed(9)].map(|word| arrive(&interest, &word)), [next; 3]);
+        assert_eq!(arrive(&interest, &said(1, 10)), Arrival::Old, "it has handed the guild over");
+        assert_eq!(arrive(&interest, &handed(11)), missed(1, 9));
     }
 
     #[test]
@@ -404,39 +429,40 @@ mod tests {
         let (guild, quiet) = (GuildId::new(5), GuildId::new(6));
         interest.add(guild, 0);
         interest.add(quiet, 0);
-        let _heard = interest.arrive(&attached(1, 7));
+        let _heard = arrive(&interest, &attached(1, 7));
         let line = said(1, 7).epoch;
         let at = |node| move |_| Some(NodeId(node));
-        assert_eq!(interest.moved(at(1), &[]), [(guild, line, 7)], "who had it before is not known");
+        let heard = (guild, Heard { line, n: 7 });
+        assert_eq!(interest.moved(at(1), &[]), [heard], "who had it before is not known");
         assert!(interest.moved(at(1), &[]).is_empty());
         assert_eq!(
             interest.moved(at(2), &[]),
-            [(guild, line, 7)],
+            [heard],
             "sessions that wait for an answer ask again themselves"
         );
         assert!(interest.moved(at(2), &[NodeId(1)]).is_empty());
-        assert_eq!(interest.moved(at(2), &[NodeId(2)]).len(), 1, "the next life of the owner's node");
+        assert_eq!(interest.moved(at(2), &[NodeId(2)]), [heard], "the next life of the owner's node");
     }
 
     #[test]
     fn each_word_is_taken_once_and_a_missing_one_is_asked_for() {
         let interest = Interest::new(1);
         let guild = GuildId::new(5);
-        assert_eq!(interest.arrive(&said(1, 3)), Arrival::Old, "nobody is here");
+        assert_eq!(arrive(&interest, &said(1, 3)), Arrival::Old, "nobody is here");
         interest.add(guild, 0);
         let next = Arrival::Next(Slices(1));
-        assert_eq!([said(1, 3), attached(1, 7), said(1, 8)].map(|word| interest.arrive(&word)), [next; 3]);
-        assert_eq!(interest.arrive(&said(1, 8)), Arrival::Old, "twice");
+        assert_eq!([said(1, 3), attached(1, 7), said(1, 8)].map(|word| arrive(&interest, &word)), [next; 3]);
+        assert_eq!(arrive(&interest, &said(1, 8)), Arrival::Old, "twice");
         let typing = |n| word(1, n, true, Op::GuildRestarted { guild });
-        assert_eq!(interest.arrive(&typing(8)), next);
+        assert_eq!(arrive(&interest, &typing(8)), next);
         // 9 is lost.
-        assert_eq!(interest.arrive(&said(1, 10)), Arrival::Missed { after: 8 });
-        assert_eq!(interest.arrive(&said(1, 11)), Arrival::Awaited);
-        assert_eq!(interest.arrive(&attached(1, 11)), Arrival::Awaited);
-        assert_eq!([9, 10, 11].map(|n| interest.arrive(&said(1, n))), [next; 3]);
+        assert_eq!(arrive(&interest, &said(1, 10)), missed(1, 8));
+        assert_eq!(arrive(&interest, &said(1, 11)), Arrival::Awaited);
+        assert_eq!(arrive(&interest, &attached(1, 11)), Arrival::Awaited);
+        assert_eq!([9, 10, 11].map(|n| arrive(&interest, &said(1, n))), [next; 3]);
         // One that is seen to be missing by what is only said aside.
-        assert_eq!(interest.arrive(&typing(12)), Arrival::Missed { after: 11 });
-        assert_eq!(interest.arrive(&attached(1, 10)), Arrival::Old);
+        assert_eq!(arrive(&interest, &typing(12)), missed(1, 11));
+        assert_eq!(arrive(&interest, &attached(1, 10)), Arrival::Old);
     }
 
     #[test]
@@ -445,12 +471,13 @@ mod tests {
         let guild = GuildId::new(5);
         interest.add(guild, 0);
         assert_eq!(interest.silent(), [], "nobody is attached yet");
-        interest.arrive(&attached(1, 7));
+        let at = |n| (guild, Heard { line: said(1, n).line, n });
+        let _heard = arrive(&interest, &attached(1, 7));
         assert_eq!(interest.silent(), []);
-        assert_eq!(interest.silent(), [(guild, Epoch { ownership: 1, life: 1 }, 7)]);
-        interest.arrive(&said(1, 8));
+        assert_eq!(interest.silent(), [at(7)]);
+        let _heard = arrive(&interest, &said(1, 8));
         assert_eq!(interest.silent(), []);
-        assert_eq!(interest.silent(), [(guild, Epoch { ownership: 1, life: 1 }, 8)]);
+        assert_eq!(interest.silent(), [at(8)]);
     }
 
     #[test]
@@ -459,13 +486,21 @@ mod tests {
         let guild = GuildId::new(5);
         interest.add(guild, 0);
         let next = Arrival::Next(Slices(1));
-        assert_eq!(interest.arrive(&attached(5, 7)), next);
-        assert_eq!(interest.arrive(&said(4, 8)), Arrival::Old);
-        assert_eq!(interest.arrive(&said(6, 1)), Arrival::NewOwner(Slices(1)));
-        assert_eq!([said(6, 2), attached(6, 2), said(6, 3)].map(|word| interest.arrive(&word)), [next; 3]);
-        assert_eq!(interest.arrive(&said(5, 8)), Arrival::Old);
-        interest.forget_heard(guild);
-        assert_eq!(interest.arrive(&attached(9, 40)), next);
+        assert_eq!(arrive(&interest, &attached(5, 7)), next);
+        assert_eq!(arrive(&interest, &said(4, 8)), Arrival::Old);
+        assert_eq!(arrive(&interest, &said(6, 1)), missed(5, 7), "first all of the one before");
+        assert_eq!(
+            arrive(&interest, &Numbered { line: said(5, 1).line, ..said(6, 8) }),
+            next,
+            "as it says it"
+        );
+        interest.restart(guild, |slices, heard| {
+            assert_eq!((slices, heard), (Slices(1), Some(Heard { line: said(5, 1).line, n: 8 })));
+        });
+        assert_eq!([said(6, 2), attached(6, 2), said(6, 3)].map(|word| arrive(&interest, &word)), [next; 3]);
+        assert_eq!(arrive(&interest, &said(5, 8)), Arrival::Old);
+        interest.restart(guild, |_, _| {});
+        assert_eq!(arrive(&interest, &attached(9, 40)), next);
     }
 
     #[test]

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use consort_model::{GuildId, UserId};
 use consort_rpc::guild::{Guild, News};
-use consort_rpc::relay::{Epoch, Numbered, Op, Relay, SessionKey};
+use consort_rpc::relay::{Heard, Numbered, Op, Relay, SessionKey};
 use consort_rpc::user::User;
 use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, NodeId, Watcher};
 use consort_session::Dispatch;
@@ -70,21 +70,35 @@ impl Router {
 
     /// Takes a numbered word, once and in order, or asks for what is missing before it.
     fn hear(&self, word: Numbered) {
-        let Numbered { guild, epoch, line, .. } = word;
-        match self.interest.arrive(&word) {
+        let (guild, epoch, n) = (word.guild, word.epoch, word.n);
+        let mut missed = None;
+        let attaches = match &word.op {
+            Op::Attached { session, .. } => Some(*session),
+            _ => None,
+        };
+        let not_attached = || {
+            if let Some(session) = attaches {
+                self.put(usize::from(session.slice), Input::Unattached(session, guild));
+            }
+        };
+        self.interest.arrive(word, |arrival, word| match arrival {
             Arrival::Next(slices) => match word.op {
                 Op::Publish(event) => self.publish(slices, event),
                 op @ (Op::Attached { .. } | Op::Refused { .. }) => self.route(op),
                 op => self.to(slices, &op),
             },
             Arrival::Old | Arrival::Awaited => {
-                tracing::debug!(%guild, ?epoch, n = word.n, "a word of a guild is not taken");
+                tracing::debug!(%guild, ?epoch, n, "a word of a guild is not taken");
+                not_attached();
             }
-            Arrival::Missed { after } => {
-                tracing::warn!(%guild, ?epoch, n = word.n, after, "words of a guild are missing and asked for");
-                self.ask(guild, line, after);
+            Arrival::Missed(heard) => {
+                missed = Some(heard);
+                not_attached();
             }
-            Arrival::NewOwner(slices) => self.to(slices, &Op::GuildRestarted { guild }),
+        });
+        if let Some(heard) = missed {
+            tracing::warn!(%guild, ?epoch, n, ?heard, "words of a guild are missing and asked for");
+            self.ask(guild, heard);
         }
     }
 
@@ -94,7 +108,7 @@ impl Router {
         self.route(Op::UserRestarted { user, since_ms: u64::MAX });
     }
 
-    fn ask(&self, guild: GuildId, line: Epoch, after: u64) {
+    fn ask(&self, guild: GuildId, Heard { line, n: after }: Heard) {
         let Some(mesh) = self.mesh.upgrade() else { return };
         let news = News::Replay { node: mesh.node(), line, after };
         let asked = mesh.client::<Guild>().cast_lossy(guild.get(), Caller::system(), news);
@@ -111,8 +125,8 @@ impl Router {
         if self.mesh.upgrade().is_none_or(|mesh| mesh.nodes_of::<Relay>().len() < 2) {
             return;
         }
-        for (guild, epoch, n) in self.interest.silent() {
-            self.ask(guild, epoch, n);
+        for (guild, heard) in self.interest.silent() {
+            self.ask(guild, heard);
         }
     }
 
@@ -124,20 +138,19 @@ impl Router {
         for user in self.interest.moved_users(|user| mesh.owner_of::<User>(user.get()), &gone) {
             self.tell_of_sessions(user);
         }
-        for (guild, line, after) in self.interest.moved(|guild| mesh.owner_of::<Guild>(guild.get()), &gone) {
-            self.ask(guild, line, after);
+        let owner = |guild: GuildId| mesh.owner_of::<Guild>(guild.get());
+        for (guild, heard) in self.interest.moved(owner, &gone) {
+            self.ask(guild, heard);
         }
-        if is_listed(&mesh) && self.was_off.swap(false, Ordering::AcqRel) {
-            self.come_back();
-        }
-    }
-
-    /// This node is on the map again. Who came to own something meanwhile has told all nodes of the map, and not this one; what
-    /// its owners were told then may be lost with one of them. From now on nobody answers who does not know that it is back.
-    fn come_back(&self) {
-        self.interest.all_users().into_iter().for_each(|user| self.tell_of_sessions(user));
-        for (guild, line, after) in self.interest.all_heard() {
-            self.ask(guild, line, after);
+        (0..self.inboxes.len()).for_each(|slice| self.put(slice, Input::Moved));
+        let is_back = self.was_off.swap(false, Ordering::AcqRel) || gone.contains(&mesh.node());
+        if is_back && is_listed(&mesh) {
+            // It is on the map again, or as another life. Who came to own something meanwhile has told all nodes of the map, and not
+            // this one; what its owners were told then may be lost with one of them. From now on nobody answers who does not know
+            // that it is back.
+            self.reborn();
+        } else if is_back {
+            self.was_off.store(true, Ordering::Release);
         }
     }
 
@@ -206,10 +219,15 @@ impl Router {
             Op::Class { guild, .. } | Op::Detach { guild, .. } | Op::Drop { guild } => {
                 self.to(self.interest.slices(guild), &op)
             }
-            Op::GuildRestarted { guild } => {
-                self.interest.forget_heard(guild);
-                self.to(self.interest.slices(guild), &op);
+            Op::GuildLoaded { guild } => {
+                // Who is not attached yet asks again in time.
+                if let Some(heard) = self.interest.to_ask(guild) {
+                    self.ask(guild, heard);
+                }
             }
+            Op::GuildRestarted { guild } => self.interest.restart(guild, |slices, heard| {
+                slices.iter().for_each(|slice| self.put(slice, Input::GuildRestarted(guild, heard)));
+            }),
             Op::UserRestarted { user, .. } => self.to(self.interest.slices_of_user(user), &op),
             Op::Join { sessions, guild } => {
                 for (slice, sessions) in self.by_slice(&sessions) {
@@ -231,10 +249,10 @@ fn is_listed(mesh: &Mesh) -> bool {
 }
 
 impl Watcher for Router {
-    /// Owners have let go of the sessions of this node: each guild is attached anew, each account told of its sessions.
+    /// Owners have let go of the sessions of this node: each guild is asked what was missed, each account told of its sessions.
     fn reborn(&self) {
         for guild in self.interest.all_guilds() {
-            self.route(Op::GuildRestarted { guild });
+            self.route(Op::GuildLoaded { guild });
         }
         self.interest.all_users().into_iter().for_each(|user| self.tell_of_sessions(user));
     }
@@ -246,6 +264,7 @@ impl Watcher for Router {
         self.moved.notify_one();
     }
 
+    /// Another life of the node is another owner of what this one had.
     fn node_gone(&self, node: NodeId, _generation: u64) {
         self.gone.lock().unwrap_or_else(PoisonError::into_inner).push(node);
     }
@@ -271,6 +290,7 @@ mod tests {
 
     use bytes::Bytes;
     use consort_rpc::guild::{self, gateway};
+    use consort_rpc::relay::Epoch;
     use consort_rpc::{InProcess, Static};
     use tokio::sync::mpsc;
 
@@ -315,7 +335,8 @@ mod tests {
         Router::start(vec![inbox.clone()], interest, &here);
         let session = SessionKey { node: HERE, generation: 7, slice: 0, number: 1, user };
         let epoch = Epoch { ownership: 1, life: 1 };
-        let op = Op::Attached { session, guild, class: 0, guild_create: Bytes::new() };
+        let (guild_create, late, heard) = (Bytes::new(), Vec::new(), None);
+        let op = Op::Attached { session, guild, class: 0, guild_create, late, heard };
         let word = Numbered { guild, epoch, line: epoch, n: 7, follows: true, op };
         here.client::<Relay>()
             .cast_lossy(u64::from(HERE.0), Caller::system(), Op::Numbered(Box::new(word)))

@@ -40,7 +40,7 @@ pub use caller::Caller;
 pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
-pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Responder, encode_reply};
+pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Responder, encode_reply, moved};
 pub use service::{Nothing, Placement, Service};
 pub use tell::{FACTS_WAITING_MAX, Fact};
 pub use transport::{InProcess, Transport};

@@ -1,10 +1,10 @@
 //! A node's place among the others: clients, hosts, and the routing between them.
 
 use std::any::Any;
-use std::collections::HashMap;
+use std::collections::{HashMap, VecDeque};
 use std::fmt;
 use std::marker::PhantomData;
-use std::sync::{Arc, PoisonError, RwLock, Weak};
+use std::sync::{Arc, Mutex, PoisonError, RwLock, Weak};
 use std::time::Duration;
 
 use bytes::Bytes;
@@ -27,6 +27,19 @@ pub const CALL_DEADLINE: Duration = Duration::from_secs(10);
 
 /// After a node has answered that it does not own a key yet, or no longer.
 const MAP_PAUSE: Duration = Duration::from_millis(20);
+/// How long a call looks for an owner that nodes do not agree on. Maps reach all within milliseconds.
+const MAP_PATIENCE: Duration = Duration::from_secs(2);
+/// The code of [`moved`], which no client is told.
+const MOVED: u32 = 130_999;
+
+/// The refusal of a node that does not own the key of a call, or does not any more: nothing was done, and another will.
+pub fn moved() -> ApiError {
+    ApiError::new(503, MOVED, "the owner has moved")
+}
+
+fn is_moved(reply: &Reply) -> bool {
+    reply.as_ref().is_err_and(|error| error.code == MOVED)
+}
 
 /// Takes the answer of a call; dropping it answers that the call was lost.
 #[derive(Debug)]
@@ -140,7 +153,29 @@ pub struct Mesh {
     directory: Arc<dyn Directory>,
     transport: Arc<dyn Transport>,
     hosts: RwLock<HashMap<&'static str, Arc<dyn AnyHost>>>,
+    early: Mutex<VecDeque<Early>>,
     pub(crate) facts: Facts,
+}
+
+/// A call that came before the map by which its caller chose this node.
+struct Early {
+    map: u64,
+    service: String,
+    key: u64,
+    body: Bytes,
+    respond: Responder,
+    until: Instant,
+}
+
+/// Calls that may wait for a map; more are refused.
+const EARLY_MAX: usize = 16_384;
+
+/// What becomes of a call from another node.
+enum Taken {
+    /// It is with its owner.
+    Delivered,
+    /// Its caller knows a newer map.
+    Early { map: u64, respond: Responder },
 }
 
 impl fmt::Debug for Mesh {
@@ -170,7 +205,7 @@ struct Wire<Op> {
 /// A host whose service is not known to the type system any more.
 trait AnyHost: Send + Sync {
     fn typed(&self) -> &dyn Any;
-    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError>;
+    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<Taken, CallError>;
 }
 
 struct Erased<S: Service>(Arc<dyn Host<S>>);
@@ -180,24 +215,28 @@ impl<S: Service> AnyHost for Erased<S> {
         &self.0
     }
 
-    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
+    fn deliver_bytes(&self, map: u64, key: u64, body: &[u8], respond: Responder) -> Result<Taken, CallError> {
         let wire: Wire<S::Op> = rmp_serde::from_slice(body).map_err(|e| CallError::Codec(e.to_string()))?;
         if wire.map > map && S::PLACEMENT == Placement::Ring {
-            return Err(CallError::NotOwner);
+            return Ok(Taken::Early { map: wire.map, respond });
         }
         let Wire { caller, op, origin, patience_ms, fact, .. } = wire;
         let respond = if fact { respond.of_fact() } else { respond };
         let patience = patience_ms.map_or(CALL_DEADLINE, Duration::from_millis).min(CALL_DEADLINE);
         let deadline = Instant::now() + patience;
         self.0.deliver(key, Call { caller, op, respond, deadline, origin });
-        Ok(())
+        Ok(Taken::Delivered)
     }
 }
 
 impl Mesh {
     /// A node that so far hosts nothing.
     pub fn new(node: NodeId, directory: Arc<dyn Directory>, transport: Arc<dyn Transport>) -> MeshRef {
-        Arc::new(Self { node, directory, transport, hosts: RwLock::default(), facts: Facts::default() })
+        let (hosts, early, facts) = (RwLock::default(), Mutex::default(), Facts::default());
+        let mesh = Arc::new(Self { node, directory, transport, hosts, early, facts });
+        let watcher: Weak<Self> = Arc::downgrade(&mesh);
+        mesh.directory.watch(watcher);
+        mesh
     }
 
     /// This node.
@@ -281,13 +320,48 @@ impl Mesh {
         self.directory.watch(watcher);
     }
 
-    /// Takes a call that came from another node.
+    /// Takes a call that came from another node. One whose caller knows a newer map waits until that is here too, as long as a
+    /// caller looks for an owner; then it is delivered, behind those that came before it.
     ///
     /// # Errors
-    /// When the service does not run here or the call cannot be decoded.
+    /// When the service does not run here, the call cannot be decoded, or too many wait.
     pub fn receive(&self, service: &str, key: u64, body: &[u8], respond: Responder) -> Result<(), CallError> {
         let host = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(service).cloned();
-        host.ok_or(CallError::Lost)?.deliver_bytes(self.directory.version(), key, body, respond)
+        let taken =
+            host.ok_or(CallError::Lost)?.deliver_bytes(self.directory.version(), key, body, respond)?;
+        let Taken::Early { map, respond } = taken else { return Ok(()) };
+        let (service, body) = (service.to_owned(), Bytes::copy_from_slice(body));
+        let until = Instant::now() + MAP_PATIENCE;
+        {
+            let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+            if early.len() >= EARLY_MAX {
+                return Err(CallError::NotOwner);
+            }
+            early.push_back(Early { map, service, key, body, respond, until });
+        }
+        // The map may have come in between.
+        self.deliver_early();
+        Ok(())
+    }
+
+    fn deliver_early(&self) {
+        let mut early = self.early.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let goes = |first: &mut Early| first.map <= self.directory.version() || first.until < now;
+        while let Some(first) = early.pop_front_if(goes) {
+            let Early { service, key, body, respond, until, .. } = first;
+            if until < now {
+                // Its caller has given up, and is told that it is lost.
+                continue;
+            }
+            let host = self.hosts.read().unwrap_or_else(PoisonError::into_inner).get(&*service).cloned();
+            // It was decoded before; what cannot be delivered is lost to its caller.
+            let delivered =
+                host.map(|host| host.deliver_bytes(self.directory.version(), key, &body, respond));
+            if !matches!(delivered, Some(Ok(Taken::Delivered))) {
+                tracing::warn!(service, key, "a call of another node that has waited for the map is lost");
+            }
+        }
     }
 
     fn owner<S: Service>(&self, key: u64) -> Result<NodeId, CallError> {
@@ -301,6 +375,13 @@ impl Mesh {
         let hosts = self.hosts.read().unwrap_or_else(PoisonError::into_inner);
         let host = hosts.get(S::NAME).ok_or(CallError::NoOwner(S::NAME))?;
         host.typed().downcast_ref::<Arc<dyn Host<S>>>().cloned().ok_or(CallError::NoOwner(S::NAME))
+    }
+}
+
+impl Watcher for Mesh {
+    fn moved(&self) {
+        self.deliver_early();
+        self.facts.hurry();
     }
 }
 
@@ -330,7 +411,8 @@ impl<S: Service> Client<S> {
     pub async fn call(&self, key: u64, caller: Caller, op: S::Op) -> Reply {
         let deadline = Instant::now() + CALL_DEADLINE;
         let answer = tokio::time::timeout_at(deadline, self.ask(key, caller, op, deadline)).await;
-        answer.unwrap_or(Err(CallError::Deadline))?
+        let reply = answer.unwrap_or(Err(CallError::Deadline))?;
+        if is_moved(&reply) { Err(ApiError::overloaded()) } else { reply }
     }
 
     /// Sends news, once: it is lost when its receiver has no room for it or the way to it breaks. The order of what one caller
@@ -361,6 +443,7 @@ impl<S: Service> Client<S> {
     }
 
     async fn ask(&self, key: u64, caller: Caller, op: S::Op, deadline: Instant) -> Result<Reply, CallError> {
+        let patient = deadline.min(Instant::now() + MAP_PATIENCE);
         loop {
             let owner = self.mesh.owner::<S>(key)?;
             if owner == self.mesh.node {
@@ -369,11 +452,15 @@ impl<S: Service> Client<S> {
                 return answer.await.map_err(|_| CallError::Lost);
             }
             let body = encode(&self.wire((caller.clone(), &op), &Sent::Asked, deadline))?;
-            match self.mesh.transport.call(owner, S::NAME, key, body).await {
-                // Nothing was done, and it will be right in a moment: the map is on its way to that node.
-                Err(CallError::NotOwner) => tokio::time::sleep(MAP_PAUSE).await,
-                answer => return decode_reply(&answer?),
+            let reply = match self.mesh.transport.call(owner, S::NAME, key, body).await {
+                Err(CallError::NotOwner) => Err(moved()),
+                answer => decode_reply(&answer?)?,
+            };
+            // Nothing was done, and it will be right in a moment: the map is on its way to that node, or to this one.
+            if !is_moved(&reply) || Instant::now() > patient {
+                return Ok(reply);
             }
+            tokio::time::sleep(MAP_PAUSE).await;
         }
     }
 

@@ -12,6 +12,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{ClassId, Event, Placement, Service};
 
+/// Version 1 of the encoding of kept words: MessagePack with named fields.
+const WORD_VERSION: u8 = 1;
+
 /// The service; its key is the node's number.
 #[derive(Debug)]
 pub struct Relay;
@@ -68,6 +71,15 @@ impl Epoch {
     }
 }
 
+/// How far somebody is in what a guild says.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+pub struct Heard {
+    /// See [`Numbered::line`].
+    pub line: Epoch,
+    /// The number of the last word that was heard.
+    pub n: u64,
+}
+
 /// A word of a guild to the relays of its nodes, with its number among the guild's words.
 ///
 /// Numbers grow by one. What takes none of its own says which one it follows: a volatile event, or the answer to a session
@@ -99,8 +111,19 @@ pub enum Op {
     /// An event to these sessions of this node, whatever they are attached to. Intents are still applied.
     Direct { sessions: Vec<SessionKey>, event: Arc<Event> },
     /// A session is attached to a guild from here on. `guild_create` is the `d` of its GUILD_CREATE as this member may
-    /// see it.
-    Attached { session: SessionKey, guild: GuildId, class: ClassId, guild_create: Bytes },
+    /// see it. `late` is what the guild has said to such as it since the place to which it has heard it, if it was attached
+    /// before.
+    Attached {
+        session: SessionKey,
+        guild: GuildId,
+        class: ClassId,
+        guild_create: Bytes,
+        #[serde(default)]
+        late: Vec<Arc<Event>>,
+        /// That place, as the session has said it: one that has said another since waits for another answer.
+        #[serde(default)]
+        heard: Option<Heard>,
+    },
     /// The session cannot be attached: its user is no member, or the guild is gone or unavailable.
     Refused { session: SessionKey, guild: GuildId, unavailable: bool },
     /// The sessions of a user have another class in a guild from here on.
@@ -117,8 +140,10 @@ pub enum Op {
     Behind { sessions: Vec<SessionKey> },
     /// These sessions are to attach themselves to a guild their user has joined.
     Join { sessions: Vec<SessionKey>, guild: GuildId },
-    /// The guild's owner was loaded again (after a failure or an idle time) and knows no subscriber: whoever is attached
-    /// attaches again.
+    /// The guild's owner was loaded again (after a failure or an idle time, or in place of one whose node is gone) and knows no
+    /// subscriber. A relay that has heard the one before says how far it is ([`crate::guild::gateway::Op::Replay`]).
+    GuildLoaded { guild: GuildId },
+    /// The relay has heard all there is of the guild's former owner: whoever is attached attaches to this one.
     GuildRestarted { guild: GuildId },
     /// The user's owner was loaded again and knows no session: the relay tells it of the sessions it has
     /// ([`crate::user::gateway::Op::Open`] with `again`). `since_ms`: when it was loaded, Unix milliseconds.
@@ -139,5 +164,26 @@ impl Op {
             | Self::Behind { sessions } => sessions.first().map(|session| session.user),
             _ => None,
         }
+    }
+}
+
+/// A word as it is kept in a row: its encoding's version, then the word.
+///
+/// # Errors
+/// A text that says what is wrong, of a word that cannot be encoded.
+pub fn encode_word(op: &Op) -> Result<Bytes, String> {
+    let mut bytes = vec![WORD_VERSION];
+    rmp_serde::encode::write_named(&mut bytes, op).map_err(|error| error.to_string())?;
+    Ok(bytes.into())
+}
+
+/// Reads what [`encode_word`] made.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub fn decode_word(bytes: &[u8]) -> Result<Op, String> {
+    match bytes.split_first() {
+        Some((&WORD_VERSION, word)) => rmp_serde::from_slice(word).map_err(|error| error.to_string()),
+        _ => Err("a word of another version".to_owned()),
     }
 }

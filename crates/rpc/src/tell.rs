@@ -13,6 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consort_model::{GuildId, UserId};
 use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
 
 use crate::guild::voice;
 use crate::user::relationship;
@@ -97,7 +98,11 @@ pub(crate) type Lane = (Owner, About);
 
 /// The facts of a node that are not taken yet.
 #[derive(Default)]
-pub(crate) struct Facts(Mutex<State>);
+pub(crate) struct Facts {
+    state: Mutex<State>,
+    /// Owners have moved: who was refused may be taken now.
+    moved: Arc<Notify>,
+}
 
 #[derive(Default)]
 struct State {
@@ -108,7 +113,17 @@ struct State {
 
 impl Facts {
     fn lock(&self) -> MutexGuard<'_, State> {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Notified when owners have moved.
+    pub(crate) fn moved(&self) -> Arc<Notify> {
+        self.moved.clone()
+    }
+
+    /// Has everything be told again now that waits for its pause to end.
+    pub(crate) fn hurry(&self) {
+        self.moved.notify_waiters();
     }
 
     /// How many wait.

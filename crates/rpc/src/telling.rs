@@ -66,8 +66,12 @@ async fn work_off(mesh: Weak<Mesh>, lane: Lane, mut answer: BoxFuture<'static, R
         breaks += u32::from(refused.as_ref().is_some_and(|error| error.status == 500));
         let next = match refused {
             Some(_) if breaks < BREAKS_MAX => {
+                let moved = living.facts.moved();
                 drop(living);
-                tokio::time::sleep(pause(failures, lane.1)).await;
+                tokio::select! {
+                    () = tokio::time::sleep(pause(failures, lane.1)) => {}
+                    () = moved.notified() => {}
+                }
                 let Some(living) = mesh.upgrade() else { return };
                 match living.is_anothers(lane.1) {
                     true => living.facts.done(&lane),

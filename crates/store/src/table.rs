@@ -124,6 +124,8 @@ pub enum Table {
     Marks,
     /// Blobs that belong to nothing, yet or any more, by name; see the crate of files.
     Orphans,
+    /// What an owner has said last to relays, where nodes share a store: by life of the owner and number.
+    Words,
 }
 
 impl Table {
@@ -182,6 +184,7 @@ impl Table {
         Table::Senders,
         Table::Marks,
         Table::Orphans,
+        Table::Words,
     ];
 
     /// The table's name in a database: lower case letters and `_`, never changed once released.
@@ -240,6 +243,7 @@ impl Table {
             Table::Senders => "senders",
             Table::Marks => "marks",
             Table::Orphans => "orphans",
+            Table::Words => "words",
         }
     }
 
@@ -263,7 +267,7 @@ mod tests {
         for (position, table) in Table::ALL.iter().enumerate() {
             assert_eq!(*table as usize, position);
         }
-        assert_eq!(Table::ALL.len(), Table::Orphans as usize + 1);
+        assert_eq!(Table::ALL.len(), Table::Words as usize + 1);
     }
 
     #[test]

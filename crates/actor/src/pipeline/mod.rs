@@ -62,6 +62,8 @@ pub(crate) enum Input<S: Service> {
     Deposed,
     /// A node is gone; only while [`Pipeline::may_take`].
     NodeGone(NodeId),
+    /// Keys have moved.
+    Moved,
     /// The actor is to be put away: what can be left clean is.
     Settle,
 }
@@ -173,6 +175,8 @@ pub(crate) struct Pipeline<C: Core> {
     end: Option<End>,
     /// Whether what stands in line may still be believed.
     sound: bool,
+    /// Whether it is known of what stands in line that the store has written nothing of it.
+    unwritten: bool,
     out: Vec<Output>,
 }
 
@@ -198,6 +202,7 @@ impl<C: Core> Pipeline<C> {
             held: Vec::new(),
             end: None,
             sound: true,
+            unwritten: false,
             out: Vec::new(),
         }
     }
@@ -261,6 +266,7 @@ impl<C: Core> Pipeline<C> {
             Input::Tick => self.tick(now),
             Input::Deposed => self.finish(End::Deposed),
             Input::NodeGone(node) => self.node_gone(now, node),
+            Input::Moved => self.outbox.hurry(now.mono),
             Input::Settle => self.clean(now),
         }
         self.look_for_end(now);
@@ -530,6 +536,7 @@ impl<C: Core> Pipeline<C> {
             Ok(()) => carried.for_each(|turn| turn.decided = Some(Ok(()))),
             Err(error) => {
                 // The first says why. What it took with it, and what waits behind it, is not written either.
+                self.unwritten = matches!(error, Error::StaleEpoch { .. });
                 if let Some(first) = carried.next() {
                     first.decided = Some(Err(error));
                 }
@@ -554,6 +561,7 @@ impl<C: Core> Pipeline<C> {
                     self.leave(now, turn);
                 }
                 Some(Err(error)) if self.sound => self.failed(turn, &error),
+                _ if self.unwritten => self.respond(turn.respond, Err(consort_rpc::moved())),
                 _ => self.respond(turn.respond, Err(ApiError::overloaded())),
             }
         }
@@ -564,8 +572,12 @@ impl<C: Core> Pipeline<C> {
 
     fn failed(&mut self, turn: InLine, error: &Error) {
         tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a commit failed");
-        let conflicted = matches!(error, Error::Conflict { .. });
-        let answer = turn.conflict.filter(|_| conflicted).unwrap_or_else(ApiError::overloaded);
+        let answer = match error {
+            Error::Conflict { .. } => turn.conflict.unwrap_or_else(ApiError::overloaded),
+            // Nothing of it is written: the next owner may be asked.
+            Error::StaleEpoch { .. } => consort_rpc::moved(),
+            _ => ApiError::overloaded(),
+        };
         self.respond(turn.respond, Err(answer));
         self.sound = false;
         self.finish(if matches!(error, Error::StaleEpoch { .. }) { End::Deposed } else { End::Failed });
@@ -695,7 +707,7 @@ impl<C: Core> Pipeline<C> {
         if end == End::Deposed {
             // What was read from memory may be out of date; what is written and not refused is durable all the same.
             let turns = self.line.iter_mut().filter(|turn| !turn.written);
-            turns.for_each(|turn| turn.outcome = Err(Box::new(ApiError::overloaded())));
+            turns.for_each(|turn| turn.outcome = Err(Box::new(consort_rpc::moved())));
         }
         self.release_if(|_| true);
         let parked = std::mem::take(&mut self.parked).into_values().map(|waiting| match waiting {
@@ -716,7 +728,12 @@ impl<C: Core> Pipeline<C> {
 
     /// What calls are answered that come too late.
     pub(crate) fn refusal(&self) -> ApiError {
-        if self.end == Some(End::Over) { C::not_found() } else { ApiError::overloaded() }
+        match self.end {
+            Some(End::Over) => C::not_found(),
+            // It was not begun: the next owner may be asked.
+            Some(End::Deposed) => consort_rpc::moved(),
+            _ => ApiError::overloaded(),
+        }
     }
 }
 

@@ -1,17 +1,18 @@
 //! Sessions and guilds: attaching, letting go, asking again.
 
+use std::sync::Arc;
 use std::time::Instant;
 
 use bytes::Bytes;
 use consort_model::{GuildId, Intents, UserId};
-use consort_rpc::ClassId;
-use consort_rpc::relay::SessionKey;
-use consort_session::{Attachment, Step};
+use consort_rpc::relay::{Heard, SessionKey};
+use consort_rpc::{ClassId, Event};
+use consort_session::{Attachment, Dispatch, Step};
 use slab::Slab;
 
 use super::subscriber::Subscriber;
 use super::{Effect, Held, Refusal, Slice};
-use crate::config::ATTACH_BACKOFF_MAX;
+use crate::config::{ASK_AGAIN, ATTACH_BACKOFF_MAX};
 
 impl Slice {
     /// Begins as many attachments as the session is to have on their way.
@@ -40,7 +41,9 @@ impl Slice {
         let held = &self.sessions[slot];
         let identity = held.session.identity();
         let presences = identity.viewer.intents.contains(Intents::GUILD_PRESENCES);
-        let effect = Effect::attach(&held.caller(), guild, identity.key, identity.large_threshold, presences);
+        let heard = held.heard_of(guild);
+        let (key, threshold) = (identity.key, identity.large_threshold);
+        let effect = Effect::attach(&held.caller(), guild, key, (threshold, presences), heard);
         self.effects.push(effect);
     }
 
@@ -68,6 +71,24 @@ impl Slice {
         self.attach_next(now, slot);
     }
 
+    /// The answer of a guild could not be taken, since something was missing before it. It is asked again soon.
+    pub(super) fn unattached(&mut self, now: Instant, key: SessionKey, guild: GuildId) {
+        let Some((slot, held)) = self.at(&key) else { return };
+        if held.session.attachment(guild) != Some(Attachment::Awaited) || !held.session.is_live() {
+            return;
+        }
+        let soon = now + ASK_AGAIN;
+        held.attach_due = Some(held.attach_due.map_or(soon, |due| due.min(soon)));
+        self.schedule_session(slot);
+    }
+
+    /// Whom sessions have asked to attach may not be the owner any more, or gone with the question.
+    pub(super) fn moved(&mut self) {
+        let waiting = self.sessions.iter().filter(|(_, held)| held.session.awaited() > 0);
+        let waiting: Vec<_> = waiting.map(|(slot, _)| slot).collect();
+        waiting.into_iter().for_each(|slot| self.ask_again(slot));
+    }
+
     fn ask_again(&mut self, slot: usize) {
         let attachments = self.sessions[slot].session.attachments();
         let awaited = attachments.filter(|(_, attachment)| *attachment == Attachment::Awaited);
@@ -92,9 +113,9 @@ impl Slice {
         &mut self,
         now: Instant,
         key: SessionKey,
-        guild: GuildId,
-        class: ClassId,
-        guild_create: Bytes,
+        (guild, class): (GuildId, ClassId),
+        (guild_create, late): (Bytes, &[Arc<Event>]),
+        heard: Option<Heard>,
     ) {
         let index = self.index;
         let Some((slot, held)) = self.at(&key) else {
@@ -107,6 +128,8 @@ impl Slice {
             None => return,
             // Asked twice: the second answer brings the newer class.
             Some(Attachment::At(position)) => return self.set_class_of(guild, position, class),
+            // An answer to what it has said of itself before: the one to what it says now is on its way.
+            Some(Attachment::Awaited) if held.heard_of(guild) != heard => return,
             Some(Attachment::Awaited) => {
                 let looks = held.looks_at(guild);
                 let Self { guilds, sessions, .. } = self;
@@ -115,6 +138,13 @@ impl Slice {
             }
         };
         debug_assert_eq!(key.slice, index);
+        self.sessions[slot].heard_guilds.retain(|(known, _)| *known != guild);
+        // What was said meanwhile builds on what the client knows; the guild as it is now comes behind that.
+        for event in late {
+            if let Some(choice) = subscriber.wants(event) {
+                self.deliver(slot, &Arc::new(Dispatch::published(event.clone())), choice);
+            }
+        }
         let step = self.sessions[slot].session.attached(guild, position, guild_create);
         self.look_again(slot, guild);
         self.stepped(slot, step);
@@ -215,13 +245,18 @@ impl Slice {
         }
     }
 
-    /// The guild's owner is new and numbers its classes anew: nobody gets anything of it until attached again.
-    pub(super) fn guild_restarted(&mut self, now: Instant, guild: GuildId) {
+    /// The guild's owner is new and numbers its classes anew: nobody gets anything of it until attached again, and then first
+    /// what it has said meanwhile. `heard` is how far all who are attached are.
+    pub(super) fn guild_restarted(&mut self, now: Instant, guild: GuildId, heard: Option<Heard>) {
         let Some(subscribers) = self.guilds.remove(&guild) else { return };
         for subscriber in subscribers.list {
             let slot = subscriber.session as usize;
             let held = &mut self.sessions[slot];
             held.session.await_guild(guild);
+            if let Some(heard) = heard {
+                held.heard_guilds.retain(|(known, _)| *known != guild);
+                held.heard_guilds.push((guild, heard));
+            }
             held.attach_due.get_or_insert(now + self.config.attach_retry);
             self.ask(slot, guild);
             self.schedule_session(slot);

@@ -127,6 +127,7 @@ impl Slice {
             presence,
             watching: Vec::new(),
             voice: Vec::new(),
+            heard_guilds: Vec::new(),
             asked_all: Vec::new(),
             bulk: 0,
             members: None,

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use consort_model::{ApplicationId, GuildId, Presence};
 use consort_rpc::Caller;
-use consort_rpc::relay::{self, SessionKey};
+use consort_rpc::relay::{self, Heard, SessionKey};
 use consort_session::{Dispatch, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
@@ -24,6 +24,12 @@ pub(crate) enum Input {
     Said(u64, Vec<SessionKey>, Said),
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
+    /// A guild's owner is new: whoever is attached attaches again, having heard the one before so far.
+    GuildRestarted(GuildId, Option<Heard>),
+    /// A guild's answer to a session that attaches was not taken.
+    Unattached(SessionKey, GuildId),
+    /// Owners have moved: whoever waits for an answer of one asks again.
+    Moved,
     /// A connection whose upgrade is done, with what the client has said already.
     Connection { socket: Carried, opening: Opening, early: Vec<u8>, seat: Option<Box<dyn Seat>> },
     /// A connection that resumes a session of this slice, handed over by another one.
@@ -110,7 +116,9 @@ impl Input {
                 dispatch.len(full)
             }
             Self::Members(_, chunk) => chunk.as_ref().map_or(0, |chunk| chunk.dispatch.len(full)),
-            Self::Relay(relay::Op::Attached { guild_create, .. }) => guild_create.len(),
+            Self::Relay(relay::Op::Attached { guild_create, late, .. }) => {
+                guild_create.len() + late.iter().map(|event| event.body.len()).sum::<usize>()
+            }
             _ => 0,
         }
     }
@@ -130,7 +138,10 @@ impl Input {
             // A connection waiting for its answer runs into its heartbeat timeout.
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
             Self::Connection { .. } | Self::Adopt { .. } | Self::MakeRoom => Concerns::Sessions(Vec::new()),
-            Self::Relay(_) | Self::Admit(_) | Self::Drain | Self::Stop => Concerns::Everybody,
+            Self::Moved | Self::Unattached(..) => Concerns::Sessions(Vec::new()),
+            Self::Relay(_) | Self::GuildRestarted(..) | Self::Admit(_) | Self::Drain | Self::Stop => {
+                Concerns::Everybody
+            }
         }
     }
 }
@@ -143,6 +154,9 @@ impl Slice {
             Input::Direct(sessions, dispatch) => self.direct(&sessions, &dispatch),
             Input::Said(n, sessions, said) => self.said(now, n, &sessions, &said),
             Input::Relay(op) => self.relay(now, op),
+            Input::GuildRestarted(guild, heard) => self.guild_restarted(now, guild, heard),
+            Input::Moved => self.moved(),
+            Input::Unattached(session, guild) => self.unattached(now, session, guild),
             Input::Refuse { slot, conn, refusal } => self.refuse(now, slot, conn, refusal),
             Input::Admit(admission) => self.admit(now, *admission),
             Input::Opened { key, caller, result } => self.opened(now, key, &caller, result),

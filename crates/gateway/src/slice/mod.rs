@@ -31,7 +31,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{ApplicationId, GuildId, Lookup, Presence, UserId};
-use consort_rpc::relay::SessionKey;
+use consort_rpc::relay::{Heard, SessionKey};
 use consort_rpc::{Caller, NodeId};
 use consort_session::{Session, SessionId};
 use consort_wire::compress::shared::Compressor;
@@ -88,6 +88,8 @@ struct Held {
     watching: Vec<Watched>,
     /// Guilds in whose voice channels it is.
     voice: Vec<GuildId>,
+    /// Guilds that it attaches to again, and how far it is in what they say.
+    heard_guilds: Vec<(GuildId, Heard)>,
     /// When all members of a guild were last asked for.
     asked_all: Vec<(GuildId, Instant)>,
     /// What it holds or waits for of what comes in bulk, bytes; see [`bulk`].
@@ -102,10 +104,16 @@ impl Held {
         !self.session.identity().takes_deltas() || self.watching.iter().any(|watched| watched.guild == guild)
     }
 
+    /// How far it is in what a guild says that it attaches to again.
+    fn heard_of(&self, guild: GuildId) -> Option<Heard> {
+        self.heard_guilds.iter().find(|(known, _)| *known == guild).map(|(_, heard)| *heard)
+    }
+
     /// The user is not in a guild any more.
     fn forget(&mut self, guild: GuildId) {
         self.watching.retain(|watched| watched.guild != guild);
         self.voice.retain(|joined| *joined != guild);
+        self.heard_guilds.retain(|(known, _)| *known != guild);
     }
 
     fn caller(&self) -> Caller {

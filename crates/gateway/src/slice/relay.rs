@@ -205,15 +205,17 @@ impl Slice {
                     }
                 }
             }
-            Op::Attached { session, guild, class, guild_create } => {
-                self.attached(now, session, guild, class, guild_create);
+            Op::Attached { session, guild, class, guild_create, late, heard } => {
+                self.attached(now, session, (guild, class), (guild_create, &late), heard);
             }
             Op::Refused { session, guild, unavailable } => self.refused(now, session, guild, unavailable),
             Op::Class { guild, user, class } => self.set_class(guild, user, class),
             Op::Detach { guild, user } => self.detach_user(now, guild, user),
             Op::Drop { guild } => self.drop_guild(now, guild),
             Op::Join { sessions, guild } => self.join(now, &sessions, guild),
-            Op::GuildRestarted { guild } => self.guild_restarted(now, guild),
+            Op::GuildRestarted { guild } => self.guild_restarted(now, guild, None),
+            // The node's relay knows how far it is.
+            Op::GuildLoaded { .. } => {}
             Op::UserRestarted { user, since_ms } => self.user_restarted(user, since_ms),
             Op::Close { sessions, code } => self.close_sessions(now, &sessions, code),
         }

@@ -163,7 +163,14 @@ impl Bench {
                 {
                     let class = self.classes.get(&caller.user).copied().unwrap_or(0);
                     let guild_create = self.guild_create.clone().into();
-                    let attached = Op::Attached { session, guild: *guild, class, guild_create };
+                    let attached = Op::Attached {
+                        session,
+                        guild: *guild,
+                        class,
+                        guild_create,
+                        late: Vec::new(),
+                        heard: None,
+                    };
                     self.slice.input(self.now, Input::Relay(attached));
                 }
             }
@@ -532,7 +539,7 @@ fn an_old_address_reaches_nobody() {
         for op in [
             Op::Direct { sessions: vec![session], event: event.clone() },
             Op::Join { sessions: vec![session], guild: GUILD },
-            Op::Attached { session, guild: GUILD, class: 0, guild_create },
+            Op::Attached { session, guild: GUILD, class: 0, guild_create, late: Vec::new(), heard: None },
             Op::Refused { session, guild: GUILD, unavailable: false },
             Op::Close { sessions: vec![session], code: 4004 },
         ] {
@@ -608,7 +615,8 @@ fn a_guild_that_is_gone_before_it_answers_again_is_told() {
     bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
     // The second one is attached again, the first one still waits.
     let (key, guild_create) = (key_of(2, 2), "{\"n\":0}".into());
-    let attached = Op::Attached { session: key, guild: GUILD, class: 0, guild_create };
+    let attached =
+        Op::Attached { session: key, guild: GUILD, class: 0, guild_create, late: Vec::new(), heard: None };
     bench.slice.input(bench.now, Input::Relay(attached));
     bench.slice.take_effects();
     bench.slice.input(bench.now, Input::Relay(Op::Drop { guild: GUILD }));

@@ -188,7 +188,14 @@ impl Guilds {
         let class = self.classes.lock().unwrap().get(&user).copied().unwrap_or(0);
         let padding = "y".repeat(self.padding.load(Ordering::Relaxed));
         let body = json!({"id": guild, "unavailable": false, "voice_states": [], "x": padding});
-        RelayOp::Attached { session, guild, class, guild_create: body.to_string().into() }
+        RelayOp::Attached {
+            session,
+            guild,
+            class,
+            guild_create: body.to_string().into(),
+            late: Vec::new(),
+            heard: None,
+        }
     }
 }
 

@@ -33,7 +33,12 @@ const CASES: [Case; 16] = [
     }),
     ("leave", 2_000, |n, _| (Caller::user(user(MEMBERS + n), false), Op::Member(member::Op::Leave))),
     ("attach", 2_000, |n, random| {
-        let op = gateway::Op::Attach { session: session(MEMBERS + n), large_threshold: 250, presences: true };
+        let op = gateway::Op::Attach {
+            session: session(MEMBERS + n),
+            large_threshold: 250,
+            presences: true,
+            heard: None,
+        };
         (somebody(random), Op::Gateway(op))
     }),
     ("presence", 2_000, |_, random| {

@@ -147,7 +147,12 @@ pub fn session(n: u64) -> SessionKey {
 
 /// Attaches a session of a member; its class and its GUILD_CREATE.
 pub fn attach(guild: &mut Driven<Guild>, n: u64) -> (consort_rpc::ClassId, bytes::Bytes) {
-    let op = Op::Gateway(gateway::Op::Attach { session: session(n), large_threshold: 250, presences: true });
+    let op = Op::Gateway(gateway::Op::Attach {
+        session: session(n),
+        large_threshold: 250,
+        presences: true,
+        heard: None,
+    });
     let (_, leaving) = guild.call(NOW_MS, &Caller::user(user(n), false), &op).expect("attached");
     let attached = leaving.publications.into_iter().find_map(|publication| match publication {
         Publication::Relay { message: relay::Op::Numbered(word), .. } => match word.op {

@@ -21,6 +21,11 @@ use super::views::Holders;
 use crate::planted::Leak;
 use crate::roster::Packed;
 
+/// Members of a guild all of whom are put in their classes before they attach.
+const MEMBERS_EXPECTED_MAX: usize = 1_000;
+/// Classes that are made in a larger one before anybody of them attaches, of each kind.
+const CLASSES_EXPECTED_MAX: usize = 2_048;
+
 /// What makes members see the same: the sorted roles, and for those who are a class alone the user.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct ClassKey {
@@ -264,20 +269,49 @@ impl Guild {
         Err(ApiError::missing_permissions().into())
     }
 
-    /// Puts an attached user in its class and tells it.
-    pub(crate) fn classify(&mut self, user: UserId) -> Option<ClassId> {
-        let member = self.members.get(user)?;
-        let mut roles: Vec<_> =
-            member.roles().iter().copied().filter(|id| self.roles.contains_key(id)).collect();
+    /// Puts those who may attach in their classes, as if they had: what is said before they do is for some of them. In a large
+    /// guild only the classes are made.
+    pub(super) fn expect_classes(&mut self) {
+        if self.members.len() <= MEMBERS_EXPECTED_MAX {
+            for user in self.members.ids().collect::<Vec<_>>() {
+                self.classify(user);
+            }
+            return;
+        }
+        let sets = self.members.role_sets().take(CLASSES_EXPECTED_MAX);
+        let mut keys: Vec<_> = sets.map(|(roles, _)| self.class_key(roles, None)).collect();
+        let alone = self.singled_out().chain([self.info.owner_id]);
+        let mut alone: Vec<_> = alone.filter_map(|user| Some((user, self.members.get(user)?))).collect();
+        alone.sort_unstable_by_key(|(user, _)| *user);
+        alone.dedup_by_key(|(user, _)| *user);
+        let alone = alone.into_iter().take(CLASSES_EXPECTED_MAX);
+        keys.extend(alone.map(|(user, member)| self.class_key(member.roles(), Some(user))));
+        for key in keys {
+            self.intern_class(key);
+        }
+    }
+
+    fn class_key(&self, roles: &[RoleId], alone: Option<UserId>) -> ClassKey {
+        let mut roles: Vec<_> = roles.iter().copied().filter(|id| self.roles.contains_key(id)).collect();
         roles.sort_unstable();
         roles.dedup();
-        let alone = user == self.info.owner_id || self.is_singled_out(user);
-        let key = ClassKey { roles: roles.into(), alone: alone.then_some(user) };
+        ClassKey { roles: roles.into(), alone }
+    }
+
+    fn intern_class(&mut self, key: ClassKey) -> ClassId {
         let known = self.classes.keys.len();
         let class = self.classes.intern(key);
         if class as usize == known {
             self.add_to_views(class);
         }
+        class
+    }
+
+    /// Puts an attached user in its class and tells it.
+    pub(crate) fn classify(&mut self, user: UserId) -> Option<ClassId> {
+        let alone = user == self.info.owner_id || self.is_singled_out(user);
+        let key = self.class_key(self.members.get(user)?.roles(), alone.then_some(user));
+        let class = self.intern_class(key);
         self.classes.users.insert(user, class);
         Some(class)
     }

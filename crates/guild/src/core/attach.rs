@@ -11,7 +11,7 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{
     ChannelId, ChannelType, LookupSet, OverwriteKind, Permissions, ThreadMember, UserId, VoiceState,
 };
-use consort_rpc::relay::SessionKey;
+use consort_rpc::relay::{Heard, SessionKey};
 use consort_rpc::{ClassId, Publication, relay, user as account};
 use serde::Serialize;
 use serde_json::Value;
@@ -33,8 +33,8 @@ impl Guild {
         &mut self,
         cx: &mut Cx<'_>,
         session: SessionKey,
-        large_threshold: usize,
-        presences: bool,
+        (large_threshold, presences): (usize, bool),
+        heard: Option<Heard>,
     ) -> Result<Outcome, Stop> {
         let user = cx.caller.user;
         let before = self.classes.of(user);
@@ -51,7 +51,8 @@ impl Guild {
             self.presence_nodes.insert(session.node);
         }
         let guild_create = self.guild_create((user, class), large_threshold, presences);
-        let message = relay::Op::Attached { session, guild: self.id, class, guild_create };
+        let late = heard.map_or_else(Vec::new, |heard| self.said_since(cx, class, heard));
+        let message = relay::Op::Attached { session, guild: self.id, class, guild_create, late, heard };
         self.say_aside(cx, [&session.node], &message);
         if before.is_some_and(|before| before != class) {
             let guild = self.id;
@@ -172,10 +173,15 @@ impl Guild {
 
     /// The users with an overwrite of their own in some channel.
     pub(super) fn find_singled_out(&self) -> LookupSet<UserId> {
+        self.singled_out().collect()
+    }
+
+    /// The same, in the order of channels; some are named more than once.
+    pub(super) fn singled_out(&self) -> impl Iterator<Item = UserId> {
         let overwrites =
             self.channels.values().filter_map(|channel| channel.permission_overwrites.as_deref());
         let members = overwrites.flatten().filter(|overwrite| overwrite.kind == OverwriteKind::Member);
-        members.map(|overwrite| overwrite.id.cast()).collect()
+        members.map(|overwrite| overwrite.id.cast())
     }
 
     fn see_all_channels(&mut self) {

@@ -13,6 +13,7 @@ use serde::de::DeserializeOwned;
 use super::follow::{FOLLOW, key_follow};
 use super::invites::InviteRow;
 use super::members::{SEEN, TEMPORARY, key_member, still_in};
+use super::numbers::Numbers;
 use super::shown::Shown;
 use super::voice::{Speaker, VOICE};
 use super::{Guild, Phase, Thread};
@@ -89,7 +90,7 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
         .await?;
         guild.threads.insert(thread.channel.id, thread);
     }
-    Ok(Some(guild))
+    Ok(Some(Guild { numbers: Numbers::after(&store, id, now_ms).await?, ..guild }))
 }
 
 /// Scheduled events, with who is interested.

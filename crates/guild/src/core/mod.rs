@@ -121,7 +121,7 @@ impl Core for Guild {
 
     const HAS_ALARMS: bool = true;
 
-    const FROZEN_FORMAT: Option<u16> = Some(1);
+    const FROZEN_FORMAT: Option<u16> = Some(2);
 
     fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(GuildId::new(key), store, now_ms))
@@ -139,7 +139,7 @@ impl Core for Guild {
         if self.phase != Phase::Live {
             return Vec::new();
         }
-        let message = relay::Op::GuildRestarted { guild: self.id };
+        let message = relay::Op::GuildLoaded { guild: self.id };
         nodes.iter().map(|node| Fact::Relay { node: *node, message: message.clone() }).collect()
     }
 
@@ -158,6 +158,9 @@ impl Core for Guild {
         );
         if self.phase != Phase::Live && !founding {
             return self.handle_absent(cx, op);
+        }
+        if cx.shared && self.numbers.expects_late(cx.now_ms) {
+            self.expect_classes();
         }
         match op {
             Op::Settings(op) => self.handle_settings(cx, op),
@@ -240,14 +243,20 @@ impl Core for Guild {
 }
 
 impl Guild {
-    /// Answers a call to a guild that is not there. A session that wants to attach is told through its relay.
+    /// Answers a call to a guild that is not there. A session that wants to attach is told through its relay; so are those that
+    /// have not heard that it is gone.
     fn handle_absent(&self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
-        if let Op::Gateway(guild::gateway::Op::Attach { session, .. }) = op {
-            cx.confirm();
-            let message = relay::Op::Refused { session: *session, guild: self.id, unavailable: false };
-            cx.publish(Publication::Relay { node: session.node, message });
-            return Outcome::EMPTY;
-        }
-        Err(Self::not_found().into())
+        use guild::gateway::Op::{Attach, Replay};
+        let guild = self.id;
+        let (node, message) = match op {
+            Op::Gateway(Attach { session, .. }) => {
+                (session.node, relay::Op::Refused { session: *session, guild, unavailable: false })
+            }
+            Op::Gateway(Replay { node, .. }) => (*node, relay::Op::GuildRestarted { guild }),
+            _ => return Err(Self::not_found().into()),
+        };
+        cx.confirm();
+        cx.publish(Publication::Relay { node, message });
+        Outcome::EMPTY
     }
 }

@@ -4,7 +4,7 @@
 //! know by number, presences, and who looks at which part of the member lists. A guild that was loaded and given this answers and
 //! tells what the one before it would have.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::{ChannelId, Presence, UserId};
 use consort_rpc::relay::{Epoch, SessionKey};
@@ -14,7 +14,6 @@ use serde::{Deserialize, Serialize};
 
 use super::Guild;
 use super::access::ClassKey;
-use super::numbers::Numbers;
 use super::voice::Doubt;
 use crate::ranked_list::Window;
 
@@ -23,6 +22,8 @@ use crate::ranked_list::Window;
 struct Frozen {
     /// Where it is in what it says.
     numbers: (Option<Epoch>, u64),
+    /// See `Numbers::first_classes`.
+    first_classes: BTreeMap<UserId, ClassId>,
     nodes: BTreeSet<NodeId>,
     presence_nodes: BTreeSet<NodeId>,
     presences: Vec<Presence>,
@@ -59,6 +60,7 @@ impl Guild {
         let presences = users.filter_map(|user| self.presences.get(self.id, user)).collect();
         let frozen = Frozen {
             numbers: self.numbers.place(),
+            first_classes: self.numbers.first_classes(),
             nodes: self.nodes.clone(),
             presence_nodes: self.presence_nodes.clone(),
             presences,
@@ -73,7 +75,7 @@ impl Guild {
     /// See [`consort_actor::Core::thaw`].
     pub(super) fn thawed(&mut self, frozen: &[u8]) -> bool {
         let Ok(frozen) = row::decode::<Frozen>(frozen) else { return false };
-        self.numbers = Numbers::going_on(frozen.numbers);
+        self.numbers = self.numbers.going_on(frozen.numbers, frozen.first_classes);
         self.nodes = frozen.nodes;
         self.presence_nodes = frozen.presence_nodes;
         frozen.presences.iter().for_each(|presence| self.presences.insert(presence));

@@ -233,6 +233,7 @@ impl Guild {
             let Some(before) = self.classes.of(user) else { continue };
             let Some(class) = self.classify(user).filter(|class| *class != before) else { continue };
             let guild = self.id;
+            self.numbers.leaves_class(cx.now_ms, user, before);
             self.tell_relays(cx, || relay::Op::Class { guild, user, class });
             moved.insert(user, before);
         }

@@ -615,6 +615,7 @@ const GUILD_TABLES: &[Table] = &[
     Table::Integrations,
     // How far it had taken what others sent it.
     Table::Marks,
+    Table::Words,
 ];
 
 fn value(object: &Object) -> Value {

@@ -6,16 +6,18 @@ use consort_actor::{Core as _, Driven};
 use consort_guild::Guild;
 use consort_model::{Guild as Settings, GuildId, Member, Role, Timestamp, User, UserId};
 use consort_rpc::guild::{Op, gateway};
-use consort_rpc::relay::{self, Epoch, Numbered, SessionKey};
+use consort_rpc::relay::{self, Epoch, Heard, Numbered, SessionKey};
 use consort_rpc::{Caller, NodeId, Publication};
 use consort_runtime::Ids;
-use consort_store::{Batch, Key, Store as _, Table, memory::Memory};
+use consort_store::{Batch, Key, Store as _, Table, Write, memory::Memory};
 
 const GUILD: GuildId = GuildId::new(77);
 const ANN: UserId = UserId::new(1);
 const HERE: NodeId = NodeId(1);
 const THERE: NodeId = NodeId(2);
 const NOW_MS: u64 = 1_800_000_000_000;
+/// When nobody is waited for any more who was attached to the owner before.
+const LATER_MS: u64 = NOW_MS + 60_000;
 
 fn load(store: &Memory) -> Driven<Guild> {
     let store: consort_store::StoreRef = Arc::new(store.clone());
@@ -36,7 +38,11 @@ fn store() -> Memory {
 }
 
 fn call(guild: &mut Driven<Guild>, caller: &Caller, op: gateway::Op) -> Vec<Publication> {
-    guild.call(NOW_MS, caller, &Op::Gateway(op)).expect("done").1.publications
+    call_at(LATER_MS, guild, caller, op)
+}
+
+fn call_at(now_ms: u64, guild: &mut Driven<Guild>, caller: &Caller, op: gateway::Op) -> Vec<Publication> {
+    guild.call(now_ms, caller, &Op::Gateway(op)).expect("done").1.publications
 }
 
 /// What is told to one node.
@@ -58,7 +64,7 @@ fn words(said: Vec<Publication>, to: NodeId) -> Vec<Numbered> {
 
 fn attach(guild: &mut Driven<Guild>, node: NodeId) -> Vec<Numbered> {
     let session = SessionKey { node, generation: 7, slice: 0, number: 1, user: ANN };
-    let op = gateway::Op::Attach { session, large_threshold: 50, presences: false };
+    let op = gateway::Op::Attach { session, large_threshold: 50, presences: false, heard: None };
     words(call(guild, &Caller::user(ANN, false), op), node)
 }
 
@@ -127,4 +133,92 @@ fn each_life_of_an_owner_has_a_later_epoch() {
     let store = store();
     let epochs: Vec<_> = (0..3).map(|_| attach(&mut load(&store), HERE)[0].epoch).collect();
     assert!(epochs.is_sorted_by(|a, b| a < b), "{epochs:?}");
+}
+
+#[test]
+fn who_attaches_again_hears_behind_the_answer_what_was_said_since_and_nobody_else_does() {
+    let mut guild = load(&store());
+    for name in ["a", "b", "c"] {
+        let user = Box::new(User::person(ANN, name));
+        let said = call_at(NOW_MS, &mut guild, &Caller::system(), gateway::Op::UserChanged { user });
+        assert!(told(said, THERE).is_empty(), "nobody is attached yet");
+    }
+    let session = SessionKey { node: THERE, generation: 7, slice: 0, number: 1, user: ANN };
+    let mut attach = |heard| {
+        let op = gateway::Op::Attach { session, large_threshold: 50, presences: false, heard };
+        match &told(call_at(NOW_MS + 1, &mut guild, &Caller::user(ANN, false), op), THERE)[..] {
+            [relay::Op::Numbered(word)] => match &word.op {
+                relay::Op::Attached { late, .. } => {
+                    let late = late.iter().map(|event| String::from_utf8(event.body.to_vec()).unwrap());
+                    (word.line, late.collect::<Vec<_>>())
+                }
+                other => panic!("{other:?}"),
+            },
+            other => panic!("{other:?}"),
+        }
+    };
+    let (line, late) = attach(None);
+    assert!(late.is_empty(), "it begins");
+    let (_, late) = attach(Some(Heard { line: Epoch::default(), n: 9 }));
+    assert_eq!(late.len(), 3, "of another owner");
+    assert!(late.iter().zip(["\"a\"", "\"b\"", "\"c\""]).all(|(body, name)| body.contains(name)), "{late:?}");
+    let (_, late) = attach(Some(Heard { line, n: 2 }));
+    assert!(late.len() == 1 && late[0].contains("\"c\""), "{late:?}");
+}
+
+/// Has the guild say that somebody has another name; what is written with it.
+fn write(guild: &mut Driven<Guild>, name: &str) -> Batch {
+    let user = Box::new(User::person(ANN, name));
+    let op = Op::Gateway(gateway::Op::UserChanged { user });
+    guild.call(LATER_MS, &Caller::system(), &op).expect("done").1.batch
+}
+
+fn words_written(batch: &Batch) -> usize {
+    let is_word = |write: &&Write| matches!(write, Write::Put { table: Table::Words, .. });
+    batch.writes.iter().filter(is_word).count()
+}
+
+#[test]
+fn where_nodes_share_a_store_the_next_owner_says_first_what_the_one_before_has_written() {
+    let (memory, runtime) = (store(), tokio::runtime::Builder::new_current_thread().build().unwrap());
+    let mut before = load(&memory).shared();
+    let line = attach(&mut before, THERE)[0].line;
+    for name in ["a", "b", "c"] {
+        let batch = write(&mut before, name);
+        assert_eq!(words_written(&batch), 1);
+        runtime.block_on(memory.commit(batch)).unwrap();
+    }
+    // Its node dies. The relay has heard the first word.
+    let mut next = load(&memory).shared();
+    let op = Op::Gateway(gateway::Op::Replay { node: THERE, line, after: 1 });
+    let said = next.call(NOW_MS, &Caller::system(), &op).expect("done").1.publications;
+    let mut said = told(said, THERE);
+    let last = said.pop();
+    assert!(matches!(last, Some(relay::Op::GuildRestarted { guild }) if guild == GUILD), "{last:?}");
+    let said: Vec<_> = said
+        .into_iter()
+        .map(|op| match op {
+            relay::Op::Numbered(word) => {
+                (word.line, word.n, body(&word).contains(["", "a", "b", "c"][word.n as usize]))
+            }
+            other => panic!("{other:?}"),
+        })
+        .collect();
+    assert_eq!(said, [(line, 2, true), (line, 3, true)]);
+    let again = next.call(NOW_MS + 1, &Caller::system(), &op).expect("done").1.publications;
+    assert_eq!(told(again, THERE).len(), 2, "it attaches only once, and takes no word twice");
+}
+
+#[test]
+fn a_node_that_is_alone_writes_no_row_for_a_word() {
+    let mut guild = load(&store());
+    attach(&mut guild, HERE);
+    assert_eq!(words_written(&write(&mut guild, "a")), 0);
+}
+
+#[test]
+fn sessions_that_have_not_heard_that_a_guild_is_gone_attach_and_are_refused() {
+    let mut guild = Driven::new(Guild::vacant(GUILD.get()).expect("a place"), HERE, Arc::new(Ids::new(1)));
+    let told = told(replay(&mut guild, Epoch::default(), 3), THERE);
+    assert!(matches!(told[..], [relay::Op::GuildRestarted { guild }] if guild == GUILD), "{told:?}");
 }

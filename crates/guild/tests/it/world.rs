@@ -197,7 +197,8 @@ impl World {
 
     fn ask_to_attach(&self, number: u64, user: UserId, intents: Intents) {
         let presences = intents.contains(Intents::GUILD_PRESENCES);
-        let attach = gateway::Op::Attach { session: key(number), large_threshold: 250, presences };
+        let attach =
+            gateway::Op::Attach { session: key(number), large_threshold: 250, presences, heard: None };
         self.call(user.get(), Op::Gateway(attach)).expect("attached or refused");
     }
 
@@ -481,7 +482,8 @@ impl Node {
         let number = PROBES + user;
         let user = UserId::new(user);
         self.relay.sessions().insert(number, FakeSession::new(user, Intents::all()));
-        let attach = gateway::Op::Attach { session: key(number), large_threshold: 250, presences: true };
+        let attach =
+            gateway::Op::Attach { session: key(number), large_threshold: 250, presences: true, heard: None };
         let caller = Caller::user(user, user.get() >= 1000);
         let client = self.mesh.client::<guild::Guild>();
         let reply = runtime.block_on(client.call(GUILD.get(), caller, Op::Gateway(attach)));
@@ -605,7 +607,9 @@ impl Relay {
             }
             relay::Op::Drop { .. } => sessions.values_mut().for_each(FakeSession::detach),
             relay::Op::Refused { .. } | relay::Op::Join { .. } | relay::Op::Close { .. } => {}
-            relay::Op::GuildRestarted { .. } | relay::Op::UserRestarted { .. } => {}
+            relay::Op::GuildLoaded { .. }
+            | relay::Op::GuildRestarted { .. }
+            | relay::Op::UserRestarted { .. } => {}
             relay::Op::Said { .. } | relay::Op::Behind { .. } => panic!("an account says that, no guild"),
         }
     }

@@ -3,7 +3,7 @@
 use consort_model::{Presence, User, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::relay::{Epoch, SessionKey};
+use crate::relay::{Epoch, Heard, SessionKey};
 
 /// The gateway's operations on a guild.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -16,6 +16,9 @@ pub enum Op {
         large_threshold: u16,
         /// Whether the session may have presences (GUILD_PRESENCES, or a user account).
         presences: bool,
+        /// How far the session is in what the guild says, if it was attached before: what was said since comes behind the answer.
+        #[serde(default)]
+        heard: Option<Heard>,
     },
     /// The node has no session of this guild any more: no event need go there.
     Detached { node: crate::NodeId },

@@ -73,7 +73,9 @@ fn word() -> impl Strategy<Value = Op> {
             session,
             guild,
             class,
-            guild_create: "{}".into()
+            guild_create: "{}".into(),
+            late: Vec::new(),
+            heard: None,
         }),
         1 => (key(), guild(), any::<bool>()).prop_map(|(session, guild, unavailable)| Op::Refused {
             session,

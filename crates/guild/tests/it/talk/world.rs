@@ -146,7 +146,7 @@ impl World {
 
     pub async fn attach(&self, user: UserId) -> Value {
         let session = SessionKey { node: NODE, generation: 7, slice: 0, number: user.get(), user };
-        let op = gateway::Op::Attach { session, large_threshold: 250, presences: true };
+        let op = gateway::Op::Attach { session, large_threshold: 250, presences: true, heard: None };
         self.ask(user, guild::Op::Gateway(op)).await.unwrap();
         let told = self.relay.0.lock().unwrap();
         let last = told.iter().rev().find_map(|(_, op)| match word(op) {
