@@ -183,6 +183,8 @@ pub const ONBOARDING_GIVES_MAX: usize = 50;
 pub const ONBOARDING_DEFAULT_CHANNELS_MIN: usize = 7;
 /// Those of [`ONBOARDING_DEFAULT_CHANNELS_MIN`] in which everybody may write.
 pub const ONBOARDING_WRITABLE_CHANNELS_MIN: usize = 5;
+/// Characters of the name of what an application says of people.
+pub const CONNECTION_NAME_CHARS: RangeInclusive<usize> = 1..=100;
 /// Characters of a template's name.
 pub const TEMPLATE_NAME_CHARS: RangeInclusive<usize> = 1..=100;
 /// Characters of a template's description.

@@ -5,9 +5,10 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     AUTOMOD_ACTIONS_MAX, AUTOMOD_ALLOWED_MAX, AUTOMOD_CUSTOM_MESSAGE_CHARS_MAX, AUTOMOD_EXEMPT_CHANNELS_MAX,
     AUTOMOD_EXEMPT_ROLES_MAX, AUTOMOD_KEYWORD_CHARS, AUTOMOD_KEYWORDS_MAX, AUTOMOD_MENTIONS_MAX,
-    AUTOMOD_NAME_CHARS, AUTOMOD_REGEX_CHARS, AUTOMOD_REGEXES_MAX, AUTOMOD_TIMEOUT_SECS_MAX,
+    AUTOMOD_REGEX_CHARS, AUTOMOD_REGEXES_MAX, AUTOMOD_TIMEOUT_SECS_MAX,
 };
 use crate::object::auto_moderation::{ActionMetadata, AutoModerationAction, TriggerMetadata, action};
+use crate::validate::Named;
 use crate::{ChannelId, Form, RoleId};
 
 /// A rule, or a change of one: what is absent stays, or has its default. What depends on the trigger is for the guild's owner to
@@ -37,7 +38,7 @@ impl RuleForm {
     /// Reads the body; errors are noted in the form. `new`: what a rule cannot be without must be there.
     pub fn read(form: &Form<'_>, new: bool) -> Option<Self> {
         let read = Self {
-            name: form.line("name", AUTOMOD_NAME_CHARS),
+            name: form.name("name", Named::Rule),
             event_type: form.choice_u8("event_type", &[1, 2]),
             trigger_type: form.choice_u8("trigger_type", &[1, 3, 4, 5, 6]),
             trigger_metadata: form.object("trigger_metadata", metadata),

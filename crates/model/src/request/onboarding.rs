@@ -3,10 +3,11 @@
 use serde::{Deserialize, Serialize};
 
 use crate::limits::{
-    GUILD_CHANNELS_MAX, ONBOARDING_DESCRIPTION_CHARS_MAX, ONBOARDING_GIVES_MAX, ONBOARDING_OPTION_CHARS,
-    ONBOARDING_OPTIONS, ONBOARDING_PROMPT_CHARS, ONBOARDING_PROMPTS_MAX,
+    GUILD_CHANNELS_MAX, ONBOARDING_DESCRIPTION_CHARS_MAX, ONBOARDING_GIVES_MAX, ONBOARDING_OPTIONS,
+    ONBOARDING_PROMPTS_MAX,
 };
 use crate::object::{OnboardingOption, OnboardingPrompt, OptionEmoji};
+use crate::validate::Named;
 use crate::{ChannelId, Form, GenericId};
 
 /// A change of the onboarding; what is absent stays. Ids of new questions and answers are placeholders.
@@ -36,7 +37,7 @@ impl OnboardingForm {
 }
 
 fn prompt(form: &Form<'_>) -> Option<OnboardingPrompt> {
-    let title = form.required("title", form.line("title", ONBOARDING_PROMPT_CHARS));
+    let title = form.required("title", form.name("title", Named::Question));
     let options = form.required("options", form.array("options", *ONBOARDING_OPTIONS.end(), option));
     if options.as_ref().is_some_and(Vec::is_empty) {
         form.bad_length("options", *ONBOARDING_OPTIONS.start(), *ONBOARDING_OPTIONS.end());
@@ -53,7 +54,7 @@ fn prompt(form: &Form<'_>) -> Option<OnboardingPrompt> {
 }
 
 fn option(form: &Form<'_>) -> Option<OnboardingOption> {
-    let title = form.required("title", form.line("title", ONBOARDING_OPTION_CHARS));
+    let title = form.required("title", form.name("title", Named::Answer));
     let description = form.line("description", 0..=ONBOARDING_DESCRIPTION_CHARS_MAX);
     let (id, name) = form.emoji_reference();
     // Some libraries send the emoji as it is answered.

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Form;
-use crate::validate::locale;
+use crate::validate::{Named, locale};
 
 /// Records of one application.
 const RECORDS_MAX: usize = 5;
@@ -50,7 +50,7 @@ impl ConnectionMetadata {
             form.error("key", "STRING_TYPE_REGEX", "Only a-z, 0-9 and _ may be used.");
         }
         let kind = form.required("type", form.int("type", 1..=8));
-        let name = form.required("name", form.line("name", 1..=100));
+        let name = form.required("name", form.name("name", Named::Connection));
         let description = form.required("description", form.line("description", 1..=200));
         Some(Self {
             kind: kind?,

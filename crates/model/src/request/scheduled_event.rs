@@ -2,8 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::limits::{EVENT_DESCRIPTION_CHARS, EVENT_LOCATION_CHARS, EVENT_NAME_CHARS, IMAGE_BYTES_MAX};
+use crate::limits::{EVENT_DESCRIPTION_CHARS, EVENT_LOCATION_CHARS, IMAGE_BYTES_MAX};
 use crate::object::RecurrenceRule;
+use crate::validate::Named;
 use crate::{ChannelId, Form, Image, Patch, Timestamp};
 
 /// An event, or a change of one: what is absent stays. What depends on the event that there is, and on the guild, is for the
@@ -48,7 +49,7 @@ impl EventForm {
             form.required("location", location)
         };
         let read = Self {
-            name: form.line("name", EVENT_NAME_CHARS),
+            name: form.name("name", Named::Event),
             description: form.patch_lines("description", 0..=*EVENT_DESCRIPTION_CHARS.end()),
             image: Patch::Absent,
             start: form.timestamp("scheduled_start_time"),

@@ -5,9 +5,10 @@ use std::ops::RangeInclusive;
 use super::{Checked, sized, tidy, visible, wrong};
 use crate::form::Form;
 use crate::limits::{
-    APPLICATION_NAME_CHARS, CHANNEL_NAME_CHARS, DISPLAY_NAME_CHARS, EMOJI_NAME_CHARS, FILE_NAME_CHARS_MAX,
-    FORUM_TAG_NAME_CHARS, GUILD_NAME_CHARS, NICK_CHARS_MAX, ROLE_NAME_CHARS_MAX, SOUND_NAME_CHARS,
-    STICKER_NAME_CHARS, USERNAME_CHARS, WEBHOOK_NAME_CHARS,
+    APPLICATION_NAME_CHARS, AUTOMOD_NAME_CHARS, CHANNEL_NAME_CHARS, CONNECTION_NAME_CHARS,
+    DISPLAY_NAME_CHARS, EMOJI_NAME_CHARS, EVENT_NAME_CHARS, FILE_NAME_CHARS_MAX, FORUM_TAG_NAME_CHARS,
+    GUILD_NAME_CHARS, NICK_CHARS_MAX, ONBOARDING_OPTION_CHARS, ONBOARDING_PROMPT_CHARS, ROLE_NAME_CHARS_MAX,
+    SOUND_NAME_CHARS, STICKER_NAME_CHARS, TEMPLATE_NAME_CHARS, USERNAME_CHARS, WEBHOOK_NAME_CHARS,
 };
 use crate::patch::Patch;
 
@@ -42,6 +43,18 @@ pub enum Named {
     Sound,
     /// Folder of guilds in somebody's own settings; may be empty.
     Folder,
+    /// Scheduled event.
+    Event,
+    /// Template of a guild.
+    Template,
+    /// Rule of the automatic moderation.
+    Rule,
+    /// Question for new members.
+    Question,
+    /// Answer to such a question.
+    Answer,
+    /// What an application says of people.
+    Connection,
 }
 
 /// Names that nobody speaks under, since a text would seem to mention everyone, or the system to speak (User page, "Usernames
@@ -64,6 +77,12 @@ impl Named {
             Self::Sticker => STICKER_NAME_CHARS,
             Self::Sound => SOUND_NAME_CHARS,
             Self::Folder => 0..=32,
+            Self::Event => EVENT_NAME_CHARS,
+            Self::Template => TEMPLATE_NAME_CHARS,
+            Self::Rule => AUTOMOD_NAME_CHARS,
+            Self::Question => ONBOARDING_PROMPT_CHARS,
+            Self::Answer => ONBOARDING_OPTION_CHARS,
+            Self::Connection => CONNECTION_NAME_CHARS,
         }
     }
 

@@ -102,7 +102,7 @@ async fn create(
     JsonBody(body): JsonBody,
 ) -> Answered {
     let op = Form::root(&body)?.check(|f| {
-        let name = f.required("name", f.line("name", limits::TEMPLATE_NAME_CHARS));
+        let name = f.required("name", f.name("name", Named::Template));
         let description = f.lines("description", 0..=limits::TEMPLATE_DESCRIPTION_CHARS_MAX);
         Some(Op::Create { name: name?, description: description.filter(|text| !text.is_empty()) })
     })?;
@@ -116,7 +116,7 @@ async fn update(
     JsonBody(body): JsonBody,
 ) -> Answered {
     let op = Form::root(&body)?.check(|f| {
-        let name = f.line("name", limits::TEMPLATE_NAME_CHARS);
+        let name = f.name("name", Named::Template);
         let description = f.patch_lines("description", 0..=limits::TEMPLATE_DESCRIPTION_CHARS_MAX);
         Some(Op::Update { code, name, description })
     })?;

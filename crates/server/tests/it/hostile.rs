@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use twilight_gateway::EventTypeFlags;
 
-use crate::world::{Socket, World, next};
+use crate::world::{Socket, World, in_days, next};
 
 #[path = "../../../model/tests/support/hostile.rs"]
 mod support;
@@ -287,8 +287,8 @@ impl Stage {
         };
         let of_guild = |rest: &str| format!("/guilds/{guild}{rest}");
         let event = json!({"name": "e", "description": "d", "privacy_level": 2, "entity_type": 3,
-            "entity_metadata": {"location": "x"}, "scheduled_start_time": "2030-01-01T00:00:00Z",
-            "scheduled_end_time": "2030-01-02T00:00:00Z"});
+            "entity_metadata": {"location": "x"}, "scheduled_start_time": in_days(1),
+            "scheduled_end_time": in_days(2)});
         let planned = text(
             &made(&self.world, &self.bot, "POST", &of_guild("/scheduled-events"), event.clone()).await["id"],
         );

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::world::World;
+use crate::world::{World, in_days};
 
 /// A guild of a person, with the ids that paths need.
 struct Guild {
@@ -67,6 +67,13 @@ async fn every_route_that_names_something_follows_the_rule() {
     let application = text(&guild.ok("POST", "/applications", json!({"name": "app"})).await["id"]);
     let thread = json!({"name": "t", "type": 11});
     let thread = guild.ok("POST", &format!("/channels/{channel}/threads"), thread).await;
+    let event = json!({"name": "e", "privacy_level": 2, "entity_type": 3, "entity_metadata": {"location": "x"},
+        "scheduled_start_time": in_days(1), "scheduled_end_time": in_days(2)});
+    let event = text(&guild.ok("POST", &format!("/guilds/{id}/scheduled-events"), event).await["id"]);
+    let rule = json!({"name": "r", "event_type": 1, "trigger_type": 1, "actions": [{"type": 1}],
+        "trigger_metadata": {"keyword_filter": ["a"]}});
+    let rule = text(&guild.ok("POST", &format!("/guilds/{id}/auto-moderation/rules"), rule).await["id"]);
+    let template = guild.ok("POST", &format!("/guilds/{id}/templates"), json!({"name": "t"})).await;
 
     let mut routes = vec![
         ("PATCH", "/users/@me".to_owned(), "global_name", "global_name", false),
@@ -80,6 +87,9 @@ async fn every_route_that_names_something_follows_the_rule() {
         ("PATCH", format!("/guilds/{id}/members/@me"), "nick", "nick", false),
         ("POST", format!("/channels/{channel}/webhooks"), "name", "name", true),
         ("PATCH", webhook.clone(), "name", "name", true),
+        ("PATCH", format!("/guilds/{id}/scheduled-events/{event}"), "name", "name", true),
+        ("PATCH", format!("/guilds/{id}/auto-moderation/rules/{rule}"), "name", "name", true),
+        ("PATCH", format!("/guilds/{id}/templates/{}", text(&template["code"])), "name", "name", true),
         ("PATCH", format!("/applications/{application}"), "name", "name", true),
     ];
     for (method, path, field, answered, required) in routes.drain(..) {
@@ -93,6 +103,16 @@ async fn every_route_that_names_something_follows_the_rule() {
             guild.refused(method, &path, named(""), field).await;
         }
     }
+    let asked = |title: &str, answer: &str| {
+        let option = json!({"title": answer, "channel_ids": [channel], "role_ids": []});
+        json!({"prompts": [{"id": "0", "type": 0, "title": title, "options": [option]}], "enabled": false})
+    };
+    let path = format!("/guilds/{id}/onboarding");
+    let set = guild.ok("PUT", &path, asked(" wh\u{200b}at\u{202e} ", "ye\u{200b}s")).await;
+    let (title, answer) = (&set["prompts"][0]["title"], &set["prompts"][0]["options"][0]["title"]);
+    assert_eq!((title, answer), (&json!("what"), &json!("yes")));
+    guild.refused("PUT", &path, asked("\u{200b}", "yes"), "prompts.0.title").await;
+    guild.refused("PUT", &path, asked("what", "\u{202e}"), "prompts.0.options.0.title").await;
     let path = format!("/channels/{channel}/threads");
     guild.refused("POST", &path, json!({"name": "\u{200b}", "type": 11}), "name").await;
     for name in ["clyde", "my discord", "everyone", "h\u{200b}ere"] {

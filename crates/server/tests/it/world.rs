@@ -1,5 +1,6 @@
 //! A server and a client of its API.
 
+use consort_runtime::{Clock as _, System};
 use consort_server::{Node, Settings};
 use futures_util::StreamExt as _;
 use serde_json::{Value, json};
@@ -116,6 +117,11 @@ fn settings(directory: &tempfile::TempDir) -> Settings {
 
 async fn start(directory: &tempfile::TempDir) -> Node {
     Node::start(&settings(directory)).await.unwrap()
+}
+
+/// A time so many days from now, as clients send it.
+pub fn in_days(days: u64) -> Value {
+    json!(consort_model::Timestamp::from_ms(System.now_ms() + days * 86_400_000))
 }
 
 /// The next text frame, or the close code.
