@@ -24,19 +24,24 @@ pub(crate) fn guilds_of(cx: &mut Cx<'_>, user: UserId) -> Result<BTreeSet<GuildI
     Ok(rows.into_iter().filter_map(|row| row.key.to_id()).map(GuildId::new).collect())
 }
 
+/// The one row with this key. Nobody has the last of all ids, whoever asks for it.
+fn just(key: u64) -> Range {
+    Range::between(key, key.saturating_add(1), 1)
+}
+
 /// Reads what another account holds of this one.
 pub(crate) fn relation_of(
     cx: &mut Cx<'_>,
     user: UserId,
     to: UserId,
 ) -> Result<Option<RelationshipRow>, Stop> {
-    let only = Range::between(to.get(), to.get() + 1, 1);
+    let only = just(to.get());
     Ok(cx.scan_rows(Table::Relationships, user.get(), only)?.into_iter().next().map(|(_, row)| row))
 }
 
 /// Reads which DM two people have. Whoever has not been written to yet does not list it.
 pub(crate) fn dm_of(cx: &mut Cx<'_>, a: UserId, b: UserId) -> Result<Option<ChannelId>, Stop> {
     let (low, high) = (a.min(b).get(), a.max(b).get());
-    let only = Range::between(high, high + 1, 1);
+    let only = just(high);
     Ok(cx.scan_rows(Table::DmIndex, low, only)?.into_iter().next().map(|(_, id)| id))
 }

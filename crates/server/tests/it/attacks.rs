@@ -239,6 +239,26 @@ async fn nobody_chooses_the_ids_of_tags() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn the_last_of_all_ids_is_nobodys() {
+    let town = Town::new().await;
+    let last = u64::MAX;
+    for (method, path, body) in [
+        ("POST", "/users/@me/channels".to_owned(), json!({ "recipient_id": last.to_string() })),
+        ("PUT", format!("/users/@me/relationships/{last}"), json!({})),
+        ("GET", format!("/users/{last}/profile"), Value::Null),
+        ("PUT", format!("/guilds/{}/bans/{last}", town.guild), json!({})),
+        ("GET", format!("/channels/{}/messages/{last}", town.channel), Value::Null),
+    ] {
+        town.refusal(method, &path, &town.ada, body).await;
+    }
+    let paged = ["before", "after", "around"].map(|key| format!("{key}={last}"));
+    for query in paged {
+        town.ok("GET", &format!("/channels/{}/messages?{query}", town.channel), &town.ada, Value::Null).await;
+    }
+    town.world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn bodies_that_unpack_to_much_are_not_unpacked() {
     let town = Town::new().await;
     let (address, token, channel) = (town.world.node.address(), town.ada.clone(), town.channel.clone());
