@@ -1,5 +1,6 @@
 import { svelte } from '@sveltejs/vite-plugin-svelte';
 import { defineConfig } from 'vitest/config';
+import { ahead } from './ahead.ts';
 import { emojiData } from './emoji-data.ts';
 import { offline } from './offline.ts';
 import { packed } from './packed.ts';
@@ -19,7 +20,7 @@ const APART =
 const among = (own: RegExp) => (id: string) => own.test(id) && !APART.test(id);
 
 export default defineConfig({
-  plugins: [svelte(), emojiData(), offline(), packed()],
+  plugins: [svelte(), emojiData(), ahead(), offline(), packed()],
   build: {
     target: 'es2023',
     assetsInlineLimit: 2048,

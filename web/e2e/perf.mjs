@@ -60,6 +60,12 @@ async function visitor() {
   return { ...someone, cdp };
 }
 
+/** Processor time of the page's main thread so far, which other work on the machine hardly changes. */
+async function taskMs(cdp) {
+  const { metrics } = await cdp.send('Performance.getMetrics');
+  return 1000 * metrics.find((m) => m.name === 'TaskDuration').value;
+}
+
 async function heapMB(cdp) {
   await cdp.send('HeapProfiler.collectGarbage');
   const { usedSize } = await cdp.send('Runtime.getHeapUsage');
@@ -93,6 +99,8 @@ await test('frames while many write, and what is held then', async () => {
   await box(page).waitFor();
   await message(page, '59:').waitFor();
   figures.heapAtFirstMB = await heapMB(cdp);
+  await cdp.send('Performance.enable', { timeDomain: 'threadTicks' });
+  const workBefore = await taskMs(cdp);
   await page.evaluate(() => {
     window.__frames = [];
     let last = performance.now();
@@ -117,6 +125,7 @@ await test('frames while many write, and what is held then', async () => {
   await Promise.all(pending);
   figures.messagesPerSecond = Math.round(total / ((performance.now() - begun) / 1000));
   await message(page, `${1000 + total - 1}:`).waitFor();
+  figures.workMsPerMessage = Math.round((10 * ((await taskMs(cdp)) - workBefore)) / total) / 10;
   const sorted = (await page.evaluate(() => window.__frames)).slice(1).sort((a, b) => a - b);
   const at = (share) => Math.round(10 * sorted[Math.floor((sorted.length - 1) * share)]) / 10;
   Object.assign(figures, { frameP50Ms: at(0.5), frameP95Ms: at(0.95), frameMaxMs: at(1) });

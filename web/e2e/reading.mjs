@@ -1,5 +1,5 @@
 import { assert, shot, test, until } from './harness.mjs';
-import { accepted, api, box, channels, log, message, more, openChannel, placeOf, rail, say } from './person.mjs';
+import { accepted, api, box, channels, flood, log, message, more, openChannel, placeOf, rail, say } from './person.mjs';
 
 /** Whether a message is in sight of the log. A row that the log has just put out of the page is not. */
 const inSight = (page, text) =>
@@ -32,7 +32,11 @@ export default async function reading(world) {
     await message(ben, 'the last one read').waitFor();
     await goHome(ben);
     const [, channel] = placeOf(ada);
-    for (let i = 1; i <= 70; i++) await api(ada, 'POST', `/channels/${channel}/messages`, { content: `flood ${i}.` });
+    await flood(
+      ada,
+      channel,
+      Array.from({ length: 70 }, (_, i) => `flood ${i + 1}.`),
+    );
     await rail(ben)
       .getByRole('link', { name: new RegExp(world.guild) })
       .click();

@@ -5,6 +5,7 @@ import type { LinkStatus } from './gateway/core';
 import { Op } from './gateway/table';
 import { Gateway } from './gateway/shell';
 import { loadLatest } from './history';
+import { earlyUrl } from './gateway/early';
 import { loadIgnored } from './ignoring';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
@@ -109,7 +110,7 @@ class Session {
     this.#gateway = gateway;
     this.link = 'connecting';
     try {
-      const { url } = await gatewayApi.url();
+      const url = (await earlyUrl()) ?? (await gatewayApi.url()).url;
       if (this.#gateway !== gateway) return;
       gateway.start(url, {
         token,

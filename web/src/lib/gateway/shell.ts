@@ -1,5 +1,6 @@
 /** Feeds `GatewayCore` from a WebSocket and one timer, and performs what it asks for. */
 import { Inflater } from './inflate';
+import { takeSocket } from './early';
 import { CLOSE_KEEP_SESSION, GatewayCore, type Input, type LinkStatus, type Output } from './core';
 
 export interface GatewayEvents {
@@ -77,8 +78,9 @@ export class Gateway {
   #open(url: string): void {
     this.#drop(CLOSE_KEEP_SESSION);
     let socket: WebSocket;
+    const early = takeSocket(url);
     try {
-      socket = new WebSocket(url);
+      socket = early?.socket ?? new WebSocket(url);
     } catch {
       queueMicrotask(() => this.#input({ type: 'closed', code: 1006 }));
       return;
@@ -88,8 +90,8 @@ export class Gateway {
     const inflater = new Inflater();
     // A socket that was replaced no longer speaks for the connection.
     const current = () => this.#socket === socket;
-    socket.onopen = () => current() && this.#input({ type: 'opened' });
-    socket.onmessage = (e) => {
+    const opened = () => current() && this.#input({ type: 'opened' });
+    const received = (e: MessageEvent) => {
       if (!current()) return;
       let text: string | null;
       try {
@@ -102,11 +104,15 @@ export class Gateway {
       }
       if (text !== null) this.#input({ type: 'frame', text });
     };
+    socket.onopen = opened;
+    socket.onmessage = received;
     socket.onclose = (e) => {
       if (!current()) return;
       this.#socket = null;
       this.#input({ type: 'closed', code: e.code });
     };
+    if (early && socket.readyState === WebSocket.OPEN) opened();
+    for (const frame of early?.frames ?? []) received(frame);
   }
 
   #drop(code: number): void {
