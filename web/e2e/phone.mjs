@@ -81,8 +81,8 @@ export default async function phone() {
           if (
             e.disabled ||
             e.type === 'file' ||
-            e.matches('.skip, .author, .who, .hidden') ||
-            e.closest('.sr-only, .content')
+            e.matches('.skip, .author, .hidden') ||
+            e.closest('.sr-only, .content, article p')
           )
             continue;
           const area = (e.closest('label, .switch') ?? e).getBoundingClientRect();
