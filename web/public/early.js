@@ -6,7 +6,8 @@
   } catch {
     // Storage may be forbidden: nobody is logged in then.
   }
-  if (!token) return;
+  // The page may be there first: it connects itself then.
+  if (!token || window.consortEarly) return;
 
   /** What draws the page: asked for when what connects, which was asked for before, is mostly there. */
   const lookAhead = () => {

@@ -33,6 +33,12 @@ describe('a socket that was opened before the code came', () => {
     expect(early.taken).toBe(true);
   });
 
+  it('is not begun by a script that comes after the page', async () => {
+    expect(await earlyUrl()).toBeNull();
+    expect(globalThis.consortEarly?.taken).toBe(true);
+    expect(takeSocket(URL)).toBeNull();
+  });
+
   it('is not waited for when the server could not be asked', async () => {
     const early = begun(null);
     early.url = Promise.reject(new Error('no network'));
