@@ -15,9 +15,9 @@ use consort_model::{GuildId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 
-use crate::guild::voice;
+use crate::guild::voice as states;
 use crate::user::relationship;
-use crate::{Caller, NodeId, Owner, guild, name, relay, user};
+use crate::{Caller, NodeId, Owner, guild, name, relay, user, voice};
 
 /// Facts of one node that wait to be taken. One beyond it is lost, with an error in the log; from half of it on the gateway lets
 /// nobody new in.
@@ -31,6 +31,8 @@ pub enum Fact {
     Guild { guild: GuildId, op: guild::Op },
     /// To the owner of a name.
     Name { key: u64, op: name::Op },
+    /// To the voice server of a guild.
+    Voice { guild: GuildId, op: voice::Op },
     /// To the relay of a node: it ends with the node.
     Relay { node: NodeId, message: relay::Op },
 }
@@ -53,6 +55,7 @@ impl Fact {
             Self::User { user, .. } => Owner::of::<user::User>(user.get()),
             Self::Guild { guild, .. } => Owner::of::<guild::Guild>(guild.get()),
             Self::Name { key, .. } => Owner::of::<name::Name>(*key),
+            Self::Voice { guild, .. } => Owner::of::<voice::Voice>(guild.get()),
             Self::Relay { node, .. } => Owner::of::<relay::Relay>(u64::from(node.0)),
         }
     }
@@ -75,10 +78,11 @@ impl Fact {
                 guild::gateway::Op::Detached { node } => (About::Node(node.0), true),
                 _ => (About::Others, false),
             },
-            Self::Guild { op: guild::Op::Voice(voice::Op::Update { session, .. }), .. }
-            | Self::Guild { op: guild::Op::Voice(voice::Op::Gone { session }), .. } => {
+            Self::Guild { op: guild::Op::Voice(states::Op::Update { session, .. }), .. }
+            | Self::Guild { op: guild::Op::Voice(states::Op::Gone { session }), .. } => {
                 (About::Voice(session.number), true)
             }
+            Self::Voice { op, .. } => (About::Voice(op.user().get()), true),
             // What is told of an account stays in order, and one account does not wait for another.
             Self::Relay { message, .. } => {
                 (message.account().map_or(About::Others, |user| About::Account(user.get())), false)

@@ -7,7 +7,7 @@ use consort_runtime::spawn;
 use futures_util::future::BoxFuture;
 
 use crate::tell::{About, Lane, Waiting};
-use crate::{Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, relay, user};
+use crate::{Answer, Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, relay, user, voice};
 
 /// Pause after the first refusal; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -36,6 +36,14 @@ impl Mesh {
             Fact::User { user, op } => self.client::<user::User>().tell_once(user.get(), caller, op),
             Fact::Guild { guild, op } => self.client::<guild::Guild>().tell_once(guild.get(), caller, op),
             Fact::Name { key, op } => self.client::<name::Name>().tell_once(key, caller, op),
+            // Where no node runs voice there is nobody to tell; who waits for a voice server is told that there is none.
+            Fact::Voice { guild, op } if self.nodes_of::<voice::Voice>().is_empty() => {
+                if let voice::Op::Put(place) = op {
+                    self.publish(voice::server_update(guild, &place, None));
+                }
+                Box::pin(std::future::ready(Ok(Answer::Empty)))
+            }
+            Fact::Voice { guild, op } => self.client::<voice::Voice>().tell_once(guild.get(), caller, op),
             Fact::Relay { node, message } => {
                 self.client::<relay::Relay>().tell_once(u64::from(node.0), caller, message)
             }

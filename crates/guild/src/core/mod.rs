@@ -32,6 +32,7 @@ mod template;
 mod threads;
 mod views;
 mod voice;
+mod voice_server;
 mod webhooks;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -162,7 +163,7 @@ impl Core for Guild {
         if cx.shared && self.numbers.expects_late(cx.now_ms) {
             self.expect_classes();
         }
-        match op {
+        let outcome = match op {
             Op::Settings(op) => self.handle_settings(cx, op),
             Op::Channel(op) => self.handle_channel(cx, op),
             Op::Role(op) => self.handle_role(cx, op),
@@ -184,7 +185,9 @@ impl Core for Guild {
                 self.handle_may(cx, what)?;
                 Outcome::EMPTY
             }
-        }
+        }?;
+        self.follow_voice_rights(cx, op);
+        Ok(outcome)
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
@@ -208,7 +211,7 @@ impl Core for Guild {
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         self.archive_due_threads(cx);
-        self.end_lost_voice(cx);
+        self.tick_voice(cx);
         self.step_events(cx);
         consort_conversation::tick(self, cx);
         self.tell_lists_if_due(cx);

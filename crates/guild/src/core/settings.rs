@@ -328,6 +328,9 @@ impl Guild {
             }
             self.release_channel_files(cx, *thread);
         }
+        for user in self.voice.users().collect::<Vec<_>>() {
+            self.tell_voice_left(cx, user);
+        }
         self.release_guild_files(cx);
         self.drop_all_invites(cx);
         self.drop_all_webhooks(cx);

@@ -4,8 +4,7 @@
 //! nobody owned the guild, says nothing. So states that were read from rows are in doubt until their sessions attach again, and
 //! those that have not in [`GRACE_MS`] end, as do those of a node's earlier life once its next one attaches.
 //!
-//! No media server runs in this build. VOICE_SERVER_UPDATE says so the documented way, with a null endpoint (Gateway
-//! Events, Voice Server Update).
+//! What the voice server is told of it, which carries the voices and tells sessions where it is: `voice_server`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -20,15 +19,13 @@ use consort_rpc::relay::SessionKey;
 use consort_rpc::{Audience, Change, Event, NodeId, Publication, View, Withheld, relay};
 use consort_store::Table;
 use serde::{Deserialize, Serialize};
-use serde_json::json;
 
 use super::Guild;
 use super::audit::Note;
 use super::members::member_key;
+use super::voice_server::Told;
 use crate::roster::Packed;
 
-/// Characters of the token of VOICE_SERVER_UPDATE.
-const TOKEN_CHARS: usize = 32;
 /// How long sessions may take to attach again to a guild that was loaded; choice of ours. Many people at once need most of a
 /// minute.
 const GRACE_MS: u64 = 60_000;
@@ -40,6 +37,9 @@ pub(super) const VOICE: &[u8] = b"voice/";
 pub(super) struct Speaker {
     pub(super) state: VoiceState,
     pub(super) session: Option<SessionKey>,
+    /// With which it may connect to the voice server; empty in rows of a time without one.
+    #[serde(default)]
+    pub(super) token: String,
 }
 
 /// States in doubt, and until when.
@@ -55,6 +55,7 @@ pub(crate) struct Voice {
     speakers: BTreeMap<UserId, Speaker>,
     /// Those whose sessions have not been heard of since the guild was loaded, and until when they may be.
     doubt: Doubt,
+    pub(super) told: Told,
 }
 
 impl Voice {
@@ -105,9 +106,10 @@ impl Voice {
         self.speakers.iter().filter(|(_, speaker)| ended(speaker)).map(|(user, _)| *user).collect()
     }
 
-    /// When states that are still in doubt end.
+    /// When states that are still in doubt end, or somebody may speak again.
     pub(super) fn next_deadline_ms(&self) -> Option<u64> {
-        (!self.doubt.users.is_empty()).then_some(self.doubt.until_ms)
+        let doubt = (!self.doubt.users.is_empty()).then_some(self.doubt.until_ms);
+        doubt.into_iter().chain(self.told.next_deadline_ms()).min()
     }
 }
 
@@ -156,10 +158,10 @@ impl Guild {
         if !present {
             self.may_connect(cx, user, channel)?;
         }
-        let joined = self.voice.get(user).map(|speaker| speaker.session);
-        let mut state = match self.voice.get(user) {
-            Some(speaker) if present => speaker.state.clone(),
-            _ => self.new_voice_state(user, channel, session_id),
+        let before = self.voice.get(user).filter(|_| present).cloned();
+        let mut state = match &before {
+            Some(speaker) => speaker.state.clone(),
+            None => self.new_voice_state(cx, user, channel, session_id),
         };
         session_id.clone_into(&mut state.session_id);
         state.self_mute = flags.self_mute || flags.self_deaf;
@@ -167,14 +169,19 @@ impl Guild {
         let may_show = self.holds(user, channel, Permissions::STREAM, cx.now_ms);
         state.self_video = flags.self_video && may_show;
         state.self_stream = flags.self_stream && may_show;
-        self.set_voice(cx, user, state, Some(session));
-        if !present || joined != Some(Some(session)) {
-            self.send_voice_server(cx, session);
+        let stays = before.as_ref().filter(|before| before.session == Some(session));
+        let asks_again = stays.is_some_and(|before| before.state == state);
+        if asks_again {
+            // Whoever asks for what is so already has lost its voice connection, and waits for both events.
+            self.send_voice_state(cx, session, &state);
         }
+        let known = stays.filter(|before| !asks_again && !before.token.is_empty());
+        let token = known.map_or_else(|| Self::new_voice_token(cx), |before| before.token.clone());
+        self.set_voice(cx, user, Speaker { state, session: Some(session), token });
         Outcome::EMPTY
     }
 
-    fn holds(&self, user: UserId, channel: ChannelId, wanted: Permissions, now_ms: u64) -> bool {
+    pub(super) fn holds(&self, user: UserId, channel: ChannelId, wanted: Permissions, now_ms: u64) -> bool {
         self.permissions_in(user, channel, now_ms).is_some_and(|held| held.contains(wanted))
     }
 
@@ -190,10 +197,9 @@ impl Guild {
         Ok(())
     }
 
-    fn new_voice_state(&self, user: UserId, channel: ChannelId, session_id: &str) -> VoiceState {
+    fn new_voice_state(&self, cx: &Cx<'_>, user: UserId, channel: ChannelId, session_id: &str) -> VoiceState {
         let member = self.members.get(user);
-        let stage = self.channels.get(&channel).is_some_and(|c| c.kind == ChannelType::GuildStageVoice);
-        VoiceState {
+        let state = VoiceState {
             guild_id: Some(self.id),
             channel_id: Some(channel),
             user_id: user,
@@ -205,22 +211,29 @@ impl Guild {
             self_mute: false,
             self_stream: false,
             self_video: false,
-            suppress: stage,
+            suppress: true,
             request_to_speak_timestamp: None,
-        }
+        };
+        VoiceState { suppress: self.is_suppressed(cx, user, &state), ..state }
+    }
+
+    /// Keeps a state that its session, or a moderator, has just made, and tells of it.
+    fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, speaker: Speaker) {
+        self.voice.doubt.users.remove(&user);
+        self.keep_voice(cx, user, speaker);
     }
 
     /// Keeps a state and tells of it.
-    fn set_voice(&mut self, cx: &mut Cx<'_>, user: UserId, state: VoiceState, session: Option<SessionKey>) {
-        self.voice.doubt.users.remove(&user);
-        let speaker = Speaker { state: state.clone(), session };
+    pub(super) fn keep_voice(&mut self, cx: &mut Cx<'_>, user: UserId, speaker: Speaker) {
         if self.voice.get(user) != Some(&speaker) {
             cx.put(Table::GuildMisc, self.id.get(), member_key(VOICE, user), &speaker);
         }
+        let state = speaker.state.clone();
         let before = self.voice.speakers.insert(user, speaker).map(|old| old.state);
         if before.as_ref() != Some(&state) {
             self.publish_voice(cx, before.and_then(|old| old.channel_id), state);
         }
+        self.tell_voice_server(cx, user);
     }
 
     /// VOICE_STATE_UPDATE goes to those who see the channel, and to the user itself whatever its intents. Who sees only the
@@ -257,9 +270,11 @@ impl Guild {
         }
     }
 
-    fn send_voice_server(&self, cx: &mut Cx<'_>, session: SessionKey) {
-        let body = json!({"token": cx.random.token(TOKEN_CHARS), "guild_id": self.id, "endpoint": null});
-        let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
+    /// Tells a session its own state, which it knows.
+    fn send_voice_state(&self, cx: &mut Cx<'_>, session: SessionKey, state: &VoiceState) {
+        let state =
+            VoiceState { member: self.members.get(state.user_id).map(Packed::unpack), ..state.clone() };
+        let event = Event::new("VOICE_STATE_UPDATE", Intents::empty(), Audience::all(), &state);
         let message = relay::Op::Direct { sessions: vec![session], event: Arc::new(event) };
         cx.publish(Publication::Relay { node: session.node, message });
     }
@@ -270,6 +285,7 @@ impl Guild {
         let Some(Speaker { state, .. }) = self.voice.speakers.remove(&user) else { return };
         cx.delete(Table::GuildMisc, self.id.get(), member_key(VOICE, user));
         self.publish_voice(cx, state.channel_id, departed(state));
+        self.tell_voice_left(cx, user);
     }
 
     /// A session attaches: it is there, and the earlier lives of its node are not.
@@ -294,9 +310,10 @@ impl Guild {
         }
     }
 
-    /// Ends the states whose sessions have not been heard of in time.
-    pub(crate) fn end_lost_voice(&mut self, cx: &mut Cx<'_>) {
-        if self.voice.next_deadline_ms().is_some_and(|due| due <= cx.now_ms) {
+    /// Ends the states whose sessions have not been heard of in time, and timeouts.
+    pub(crate) fn tick_voice(&mut self, cx: &mut Cx<'_>) {
+        self.end_voice_timeouts(cx);
+        if self.voice.doubt.until_ms <= cx.now_ms {
             for user in std::mem::take(&mut self.voice.doubt.users) {
                 self.leave_voice(cx, user);
             }
@@ -320,26 +337,23 @@ impl Guild {
 
     /// A moderator puts a member in another voice channel.
     pub(crate) fn move_voice(&mut self, cx: &mut Cx<'_>, user: UserId, channel: ChannelId) {
-        let Some(Speaker { state, session }) = self.voice.get(user).cloned() else { return };
+        let Some(Speaker { state, session, .. }) = self.voice.get(user).cloned() else { return };
         if state.channel_id == Some(channel) {
             return;
         }
-        let fresh = self.new_voice_state(user, channel, &state.session_id);
-        let moved = VoiceState { channel_id: Some(channel), suppress: fresh.suppress, ..state };
-        self.set_voice(cx, user, moved, session);
-        if let Some(session) = session {
-            self.send_voice_server(cx, session);
-        }
+        let fresh = self.new_voice_state(cx, user, channel, &state.session_id);
+        let state = VoiceState { channel_id: Some(channel), suppress: fresh.suppress, ..state };
+        self.set_voice(cx, user, Speaker { state, session, token: Self::new_voice_token(cx) });
         let note = Note::default().with("channel_id", channel).with("count", 1);
         self.audit(cx, AuditLogEvent::MemberMove, note);
     }
 
     /// Mute or deaf of the member has changed.
     pub(crate) fn refresh_voice(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        let Some(Speaker { state, session }) = self.voice.get(user).cloned() else { return };
+        let Some(mut speaker) = self.voice.get(user).cloned() else { return };
         let Some(member) = self.members.get(user) else { return };
-        let state = VoiceState { mute: member.is_muted(), deaf: member.is_deafened(), ..state };
-        self.set_voice(cx, user, state, session);
+        (speaker.state.mute, speaker.state.deaf) = (member.is_muted(), member.is_deafened());
+        self.set_voice(cx, user, speaker);
     }
 
     fn get_voice_state(&self, cx: &Cx<'_>, user: Option<UserId>) -> Result<Outcome, Stop> {
@@ -367,7 +381,7 @@ impl Guild {
         let own = user.is_none_or(|user| user == cx.caller.user);
         let user = user.unwrap_or(cx.caller.user);
         let found = self.voice.get(user).cloned();
-        let Speaker { mut state, session } = found.ok_or_else(ApiError::unknown_voice_state)?;
+        let Speaker { mut state, session, token } = found.ok_or_else(ApiError::unknown_voice_state)?;
         let inside = state.channel_id.ok_or_else(ApiError::unknown_voice_state)?;
         if channel.is_some_and(|channel| channel != inside) {
             return Err(ApiError::unknown_voice_state().into());
@@ -388,7 +402,7 @@ impl Guild {
             state.suppress = suppress;
             state.request_to_speak_timestamp = state.request_to_speak_timestamp.filter(|_| suppress);
         }
-        self.set_voice(cx, user, state, session);
+        self.set_voice(cx, user, Speaker { state, session, token });
         Outcome::EMPTY
     }
 }

@@ -27,4 +27,5 @@ mod sight;
 mod talk;
 mod templates;
 mod voice;
+mod voice_server;
 mod webhooks;

@@ -43,7 +43,10 @@ fn joining_tells_the_guild_and_gives_the_session_a_server() {
     let state = &told[0].1;
     assert_eq!((&state["self_mute"], &state["session_id"]), (&true.into(), &"session2".into()));
     assert_eq!(state["member"]["user"]["id"], "2");
-    assert_eq!((told[1].0.as_str(), &told[1].1["endpoint"]), ("VOICE_SERVER_UPDATE", &Value::Null));
+    assert_eq!(
+        (told[1].0.as_str(), &told[1].1["endpoint"]),
+        ("VOICE_SERVER_UPDATE", &"voice.example".into())
+    );
     assert_eq!(world.names(owner), ["VOICE_STATE_UPDATE"]);
     assert_eq!(world.guild_create(OWNER).unwrap()["voice_states"][0]["user_id"], "2");
     let get = |user: Option<u64>| Op::Voice(V::Get { user: user.map(Into::into) });

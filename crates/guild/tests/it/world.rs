@@ -28,8 +28,8 @@ use consort_model::{
 use consort_rpc::guild::{Op, channel, gateway, role, settings};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::{
-    Answer, Call, Caller, ClassId, Event, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Static, View, guild,
-    relay, user,
+    Answer, Call, Caller, ClassId, Event, Host, InProcess, Mesh, MeshRef, NodeId, Publication, Reply, Static,
+    View, guild, relay, user, voice,
 };
 use consort_runtime::{Clock as _, Ids, Manual, Registry};
 use consort_store::{Batch, Key, Store, Table, memory::Memory};
@@ -83,6 +83,7 @@ struct Node {
     mesh: MeshRef,
     relay: Arc<Relay>,
     users: Arc<Users>,
+    voice: Arc<Voice>,
     _owners: Arc<dyn Any>,
 }
 
@@ -322,6 +323,11 @@ impl World {
         self.node.users.told.lock().unwrap().remove(&UserId::new(user)).unwrap_or_default()
     }
 
+    /// What the voice server was told since the last look.
+    pub fn told_voice(&self) -> Vec<voice::Op> {
+        std::mem::take(&mut self.node.voice.told.lock().unwrap().ops)
+    }
+
     /// A copy of a session's state.
     pub fn session(&self, session: Session) -> FakeSession {
         self.node.relay.sessions().get(&session.0).expect("a connected session").clone()
@@ -475,7 +481,9 @@ impl Node {
         mesh.host::<guild::Guild>(owners.clone());
         mesh.host::<relay::Relay>(relay.clone());
         mesh.host::<user::User>(users.clone());
-        Self { mesh, relay, users, _owners: owners }
+        let voice = Arc::new(Voice { relay: relay.clone(), told: Mutex::default() });
+        mesh.host::<voice::Voice>(voice.clone());
+        Self { mesh, relay, users, voice, _owners: owners }
     }
 
     fn probe(&self, runtime: &Runtime, user: u64) -> Option<Value> {
@@ -655,6 +663,33 @@ impl Host<user::User> for Users {
             _ => {}
         }
         self.told.lock().unwrap().entry(user).or_default().push(call.op);
+        call.respond.send(Ok(Answer::Empty));
+    }
+}
+
+/// The voice server: writes down what it is told, and gives sessions its address with each token that is new.
+struct Voice {
+    relay: Arc<Relay>,
+    told: Mutex<ToldVoice>,
+}
+
+#[derive(Default)]
+struct ToldVoice {
+    ops: Vec<voice::Op>,
+    tokens: BTreeMap<UserId, String>,
+}
+
+impl Host<voice::Voice> for Voice {
+    fn deliver(&self, guild: u64, call: Call<voice::Voice>) {
+        let mut told = self.told.lock().unwrap();
+        if let voice::Op::Put(place) = &call.op
+            && told.tokens.insert(place.user, place.token.clone()).as_ref() != Some(&place.token)
+            && let Publication::Relay { message, .. } =
+                voice::server_update(guild.into(), place, Some("voice.example"))
+        {
+            self.relay.take(message);
+        }
+        told.ops.push(call.op);
         call.respond.send(Ok(Answer::Empty));
     }
 }
