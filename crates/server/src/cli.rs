@@ -105,6 +105,9 @@ async fn run(settings: Settings) -> Result<(), String> {
     };
     // Whoever started the server by a script waits for this line; that nobody reads it is no error.
     let _told = writeln!(io::stdout(), "listening on http://{}", node.address());
+    if let Some(notice) = node.voice_notice() {
+        let _told = writeln!(io::stdout(), "{notice}");
+    }
     tracing::info!(address = %node.address(), data = %settings.data.display(), dev = settings.dev, "serving");
     signals.next().await;
     tracing::info!("shutting down; once more ends at once");

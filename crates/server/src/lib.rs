@@ -13,6 +13,7 @@ pub mod node;
 mod operate;
 pub mod roles;
 pub mod settings;
+pub mod voice;
 mod watch;
 mod web;
 mod world;

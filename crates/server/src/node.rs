@@ -26,6 +26,7 @@ use crate::identity::Tokens;
 use crate::member::{self, Member};
 use crate::roles::{Role, Roles};
 use crate::settings::GatewayIo;
+use crate::voice::{self, Voice};
 use crate::watch::{self, Room, Watch};
 use crate::{Settings, descriptors, web};
 
@@ -47,6 +48,7 @@ const END_MAX: Duration = Duration::from_secs(14);
 pub struct Node {
     listener: Listener,
     gateway: Option<Arc<Gateway>>,
+    voice: Option<Voice>,
     work: Work,
     store: StoreRef,
     app: Arc<App>,
@@ -185,6 +187,7 @@ impl Node {
         let listener = Listener::start(settings.listen, seat_limits(settings), edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
         files.listening(listener.address());
+        let voice = voice::start(settings, listener.address(), &mesh).await?;
         let cluster = member.as_ref().map(|member| member.cluster.clone());
         let Common { clock, health, room, work, .. } = common;
         let watch =
@@ -195,12 +198,17 @@ impl Node {
             background.push(Eraser::new(store.clone(), &mesh).start());
             background.push(spawn("sweep", cdn.sweep_forever()));
         }
-        Ok(Self { listener, gateway, work, store, app, background, member, _mesh: mesh })
+        Ok(Self { listener, gateway, voice, work, store, app, background, member, _mesh: mesh })
     }
 
     /// Where it serves.
     pub fn address(&self) -> SocketAddr {
         self.listener.address()
+    }
+
+    /// What whoever runs bots has to know of voice; `None` on a node without it.
+    pub fn voice_notice(&self) -> Option<&str> {
+        self.voice.as_ref().map(|voice| voice.notice.as_str())
     }
 
     /// The edge's state, for tests and tools in this process.
@@ -225,6 +233,7 @@ impl Node {
             }
         };
         let keys_given = tokio::time::timeout_at(deadline, keys_given);
+        self.voice.iter().for_each(|voice| voice.server.shutdown());
         let _in_time = tokio::join!(keys_given, sent_away, self.listener.shutdown());
         let left = self.work.shutdown(deadline).await;
         if left > 0 {

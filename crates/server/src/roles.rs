@@ -25,6 +25,8 @@ pub enum Role {
     Application,
     /// Indexes of messages, for those who search.
     Search,
+    /// Voice: its gateway, and the packets.
+    Voice,
     /// What is done beside: erasing what large deletions leave behind, taking files away that belong to nothing.
     Scheduler,
     /// The embedded store and the folder of files, for all nodes.
@@ -33,7 +35,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 11] = [
+    pub const ALL: [Self; 12] = [
         Self::Gateway,
         Self::Rest,
         Self::Cdn,
@@ -43,6 +45,7 @@ impl Role {
         Self::Account,
         Self::Application,
         Self::Search,
+        Self::Voice,
         Self::Scheduler,
         Self::Store,
     ];
@@ -59,6 +62,7 @@ impl Role {
             Self::Account => "account",
             Self::Application => "application",
             Self::Search => "search",
+            Self::Voice => "voice",
             Self::Scheduler => "scheduler",
             Self::Store => "store",
         }
@@ -70,9 +74,9 @@ impl Role {
     }
 }
 
-/// Roles that are known and not built yet: each node that serves the API limits by itself. Taken and said in the log, so that a list
+/// Roles that are known and not built yet: each node that serves the API limits by itself, and one with voice carries its packets. Taken and said in the log, so that a list
 /// of roles is the same now and then.
-const LATER: [&str; 1] = ["limiter"];
+const LATER: [&str; 2] = ["limiter", "sfu"];
 
 /// The role that runs a service; the empty one is run by every node.
 pub fn role_of(service: &str) -> &str {

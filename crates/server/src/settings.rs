@@ -9,6 +9,7 @@ use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
 use crate::roles::Roles;
+use crate::voice::{VoiceArgs, VoiceSettings};
 
 /// Arguments of `consort serve`.
 #[derive(Debug, Clone, Default, Args)]
@@ -49,6 +50,9 @@ pub struct ServeArgs {
     /// What this node does, such as gateway,rest [default: all]
     #[arg(long, env = "CONSORT_ROLES")]
     pub roles: Option<Roles>,
+    /// Voice.
+    #[command(flatten)]
+    pub voice: VoiceArgs,
     /// The node's place in a cluster.
     #[command(flatten)]
     pub cluster: ClusterArgs,
@@ -192,6 +196,32 @@ struct File {
     slices: Option<usize>,
     gateway_listen: Option<SocketAddr>,
     gateway_io: Option<GatewayIo>,
+    voice_listen: Option<SocketAddr>,
+    media_listen: Option<SocketAddr>,
+    media_announce: Option<String>,
+    voice_endpoint: Option<String>,
+    voice_certificate: Option<PathBuf>,
+    voice_key: Option<PathBuf>,
+}
+
+impl File {
+    /// Takes what is said of voice.
+    fn voice(&mut self, args: VoiceArgs) -> Result<VoiceSettings, String> {
+        let announce = self.media_announce.take().map(|text| text.parse()).transpose();
+        let announce = announce.map_err(|error| format!("media_announce: {error}"))?;
+        let certificate = match (self.voice_certificate.take(), self.voice_key.take()) {
+            (None, None) => None,
+            (Some(certificate), Some(key)) => Some((certificate, key)),
+            _ => return Err("voice_certificate and voice_key are set together, or neither".to_owned()),
+        };
+        Ok(VoiceSettings {
+            listen: args.voice_listen.or(self.voice_listen),
+            media_listen: args.media_listen.or(self.media_listen),
+            media_announce: args.media_announce.or(announce),
+            endpoint: self.voice_endpoint.take(),
+            certificate,
+        })
+    }
 }
 
 /// The settings in force.
@@ -234,6 +264,8 @@ pub struct Settings {
     pub gateway_listen: Option<SocketAddr>,
     /// How those threads send.
     pub gateway_io: GatewayIo,
+    /// Voice.
+    pub voice: VoiceSettings,
     /// What the node does.
     pub roles: Roles,
     /// Its place in a cluster; `None` for a node that is alone.
@@ -262,6 +294,7 @@ impl Settings {
             slices: 0,
             gateway_listen: None,
             gateway_io: GatewayIo::default(),
+            voice: VoiceSettings::default(),
             roles: Roles::default(),
             cluster: None,
         }
@@ -272,11 +305,12 @@ impl Settings {
     /// # Errors
     /// When the file cannot be read or says something unknown; the text names it.
     pub fn resolve(args: ServeArgs) -> Result<Self, String> {
-        let file = match &args.config {
+        let mut file = match &args.config {
             Some(path) => read(path)?,
             None => File::default(),
         };
         let defaults = Self::new("data");
+        let voice = file.voice(args.voice)?;
         let gateway_url = file.gateway_url;
         for (name, url) in [
             ("public_url", &args.public_url),
@@ -306,6 +340,7 @@ impl Settings {
             slices: args.slices.or(file.slices).unwrap_or(0),
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
             gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),
+            voice,
             roles: args.roles.unwrap_or_default(),
             cluster: ClusterSettings::of(args.cluster)?,
         })
@@ -368,7 +403,11 @@ mod tests {
         let path = directory.path().join("consort.toml");
         std::fs::write(&path, "lisen = \"x\"\n").unwrap();
         let refused = |args| Settings::resolve(args).unwrap_err();
-        assert!(refused(ServeArgs { config: Some(path), ..ServeArgs::default() }).contains("lisen"));
+        assert!(refused(ServeArgs { config: Some(path.clone()), ..ServeArgs::default() }).contains("lisen"));
+        std::fs::write(&path, "voice_key = \"key.pem\"\n").unwrap();
+        assert!(
+            refused(ServeArgs { config: Some(path), ..ServeArgs::default() }).contains("voice_certificate")
+        );
         assert!(
             refused(ServeArgs { config: Some("/nowhere".into()), ..ServeArgs::default() })
                 .contains("/nowhere")

@@ -13,7 +13,7 @@ use std::time::Duration;
 const EDGE: &str = "gateway,rest,cdn";
 const OWNERS: &str = "guild,user,private,account,application";
 /// Beside its other roles, one node has these.
-const ONE: &str = "store,scheduler,search";
+const ONE: &str = "store,scheduler,search,voice";
 /// How long etcd may take until it answers.
 const ETCD_LIMIT: Duration = Duration::from_secs(60);
 

@@ -17,4 +17,5 @@ mod search;
 mod serve;
 mod shutdown;
 mod three_nodes;
+mod voice;
 mod world;

@@ -1,0 +1,79 @@
+//! What a session says once it has begun.
+
+use consort_model::{GuildId, UserId};
+use consort_sfu as sfu;
+
+use super::session::Video;
+use super::{ConnId, Hub};
+use crate::protocol::{self, Beat, CloseCode, Inbound, Message, Speaking};
+
+impl Hub {
+    pub(super) fn receive_of(
+        &mut self,
+        who: (GuildId, UserId),
+        conn: ConnId,
+        message: Inbound,
+        now_ms: u64,
+    ) -> Result<(), CloseCode> {
+        match message {
+            Inbound::Heartbeat(beat) => {
+                if let Some(session) = self.session_mut(who) {
+                    session.heard_ms = now_ms;
+                    if let Beat::Numbered { seq_ack, .. } = beat {
+                        session.log.acknowledge(seq_ack);
+                    }
+                }
+                self.acknowledge(conn, &beat);
+            }
+            Inbound::Select(select) => self.select(who, conn, &select)?,
+            Inbound::Speaking(speaking) => self.speak(who, speaking),
+            Inbound::Video(video) => self.show(who, video),
+            Inbound::Versions => self.send(conn, &Message::versions()),
+            Inbound::Ignored => {}
+            Inbound::Identify(_) | Inbound::Resume(_) => return Err(CloseCode::AlreadyAuthenticated),
+        }
+        Ok(())
+    }
+
+    /// The first of these says that the SSRC is in use. The others learn from it whose the SSRC is.
+    fn speak(&mut self, who: (GuildId, UserId), speaking: Speaking) {
+        let Some(rights) = self.seat(who).map(|seat| seat.place.rights) else { return };
+        let Some(session) = self.session_mut(who) else { return };
+        let is_first = session.speaking.replace(speaking.how).is_none();
+        let (ssrc, shown) = (session.ssrc, session.shown_speaking(rights).unwrap_or(0));
+        if is_first {
+            self.media(ssrc, sfu::Order::Bind);
+        }
+        self.tell_others(who, &Message::speaking(who.1, ssrc, shown));
+    }
+
+    /// Cameras and screens, under the SSRCs that READY has given out.
+    fn show(&mut self, who: (GuildId, UserId), video: protocol::Video) {
+        let Some(ssrc) = video.video_ssrc else { return };
+        let may = self.seat(who).is_some_and(|seat| seat.place.rights.video);
+        let Some(session) = self.session_mut(who) else { return };
+        let streams = video.streams.into_iter().filter(|stream| {
+            let own = |name| {
+                stream
+                    .get(name)
+                    .and_then(serde_json::Value::as_u64)
+                    .is_some_and(|ssrc| session.has_stream(ssrc))
+            };
+            own("ssrc") && own("rtx_ssrc")
+        });
+        let streams: Vec<_> = streams.take(session.streams.len()).collect();
+        let shows = may && session.has_stream(u64::from(ssrc));
+        self.set_video(who, shows.then_some(Video { ssrc, streams }));
+    }
+
+    pub(super) fn set_video(&mut self, who: (GuildId, UserId), video: Option<Video>) {
+        let Some(session) = self.session_mut(who) else { return };
+        if session.video == video {
+            return;
+        }
+        session.video.clone_from(&video);
+        let (audio, Video { ssrc, streams }) =
+            (session.ssrc, video.unwrap_or(Video { ssrc: 0, streams: Vec::new() }));
+        self.tell_others(who, &Message::video(who.1, (audio, ssrc), &streams));
+    }
+}

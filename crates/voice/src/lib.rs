@@ -1,0 +1,24 @@
+//! Voice signalling: what a client and this server say to each other over the voice gateway before, and while, packets flow.
+//!
+//! The guild's owner decides who is in which channel and what they may do there, and tells it ([`consort_rpc::voice`]). Packets
+//! are the business of `consort-sfu`, which is told by this crate who is in a room.
+//!
+//! * [`protocol`]: opcodes, close codes, versions; what clients send, and how messages to them are written. Sans-IO.
+//! * [`Hub`]: places, sessions, sockets by their numbers, timers: the state machine. Sans-IO.
+//! * [`Server`]: the shell: TLS, WebSockets, the clock, the ways to media plane and relays.
+//! * [`tls`]: the certificate, and the authority behind it.
+//!
+//! End-to-end encryption (DAVE) is not built: SESSION_DESCRIPTION says version 0, and packets are encrypted between each client
+//! and this server.
+
+#![warn(missing_docs)]
+
+mod hub;
+pub mod protocol;
+mod server;
+mod socket;
+mod strangers;
+pub mod tls;
+
+pub use hub::{ConnId, Hub, Limits, Output};
+pub use server::{Config, Server};

@@ -1,0 +1,134 @@
+//! One connection: TLS, the WebSocket in it, and what goes through.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::timeout;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::server::TlsStream;
+use tokio_tungstenite::WebSocketStream;
+use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::{Error, Message};
+
+use crate::hub::ConnId;
+use crate::protocol::{self, CloseCode, Version};
+use crate::server::Server;
+use crate::strangers::Stranger;
+
+/// Bytes of the longest message that is read: what one MLS commit of a large group would need.
+const MESSAGE_BYTES_MAX: usize = 64 << 10;
+/// Bytes that are read at once.
+const READ_BYTES: usize = 4 << 10;
+/// How long TLS and the upgrade may take together.
+const OPENING: Duration = Duration::from_secs(10);
+/// How long a message may take to be sent.
+const SENDING: Duration = Duration::from_secs(10);
+/// How long the client has to answer a close; aiohttp reports 1006 instead of the code when it is not waited for (observed).
+const CLOSING: Duration = Duration::from_millis(500);
+
+/// What is for a connection.
+#[derive(Debug)]
+pub(crate) enum Outgoing {
+    Text(String),
+    Close(CloseCode),
+}
+
+type Socket = WebSocketStream<TlsStream<TcpStream>>;
+
+/// Serves a connection to its end.
+pub(crate) async fn serve(
+    tcp: TcpStream,
+    peer: SocketAddr,
+    acceptor: TlsAcceptor,
+    server: &Server,
+    stranger: Stranger,
+) {
+    let opened = timeout(OPENING, open(tcp, acceptor)).await;
+    let (mut socket, version) = match opened {
+        Ok(Some(opened)) => opened,
+        Ok(None) | Err(_) => return tracing::debug!(%peer, "a voice connection was not opened"),
+    };
+    let (conn, mut outgoing) = server.connected(version, peer);
+    exchange(&mut socket, conn, &mut outgoing, server, stranger).await;
+    server.disconnected(conn);
+    // The client may be gone.
+    let _gone = timeout(CLOSING, socket.close(None)).await;
+}
+
+async fn open(tcp: TcpStream, acceptor: TlsAcceptor) -> Option<(Socket, Version)> {
+    tcp.set_nodelay(true).ok()?;
+    let tls = acceptor.accept(tcp).await.inspect_err(|error| tracing::debug!(%error, "no TLS")).ok()?;
+    let config = WebSocketConfig::default()
+        .read_buffer_size(READ_BYTES)
+        .write_buffer_size(0)
+        .max_write_buffer_size(1 << 20)
+        .max_message_size(Some(MESSAGE_BYTES_MAX))
+        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+    let mut version = Version::of_query(None);
+    // Every path is the gateway's: libraries differ in what they ask for.
+    #[expect(clippy::result_large_err, reason = "the type is the library's")]
+    let look = |request: &Request, response: Response| -> Result<Response, ErrorResponse> {
+        version = Version::of_query(request.uri().query());
+        Ok(response)
+    };
+    let socket = tokio_tungstenite::accept_hdr_async_with_config(tls, look, Some(config)).await;
+    let socket = socket.inspect_err(|error| tracing::debug!(%error, "no WebSocket")).ok()?;
+    Some((socket, version))
+}
+
+async fn exchange(
+    socket: &mut Socket,
+    conn: ConnId,
+    outgoing: &mut mpsc::Receiver<Outgoing>,
+    server: &Server,
+    stranger: Stranger,
+) {
+    let mut stranger = Some(stranger);
+    loop {
+        tokio::select! {
+            biased;
+            next = outgoing.recv() => match next {
+                Some(Outgoing::Text(text)) => {
+                    let sent = timeout(SENDING, socket.send(Message::text(text))).await;
+                    if !matches!(sent, Ok(Ok(()))) {
+                        return;
+                    }
+                }
+                Some(Outgoing::Close(code)) => return close(socket, code).await,
+                None => return,
+            },
+            message = socket.next() => {
+                let message = match message {
+                    Some(Ok(Message::Text(text))) => protocol::decode(&text),
+                    Some(Ok(Message::Binary(bytes))) => protocol::decode_binary(&bytes),
+                    Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Frame(_))) => continue,
+                    Some(Err(Error::Capacity(_) | Error::Utf8(_))) => {
+                        return close(socket, CloseCode::DecodeError).await;
+                    }
+                    Some(Ok(Message::Close(_)) | Err(_)) | None => return,
+                };
+                if server.received(conn, message) {
+                    drop(stranger.take());
+                }
+            }
+        }
+    }
+}
+
+/// Says why, and waits for the client to have heard it.
+async fn close(socket: &mut Socket, code: CloseCode) {
+    let frame = CloseFrame { code: (code as u16).into(), reason: "".into() };
+    let closing = async {
+        socket.close(Some(frame)).await?;
+        while let Some(message) = socket.next().await {
+            message?;
+        }
+        Ok::<_, Error>(())
+    };
+    // One that does not answer has no more of it.
+    let _answered = timeout(CLOSING, closing).await;
+}

@@ -1,0 +1,6 @@
+//! The hub, driven by hand.
+
+mod anything;
+mod rights;
+mod sessions;
+mod world;
