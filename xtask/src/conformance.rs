@@ -7,7 +7,7 @@ use crate::server::{self, Options, Server};
 use crate::test::Tally;
 use crate::{prepare, sh};
 use std::collections::BTreeSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
@@ -51,7 +51,7 @@ pub fn check(named: &[String], bless: bool) -> Result<Tally, String> {
     let api = server.api();
     let runs: Vec<(&str, Result<Vec<String>, String>)> = std::thread::scope(|scope| {
         let started: Vec<_> =
-            suites.iter().map(|suite| (*suite, scope.spawn(|| suite_lines(suite, &api)))).collect();
+            suites.iter().map(|suite| (*suite, scope.spawn(|| suite_lines(suite, &api, &data)))).collect();
         started
             .into_iter()
             .map(|(suite, thread)| {
@@ -68,7 +68,7 @@ pub fn check(named: &[String], bless: bool) -> Result<Tally, String> {
 }
 
 /// Runs one suite and returns its lines, `SUITE AREA.CHECK ok|FAIL|skip` and, after that, the detail.
-fn suite_lines(suite: &str, api: &str) -> Result<Vec<String>, String> {
+fn suite_lines(suite: &str, api: &str, data: &Path) -> Result<Vec<String>, String> {
     // account names may not hold the protocol's own name, which two of the suites do
     let world = Api::new(api).world(&suite.replace("discord", ""))?;
     let dir = sh::root().join("tests/conformance").join(suite);
@@ -76,7 +76,8 @@ fn suite_lines(suite: &str, api: &str) -> Result<Vec<String>, String> {
         "discordjs" => {
             prepare::npm()?;
             let mut node = Command::new("node");
-            node.arg("main.mjs");
+            // Of the voice gateway. Node reads it when it starts.
+            node.arg("main.mjs").env("NODE_EXTRA_CA_CERTS", data.join("tls/ca.pem"));
             node
         }
         "discordpy" | "http" => {

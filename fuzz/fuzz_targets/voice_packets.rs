@@ -1,0 +1,42 @@
+//! The media plane takes datagrams from anybody: whatever comes, it stands, and says to nobody more than was said to it.
+#![no_main]
+
+use std::net::SocketAddr;
+
+use consort_sfu::{
+    Choice, Command, DATAGRAM_BYTES_MAX, Mode, Order, Plane, Rights, Room, Sealer, Seat, Transmit,
+};
+use libfuzzer_sys::fuzz_target;
+
+struct Sent(usize);
+
+impl Transmit for Sent {
+    fn transmit(
+        &mut self,
+        _: SocketAddr,
+        write: impl FnOnce(&mut [u8; DATAGRAM_BYTES_MAX]) -> Option<usize>,
+    ) {
+        self.0 += write(&mut [0; DATAGRAM_BYTES_MAX]).unwrap_or(0);
+    }
+}
+
+fuzz_target!(|data: &[u8]| {
+    let mut plane = Plane::default();
+    let rights = Rights { speak: true, hear: true };
+    for ssrc in 1..4u32 {
+        let address = SocketAddr::from(([192, 0, 2, 1], ssrc as u16));
+        let choice = Choice { mode: Mode::Aes256Gcm, key: [1; 32], address, proven: true };
+        let orders =
+            [Order::Open(Seat { ssrcs: 1, room: Room(1), rights }), Order::Select(choice), Order::Bind];
+        orders.into_iter().for_each(|order| plane.apply(&Command { ssrc, order }, 0));
+    }
+    let from = SocketAddr::from(([192, 0, 2, 1], 1));
+    // As it is, from somebody without a key.
+    let mut sent = Sent(0);
+    plane.receive(from, &mut data.to_vec(), 0, &mut sent);
+    assert!(sent.0 <= data.len());
+    // And as what somebody with a key has encrypted: the first bytes are the header.
+    let (header, text) = data.split_at(data.len().min(12));
+    let mut packet = Sealer::new(Mode::Aes256Gcm, &[1; 32]).seal(header, text);
+    plane.receive(from, &mut packet, 0, &mut sent);
+});
