@@ -97,4 +97,28 @@ export default async function posts(world) {
     await openChannel(ada, 'general');
     await rail(ada).waitFor();
   });
+
+  await test('people are added to a thread from its menu, and removed', async () => {
+    const [guild] = placeOf(ada);
+    const place = (await api(ada, 'GET', `/guilds/${guild}/channels`)).find(
+      (c) => c.name === 'general' && c.type === 0,
+    );
+    const thread = await api(ada, 'POST', `/channels/${place.id}/threads`, { name: 'Carpool', type: 11 });
+    await ada.goto(new URL(`/channels/${guild}/${thread.id}`, ada.url()).href);
+    await ada.getByRole('button', { name: 'Thread options' }).click();
+    await ada.getByRole('menuitem', { name: 'People in the thread' }).click();
+    const dialog = ada.getByRole('dialog', { name: 'People in the thread' });
+    const people = dialog.getByRole('list', { name: 'People in the thread' });
+    await people.getByText('Ada').waitFor();
+    await dialog.getByLabel('Add somebody').fill('ben');
+    await dialog.getByRole('button', { name: 'Add Ben' }).click();
+    await people.getByText('Ben').waitFor();
+    await channels(ben).getByRole('link', { name: 'Carpool' }).waitFor();
+    await people.getByRole('button', { name: 'Remove Ben' }).click();
+    await people.getByText('Ben').waitFor({ state: 'detached' });
+    await shot(ada, 'thread-people');
+    await api(ada, 'DELETE', `/channels/${thread.id}`);
+    await dialog.waitFor({ state: 'detached' });
+    await openChannel(ada, 'general');
+  });
 }

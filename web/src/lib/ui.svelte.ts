@@ -38,6 +38,7 @@ export type Dialog =
   | { kind: 'folder'; folderId: number }
   | { kind: 'custom-status' }
   | { kind: 'follow'; channelId: Id }
+  | { kind: 'thread-members'; channelId: Id }
   | { kind: 'group'; channelId: Id | null }
   | { kind: 'switcher' }
   | { kind: 'inbox' }

@@ -203,6 +203,10 @@ export const channels = {
   archivedThreads: (id: Id) =>
     get<{ threads: Channel[]; has_more: boolean }>(`/channels/${id}/threads/archived/public`, { limit: 50 }),
   joinThread: (id: Id) => put(`/channels/${id}/thread-members/@me`),
+  threadMembers: (id: Id) =>
+    get<{ user_id: Id; member?: WireMember }[]>(`/channels/${id}/thread-members`, { with_member: true, limit: 100 }),
+  addThreadMember: (id: Id, user: Id) => put(`/channels/${id}/thread-members/${user}`),
+  removeThreadMember: (id: Id, user: Id) => del(`/channels/${id}/thread-members/${user}`),
   leaveThread: (id: Id) => del(`/channels/${id}/thread-members/@me`),
 };
 
