@@ -102,6 +102,11 @@ impl Admissions {
         self.waiting.load(Ordering::Relaxed)
     }
 
+    /// This life of the node, and the number of its next session.
+    pub(crate) fn next_address(&self) -> (u64, u64) {
+        (self.generation, u64::from(self.next_number.fetch_add(1, Ordering::Relaxed)))
+    }
+
     fn tell(&self, slice: u16, input: Input) {
         // Only sockets are ever given back.
         let _lost = self.inboxes[usize::from(slice)].push(input);
@@ -155,12 +160,13 @@ impl Admissions {
         let Some(_place) = self.enter(principal.user) else {
             return self.refuse(&identifying, Refusal::Later);
         };
+        let (generation, number) = self.next_address();
         let key = SessionKey {
             node: self.mesh.node(),
-            generation: self.generation,
+            generation,
             slice: identifying.slice,
             user: principal.user,
-            number: u64::from(self.next_number.fetch_add(1, Ordering::Relaxed)),
+            number,
         };
         let identity = self.identity(key, viewer, shard, &identifying.identify, &principal);
         let identify = &identifying.identify;

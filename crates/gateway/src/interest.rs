@@ -7,6 +7,7 @@ use consort_model::{GuildId, UserId};
 use consort_rpc::NodeId;
 use consort_rpc::relay::{Epoch, Heard, Numbered, Op};
 use consort_runtime::Planted;
+use consort_session::SessionId;
 use tokio::time::Instant;
 
 use crate::config::{ASK_AGAIN, SLICES_MAX};
@@ -21,6 +22,8 @@ pub(crate) struct Interest {
     shards: [Mutex<HashMap<GuildId, Here>>; SHARDS],
     /// The slices where a user has sessions, or is about to.
     users: [Mutex<HashMap<UserId, User>>; SHARDS],
+    /// Sessions that have moved here, with their slices and their numbers now: their public ids say where they were made.
+    moved: Mutex<HashMap<SessionId, (u16, u64)>>,
 }
 
 /// What a node has of a user.
@@ -137,7 +140,7 @@ impl Here {
 impl Interest {
     pub(crate) fn new(slices: usize) -> Self {
         let users = std::array::from_fn(|_| Mutex::default());
-        Self { slices, shards: std::array::from_fn(|_| Mutex::default()), users }
+        Self { slices, shards: std::array::from_fn(|_| Mutex::default()), users, moved: Mutex::default() }
     }
 
     pub(crate) fn add(&self, guild: GuildId, slice: u16) {
@@ -286,6 +289,28 @@ impl Interest {
                 users.remove(&user);
             }
         }
+    }
+
+    /// A session has moved to a slice, where it has this number.
+    pub(crate) fn add_moved(&self, id: SessionId, place: (u16, u64)) {
+        self.moved_sessions().insert(id, place);
+    }
+
+    /// A session is not at this place any more.
+    pub(crate) fn remove_moved(&self, id: SessionId, place: (u16, u64)) {
+        let mut moved = self.moved_sessions();
+        if moved.get(&id) == Some(&place) {
+            moved.remove(&id);
+        }
+    }
+
+    /// Where a session is that has moved here.
+    pub(crate) fn moved_to(&self, id: SessionId) -> Option<(u16, u64)> {
+        self.moved_sessions().get(&id).copied()
+    }
+
+    fn moved_sessions(&self) -> MutexGuard<'_, HashMap<SessionId, (u16, u64)>> {
+        self.moved.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     /// The slices with sessions of a user.

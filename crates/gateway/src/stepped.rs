@@ -7,7 +7,7 @@ use std::io::{self, IoSlice};
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_session::SessionId;
+use consort_session::{JOURNAL_BYTES_MAX, JOURNAL_EVENTS_MAX, SessionId};
 use consort_wire::gateway::Connect;
 
 use crate::admission::Admissions;
@@ -17,6 +17,7 @@ use crate::inbox::{Inbox, InboxRef, Wake};
 use crate::interest::Interest;
 use crate::performer::Performer;
 use crate::relay::Router;
+pub use crate::slice::Departure;
 use crate::slice::{Flushed, HandOver, Opening, Slice};
 
 /// A connection, whichever slice it is on.
@@ -40,6 +41,31 @@ struct Woken(Arc<dyn Fn() + Send + Sync>);
 impl Wake for Woken {
     fn wake(&self) {
         (self.0)();
+    }
+}
+
+/// What waits in a slice.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Waiting {
+    /// Inputs in its inbox.
+    pub inputs: usize,
+    /// Its sessions.
+    pub sessions: usize,
+    /// Dispatches that its sessions keep.
+    pub journal_events: usize,
+    /// Bytes of their bodies, as if nobody shared them.
+    pub journal_bytes: usize,
+}
+
+impl Waiting {
+    /// Dispatches that so many sessions may keep.
+    pub fn journal_events_max(&self) -> usize {
+        self.sessions * JOURNAL_EVENTS_MAX
+    }
+
+    /// Bytes that so many sessions may keep: a dispatch that is larger alone is kept until it is sent.
+    pub fn journal_bytes_max(&self) -> usize {
+        self.sessions * JOURNAL_BYTES_MAX
     }
 }
 
@@ -195,10 +221,45 @@ impl Stepped {
         }
     }
 
+    /// What waits in each slice.
+    pub fn waiting(&mut self) -> Vec<Waiting> {
+        let waiting = |stage: &mut Stage| {
+            stage.core.weigh_journals();
+            let figures = stage.core.figures();
+            Waiting {
+                inputs: stage.inbox.depth(),
+                sessions: figures.sessions,
+                journal_events: figures.journal_events,
+                journal_bytes: figures.journal_bytes,
+            }
+        };
+        self.stages.iter_mut().map(waiting).collect()
+    }
+
     /// Sessions that are on the node, and those of them without a connection.
     pub fn sessions(&self) -> (usize, usize) {
         let figures = self.stages.iter().map(|stage| stage.core.figures());
         figures.fold((0, 0), |(all, detached), one| (all + one.sessions, detached + one.detached))
+    }
+
+    /// Takes a session out, for [`Stepped::import`] of this node or another and then [`Stepped::departed`] here; `None` when it
+    /// cannot move.
+    pub fn export(&mut self, now: Instant, id: &str) -> Option<Departure> {
+        let id = id.parse::<SessionId>().ok()?;
+        self.stages.iter_mut().find(|stage| stage.core.has(id))?.core.export(now, id)
+    }
+
+    /// A session that was taken out has arrived, or is lost.
+    pub fn departed(&mut self, departure: &Departure) {
+        self.stages[departure.slice()].core.departed(departure);
+    }
+
+    /// Takes a session in. Gives whether the bytes were one.
+    pub fn import(&mut self, now: Instant, bytes: &[u8], slice: usize) -> bool {
+        let index = slice % self.stages.len();
+        let stage = &mut self.stages[index];
+        let address = stage.performer.admissions.next_address();
+        stage.core.import(now, bytes, address).is_ok()
     }
 
     /// Whether the node has the session with this public id.

@@ -26,6 +26,15 @@ impl ClientInfo {
         Self(parts.join("\0").into())
     }
 
+    /// As one text, for [`ClientInfo::from_text`].
+    pub(super) fn text(&self) -> &str {
+        &self.0
+    }
+
+    pub(super) fn from_text(text: &str) -> Self {
+        Self(text.chars().take(256).collect::<String>().into())
+    }
+
     fn parts(&self) -> (String, String, String) {
         let mut parts = self.0.split('\0').map(str::to_owned);
         let mut next = || parts.next().unwrap_or_default();
@@ -113,24 +122,11 @@ impl Slice {
         conn.payload_zlib = compress && conn.stream.transport() == Transport::Plain;
         let (number, user) = (identity.key.number, identity.viewer.user);
         let slot = self.sessions.insert(Held {
-            session: Session::new(identity),
             conn: Some(conn_slot),
             application,
-            detached_since: None,
             attach_due: Some(now + OPEN_TIMEOUT),
-            attach_tries: 0,
-            presence_is_news: false,
-            owner_restarted_ms: 0,
-            heard: None,
-            due: None,
-            client,
             presence,
-            watching: Vec::new(),
-            voice: Vec::new(),
-            heard_guilds: Vec::new(),
-            asked_all: Vec::new(),
-            bulk: 0,
-            members: None,
+            ..Held::new(Session::new(identity), client)
         });
         self.conns[conn_slot].phase = Phase::Live(slot);
         self.conns[conn_slot].seat = None;

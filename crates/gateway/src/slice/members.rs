@@ -29,6 +29,19 @@ pub(super) struct MemberRequests {
     asked: bool,
 }
 
+impl MemberRequests {
+    /// What is not got whole, the next one first. One whose answer is on its way is asked for again elsewhere.
+    pub(super) fn export(self) -> Vec<(GuildId, ChunkRequest)> {
+        self.waiting.into()
+    }
+
+    /// What [`MemberRequests::export`] has given, as far as a session may have it.
+    pub(super) fn import(waiting: Vec<(GuildId, ChunkRequest)>) -> Option<Box<Self>> {
+        let waiting: VecDeque<_> = waiting.into_iter().take(MEMBER_REQUESTS_MAX).collect();
+        (!waiting.is_empty()).then(|| Box::new(Self { waiting, asked: false }))
+    }
+}
+
 /// A chunk that an owner gave, and how the request goes on.
 #[derive(Debug)]
 pub(crate) struct MemberChunk {

@@ -15,6 +15,7 @@ mod flush;
 mod identify;
 mod input;
 mod members;
+mod moving;
 mod passive;
 mod relay;
 mod resume;
@@ -43,6 +44,7 @@ pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Input, Refusal, Said};
 pub(crate) use members::MemberChunk;
+pub use moving::Departure;
 
 use crate::config::Config;
 use crate::interest::Interest;
@@ -99,6 +101,30 @@ struct Held {
 }
 
 impl Held {
+    /// A session without a connection.
+    fn new(session: Session, client: ClientInfo) -> Self {
+        Self {
+            session,
+            conn: None,
+            application: None,
+            detached_since: None,
+            attach_due: None,
+            attach_tries: 0,
+            presence_is_news: false,
+            owner_restarted_ms: 0,
+            heard: None,
+            due: None,
+            client,
+            presence: None,
+            watching: Vec::new(),
+            voice: Vec::new(),
+            heard_guilds: Vec::new(),
+            asked_all: Vec::new(),
+            bulk: 0,
+            members: None,
+        }
+    }
+
     /// Whether the session is to hear of a guild what those hear who look at it.
     fn looks_at(&self, guild: GuildId) -> bool {
         !self.session.identity().takes_deltas() || self.watching.iter().any(|watched| watched.guild == guild)
@@ -243,7 +269,7 @@ impl Slice {
 
     /// Whether there is a session with this public id.
     pub(crate) fn has(&self, id: SessionId) -> bool {
-        let slot = self.numbers.get(&u64::from(id.number));
+        let slot = self.number_of(id).and_then(|number| self.numbers.get(&number));
         slot.is_some_and(|slot| self.sessions[*slot].session.identity().id == id)
     }
 
@@ -324,13 +350,18 @@ impl Slice {
         if !held.session.is_known_to_client() {
             return self.end_session(slot);
         }
-        held.detached_since = Some(now);
+        self.count_detached(now, slot);
         self.weigh(slot);
-        let held = &mut self.sessions[slot];
-        self.detached.push_back((now, held.session.identity().key.number));
-        self.detached_count += 1;
         self.schedule_session(slot);
         self.bound_detached(now);
+    }
+
+    /// From now on a session waits for its client.
+    fn count_detached(&mut self, now: Instant, slot: usize) {
+        let held = &mut self.sessions[slot];
+        held.detached_since = Some(now);
+        self.detached.push_back((now, held.session.identity().key.number));
+        self.detached_count += 1;
     }
 
     fn bound_detached(&mut self, now: Instant) {
@@ -366,17 +397,24 @@ impl Slice {
         for Watched { guild, .. } in watching {
             self.effects.push(Effect::unsubscribe(&caller, guild, identity.key));
         }
+        self.take_out(slot);
+        self.effects.push(Effect::closed(&caller, identity.key));
+    }
+
+    /// Takes a session off all lists.
+    fn take_out(&mut self, slot: usize) {
         let guilds: Vec<_> = self.sessions[slot].session.attachments().collect();
         for (guild, attachment) in guilds {
             self.leave(guild, attachment);
         }
-        self.effects.push(Effect::closed(&caller, identity.key));
         let held = self.sessions.remove(slot);
+        let identity = held.session.identity();
         self.bulk.forget(identity.viewer.user, identity.key.number, held.bulk);
         if held.detached_since.is_some() {
             self.detached_count -= 1;
         }
         self.numbers.remove(&identity.key.number);
+        self.interest.remove_moved(identity.id, (self.index, identity.key.number));
         if let Some(slots) = self.users.get_mut(&identity.viewer.user) {
             slots.retain(|other| *other != slot);
             if slots.is_empty() {

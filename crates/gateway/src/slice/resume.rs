@@ -17,16 +17,15 @@ impl Slice {
             self.close(now, slot, CloseCode::AlreadyAuthenticated.number());
             return false;
         }
-        match resume.session_id.parse::<SessionId>() {
-            Ok(id) if id.node == self.node && id.slice == self.index => {
-                self.resume_here(now, slot, id, &resume)
-            }
-            Ok(id) if id.node == self.node && usize::from(id.slice) < self.config.slice_count() => {
-                self.hand_over = Some(HandOver { slot, slice: id.slice, resume });
+        let id = resume.session_id.parse::<SessionId>().ok();
+        match id.and_then(|id| Some((id, self.slice_of(id)?))) {
+            Some((id, slice)) if slice == self.index => self.resume_here(now, slot, id, &resume),
+            Some((_, slice)) => {
+                self.hand_over = Some(HandOver { slot, slice, resume });
                 return true;
             }
-            // A session of another node stays there until sessions can move.
-            _ => self.refuse_resume(slot),
+            // It is on another node, or nowhere.
+            None => self.refuse_resume(slot),
         }
         false
     }
@@ -35,17 +34,16 @@ impl Slice {
     pub(crate) fn adopt_resume(&mut self, now: Instant, conn: Conn, resume: &Resume) -> usize {
         let slot = self.adopt(conn);
         match resume.session_id.parse::<SessionId>() {
-            Ok(id) if id.node == self.node && id.slice == self.index => {
-                self.resume_here(now, slot, id, resume)
-            }
-            _ => self.refuse_resume(slot),
+            Ok(id) => self.resume_here(now, slot, id, resume),
+            Err(_) => self.refuse_resume(slot),
         }
         slot
     }
 
     fn resume_here(&mut self, now: Instant, slot: usize, id: SessionId, resume: &Resume) {
         let token_hash: [u8; 32] = Sha256::digest(resume.token.expose()).into();
-        let Some((session, held)) = self.held(u64::from(id.number)) else { return self.refuse_resume(slot) };
+        let Some(number) = self.number_of(id) else { return self.refuse_resume(slot) };
+        let Some((session, held)) = self.held(number) else { return self.refuse_resume(slot) };
         let identity = held.session.identity();
         // A guessed id, or one of a former life of this node, and somebody else's token look the same to the client.
         if identity.id != id || identity.token_hash != token_hash {
@@ -57,7 +55,7 @@ impl Slice {
             self.close(now, former, CloseCode::UnknownError.number());
         }
         // Closing may have ended a session whose READY had not arrived.
-        let Some((_, held)) = self.held(u64::from(id.number)) else { return self.refuse_resume(slot) };
+        let Some((_, held)) = self.held(number) else { return self.refuse_resume(slot) };
         match held.session.resume(asked(resume.seq, held.session.seq())) {
             Err(ResumeError::Ahead) => return self.close(now, slot, CloseCode::InvalidSeq.number()),
             Err(ResumeError::Gone) => {

@@ -5,6 +5,7 @@ use std::time::Instant;
 use consort_model::GuildId;
 use consort_session::{Attachment, Choice};
 use consort_wire::gateway::{GuildSubscription, MemberRange};
+use serde::{Deserialize, Serialize};
 
 use super::attach::move_session;
 use super::{Effect, Slice};
@@ -67,6 +68,31 @@ pub(super) struct Watched {
 impl Watched {
     fn of(guild: GuildId) -> Self {
         Self { guild, looks: Subscribed::default(), channels: Box::default() }
+    }
+}
+
+/// What a session looks at, as it moves.
+#[derive(Debug, Serialize, Deserialize)]
+pub(super) struct ExportedWatch {
+    guild: GuildId,
+    looks: u8,
+    channels: Vec<(u64, Vec<(u32, u32)>)>,
+}
+
+impl ExportedWatch {
+    pub(super) fn of(watched: &Watched) -> Self {
+        let ranges =
+            |ranges: &Vec<MemberRange>| ranges.iter().map(|range| (range.first, range.last)).collect();
+        let channels = watched.channels.iter().map(|(channel, windows)| (*channel, ranges(windows)));
+        Self { guild: watched.guild, looks: watched.looks.0, channels: channels.collect() }
+    }
+
+    pub(super) fn watched(self) -> Watched {
+        let range = |(first, last): (u32, u32)| MemberRange { first, last: last.max(first) };
+        let windows = |ranges: Vec<_>| ranges.into_iter().take(WINDOWS_MAX).map(range).collect();
+        let channels = self.channels.into_iter().take(LISTS_MAX);
+        let channels = channels.map(|(channel, ranges)| (channel, windows(ranges))).collect();
+        Watched { guild: self.guild, looks: Subscribed(self.looks), channels }
     }
 }
 

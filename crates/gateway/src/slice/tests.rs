@@ -27,6 +27,7 @@ mod cohorts;
 mod cost;
 mod cuts;
 mod members;
+mod moving;
 mod passive;
 mod wires;
 mod words;
