@@ -1,5 +1,7 @@
 //! What must be true when everything works again and all that was caused had time to happen.
 
+mod things;
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::{ChannelId, GuildId, Message};
@@ -22,6 +24,7 @@ pub(crate) async fn all(world: &World, people: &People) -> Vec<String> {
     messages(memory, &facts, &mut broken).await;
     mentions(memory, &facts, world.people(), &mut broken).await;
     friends(memory, &facts, world.people(), &mut broken).await;
+    things::all(memory, &facts, &mut broken).await;
     effects(memory, &mut broken).await;
     broken
 }
@@ -47,7 +50,7 @@ async fn members(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<S
                 ));
             }
             let ways = facts.ways.get(&(person, *guild)).map(Vec::as_slice).unwrap_or_default();
-            if let Some(inside) = certain(ways)
+            if let Some(inside) = certain(ways).map(|way| way == Way::In)
                 && inside != one
             {
                 broken.push(format!("person {person} should be in guild {guild}: {inside}, is: {one}"));
@@ -56,14 +59,22 @@ async fn members(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<S
     }
 }
 
-/// Whether a person is in a guild for sure, by the last acknowledged act that no other act overlaps or follows.
-fn certain(ways: &[(Way, Span)]) -> Option<bool> {
-    let last = ways.iter().filter(|(_, span)| span.outcome == Outcome::Acknowledged);
-    let (way, span) = last.max_by_key(|(_, span)| span.began)?;
-    let unsettled = ways
-        .iter()
-        .any(|(other, later)| other != way && later.outcome != Outcome::Refused && later.ended > span.began);
-    (!unsettled).then_some(*way == Way::In)
+/// What is so for sure, by the last acknowledged act that no other act overlaps or follows.
+fn certain<T: Copy + PartialEq>(acts: &[(T, Span)]) -> Option<T> {
+    let last = acts.iter().filter(|(_, span)| span.outcome == Outcome::Acknowledged);
+    let (value, span) = last.max_by_key(|(_, span)| span.began)?;
+    let unsettled = acts.iter().any(|(other, later)| {
+        other != value && later.outcome != Outcome::Refused && later.ended > span.began
+    });
+    (!unsettled).then_some(*value)
+}
+
+/// What a message said before it was edited.
+fn first_text(content: &str) -> &str {
+    content
+        .split_once(' ')
+        .filter(|(_, edit)| edit.parse::<u64>().is_ok())
+        .map_or(content, |(first, _)| first)
 }
 
 /// What was acknowledged and not deleted is stored, once; nothing is stored twice.
@@ -73,7 +84,10 @@ async fn messages(memory: &Memory, facts: &Facts, broken: &mut Vec<String>) {
     for channel in channels {
         let rows = memory.scan_rows::<Message>(Table::Messages, channel.get(), Range::all(ROWS)).await;
         for (_, message) in rows.unwrap_or_default() {
-            stored.entry(message.content.clone()).or_default().push((channel, message.id.get()));
+            stored
+                .entry(first_text(&message.content).to_owned())
+                .or_default()
+                .push((channel, message.id.get()));
         }
     }
     for (content, posted) in &facts.posts {

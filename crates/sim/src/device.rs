@@ -98,6 +98,9 @@ impl Device {
     pub(crate) async fn live(mut self) -> (u64, Vec<String>) {
         let mut broken = Vec::new();
         while self.connection(&mut broken).await != End::Judged {
+            if self.world.stage() == Stage::Busy && self.chance.per_mille(150) {
+                self.move_session().await;
+            }
             sleep(self.chance.millis(50..3_000)).await;
             if self.world.stage() == Stage::Over {
                 broken.push(format!("a client of person {} has no session although all works", self.user));
@@ -106,6 +109,25 @@ impl Device {
         }
         broken.append(&mut self.view.broken);
         (self.events, broken)
+    }
+
+    /// The session moves to some slice of some node, which may be its own.
+    async fn move_session(&mut self) {
+        let Some(known) = &mut self.known else { return };
+        let Some(departure) = known.life.edge.export(&known.id) else { return };
+        sleep(self.chance.millis(0..1_500)).await;
+        let slice = self.chance.of(0..2) as usize;
+        let to = self.world.any(&self.chance).filter(|to| to.edge.import(&departure.bytes, slice));
+        known.life.edge.departed(&departure);
+        match to {
+            Some(to) => {
+                (known.parted, known.ended) = (Instant::now(), to.edge.invalidated());
+                known.life = to;
+                self.world.report().moved += 1;
+            }
+            // It was on its way to a node that died.
+            None => self.known = None,
+        }
     }
 
     fn life(&self) -> Option<Arc<Life>> {
@@ -269,7 +291,7 @@ impl Device {
         for (id, guild) in self.view.guilds.iter().filter(|(id, _)| fresh.guilds.contains_key(id)) {
             for (channel, known) in guild.places() {
                 let stored = self.world.stored_messages(channel).await;
-                let missed = known.missed(stored);
+                let missed = known.missed(&stored);
                 if !missed.is_empty() {
                     broken.push(format!(
                         "person {user} was not told {missed:?} of channel {channel} of guild {id}"
@@ -278,7 +300,7 @@ impl Device {
             }
         }
         for (channel, known) in &self.view.private {
-            let missed = known.missed(self.world.stored_messages(*channel).await);
+            let missed = known.missed(&self.world.stored_messages(*channel).await);
             if !missed.is_empty() {
                 broken.push(format!("person {user} was not told {missed:?} of private channel {channel}"));
             }

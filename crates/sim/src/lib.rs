@@ -11,7 +11,7 @@
 //! * `world`: nodes, their lives, and the faults. `disk`, `network`, `directory`, `clock`: what a node stands on.
 //! * `people`: who does what, and what each was answered. `edge`: the gateway of a node. `device`: its clients. `view`: what
 //!   they know.
-//! * `checks`: what must be true.
+//! * `checks`: what must be true when all is over. `queues`: what must be true of queues while it runs, and then.
 
 mod chance;
 mod checks;
@@ -22,6 +22,7 @@ mod disk;
 mod edge;
 mod network;
 mod people;
+mod queues;
 mod view;
 mod world;
 
@@ -76,6 +77,8 @@ pub struct Report {
     pub events: u64,
     /// Sessions that were not found again: with their node, or told that they have missed something.
     pub ended: u64,
+    /// Sessions that were moved from one slice to another.
+    pub moved: u64,
     /// Crashes of nodes.
     pub crashes: u64,
     /// Promises that were broken, in words.

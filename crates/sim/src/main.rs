@@ -64,6 +64,7 @@ fn main() -> ExitCode {
         sum.events += report.events;
         sum.crashes += report.crashes;
         sum.ended += report.ended;
+        sum.moved += report.moved;
         if report.broken.is_empty() {
             continue;
         }
@@ -86,8 +87,8 @@ fn main() -> ExitCode {
     }
     let _told = writeln!(
         out,
-        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} sessions ended; {} crashes",
-        args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.ended, sum.crashes
+        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} sessions ended, {} moved; {} crashes",
+        args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.ended, sum.moved, sum.crashes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -1,6 +1,7 @@
 //! What people do, and what each of them was answered.
 
 mod acts;
+mod crafts;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -16,6 +17,8 @@ use consort_store::{Batch, Key, Store as _, Table};
 use serde_json::Value;
 use tokio::time::{Instant, sleep};
 
+use self::crafts::Hook;
+pub(crate) use self::crafts::Thing;
 use crate::chance::Chance;
 use crate::world::{Life, World};
 
@@ -62,11 +65,24 @@ pub(crate) struct Founded {
     threads: Vec<ChannelId>,
     roles: Vec<RoleId>,
     invite: Option<String>,
+    /// Invites that may be used a few times.
+    invites: Vec<String>,
+    webhooks: Vec<Hook>,
 }
 
 impl Founded {
     fn new(id: GuildId, owner: u64, channel: ChannelId) -> Self {
-        Self { id, owner, channel, hall: None, threads: Vec::new(), roles: Vec::new(), invite: None }
+        Self {
+            id,
+            owner,
+            channel,
+            hall: None,
+            threads: Vec::new(),
+            roles: Vec::new(),
+            invite: None,
+            invites: Vec::new(),
+            webhooks: Vec::new(),
+        }
     }
 
     /// Whether a channel or thread is of this guild.
@@ -88,6 +104,14 @@ pub(crate) struct Posted {
     pub(crate) began: u64,
     /// Whether somebody tried to delete it.
     pub(crate) doomed: bool,
+    pub(crate) is_poll: bool,
+}
+
+impl Posted {
+    fn new(channel: ChannelId, author: u64, mentioned: Option<u64>, began: u64) -> Self {
+        let (id, outcome) = (None, Outcome::Unknown);
+        Self { channel, author, mentioned, id, outcome, began, doomed: false, is_poll: false }
+    }
 }
 
 /// Everything that happened.
@@ -101,6 +125,8 @@ pub(crate) struct Facts {
     pub(crate) blocks: BTreeSet<(u64, u64)>,
     /// By content, which is unique.
     pub(crate) posts: BTreeMap<String, Posted>,
+    /// What people wanted things to be, and what came of it.
+    pub(crate) wishes: BTreeMap<Thing, Vec<(u64, Span)>>,
 }
 
 /// See the module.
@@ -145,6 +171,12 @@ impl Facts {
         self.tick += 1;
         self.tick
     }
+
+    /// Somebody wanted a thing to be so, from `began` on.
+    fn wished(&mut self, thing: Thing, value: u64, began: u64, outcome: Outcome) {
+        let ended = if outcome == Outcome::Unknown { u64::MAX } else { self.tick() };
+        self.wishes.entry(thing).or_default().push((value, Span { began, ended, outcome }));
+    }
 }
 
 /// One person.
@@ -154,12 +186,14 @@ pub(crate) struct Person {
     people: Arc<People>,
     chance: Chance,
     posts: u64,
+    edits: u64,
+    tokens: Vec<u64>,
 }
 
 impl Person {
     pub(crate) fn new(id: u64, world: Arc<World>, people: Arc<People>) -> Self {
         let chance = world.chance.fork();
-        Self { id, world, people, chance, posts: 0 }
+        Self { id, world, people, chance, posts: 0, edits: 0, tokens: Vec::new() }
     }
 
     /// Does things until the time is over.
@@ -169,7 +203,7 @@ impl Person {
         while Instant::now() < end && acts < self.world.plan.acts_max {
             acts += 1;
             sleep(self.chance.millis(20..1_500)).await;
-            match self.chance.of(0..100) {
+            match self.chance.of(0..120) {
                 0..8 => self.found().await,
                 8..25 => self.join().await,
                 25..31 => self.leave().await,
@@ -184,6 +218,12 @@ impl Person {
                 84..88 => self.arrange().await,
                 88..92 => self.moderate().await,
                 92..94 => self.write_in_group().await,
+                94..98 => self.pin().await,
+                98..102 => self.edit().await,
+                102..107 => self.poll().await,
+                107..110 => self.use_webhook().await,
+                110..112 => self.use_invite().await,
+                112..114 => self.use_token().await,
                 _ => self.write_privately().await,
             }
         }
@@ -203,8 +243,12 @@ impl Person {
 
     /// Asks an owner through some node, and counts the outcome.
     async fn ask<S: Service>(&self, life: &Life, key: u64, op: S::Op) -> (Outcome, Value) {
+        self.ask_as::<S>(life, self.caller(), key, op).await
+    }
+
+    async fn ask_as<S: Service>(&self, life: &Life, caller: Caller, key: u64, op: S::Op) -> (Outcome, Value) {
         let client = life.mesh.client::<S>();
-        let reply: Reply = life.scope.within(client.call(key, self.caller(), op)).await;
+        let reply: Reply = life.scope.within(client.call(key, caller, op)).await;
         let outcome = match &reply {
             Ok(_) => Outcome::Acknowledged,
             Err(error) if error.status < 500 => Outcome::Refused,
@@ -379,6 +423,17 @@ impl Person {
         mentioned: Option<u64>,
         wrap: impl Fn(message::Op) -> S::Op,
     ) {
+        self.write_as::<S>(owner, channel, (mentioned, CreateMessage::default()), wrap).await;
+    }
+
+    /// As [`Person::write`], with what `body` has besides text.
+    async fn write_as<S: Service>(
+        &mut self,
+        owner: u64,
+        channel: ChannelId,
+        (mentioned, body): (Option<u64>, CreateMessage),
+        wrap: impl Fn(message::Op) -> S::Op,
+    ) {
         self.posts += 1;
         let nonce = format!("{}-{}", self.id, self.posts);
         let content = match mentioned {
@@ -386,15 +441,8 @@ impl Person {
             None => nonce.clone(),
         };
         let began = self.people.facts().tick();
-        let posted = Posted {
-            began,
-            channel,
-            author: self.id,
-            mentioned,
-            id: None,
-            outcome: Outcome::Unknown,
-            doomed: false,
-        };
+        let is_poll = body.poll.is_some();
+        let posted = Posted { is_poll, ..Posted::new(channel, self.id, mentioned, began) };
         self.people.facts().posts.insert(content.clone(), posted);
         for again in 0..=POSTS_AGAIN {
             let Some(life) = self.life() else { return };
@@ -402,7 +450,7 @@ impl Person {
                 content: content.clone(),
                 nonce: Some(Nonce::Text(nonce.clone())),
                 enforce_nonce: true,
-                ..CreateMessage::default()
+                ..body.clone()
             };
             let op = message::Op::Create(Box::new(message::Create { body, ..message::Create::default() }));
             let (outcome, shown) = self.ask::<S>(&life, owner, wrap(op)).await;
@@ -430,13 +478,22 @@ impl Person {
                 .collect()
         };
         let Some((content, channel, id)) = self.chance.pick(&mine).cloned() else { return };
-        let guild = person.facts().guilds.iter().find(|guild| guild.channel == channel).cloned();
-        let (Some(guild), Some(life)) = (guild, self.life()) else { return };
+        let guild = person.facts().guilds.iter().find(|guild| guild.has(channel)).cloned();
+        let Some(life) = self.life() else { return };
         if let Some(posted) = person.facts().posts.get_mut(&content) {
             posted.doomed = true;
         }
-        let op = guild::Op::Message { channel, op: message::Op::Delete { message: id } };
-        self.ask::<guild::Guild>(&life, guild.id.get(), op).await;
+        let op = message::Op::Delete { message: id };
+        match guild {
+            Some(guild) => {
+                let op = guild::Op::Message { channel, op };
+                self.ask::<guild::Guild>(&life, guild.id.get(), op).await;
+            }
+            None => {
+                let op = private::Op::Message { channel, op };
+                self.ask::<private::Private>(&life, channel.get(), op).await;
+            }
+        }
     }
 
     fn other(&self) -> u64 {

@@ -7,10 +7,17 @@ use serde_json::{Value, json};
 /// A channel, and the messages a client was told of it since it has known the channel.
 #[derive(Debug, Clone, Default)]
 pub(crate) struct Channel {
-    shown: Value,
+    shown: BTreeMap<String, Value>,
+    /// When a message was pinned last.
+    pinned_at: Value,
     /// The newest message when the channel was first seen.
     from: u64,
-    heard: BTreeSet<u64>,
+    /// The messages that were told since, and their texts.
+    heard: BTreeMap<u64, String>,
+    /// Those that were told and are deleted.
+    deleted: BTreeSet<u64>,
+    /// The newest that was told.
+    last: u64,
 }
 
 /// An active thread.
@@ -70,27 +77,51 @@ fn items<'a>(value: &'a Value, key: &str) -> impl Iterator<Item = &'a Value> {
 impl Channel {
     fn of(body: &Value) -> Self {
         let from = number(&body["last_message_id"]);
-        let mut shown = body.clone();
-        if let Some(shown) = shown.as_object_mut() {
-            // It moves with messages; and GUILD_CREATE's channels need not name their guild.
-            shown.remove("last_message_id");
-            shown.remove("guild_id");
-        }
-        Self { shown, from, heard: BTreeSet::new() }
+        // They change with messages; and GUILD_CREATE's channels need not name their guild.
+        let beside = ["last_message_id", "last_pin_timestamp", "guild_id"];
+        let fields =
+            body.as_object().into_iter().flatten().filter(|(name, _)| !beside.contains(&name.as_str()));
+        let shown = fields.map(|(name, value)| (name.clone(), value.clone())).collect();
+        Self { shown, pinned_at: body["last_pin_timestamp"].clone(), from, ..Self::default() }
     }
 
     /// A message is told.
-    fn hear(&mut self, place: u64, id: u64, broken: &mut Vec<String>) {
+    fn hear(&mut self, place: u64, message: &Value, broken: &mut Vec<String>) {
+        let id = number(&message["id"]);
         // What READY of an account says of private channels may be newer than the last word before it.
-        if let Some(last) = self.heard.last().filter(|last| id <= **last) {
-            broken.push(format!("message {id} of channel {place} is told after {last}"));
+        if id <= self.last {
+            broken.push(format!("message {id} of channel {place} is told after {}", self.last));
         }
-        self.heard.insert(id);
+        self.last = self.last.max(id);
+        self.heard.insert(id, text(message));
     }
 
-    /// The messages of these that were not told.
-    pub(crate) fn missed(&self, stored: Vec<u64>) -> Vec<u64> {
-        stored.into_iter().filter(|id| *id > self.from && !self.heard.contains(id)).collect()
+    /// A message is changed or deleted.
+    fn change(&mut self, name: &str, message: &Value) {
+        let id = number(&message["id"]);
+        if name == "MESSAGE_DELETE" {
+            self.deleted.extend(self.heard.remove(&id).map(|_| id));
+        } else if let Some(known) = self.heard.get_mut(&id) {
+            *known = text(message);
+        }
+    }
+
+    /// How what was told differs from these messages with their texts, in words.
+    pub(crate) fn missed(&self, stored: &BTreeMap<u64, String>) -> Vec<String> {
+        let mut words = Vec::new();
+        for (id, text) in stored.iter().filter(|(id, _)| **id > self.from) {
+            match self.heard.get(id) {
+                Some(known) if known == text => {}
+                Some(known) => words.push(format!("that {id} says {text:?} in place of {known:?}")),
+                None if self.deleted.contains(id) => {
+                    words.push(format!("that {id} is there, but its deletion"))
+                }
+                None => words.push(id.to_string()),
+            }
+        }
+        let gone = self.heard.keys().filter(|id| !stored.contains_key(id));
+        words.extend(gone.map(|id| format!("of the deletion of {id}")));
+        words
     }
 }
 
@@ -108,6 +139,10 @@ impl Guild {
             roles: items(body, "roles").map(|role| (number(&role["id"]), role.clone())).collect(),
         }
     }
+}
+
+fn text(message: &Value) -> String {
+    message["content"].as_str().unwrap_or_default().to_owned()
 }
 
 /// Who is seen, and how; nobody who is not.
@@ -152,10 +187,15 @@ impl View {
             "MESSAGE_CREATE" if d["guild_id"].is_null() => {
                 let (id, place) = (number(&d["id"]), number(&d["channel_id"]));
                 match self.private.get_mut(&place) {
-                    Some(channel) => channel.hear(place, id, &mut self.broken),
+                    Some(channel) => channel.hear(place, d, &mut self.broken),
                     None => self.broken.push(format!(
                         "message {id} of private channel {place}, which is not known, is told"
                     )),
+                }
+            }
+            "MESSAGE_UPDATE" | "MESSAGE_DELETE" if d["guild_id"].is_null() => {
+                if let Some(channel) = self.private.get_mut(&number(&d["channel_id"])) {
+                    channel.change(name, d);
                 }
             }
             "GUILD_CREATE" => drop(self.guilds.insert(number(&d["id"]), Guild::of(d))),
@@ -211,25 +251,38 @@ impl View {
             "CHANNEL_CREATE" => drop(guild.channels.insert(id, Channel::of(d))),
             "CHANNEL_UPDATE" => {
                 let channel = guild.channels.entry(id).or_insert_with(|| Channel::of(d));
-                channel.shown = Channel::of(d).shown;
+                let Channel { shown, pinned_at, .. } = Channel::of(d);
+                (channel.shown, channel.pinned_at) = (shown, pinned_at);
             }
             "CHANNEL_DELETE" => {
                 guild.channels.remove(&id);
                 guild.threads.retain(|_, thread| thread.parent != id);
             }
-            "MESSAGE_CREATE" => {
-                let place = number(&d["channel_id"]);
-                let thread = guild.threads.get_mut(&place).map(|thread| &mut thread.talk);
-                let Some(channel) = guild.channels.get_mut(&place).or(thread) else {
-                    let text = format!("message {id} of channel {place}, which is not seen, is told");
-                    return self.broken.push(text);
-                };
+            _ => self.take_of_talk(name, d),
+        }
+    }
+
+    /// Takes what happens to messages of guilds.
+    fn take_of_talk(&mut self, name: &str, d: &Value) {
+        let Some(guild) = self.guilds.get_mut(&number(&d["guild_id"])) else { return };
+        let place = number(&d["channel_id"]);
+        let thread = guild.threads.get_mut(&place).map(|thread| &mut thread.talk);
+        let channel = guild.channels.get_mut(&place).or(thread);
+        match (name, channel) {
+            ("MESSAGE_CREATE", None) => {
+                let text = format!("message {} of channel {place}, which is not seen, is told", d["id"]);
+                self.broken.push(text);
+            }
+            ("MESSAGE_CREATE", Some(channel)) => {
+                let id = number(&d["id"]);
                 if id <= channel.from {
                     self.broken
                         .push(format!("message {id} of channel {place} is told, which was there before"));
                 }
-                channel.hear(place, id, &mut self.broken);
+                channel.hear(place, d, &mut self.broken);
             }
+            ("MESSAGE_UPDATE" | "MESSAGE_DELETE", Some(channel)) => channel.change(name, d),
+            ("CHANNEL_PINS_UPDATE", Some(channel)) => channel.pinned_at = d["last_pin_timestamp"].clone(),
             _ => {}
         }
     }
@@ -267,7 +320,9 @@ impl View {
             differ("threads are", threads(one), threads(other));
             differ("roles are", format!("{:?}", one.roles), format!("{:?}", other.roles));
             let shown = |guild: &Guild| {
-                let channels = guild.channels.iter().map(|(id, channel)| (*id, channel.shown.clone()));
+                let channels = guild.channels.iter();
+                let channels =
+                    channels.map(|(id, channel)| (*id, (channel.shown.clone(), channel.pinned_at.clone())));
                 format!("{:?}", channels.collect::<BTreeMap<_, _>>())
             };
             differ("channels are", shown(one), shown(other));

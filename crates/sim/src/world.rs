@@ -5,13 +5,15 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use consort_account::Account;
 use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
 use consort_files::Links;
 use consort_guild::Guild;
-use consort_rpc::{Mesh, MeshRef, NodeId, guild, private, user};
+use consort_model::Message;
+use consort_rpc::{Mesh, MeshRef, NodeId, account, guild, private, user};
 use consort_runtime::{Ids, Registry, Scope, spawn};
 use consort_store::memory::Memory;
-use consort_store::{Range, Store as _, Table};
+use consort_store::{Range, StoreExt as _, Table};
 use consort_user::{PrivateChannel, User};
 use tokio::time::{Instant, sleep};
 
@@ -23,7 +25,7 @@ use crate::disk::{Disk, Ledger};
 use crate::edge::Edge;
 use crate::network::{End, Network};
 use crate::people::{People, Person};
-use crate::{Plan, Report, checks};
+use crate::{Plan, Report, checks, queues};
 
 /// How long after everything is mended until all that was caused must have been done. The last to happen: an owner that has
 /// no more to do forgets what was acknowledged when it is put away, after ten minutes, and may have to be loaded once more.
@@ -40,6 +42,7 @@ pub(crate) struct Life {
     pub(crate) mesh: MeshRef,
     pub(crate) ids: Arc<Ids>,
     pub(crate) edge: Arc<Edge>,
+    pub(crate) registry: Registry,
     seen: Arc<Seen>,
     disk: Arc<Disk>,
     clock: Arc<SimClock>,
@@ -93,6 +96,7 @@ pub(crate) async fn simulate(plan: Plan) -> Report {
     let people = Arc::new(People::register(&world).await);
     let nodes: Vec<NodeId> = (0..plan.nodes).map(NodeId).collect();
     nodes.iter().for_each(|node| world.start(*node));
+    world.scope.run(|| spawn("queues", queues::watch(world.clone())));
     let persons: Vec<_> = (1..=plan.people)
         .map(|id| {
             let person = Person::new(id, world.clone(), people.clone());
@@ -124,15 +128,8 @@ pub(crate) async fn simulate(plan: Plan) -> Report {
         }
     }
     sleep(SETTLE).await;
-    for life in world.all() {
-        let lost = life.edge.lost_events();
-        if lost > 0 {
-            world
-                .report()
-                .broken
-                .push(format!("{lost} inputs had no room in the inboxes of {}", life.mesh.node()));
-        }
-    }
+    let left = queues::left(&world).await;
+    world.report().broken.extend(left);
     let mut report = world.report().clone();
     report.broken.extend(checks::all(&world, &people).await);
     world.end();
@@ -181,10 +178,11 @@ impl World {
         *self.stage.lock().unwrap_or_else(PoisonError::into_inner) = stage;
     }
 
-    /// The messages that are stored of a channel.
-    pub(crate) async fn stored_messages(&self, channel: u64) -> Vec<u64> {
-        let rows = self.memory.scan(Table::Messages, channel, Range::all(10_000)).await;
-        rows.unwrap_or_default().iter().filter_map(|row| row.key.to_id()).collect()
+    /// The messages that are stored of a channel, and their texts.
+    pub(crate) async fn stored_messages(&self, channel: u64) -> BTreeMap<u64, String> {
+        let rows = self.memory.scan_rows::<Message>(Table::Messages, channel, Range::all(10_000)).await;
+        let rows = rows.unwrap_or_default().into_iter();
+        rows.map(|(_, message)| (message.id.get(), message.content)).collect()
     }
 
     /// The true wall time, Unix milliseconds.
@@ -220,25 +218,27 @@ impl World {
         let mesh = Mesh::new(node, seen.clone(), Arc::new(end));
         self.network.join(&mesh, &scope);
         let ids = Arc::new(Ids::new(node.0));
+        let registry = Registry::default();
         let env = Env {
             clock: clock.clone(),
             store: disk.clone(),
             mesh: mesh.clone(),
             ids: ids.clone(),
             links: Links::sample(),
-            registry: Registry::default(),
+            registry: registry.clone(),
             work: Work::default(),
         };
         let edge = scope.run(|| Edge::start(&mesh, clock.clone()));
         scope.run(|| {
             mesh.host::<guild::Guild>(Owners::<Guild>::new(env.clone()));
             mesh.host::<user::User>(Owners::<User>::new(env.clone()));
+            mesh.host::<account::Account>(Owners::<Account>::new(env.clone()));
             mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
             spawn("courier", run_courier(env.clone()));
             spawn("scheduler", run_scheduler(env));
             spawn("gateway", edge.clone().serve());
         });
-        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, edge, seen, disk, clock }));
+        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, edge, registry, seen, disk, clock }));
     }
 
     /// What befalls the cluster while people are at work.
