@@ -37,7 +37,7 @@ cargo xtask TASK
   libraries [--bless] [--only STEP] [NAME …] bots of further client libraries, each against a fresh server
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
   cluster [--nodes N] [--store embedded-rpc] start etcd and a cluster of nodes on this machine
-  chaos kill|hang [--people N] [--guilds N] [--blows N]
+  chaos kill|hang|rolling [--people N] [--guilds N] [--blows N]
                                             strike nodes of a cluster under load and look for what was promised
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed

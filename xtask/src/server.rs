@@ -129,6 +129,11 @@ impl Server {
         let _ = self.child.wait();
     }
 
+    /// Whether its process has ended.
+    pub fn has_ended(&mut self) -> bool {
+        !matches!(self.child.try_wait(), Ok(None))
+    }
+
     /// Asks it to end and waits for that.
     ///
     /// # Errors

@@ -16,7 +16,7 @@ use crate::Error;
 use crate::decide::Decider;
 use crate::etcd::{Change, Client, Write};
 use crate::lease::{Lease, Validity};
-use crate::record::{self, PREFIX, Registration, Used, World};
+use crate::record::{self, Load, PREFIX, Registration, Used, World};
 
 /// For how long a node may be silent before its lease runs out, unless it is said otherwise.
 pub const LEASE: Duration = Duration::from_secs(2);
@@ -24,6 +24,10 @@ pub const LEASE: Duration = Duration::from_secs(2);
 const LOOK: Duration = Duration::from_secs(1);
 /// How long a node that has to decide may take before others do.
 const OTHERS_DECIDE: Duration = Duration::from_secs(2);
+/// How often what a node carries is written, if it has changed: nobody but operators reads it.
+const LOAD_EVERY: Duration = Duration::from_secs(5);
+/// The same of a node that leaves: an operator waits for it.
+const LOAD_OF_LEAVING_EVERY: Duration = Duration::from_millis(500);
 /// How far ahead the use of a worker number is written.
 const USED_AHEAD_MS: u64 = 10_000;
 /// How often.
@@ -86,6 +90,10 @@ pub struct Cluster {
     phase: watch::Sender<Phase>,
     /// Becomes true when the lease has been given back.
     gone: watch::Sender<bool>,
+    /// Becomes true when an operator has asked this life of the node to leave.
+    drained: watch::Sender<bool>,
+    /// What the node carries.
+    load: ArcSwap<Load>,
     floor_ms: u64,
     role_of: fn(&str) -> &str,
 }
@@ -131,6 +139,8 @@ impl Cluster {
             version: watch::channel(0).0,
             phase: watch::channel(Phase::Starting).0,
             gone: watch::channel(false).0,
+            drained: watch::channel(false).0,
+            load: ArcSwap::default(),
             floor_ms,
             role_of,
             joining,
@@ -174,6 +184,18 @@ impl Cluster {
     /// Whether the node's lease holds.
     pub fn is_member(&self) -> bool {
         self.validity.holds()
+    }
+
+    /// Waits until an operator asks this node to leave ([`crate::drain`]).
+    pub async fn asked_to_leave(&self) {
+        let mut drained = self.drained.subscribe();
+        // The other end is this cluster's own.
+        let _asked = drained.wait_for(|drained| *drained).await;
+    }
+
+    /// Says what the node carries; operators see it within some seconds ([`crate::status`]).
+    pub fn carry(&self, load: Load) {
+        self.load.store(Arc::new(load));
     }
 
     /// Says that the node takes keys from now on.
@@ -355,7 +377,6 @@ fn registration(joining: &Joining, life: Life, since_ms: u64, phase: Phase) -> R
         since_ms,
         starting: phase == Phase::Starting,
         leaving: matches!(phase, Phase::Leaving | Phase::Ended),
-        actors: 0,
     }
 }
 
@@ -388,6 +409,8 @@ struct Follower {
     used_ms: u64,
     /// What was written of this node last, if anything but that it starts.
     told: Option<Phase>,
+    /// What was written of what it carries, and when.
+    load: Option<(Arc<Load>, tokio::time::Instant)>,
 }
 
 impl Follower {
@@ -412,6 +435,11 @@ impl Follower {
             cluster.take(&self.world);
             if *cluster.phase.borrow() == Phase::Ended {
                 return Ok(());
+            }
+            let drained = self.world.drains.get(&cluster.joining.name);
+            if drained == Some(&cluster.me.load().generation) && !*cluster.drained.borrow() {
+                tracing::info!("an operator has asked this node to leave");
+                cluster.drained.send_replace(true);
             }
             self.tell(&cluster, lease).await?;
             self.decide(&cluster).await?;
@@ -446,6 +474,7 @@ impl Follower {
         tracing::warn!(node = number, generation = life.generation, "the node is a member again");
         *lease = new;
         self.told = Some(phase);
+        self.load = None;
         cluster.me.store(Arc::new(life));
         let watchers = cluster.watchers.lock().unwrap_or_else(PoisonError::into_inner).clone();
         watchers.iter().filter_map(Weak::upgrade).for_each(|watcher| watcher.reborn());
@@ -466,12 +495,23 @@ impl Follower {
             let value = record::encode(&registration(&cluster.joining, me, since, phase))?;
             writes.push(Write { key: record::node(me.node), value, lease: lease.id });
         }
+        let (load, at) = (cluster.load.load_full(), tokio::time::Instant::now());
+        let every = if phase == Phase::Leaving { LOAD_OF_LEAVING_EVERY } else { LOAD_EVERY };
+        let due = |(told, when): &(Arc<Load>, _)| **told != *load && at.duration_since(*when) >= every;
+        let carries = self.load.as_ref().is_none_or(due);
+        if carries {
+            let (key, value) = (record::load(me.node), record::encode(&*load)?);
+            writes.push(Write { key, value, lease: lease.id });
+        }
         if writes.is_empty() {
             return Ok(());
         }
         let uses = writes.iter().any(|write| write.lease == 0);
         cluster.client.write(&[], writes).await?;
         self.told = Some(phase);
+        if carries {
+            self.load = Some((load, at));
+        }
         if uses {
             self.used_ms = now;
         }

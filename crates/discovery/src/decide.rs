@@ -77,7 +77,6 @@ mod tests {
             since_ms,
             starting: false,
             leaving: false,
-            actors: 0,
         };
         (node, registration)
     }

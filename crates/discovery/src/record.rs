@@ -6,9 +6,12 @@
 //! | `used/N` | [`Used`]: until when that number has been used | none |
 //! | `names/NAME` | the number of the node with this name | the node's |
 //! | `alone/ROLE` | the name of the node that runs a role of which there may be one only | the node's |
+//! | `drains/NAME` | the life of the node with this name that an operator has asked to leave | none |
 //! | `nodes/N` | [`Registration`] | the node's |
 //! | `map` | [`consort_placement::Map`] | none |
 //! | `pins/SERVICE/KEY` | the number of the node that is to own the key | none |
+//!
+//! and under `/consort-loads/`, which no node follows, `N`: [`Load`], with the node's lease.
 
 use std::collections::BTreeMap;
 
@@ -19,6 +22,8 @@ use crate::Error;
 use crate::etcd::{Change, KeyValue};
 
 pub(crate) const PREFIX: &str = "/consort/";
+/// Apart from the others: every node follows those.
+pub(crate) const LOADS: &str = "/consort-loads/";
 pub(crate) const MAP: &str = "/consort/map";
 /// Numbers there are: the worker number of a snowflake has 10 bits.
 pub(crate) const NODES_MAX: u16 = 1024;
@@ -41,8 +46,26 @@ pub(crate) fn alone(role: &str) -> String {
     format!("{PREFIX}alone/{role}")
 }
 
+pub(crate) fn drain(name: &str) -> String {
+    format!("{PREFIX}drains/{name}")
+}
+
 pub(crate) fn node(number: u16) -> String {
     format!("{PREFIX}nodes/{number}")
+}
+
+pub(crate) fn load(number: u16) -> String {
+    format!("{LOADS}{number}")
+}
+
+/// What nodes say that they carry. What cannot be read is passed over.
+pub(crate) fn loads(kvs: Vec<KeyValue>) -> BTreeMap<u16, Load> {
+    let read = |kv: KeyValue| {
+        let key = String::from_utf8_lossy(&kv.key).into_owned();
+        let number = number(&key, key.strip_prefix(LOADS)?).ok()?;
+        Some((number, decode(&key, &kv.value, RECORD_BYTES_MAX).ok()?))
+    };
+    kvs.into_iter().filter_map(read).collect()
 }
 
 /// The last use of a worker number.
@@ -82,9 +105,17 @@ pub struct Registration {
     /// It takes no more keys and is about to leave.
     #[serde(default)]
     pub leaving: bool,
-    /// Actors it runs.
-    #[serde(default)]
-    pub actors: u64,
+}
+
+/// What a node carries, as it says itself.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Load {
+    /// Sockets of clients.
+    pub connections: u64,
+    /// Sessions, with those whose client is away.
+    pub sessions: u64,
+    /// Owners that it runs or that rest, by service.
+    pub owners: BTreeMap<String, u64>,
 }
 
 /// All that etcd holds of a cluster.
@@ -99,6 +130,7 @@ pub(crate) struct World {
     pub(crate) used: BTreeMap<u16, Used>,
     pub(crate) names: BTreeMap<String, u16>,
     pub(crate) alone: BTreeMap<String, String>,
+    pub(crate) drains: BTreeMap<String, u64>,
 }
 
 impl World {
@@ -141,6 +173,9 @@ impl World {
             "used" => drop(self.used.insert(number(&key, rest)?, decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
             "names" => drop(self.names.insert(rest.to_owned(), decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
             "alone" => drop(self.alone.insert(rest.to_owned(), decode(&key, &kv.value, RECORD_BYTES_MAX)?)),
+            "drains" => {
+                self.drains.insert(rest.to_owned(), decode(&key, &kv.value, RECORD_BYTES_MAX)?);
+            }
             "pins" => {
                 let pinned =
                     rest.split_once('/').and_then(|(service, key)| Some((service, key.parse().ok()?)));
@@ -165,6 +200,7 @@ impl World {
             "used" => drop(self.used.remove(&number(&key, rest)?)),
             "names" => drop(self.names.remove(rest)),
             "alone" => drop(self.alone.remove(rest)),
+            "drains" => drop(self.drains.remove(rest)),
             "pins" => drop(self.pins.remove(rest)),
             _ => {}
         }

@@ -1,6 +1,6 @@
 //! Every actor of the node, with its queue: what the operator's console lists.
 
-use std::collections::HashMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -48,32 +48,49 @@ pub struct ActorInfo {
     pub resting: bool,
 }
 
-type Gauges = HashMap<(&'static str, u64), Arc<ActorGauge>>;
+#[derive(Debug, Default)]
+struct Listed {
+    gauges: HashMap<(&'static str, u64), Arc<ActorGauge>>,
+    /// How many there are of each service.
+    counts: BTreeMap<&'static str, u64>,
+}
 
 /// The list of actors of a node.
 #[derive(Debug, Default, Clone)]
-pub struct Registry(Arc<Mutex<Gauges>>);
+pub struct Registry(Arc<Mutex<Listed>>);
 
 impl Registry {
     /// Lists an actor and returns its gauge.
     pub fn add(&self, service: &'static str, key: u64) -> Arc<ActorGauge> {
         let gauge = Arc::new(ActorGauge::default());
-        self.lock().insert((service, key), gauge.clone());
+        let mut listed = self.lock();
+        if listed.gauges.insert((service, key), gauge.clone()).is_none() {
+            *listed.counts.entry(service).or_default() += 1;
+        }
         gauge
     }
 
     /// Takes an actor off the list, if `gauge` is still its entry.
     pub fn remove(&self, service: &'static str, key: u64, gauge: &Arc<ActorGauge>) {
-        let mut map = self.lock();
-        if map.get(&(service, key)).is_some_and(|listed| Arc::ptr_eq(listed, gauge)) {
-            map.remove(&(service, key));
+        let mut listed = self.lock();
+        if listed.gauges.get(&(service, key)).is_some_and(|known| Arc::ptr_eq(known, gauge)) {
+            listed.gauges.remove(&(service, key));
+            if let Some(count) = listed.counts.get_mut(service) {
+                *count -= 1;
+            }
         }
+    }
+
+    /// How many actors of each service there are or were, with those that rest.
+    pub fn counts(&self) -> BTreeMap<&'static str, u64> {
+        self.lock().counts.clone()
     }
 
     /// Every actor, longest queue first.
     pub fn list(&self) -> Vec<ActorInfo> {
         let mut list: Vec<_> = self
             .lock()
+            .gauges
             .iter()
             .map(|(&(service, key), g)| ActorInfo {
                 service,
@@ -91,7 +108,7 @@ impl Registry {
         list
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Gauges> {
+    fn lock(&self) -> std::sync::MutexGuard<'_, Listed> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }

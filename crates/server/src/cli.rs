@@ -9,7 +9,7 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 use tracing_subscriber::EnvFilter;
 
 use crate::descriptors;
-use crate::operate::{self, CertCommand, ClusterCommand};
+use crate::operate::{self, CertCommand, ClusterCommand, DrainArgs};
 use crate::settings::ServeArgs;
 use crate::world::WorldArgs;
 use crate::{Node, Settings, node, world};
@@ -37,6 +37,8 @@ enum Command {
     /// Makes certificates with which nodes of a cluster know each other
     #[command(subcommand)]
     Cert(CertCommand),
+    /// Has a node leave its cluster: its keys go to others, its clients are sent away, it ends
+    Drain(DrainArgs),
     /// Looks at a cluster
     #[command(subcommand)]
     Cluster(ClusterCommand),
@@ -50,6 +52,7 @@ pub fn main() -> ExitCode {
         Command::BenchWorld(args) => bench_world(&args),
         Command::Check { data } => check(&data),
         Command::Cert(command) => operate::cert(&command),
+        Command::Drain(args) => runtime().and_then(|runtime| runtime.block_on(operate::drain(&args))),
         Command::Cluster(command) => {
             runtime().and_then(|runtime| runtime.block_on(operate::cluster(&command)))
         }
@@ -109,8 +112,10 @@ async fn run(settings: Settings) -> Result<(), String> {
         let _told = writeln!(io::stdout(), "{notice}");
     }
     tracing::info!(address = %node.address(), data = %settings.data.display(), dev = settings.dev, "serving");
-    signals.next().await;
-    tracing::info!("shutting down; once more ends at once");
+    tokio::select! {
+        () = signals.next() => tracing::info!("shutting down; once more ends at once"),
+        () = node.asked_to_leave() => tracing::info!("shutting down as an operator asks; a signal ends it at once"),
+    }
     tokio::select! {
         () = node.shutdown() => Ok(()),
         () = signals.next() => Err("ended before everything was done".to_owned()),

@@ -189,9 +189,10 @@ impl Node {
         files.listening(listener.address());
         let voice = voice::start(settings, listener.address(), &mesh).await?;
         let cluster = member.as_ref().map(|member| member.cluster.clone());
-        let Common { clock, health, room, work, .. } = common;
+        let Common { clock, registry, health, room, work } = common;
+        let (data, roles_run, gate) = (settings.data.clone(), roles.clone(), gateway.clone());
         let watch =
-            Watch { clock, ids, health, data: settings.data.clone(), room, roles: roles.clone(), cluster };
+            Watch { clock, ids, health, data, room, roles: roles_run, registry, gateway: gate, cluster };
         let mut background = vec![watch.start()];
         background.extend(search);
         if roles.has(Role::Scheduler) {
@@ -214,6 +215,14 @@ impl Node {
     /// The edge's state, for tests and tools in this process.
     pub fn app(&self) -> &Arc<App> {
         &self.app
+    }
+
+    /// Waits until an operator asks the node to leave its cluster. Nobody does that of a node that is alone.
+    pub async fn asked_to_leave(&self) {
+        match &self.member {
+            Some(member) => member.cluster.asked_to_leave().await,
+            None => std::future::pending().await,
+        }
     }
 
     /// Ends in order, so that everything acknowledged can be opened again: gives its keys to other nodes, takes nobody in, sends

@@ -4,7 +4,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use clap::{Args, Subcommand};
-use consort_discovery::{NodeStatus, Status};
+use consort_discovery::{Drain, Leaving, Load, NodeStatus, Registration, Status};
 
 /// What `consort cert` makes.
 #[derive(Debug, Subcommand)]
@@ -33,6 +33,51 @@ pub enum CertCommand {
 pub enum ClusterCommand {
     /// Lists the nodes that are registered in etcd
     Status(StatusArgs),
+}
+
+/// Arguments of `consort drain`.
+#[derive(Debug, Args)]
+pub struct DrainArgs {
+    /// The node's name
+    name: String,
+    /// Addresses of etcd, such as http://127.0.0.1:2379
+    #[arg(long, value_delimiter = ',', required = true, env = "CONSORT_ETCD_URL")]
+    etcd: Vec<String>,
+    /// Also when no other node runs one of its roles
+    #[arg(long)]
+    anyway: bool,
+}
+
+/// Has a node leave its cluster, and says how far it is.
+///
+/// # Errors
+/// When there is no such node, it is needed, or it does not leave in time.
+pub async fn drain(args: &DrainArgs) -> Result<(), String> {
+    let name = &args.name;
+    let tell = |step| {
+        let text = match step {
+            Leaving::Asked => format!("{name} is asked to leave\n"),
+            Leaving::HasKeys(load) => format!("{name} gives its keys to others; it has {}\n", carried(&load)),
+            Leaving::HandsOver(load) => {
+                format!("{name} is given no keys any more; it has {}\n", carried(&load))
+            }
+        };
+        // That nobody reads it is no error.
+        let _told = print(&text);
+    };
+    let drained = consort_discovery::drain(&args.etcd, name, args.anyway, tell).await;
+    match drained.map_err(|error| format!("{name} has not left: {error}"))? {
+        Drain::Left => print(&format!("{name} has left\n")),
+        Drain::Needed(roles) => Err(format!(
+            "{name} stays: no other node runs {}; --anyway has it leave all the same",
+            roles.join(", ")
+        )),
+    }
+}
+
+fn carried(load: &Load) -> String {
+    let owners: u64 = load.owners.values().sum();
+    format!("{owners} owners, {} sessions, {} connections", load.sessions, load.connections)
 }
 
 /// Arguments of `consort cluster status`.
@@ -77,15 +122,32 @@ fn print(text: &str) -> Result<(), String> {
 }
 
 fn table(status: &Status) -> String {
-    let mut text = format!("map {}\n{:>4}  {:<16} {:>6}  roles\n", status.version, "node", "name", "share");
-    for NodeStatus { registration, number, weight } in &status.nodes {
+    let mut text = format!(
+        "map {}\n{:>4}  {:<16} {:>6} {:>9} {:>9} {:>7}  roles\n",
+        status.version, "node", "name", "share", "sessions", "sockets", "owners"
+    );
+    for NodeStatus { registration, number, weight, load } in &status.nodes {
         let share = weight.map_or_else(|| "none".to_owned(), |weight| format!("{weight} %"));
         let (name, roles) = match registration {
-            Some(registration) => (registration.name.as_str(), registration.roles.join(",")),
+            Some(registration) => (registration.name.as_str(), roles(registration)),
             None => ("", "gone".to_owned()),
         };
-        text.push_str(&format!("{number:>4}  {name:<16} {share:>6}  {roles}\n"));
+        let figure =
+            |of: fn(&Load) -> u64| load.as_ref().map_or_else(String::new, |load| of(load).to_string());
+        let (sessions, sockets) = (figure(|load| load.sessions), figure(|load| load.connections));
+        let owners = figure(|load| load.owners.values().sum());
+        text.push_str(&format!(
+            "{number:>4}  {name:<16} {share:>6} {sessions:>9} {sockets:>9} {owners:>7}  {roles}\n"
+        ));
     }
+    text
+}
+
+/// The roles of a node, and what else is to be known of it.
+fn roles(node: &Registration) -> String {
+    let mut text = node.roles.join(",");
+    let notes = [(node.starting, " (starting)"), (node.leaving, " (leaving)")];
+    notes.iter().filter(|(is, _)| *is).for_each(|(_, note)| text.push_str(note));
     text
 }
 
@@ -95,7 +157,7 @@ mod tests {
 
     #[test]
     fn a_node_that_is_gone_is_listed_while_it_is_on_the_map() {
-        let gone = NodeStatus { registration: None, number: 3, weight: Some(100) };
+        let gone = NodeStatus { registration: None, number: 3, weight: Some(100), load: None };
         let status = Status { version: 9, nodes: vec![gone] };
         let text = table(&status);
         assert!(text.starts_with("map 9\n") && text.contains("100 %") && text.ends_with("gone\n"), "{text}");

@@ -7,8 +7,9 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use consort_discovery::Cluster;
-use consort_runtime::{ClockRef, Health, Ids, spawn};
+use consort_discovery::{Cluster, Load};
+use consort_gateway::{Gateway, SliceStats};
+use consort_runtime::{ClockRef, Health, Ids, Registry, spawn};
 use tokio::time::Instant;
 
 use crate::roles::{Role, Roles};
@@ -41,6 +42,8 @@ pub(crate) struct Watch {
     pub(crate) data: PathBuf,
     pub(crate) room: Room,
     pub(crate) roles: Roles,
+    pub(crate) registry: Registry,
+    pub(crate) gateway: Option<Arc<Gateway>>,
     /// `None` for a node that is alone.
     pub(crate) cluster: Option<Arc<Cluster>>,
 }
@@ -63,6 +66,22 @@ impl Watch {
         self.health.set("clock", warning);
         self.look_at_disk();
         self.look_at_cluster();
+        if let Some(cluster) = &self.cluster {
+            cluster.carry(self.load());
+        }
+    }
+
+    /// What the node carries, as operators are told.
+    fn load(&self) -> Load {
+        let stats = self.gateway.as_ref().map(|gateway| gateway.stats());
+        let sum = |of: fn(&SliceStats) -> usize| stats.as_ref().map_or(0, |stats| stats.sum(of) as u64);
+        let owners =
+            self.registry.counts().into_iter().filter(|(service, count)| *service != "slice" && *count > 0);
+        Load {
+            connections: sum(|slice| slice.connections),
+            sessions: sum(|slice| slice.sessions),
+            owners: owners.map(|(service, count)| (service.to_owned(), count)).collect(),
+        }
     }
 
     fn look_at_cluster(&self) {

@@ -1,8 +1,8 @@
 //! Clusters of processes on this machine: one to hold in the hand, one to be tested, one to be broken.
 //!
-//! * `cargo xtask cluster`: [`run`] starts one and keeps it until Ctrl-C.
-//! * [`check`]: people at two gateways talk while nodes are killed and drained; a part of all tests.
-//! * `cargo xtask chaos kill`, `hang`: the same with more people, for longer; prints a table.
+//! * `cargo xtask cluster`: [`run`] starts one and keeps it until Ctrl-C or SIGTERM.
+//! * [`check`]: people at two gateways talk while nodes are killed, hang and are drained; a part of all tests.
+//! * `cargo xtask chaos kill`, `hang`, `rolling`: the same with more people, for longer; prints a table.
 
 mod people;
 mod rig;
@@ -11,15 +11,28 @@ mod trial;
 use crate::args::Args;
 use crate::{server, sh, web};
 use std::os::unix::process::CommandExt as _;
+use std::path::PathBuf;
 use std::process::Command;
 
 use rig::Rig;
 pub use trial::check;
 
-/// Set for the process that does not end on Ctrl-C itself.
+/// Set for the process that does not end on a signal itself: the file that is there once the cluster is to end.
 const SHIELDED: &str = "CONSORT_XTASK_SHIELDED";
+/// Runs a program that no signal ends, and tells it of SIGTERM by making the file of that variable.
+const SHIELD: &str = r#"
+trap '' INT
+trap ': > "$CONSORT_XTASK_SHIELDED"' TERM
+"$0" "$@" &
+child=$!
+while :; do
+    wait "$child"
+    code=$?
+    kill -0 "$child" 2>/dev/null || exit "$code"
+done
+"#;
 
-/// Starts a cluster and stays until Ctrl-C: `--nodes N`, `--store embedded-rpc`.
+/// Starts a cluster and stays until Ctrl-C or SIGTERM: `--nodes N`, `--store embedded-rpc`.
 ///
 /// # Errors
 /// When a part does not start.
@@ -33,7 +46,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     if !(1..=16).contains(&nodes) {
         return Err("--nodes: 1 to 16".to_owned());
     }
-    shield(nodes)?;
+    let end = shield(nodes)?;
     web::build()?;
     let binary = server::build(false)?;
     let rig = Rig::start(&binary, "cluster", nodes, &[])?;
@@ -51,24 +64,26 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         binary.display(),
         rig.etcd()
     );
-    rig.wait();
+    rig.wait(&end);
     Ok(())
 }
 
-/// Nodes end in order on Ctrl-C, which the terminal sends to all processes; this one must wait for them. So it starts itself
-/// again with that signal ignored.
-fn shield(nodes: usize) -> Result<(), String> {
-    if std::env::var_os(SHIELDED).is_some() {
-        return Ok(());
+/// Nodes end in order on Ctrl-C, which the terminal sends to all processes; this one must wait for them, and has them end on SIGTERM,
+/// which only it is sent. So it starts itself again in a shell that signals do not end. Gives the file that is there once the
+/// cluster is to end.
+fn shield(nodes: usize) -> Result<PathBuf, String> {
+    if let Some(end) = std::env::var_os(SHIELDED) {
+        return Ok(end.into());
     }
+    let end = sh::fresh("cluster-end")?.join("now");
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut again = Command::new("sh");
-    again.args(["-c", "trap '' INT; exec \"$0\" \"$@\""]).arg(own);
-    let error = again.args(["cluster", "--nodes", &nodes.to_string()]).env(SHIELDED, "1").exec();
+    again.args(["-c", SHIELD]).arg(own);
+    let error = again.args(["cluster", "--nodes", &nodes.to_string()]).env(SHIELDED, end).exec();
     Err(format!("sh: {error}"))
 }
 
-/// Breaks a cluster and says what came of it: `kill`, `hang`.
+/// Breaks a cluster and says what came of it: `kill`, `hang`, `rolling`.
 ///
 /// # Errors
 /// When a promise is broken.

@@ -2,19 +2,19 @@
 
 use crate::api::{Api, text};
 use crate::gateway::Gateway;
+use crate::sh;
 use serde_json::json;
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
-use std::thread::JoinHandle;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 /// Between two signs of life, and between two looks whether the trial is over.
 const BEAT: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
 /// How long somebody tries to say one thing.
-const PATIENCE: Duration = Duration::from_secs(30);
+const PATIENCE: Duration = Duration::from_secs(90);
 /// After a refusal.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -23,8 +23,12 @@ const PAUSE: Duration = Duration::from_millis(50);
 pub struct Heard {
     /// How often each message was told, by its id.
     pub messages: HashMap<String, usize>,
-    /// Why the socket ended, if it did.
+    /// Why the socket ended, if it did without a word.
     pub ended: Option<String>,
+    /// How often the session was ended in so many words (opcode 7 or 9), and somebody identified again.
+    pub again: usize,
+    /// When that was last: what somebody began to say before, and was not told, is read in the channel.
+    pub since: Option<Instant>,
     /// Sequence numbers that were not the next.
     pub jumps: Vec<String>,
 }
@@ -33,7 +37,18 @@ pub struct Heard {
 pub struct Ear {
     heard: Arc<Mutex<Heard>>,
     over: Arc<AtomicBool>,
-    beating: Option<JoinHandle<()>>,
+}
+
+/// A socket with a session of its own.
+struct Session {
+    socket: Gateway,
+    sequence: Arc<AtomicU64>,
+    /// Whether its beating is to end.
+    over: Arc<AtomicBool>,
+}
+
+fn lock(heard: &Mutex<Heard>) -> MutexGuard<'_, Heard> {
+    heard.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Ear {
@@ -42,73 +57,95 @@ impl Ear {
     /// # Errors
     /// When there is no READY.
     pub fn open(address: SocketAddr, token: &str) -> Result<Self, String> {
-        let mut socket = Gateway::connect(address)?;
-        let ready = socket.identify(token, 0)?;
-        let sequence = Arc::new(AtomicU64::new(ready["s"].as_u64().unwrap_or_default()));
         let (heard, over) = (Arc::new(Mutex::new(Heard::default())), Arc::new(AtomicBool::new(false)));
-        let mut twin = socket.twin()?;
-        let beating = {
-            let (over, sequence) = (over.clone(), sequence.clone());
-            std::thread::spawn(move || {
-                while !over.load(Ordering::Relaxed) {
-                    if twin.send(&json!({"op": 1, "d": sequence.load(Ordering::Relaxed)})).is_err() {
-                        return;
-                    }
-                    let again = Instant::now() + BEAT;
-                    while Instant::now() < again && !over.load(Ordering::Relaxed) {
-                        std::thread::sleep(LOOK);
-                    }
+        let mut session = Session::open(address, token)?;
+        let (listening, is_over, token) = (heard.clone(), over.clone(), token.to_owned());
+        std::thread::spawn(move || {
+            while let Some(why) = session.listen(&listening) {
+                // As a client does that was told so.
+                let opened = sh::poll(PATIENCE, || {
+                    Session::open(address, &token).map(|opened| session = opened).is_ok()
+                        || is_over.load(Ordering::Relaxed)
+                });
+                let mut heard = lock(&listening);
+                if !opened {
+                    heard.ended = Some(format!("{why}, and nobody is let in again"));
+                    return;
                 }
-            })
-        };
-        let listening = heard.clone();
-        std::thread::spawn(move || listen(&mut socket, &listening, &sequence));
-        Ok(Self { heard, over, beating: Some(beating) })
+                heard.again += 1;
+                heard.since = Some(Instant::now());
+            }
+        });
+        Ok(Self { heard, over })
     }
 
     /// What was heard so far.
     pub fn with<T>(&self, look: impl FnOnce(&Heard) -> T) -> T {
-        look(&self.heard.lock().unwrap_or_else(PoisonError::into_inner))
+        look(&lock(&self.heard))
     }
 }
 
 impl Drop for Ear {
     fn drop(&mut self) {
         self.over.store(true, Ordering::Relaxed);
-        if let Some(beating) = self.beating.take() {
-            // It panics on nothing.
-            let _ = beating.join();
+    }
+}
+
+impl Session {
+    fn open(address: SocketAddr, token: &str) -> Result<Self, String> {
+        let mut socket = Gateway::connect(address)?;
+        let ready = socket.identify(token, 0)?;
+        let sequence = Arc::new(AtomicU64::new(ready["s"].as_u64().unwrap_or_default()));
+        let (mut twin, over) = (socket.twin()?, Arc::new(AtomicBool::new(false)));
+        let session = Self { socket, sequence: sequence.clone(), over: over.clone() };
+        std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                if twin.send(&json!({"op": 1, "d": sequence.load(Ordering::Relaxed)})).is_err() {
+                    return;
+                }
+                let again = Instant::now() + BEAT;
+                while Instant::now() < again && !over.load(Ordering::Relaxed) {
+                    std::thread::sleep(LOOK);
+                }
+            }
+        });
+        Ok(session)
+    }
+
+    /// Listens until the session ends. Gives the word with which it was ended; `None` when the socket ended without one.
+    fn listen(&mut self, heard: &Mutex<Heard>) -> Option<String> {
+        loop {
+            let frame = self.socket.receive();
+            let mut heard = lock(heard);
+            match frame {
+                Ok(frame) if frame["op"] == 0 => {
+                    let before = self.sequence.load(Ordering::Relaxed);
+                    let now = frame["s"].as_u64().unwrap_or_default();
+                    if now != before + 1 {
+                        heard.jumps.push(format!("{now} after {before}"));
+                    }
+                    self.sequence.store(now, Ordering::Relaxed);
+                    if frame["t"] == "MESSAGE_CREATE" {
+                        let id = frame["d"]["id"].as_str().unwrap_or_default().to_owned();
+                        *heard.messages.entry(id).or_default() += 1;
+                    }
+                }
+                Ok(frame) if frame["op"] == 7 || frame["op"] == 9 => {
+                    return Some(format!("sent away: {frame}"));
+                }
+                Ok(_) => {}
+                Err(error) => {
+                    heard.ended = Some(error);
+                    return None;
+                }
+            }
         }
     }
 }
 
-fn listen(socket: &mut Gateway, heard: &Mutex<Heard>, sequence: &AtomicU64) {
-    loop {
-        let frame = socket.receive();
-        let mut heard = heard.lock().unwrap_or_else(PoisonError::into_inner);
-        match frame {
-            Ok(frame) if frame["op"] == 0 => {
-                let (before, now) =
-                    (sequence.load(Ordering::Relaxed), frame["s"].as_u64().unwrap_or_default());
-                if now != before + 1 {
-                    heard.jumps.push(format!("{now} after {before}"));
-                }
-                sequence.store(now, Ordering::Relaxed);
-                if frame["t"] == "MESSAGE_CREATE" {
-                    let id = frame["d"]["id"].as_str().unwrap_or_default().to_owned();
-                    *heard.messages.entry(id).or_default() += 1;
-                }
-            }
-            Ok(frame) if frame["op"] == 7 || frame["op"] == 9 => {
-                heard.ended = Some(format!("sent away: {frame}"));
-                return;
-            }
-            Ok(_) => {}
-            Err(error) => {
-                heard.ended = Some(error);
-                return;
-            }
-        }
+impl Drop for Session {
+    fn drop(&mut self) {
+        self.over.store(true, Ordering::Relaxed);
     }
 }
 

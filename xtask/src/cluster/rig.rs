@@ -14,6 +14,8 @@ const EDGE: &str = "gateway,rest,cdn";
 const OWNERS: &str = "guild,user,private,account,application";
 /// Beside its other roles, one node has these.
 const ONE: &str = "store,scheduler,search,voice";
+/// Between two looks at the nodes of a cluster that somebody holds in the hand.
+const LOOK: Duration = Duration::from_millis(200);
 /// How long etcd may take until it answers.
 const ETCD_LIMIT: Duration = Duration::from_secs(60);
 
@@ -64,6 +66,16 @@ pub struct Member {
     pub name: String,
     pub roles: String,
     pub server: Option<Server>,
+}
+
+impl Member {
+    fn runs(&mut self) -> bool {
+        let ended = self.server.as_mut().is_none_or(Server::has_ended);
+        if ended {
+            self.server = None;
+        }
+        !ended
+    }
 }
 
 /// The cluster. Nodes are ended before etcd.
@@ -152,11 +164,32 @@ impl Rig {
         self.members[at].server.take().map_or(Ok(()), Server::stop)
     }
 
-    /// Waits until every node is gone, in whatever way: they end by themselves on Ctrl-C.
-    pub fn wait(mut self) {
-        for member in &mut self.members {
-            if let Some(server) = member.server.take() {
-                server.wait();
+    /// Has a node leave by `consort drain`.
+    ///
+    /// # Errors
+    /// When it does not, or not in time.
+    pub fn drain(&mut self, at: usize) -> Result<(), String> {
+        let Some(server) = self.members[at].server.take() else { return Ok(()) };
+        let mut command = Command::new(&self.binary);
+        command.args(["drain", &self.members[at].name, "--etcd", &self.etcd.url]);
+        sh::output(&mut command)?;
+        server.wait();
+        Ok(())
+    }
+
+    /// Waits until every node is gone, in whatever way: they end by themselves on Ctrl-C. Has them end once the file `end` is there,
+    /// owners before the store they write to.
+    pub fn wait(mut self, end: &Path) {
+        let mut ends = false;
+        while self.members.iter_mut().any(Member::runs) {
+            std::thread::sleep(LOOK);
+            if !ends && end.exists() {
+                ends = true;
+                for at in (0..self.members.len()).rev() {
+                    if let Err(error) = self.stop(at) {
+                        println!("     {}: {error}", self.members[at].name);
+                    }
+                }
             }
         }
     }

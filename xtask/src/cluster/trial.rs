@@ -1,9 +1,10 @@
 //! Trials: people at two gateways talk in guilds and in private while nodes of the owners are killed, hang, and are drained.
 //!
-//! What must hold: every acknowledged message is in its channel, once; no session is told of one twice; no socket of another node
-//! closed; what is refused is taken again soon. What a session is not told at all is counted.
+//! What must hold: every acknowledged message is in its channel, once; each session is told of it, once, unless it was told in so
+//! many words that it has missed something; no socket of another node closed; what is refused is taken again. How soon is
+//! measured and not judged: that depends on the machine.
 
-use super::people::{Ear, history, private, say};
+use super::people::{Ear, Heard, history, private, say};
 use super::rig::Rig;
 use crate::api::{Api, User};
 use crate::args::Args;
@@ -17,10 +18,10 @@ use std::time::{Duration, Instant};
 const NODES: usize = 4;
 const EDGES: [usize; 2] = [0, 1];
 const OWNERS: [usize; 2] = [2, 3];
-/// How long it may take until every conversation goes on after a kill. The node's lease of 2 s is part of it.
-const BACK_LIMIT: Duration = Duration::from_secs(15);
-/// How long the last message may take to every socket.
-const TOLD_LIMIT: Duration = Duration::from_secs(10);
+/// After so long a conversation that does not go on never will, on the slowest machine. The node's lease of 2 s is part of it.
+const BACK_LIMIT: Duration = Duration::from_secs(90);
+/// The same of a message on its way to every socket.
+const TOLD_LIMIT: Duration = Duration::from_secs(60);
 /// Between two messages of a conversation.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Messages of each conversation between two blows.
@@ -30,7 +31,7 @@ const BETWEEN: usize = 10;
 struct Size {
     people: usize,
     guilds: usize,
-    blows: usize,
+    blows: Vec<Blow>,
 }
 
 /// What is done to a node.
@@ -40,6 +41,8 @@ enum Blow {
     Kill,
     /// It stands still until others own what it owned, and then goes on as if nothing had been.
     Hang,
+    /// It ends in order, as an operator asks, and is started again.
+    Roll,
 }
 
 /// A channel, and who is in it.
@@ -53,6 +56,8 @@ struct Acknowledged {
     conversation: usize,
     id: String,
     content: String,
+    /// When somebody began to say it, and when it was acknowledged.
+    asked: Instant,
     at: Instant,
     /// How often it was refused before.
     refused: usize,
@@ -91,20 +96,23 @@ struct Outcome {
     /// How long each conversation stood still after each kill, sorted.
     back: Vec<Duration>,
     broken: Vec<String>,
-    /// What sessions were not told: not promised yet for what a guild's owner says around its death.
-    untold: Vec<String>,
+    /// How often a session was told that it has missed something, and its client identified again.
+    again: usize,
 }
 
-/// Runs a small trial as a part of all tests; gives how many messages held.
+/// Runs a small trial as a part of all tests, with a node that is killed, one that hangs and one that is drained; gives how many
+/// messages held.
 ///
 /// # Errors
 /// With what did not hold.
 pub fn check() -> Result<usize, String> {
-    let outcome = trial(&Size { people: 2, guilds: 1, blows: 2 }, Blow::Kill, "cluster-trial")?;
+    let size = Size { people: 2, guilds: 2, blows: vec![Blow::Kill, Blow::Hang, Blow::Roll] };
+    let outcome = trial(&size, "cluster-trial")?;
+    println!("     {}", outcome.tell());
     if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
 }
 
-/// `kill` or `hang`, `--people N --guilds N --blows N`: strikes nodes of owners under load, and prints what came of it.
+/// `kill`, `hang` or `rolling`, `--people N --guilds N --blows N`: strikes nodes of owners under load, and prints what came of it.
 ///
 /// # Errors
 /// With what did not hold.
@@ -112,42 +120,50 @@ pub fn chaos(kind: &str, args: &mut Args) -> Result<(), String> {
     let blow = match kind {
         "kill" => Blow::Kill,
         "hang" => Blow::Hang,
-        other => return Err(format!("chaos {other}: only kill and hang are built")),
+        "rolling" => Blow::Roll,
+        other => return Err(format!("chaos {other}: only kill, hang and rolling are built")),
     };
-    let size = Size {
-        people: args.option("--people")?.unwrap_or(8),
-        guilds: args.option("--guilds")?.unwrap_or(12),
-        blows: args.option("--blows")?.unwrap_or(4),
-    };
+    let (people, guilds) = (args.option("--people")?.unwrap_or(8), args.option("--guilds")?.unwrap_or(12));
+    let blows: usize = args.option("--blows")?.unwrap_or(4);
     args.rest()?;
-    let outcome = trial(&size, blow, &format!("chaos-{kind}"))?;
-    let back = |part: usize| {
-        let at = (outcome.back.len() * part / 100).min(outcome.back.len().saturating_sub(1));
-        outcome.back.get(at).map_or(0, |back| back.as_millis() as u64)
-    };
-    println!("{kind}: {NODES} nodes, {} guilds, {} people, {} blows", size.guilds, size.people, size.blows);
-    println!("| acknowledged | refused | back: 50 % ms | 99 % ms | last ms | not told | broken promises |");
-    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
-    let (half, most, last) = (back(50), back(99), back(100));
-    let Outcome { acknowledged, refused, broken, untold, .. } = &outcome;
-    untold.iter().for_each(|one| println!("     not told to {one}"));
+    let outcome = trial(&Size { people, guilds, blows: vec![blow; blows] }, &format!("chaos-{kind}"))?;
+    let Outcome { acknowledged, refused, broken, again, .. } = &outcome;
+    let (half, most, last) = (outcome.back(50), outcome.back(99), outcome.back(100));
+    println!("{kind}: {NODES} nodes, {guilds} guilds, {people} people, {blows} blows");
     println!(
-        "| {acknowledged} | {refused} | {half} | {most} | {last} | {} | {} |",
-        untold.len(),
-        broken.len()
+        "| acknowledged | refused | back: 50 % ms | 99 % ms | last ms | identified again | broken promises |"
     );
+    println!("| ---: | ---: | ---: | ---: | ---: | ---: | ---: |");
+    println!("| {acknowledged} | {refused} | {half} | {most} | {last} | {again} | {} |", broken.len());
     println!(
         "{}",
         json!({
-            "chaos": kind, "nodes": NODES, "guilds": size.guilds, "people": size.people, "blows": size.blows,
+            "chaos": kind, "nodes": NODES, "guilds": guilds, "people": people, "blows": blows,
             "acknowledged": acknowledged, "refused": refused, "back_p50_ms": half, "back_p99_ms": most,
-            "back_max_ms": last, "untold": untold.len(), "broken": broken.len(),
+            "back_max_ms": last, "identified_again": again, "broken": broken.len(),
         })
     );
     if broken.is_empty() { Ok(()) } else { Err(broken.join("\n")) }
 }
 
-fn trial(size: &Size, blow: Blow, name: &str) -> Result<Outcome, String> {
+impl Outcome {
+    /// After how many milliseconds so many of a hundred conversations went on.
+    fn back(&self, part: usize) -> u64 {
+        let at = (self.back.len() * part / 100).min(self.back.len().saturating_sub(1));
+        self.back.get(at).map_or(0, |back| back.as_millis() as u64)
+    }
+
+    /// In one line.
+    fn tell(&self) -> String {
+        let Self { acknowledged, refused, again, .. } = self;
+        let (half, last) = (self.back(50), self.back(100));
+        format!(
+            "{acknowledged} messages, {refused} refused at first, back after {half} to {last} ms, {again} identified again"
+        )
+    }
+}
+
+fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
     let binary = server::build(false)?;
     let mut stage = Stage::set(Rig::start(&binary, name, NODES, &["--rate-limits", "off"])?, size)?;
     let talk = Talk {
@@ -168,7 +184,7 @@ fn trial(size: &Size, blow: Blow, name: &str) -> Result<Outcome, String> {
             let (talk, apis, people) = (&talk, &apis, &*people);
             scope.spawn(move || talk.on(number, conversation, people, apis));
         }
-        let struck = strike(rig, &talk, conversations.len(), (blow, size.blows), &mut outcome);
+        let struck = strike(rig, &talk, conversations.len(), &size.blows, &mut outcome);
         talk.over.store(true, Ordering::Relaxed);
         struck
     });
@@ -225,12 +241,14 @@ impl Talk {
             }
             let speaker = conversation.people[turn % conversation.people.len()];
             let content = format!("c{number} t{turn}");
+            let asked = Instant::now();
             match say(&apis[speaker % 2], &people[speaker].token, &conversation.channel, &content) {
                 Ok(said) => {
                     *lock(&self.refused) += said.refused;
                     let (conversation, id, refused) = (number, said.id, said.refused);
                     let at = Instant::now();
-                    lock(&self.acknowledged).push(Acknowledged { conversation, id, content, at, refused });
+                    let one = Acknowledged { conversation, id, content, asked, at, refused };
+                    lock(&self.acknowledged).push(one);
                 }
                 Err(error) => {
                     *lock(&self.failed) = Some(error);
@@ -279,34 +297,35 @@ impl Talk {
     }
 }
 
-/// Strikes the nodes of owners one after the other, has them back, and drains one at the end.
+/// Strikes the nodes of owners one after the other, has them back, and has one end on a signal at last.
 fn strike(
     rig: &mut Rig,
     talk: &Talk,
     conversations: usize,
-    (blow, blows): (Blow, usize),
+    blows: &[Blow],
     outcome: &mut Outcome,
 ) -> Result<(), String> {
     talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
-    for number in 0..blows {
+    for (number, blow) in blows.iter().enumerate() {
         let victim = OWNERS[number % OWNERS.len()];
         let moment = Instant::now();
+        println!("     {} is struck after {} ms", rig.members[victim].name, talk.began.elapsed().as_millis());
         match blow {
             Blow::Kill => rig.kill(victim),
             Blow::Hang => sh::signal("STOP", &[rig.server(victim)?.pid()]),
+            Blow::Roll => rig.drain(victim)?,
         }
-        println!("     {} is struck after {} ms", rig.members[victim].name, talk.began.elapsed().as_millis());
         talk.goes_on(conversations, moment, BETWEEN, BACK_LIMIT)?;
         outcome.back.extend(talk.back_after(conversations, moment));
         match blow {
-            Blow::Kill => rig.bring(victim)?,
+            Blow::Kill | Blow::Roll => rig.bring(victim)?,
             Blow::Hang => sh::signal("CONT", &[rig.server(victim)?.pid()]),
         }
         talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
     }
-    let drained = Instant::now();
+    let stopped = Instant::now();
     rig.stop(OWNERS[0])?;
-    talk.goes_on(conversations, drained, BETWEEN, BACK_LIMIT)?;
+    talk.goes_on(conversations, stopped, BETWEEN, BACK_LIMIT)?;
     let gone = &rig.members[OWNERS[0]].name;
     let nodes = rig.status()?;
     let left =
@@ -340,18 +359,21 @@ fn kept(
     Ok(())
 }
 
-/// No session was told of a message twice, and none has ended; what it was not told is counted.
+/// Each session was told of each message once, unless it was told that it has missed something; no socket has ended.
 fn told(conversations: &[Conversation], ears: &[Ear], acknowledged: &[Acknowledged], outcome: &mut Outcome) {
     let began = acknowledged.iter().map(|one| one.at).min().unwrap_or_else(Instant::now);
     for (person, ear) in ears.iter().enumerate() {
-        let own = |one: &&Acknowledged| conversations[one.conversation].people.contains(&person);
-        let complete = || {
-            ear.with(|heard| acknowledged.iter().filter(own).all(|one| heard.messages.contains_key(&one.id)))
+        let untold = |heard: &Heard| -> Vec<String> {
+            let own =
+                acknowledged.iter().filter(|one| conversations[one.conversation].people.contains(&person));
+            let missed = own.filter(|one| !heard.messages.contains_key(&one.id));
+            let missed = missed.filter(|one| heard.since.is_none_or(|since| one.asked > since));
+            missed.map(|one| format!("person {person} was not told of {}", one.tell(began))).collect()
         };
-        sh::poll(TOLD_LIMIT, complete);
+        sh::poll(TOLD_LIMIT, || ear.with(|heard| untold(heard).is_empty()));
         ear.with(|heard| {
-            let untold = acknowledged.iter().filter(own).filter(|one| !heard.messages.contains_key(&one.id));
-            outcome.untold.extend(untold.map(|one| format!("person {person}: {}", one.tell(began))));
+            outcome.again += heard.again;
+            outcome.broken.extend(untold(heard));
             let twice = heard.messages.iter().filter(|(_, times)| **times > 1);
             outcome
                 .broken

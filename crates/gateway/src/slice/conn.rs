@@ -8,8 +8,8 @@ use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
 use consort_wire::ws;
 use consort_wire::ws::handshake::{self, Head};
 
+use super::Slice;
 use super::timers::Due;
-use super::{Effect, Slice};
 use crate::Seat;
 use crate::config::{OWN_BYTES_MAX, PATIENCE, TURNED_AWAY_MAX};
 
@@ -290,7 +290,7 @@ impl Slice {
         let interval_ms = u32::try_from(self.config.heartbeat_interval.as_millis()).unwrap_or(u32::MAX);
         self.put_own(slot, &outbound::hello(encoding, interval_ms));
         if self.draining {
-            self.put_own(slot, &outbound::reconnect(encoding));
+            self.tell_to_leave(slot);
         }
     }
 
@@ -499,29 +499,5 @@ impl Slice {
             conn.due = Some(next);
             self.timers.add(next, Due::Conn(slot, conn.id));
         }
-    }
-
-    /// Tells every client to come back elsewhere.
-    pub(super) fn drain(&mut self) {
-        self.draining = true;
-        let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            // Who is still to hear HELLO hears this after it.
-            if !matches!(self.conns[slot].phase, Phase::Handshake | Phase::Upgraded | Phase::Closing { .. }) {
-                let message = outbound::reconnect(self.conns[slot].stream.encoding());
-                self.put_own(slot, &message);
-            }
-        }
-    }
-
-    /// Closes everything.
-    pub(super) fn stop(&mut self, now: Instant) {
-        let slots: Vec<_> = self.conns.iter().map(|(slot, _)| slot).collect();
-        for slot in slots {
-            self.close(now, slot, CloseCode::GoingAway.number());
-        }
-        let sessions: Vec<_> = self.sessions.iter().map(|(slot, _)| slot).collect();
-        sessions.into_iter().for_each(|slot| self.end_session(slot));
-        self.effects.push(Effect::Stopped);
     }
 }

@@ -164,7 +164,7 @@ impl Slice {
             Input::MakeRoom => {
                 self.make_room(now);
             }
-            Input::Drain => self.drain(),
+            Input::Drain => self.drain(now),
             Input::Stop => self.stop(now),
             Input::Connection { .. } | Input::Adopt { .. } => {
                 debug_assert!(false, "sockets are the shell's");

@@ -10,6 +10,7 @@ mod attach;
 mod bulk;
 mod client;
 mod conn;
+mod drain;
 mod effect;
 mod flush;
 mod identify;
@@ -180,6 +181,7 @@ pub(crate) struct Slice {
     /// Events offered to sessions since the shell last asked.
     offers: usize,
     draining: bool,
+    leaving: drain::Leaving,
     figures: Figures,
     /// The last time that was told; before the first nobody waits for anything.
     ticked_at: Option<Instant>,
@@ -211,6 +213,7 @@ impl Slice {
             compressor: Compressor::default(),
             offers: 0,
             draining: false,
+            leaving: drain::Leaving::default(),
             figures: Figures::default(),
             ticked_at: None,
         }
@@ -296,6 +299,7 @@ impl Slice {
                 Due::Conn(slot, id) => self.conn_due(now, at, slot, id),
                 Due::Session(number) => self.session_due(now, at, number),
                 Due::Deltas(guild) => self.deltas_due(now, at, guild),
+                Due::Leaving => self.send_away(now),
             }
         }
     }

@@ -33,6 +33,10 @@ impl Slice {
     /// Takes a connection that another slice handed over. Gives its slot here.
     pub(crate) fn adopt_resume(&mut self, now: Instant, conn: Conn, resume: &Resume) -> usize {
         let slot = self.adopt(conn);
+        if self.draining {
+            // Its own slice may have told everybody before it came, or this one.
+            self.tell_to_leave(slot);
+        }
         match resume.session_id.parse::<SessionId>() {
             Ok(id) => self.resume_here(now, slot, id, resume),
             Err(_) => self.refuse_resume(slot),

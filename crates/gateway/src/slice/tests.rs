@@ -26,6 +26,7 @@ mod bulk;
 mod cohorts;
 mod cost;
 mod cuts;
+mod drain;
 mod members;
 mod moving;
 mod passive;

@@ -18,6 +18,8 @@ pub(super) enum Due {
     Session(u64),
     /// A guild's: its passive sessions are to be told what changed.
     Deltas(GuildId),
+    /// The next clients are to be told to go elsewhere.
+    Leaving,
 }
 
 #[derive(Debug, Default)]
