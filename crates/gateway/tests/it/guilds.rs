@@ -301,7 +301,9 @@ async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
     for n in 8..=11 {
         assert_eq!(client.dispatch().await.1["n"], n);
     }
-    // An owner that nobody has heard of: the sessions attach again.
+    // An owner that nobody has heard of is asked what its predecessor has said. It knows nothing of that: the sessions attach again.
     say(2, 1, false, event(13));
+    assert_eq!(rig.guilds.log.wait(|told| asked(told).filter(|after| *after > 8)).await, 11);
+    rig.relay(Op::GuildRestarted { guild: g });
     assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
 }

@@ -363,6 +363,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(scheduled_event().into_iter().map(Op::Event));
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
+    all.push(Op::Searchable { nsfw: true });
     all.extend(voice().into_iter().map(Op::Voice));
     all.extend(gateway().into_iter().map(Op::Gateway));
     all.extend(may().into_iter().map(Op::May));

@@ -27,6 +27,8 @@ const OF_THE_SYSTEM: &[Table] = &[
     Table::Marks,
     // Who has sent something that is kept, in spans of ten minutes: names are taken off when the span is over.
     Table::Senders,
+    // The last words of a guild to nodes that have missed them: so many, whatever they are about.
+    Table::Words,
     // The newest epoch of each owner, by which a store refuses those that were replaced.
     Table::Epochs,
 ];
