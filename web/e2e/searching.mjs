@@ -61,7 +61,10 @@ export default async function searching(world) {
     await api(ada, 'PATCH', `/channels/${hidden.id}/messages/${secret.id}`, { content: 'nothing at all' });
     await search(ada, 'lighthouse  ours');
     await dialog(ada).getByText('Nothing was found.').waitFor();
-    for (const page of [ada, ben]) await page.keyboard.press('Escape');
+    for (const page of [ada, ben]) {
+      await page.keyboard.press('Escape');
+      await dialog(page).waitFor({ state: 'detached' });
+    }
     await api(ada, 'DELETE', `/channels/${hidden.id}`);
   });
 }
