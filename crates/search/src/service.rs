@@ -38,6 +38,8 @@ pub struct Indexes {
     store: StoreRef,
     clock: ClockRef,
     open: Mutex<HashMap<u64, (Arc<Entry>, Instant)>>,
+    /// Who opens a file.
+    opening: tokio::sync::Mutex<()>,
     room: Arc<Semaphore>,
 }
 
@@ -83,7 +85,14 @@ impl Indexes {
     pub fn open(folder: PathBuf, store: StoreRef, clock: ClockRef) -> std::io::Result<Arc<Self>> {
         std::fs::create_dir_all(&folder)?;
         let room = Arc::new(Semaphore::new(SEARCHES_MAX));
-        Ok(Arc::new(Self { folder, store, clock, open: Mutex::default(), room }))
+        Ok(Arc::new(Self {
+            folder,
+            store,
+            clock,
+            open: Mutex::default(),
+            opening: tokio::sync::Mutex::default(),
+            room,
+        }))
     }
 
     fn entries(&self) -> MutexGuard<'_, HashMap<u64, (Arc<Entry>, Instant)>> {
@@ -95,20 +104,33 @@ impl Indexes {
     }
 
     async fn entry(&self, owner: u64) -> Result<Arc<Entry>, ApiError> {
-        if let Some((entry, used)) = self.entries().get_mut(&owner) {
-            *used = Instant::now();
-            return Ok(entry.clone());
+        if let Some(entry) = self.opened(owner) {
+            return Ok(entry);
+        }
+        // A file is opened once: whoever opens one that another is still making would make it anew.
+        let _turn = self.opening.lock().await;
+        if let Some(entry) = self.opened(owner) {
+            return Ok(entry);
         }
         let index = open_file(self.path(owner)).await?;
         let mut entries = self.entries();
         if entries.len() >= OPEN_MAX {
-            // One that is at work is kept by whoever works with it, and closed then.
-            let oldest = entries.iter().min_by_key(|(_, (_, used))| *used).map(|(owner, _)| *owner);
+            // One that somebody works with stays, for the same reason; no more are at work than [`SEARCHES_MAX`].
+            let idle = entries.iter().filter(|(_, (entry, _))| Arc::strong_count(entry) == 1);
+            let oldest = idle.min_by_key(|(_, (_, used))| *used).map(|(owner, _)| *owner);
             oldest.iter().for_each(|owner| drop(entries.remove(owner)));
         }
-        // Another one may have opened it meanwhile; both would write the same.
         let entry = Entry { index: Mutex::new(index), turn: tokio::sync::Mutex::default() };
-        Ok(entries.entry(owner).or_insert((Arc::new(entry), Instant::now())).0.clone())
+        let entry = Arc::new(entry);
+        entries.insert(owner, (entry.clone(), Instant::now()));
+        Ok(entry)
+    }
+
+    fn opened(&self, owner: u64) -> Option<Arc<Entry>> {
+        let mut entries = self.entries();
+        let (entry, used) = entries.get_mut(&owner)?;
+        *used = Instant::now();
+        Some(entry.clone())
     }
 
     /// Answers a query of a guild or a private channel. `scope`: where the reader may read.

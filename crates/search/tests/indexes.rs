@@ -185,6 +185,22 @@ async fn the_file_of_a_guild_goes_with_it_and_when_nobody_searches() {
     assert!(world.files().is_empty(), "{:?}", world.files());
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn those_who_search_first_at_once_share_one_index() {
+    for _ in 0..20 {
+        let mut world = World::new().await;
+        let posted = world.post(CHANNEL, "there").await;
+        let search = || world.found(&[CHANNEL], "there");
+        let found = tokio::join!(search(), search(), search(), search());
+        assert_eq!([found.0, found.1, found.2, found.3], [[posted], [posted], [posted], [posted]]);
+        // What is in the file is what was made, not what another one has put in its place.
+        let again =
+            Indexes::open(world.folder.path().to_owned(), Arc::new(Memory::new()), world.clock.clone());
+        world.indexes = again.unwrap();
+        assert_eq!(world.found(&[CHANNEL], "there").await, [posted]);
+    }
+}
+
 #[tokio::test]
 async fn a_damaged_file_is_made_anew() {
     let mut world = World::new().await;
