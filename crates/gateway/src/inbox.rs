@@ -178,7 +178,7 @@ impl Inbox {
 #[cfg(test)]
 mod tests {
     use consort_model::{Intents, UserId};
-    use consort_rpc::relay::Op;
+    use consort_rpc::relay::{Op, Question};
     use consort_rpc::{Audience, Event, NodeId};
     use consort_session::Dispatch;
 
@@ -275,10 +275,10 @@ mod tests {
             Input::Relay(Op::Attached {
                 session: key(number),
                 guild: GuildId::new(1),
+                question: Question::default(),
                 class: 0,
                 guild_create,
                 late: Vec::new(),
-                heard: None,
             })
         };
         (1..=9).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX / 4)));

@@ -181,14 +181,16 @@ impl Interest {
         self.shard(guild).get(&guild).map_or(Slices::default(), Here::slices)
     }
 
-    /// The guild's owner is new, and whatever it says first is right. `tell` is given the slices that are to attach to it, and how
-    /// far they are in what the one before has said.
-    pub(crate) fn restart(&self, guild: GuildId, tell: impl FnOnce(Slices, Option<Heard>)) {
+    /// The guild's owner has no more of a line, and whatever it says first is right. `tell` is given the slices that are to attach to
+    /// it, and how far they are in what the one before has said. A node that hears another line by now has attached.
+    pub(crate) fn restart(&self, guild: GuildId, line: Epoch, tell: impl FnOnce(Slices, Option<Heard>)) {
         if Planted::OldOwnerHeard.is_here() {
             return;
         }
         let mut shard = self.shard(guild);
-        if let Some(here) = shard.get_mut(&guild) {
+        if let Some(here) = shard.get_mut(&guild)
+            && here.heard.as_ref().is_none_or(|place| place.line == line)
+        {
             let heard = here.heard.take().map(|Place { line, n, .. }| Heard { line, n });
             tell(here.slices(), heard);
         }
@@ -360,6 +362,7 @@ fn place(id: u64) -> usize {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use consort_rpc::relay::Question;
 
     #[test]
     fn only_the_last_of_all_slices_leaves() {
@@ -416,10 +419,10 @@ mod tests {
             Op::Attached {
                 session,
                 guild: GuildId::new(5),
+                question: Question::default(),
                 class: 0,
                 guild_create,
                 late: Vec::new(),
-                heard: None,
             },
         )
     }
@@ -431,7 +434,9 @@ mod tests {
         let next = Arrival::Next(Slices(1));
         assert_eq!([attached(2, 7), said(2, 8)].map(|word| arrive(&interest, &word)), [next; 2]);
         // The next owner is announced; what the one before says late comes between, also an attachment.
-        interest.restart(guild, |_, _| {});
+        let line = said(2, 8).line;
+        interest.restart(guild, said(1, 8).line, |_, _| panic!("an answer about an earlier line"));
+        interest.restart(guild, line, |_, _| {});
         assert_eq!([attached(1, 9), said(1, 9)].map(|word| arrive(&interest, &word)), [Arrival::Old; 2]);
         assert_eq!([attached(3, 0), said(3, 1)].map(|word| arrive(&interest, &word)), [next; 2]);
         assert_eq!(arrive(&interest, &said(2, 9)), Arrival::Old);
@@ -478,7 +483,7 @@ mod tests {
         let next = Arrival::Next(Slices(1));
         assert_eq!([said(1, 3), attached(1, 7), said(1, 8)].map(|word| arrive(&interest, &word)), [next; 3]);
         assert_eq!(arrive(&interest, &said(1, 8)), Arrival::Old, "twice");
-        let typing = |n| word(1, n, true, Op::GuildRestarted { guild });
+        let typing = |n| word(1, n, true, Op::GuildRestarted { guild, line: Epoch::default() });
         assert_eq!(arrive(&interest, &typing(8)), next);
         // 9 is lost.
         assert_eq!(arrive(&interest, &said(1, 10)), missed(1, 8));
@@ -519,12 +524,14 @@ mod tests {
             next,
             "as it says it"
         );
-        interest.restart(guild, |slices, heard| {
+        interest.restart(guild, said(5, 1).line, |slices, heard| {
             assert_eq!((slices, heard), (Slices(1), Some(Heard { line: said(5, 1).line, n: 8 })));
         });
         assert_eq!([said(6, 2), attached(6, 2), said(6, 3)].map(|word| arrive(&interest, &word)), [next; 3]);
         assert_eq!(arrive(&interest, &said(5, 8)), Arrival::Old);
-        interest.restart(guild, |_, _| {});
+        let line = said(6, 3).line;
+        interest.restart(guild, said(5, 8).line, |_, _| panic!("an answer about an earlier line"));
+        interest.restart(guild, line, |_, _| {});
         assert_eq!(arrive(&interest, &attached(9, 40)), next);
     }
 

@@ -209,9 +209,9 @@ impl Router {
                 }
             }
             Op::Said { n, op } => self.said(n, *op),
-            Op::Behind { sessions } => {
+            Op::Behind { sessions, heard } => {
                 for (slice, sessions) in self.by_slice(&sessions) {
-                    self.put(slice, Input::Relay(Op::Behind { sessions }));
+                    self.put(slice, Input::Relay(Op::Behind { sessions, heard }));
                 }
             }
             Op::Attached { session, .. } | Op::Refused { session, .. } => {
@@ -227,7 +227,7 @@ impl Router {
                 }
             }
             Op::GuildRestarted { .. } if Planted::OldOwnerHeard.is_here() => {}
-            Op::GuildRestarted { guild } => self.interest.restart(guild, |slices, heard| {
+            Op::GuildRestarted { guild, line } => self.interest.restart(guild, line, |slices, heard| {
                 slices.iter().for_each(|slice| self.put(slice, Input::GuildRestarted(guild, heard)));
             }),
             Op::UserRestarted { user, .. } => self.to(self.interest.slices_of_user(user), &op),
@@ -292,7 +292,7 @@ mod tests {
 
     use bytes::Bytes;
     use consort_rpc::guild::{self, gateway};
-    use consort_rpc::relay::Epoch;
+    use consort_rpc::relay::{Epoch, Question};
     use consort_rpc::{InProcess, Static};
     use tokio::sync::mpsc;
 
@@ -337,8 +337,8 @@ mod tests {
         Router::start(vec![inbox.clone()], interest, &here);
         let session = SessionKey { node: HERE, generation: 7, slice: 0, number: 1, user };
         let epoch = Epoch { ownership: 1, life: 1 };
-        let (guild_create, late, heard) = (Bytes::new(), Vec::new(), None);
-        let op = Op::Attached { session, guild, class: 0, guild_create, late, heard };
+        let (guild_create, late, question) = (Bytes::new(), Vec::new(), Question::default());
+        let op = Op::Attached { session, guild, question, class: 0, guild_create, late };
         let word = Numbered { guild, epoch, line: epoch, n: 7, follows: true, op };
         here.client::<Relay>()
             .cast_lossy(u64::from(HERE.0), Caller::system(), Op::Numbered(Box::new(word)))

@@ -22,6 +22,6 @@ pub use listener::{Generation, Listener};
 pub use outbox::{Outbox, Urgency};
 
 /// The version of what is said over a link. A node refuses those it does not speak and names those it does.
-pub(crate) const PROTOCOL: &str = "1";
+pub(crate) const PROTOCOL: &str = "2";
 /// The path of the stream.
 pub(crate) const PATH: &str = "/consort.Mesh/Link";

@@ -3,7 +3,7 @@
 use consort_model::{ChannelId, GuildId};
 use serde::{Deserialize, Serialize};
 
-use crate::relay::{Epoch, Heard, SessionKey};
+use crate::relay::{Epoch, Heard, Question, SessionKey};
 use crate::{NodeId, Service, message};
 
 pub mod automod;
@@ -82,7 +82,13 @@ pub enum Op {
 #[derive(Debug, Clone, Serialize, Deserialize)]
 pub enum News {
     /// [`gateway::Op::Attach`]: what is not answered is asked for again.
-    Attach { session: SessionKey, large_threshold: u16, presences: bool, heard: Option<Heard> },
+    Attach {
+        session: SessionKey,
+        question: Question,
+        large_threshold: u16,
+        presences: bool,
+        heard: Option<Heard>,
+    },
     /// [`gateway::Op::Replay`]: the next word asks again.
     Replay { node: NodeId, line: Epoch, after: u64 },
 }
@@ -90,8 +96,8 @@ pub enum News {
 impl From<News> for Op {
     fn from(news: News) -> Self {
         Self::Gateway(match news {
-            News::Attach { session, large_threshold, presences, heard } => {
-                gateway::Op::Attach { session, large_threshold, presences, heard }
+            News::Attach { session, question, large_threshold, presences, heard } => {
+                gateway::Op::Attach { session, question, large_threshold, presences, heard }
             }
             News::Replay { node, line, after } => gateway::Op::Replay { node, line, after },
         })

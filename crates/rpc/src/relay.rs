@@ -54,6 +54,14 @@ pub struct SessionKey {
     pub user: UserId,
 }
 
+/// A question of a session to a guild's owner: drawn by the session, and named by the answer.
+///
+/// Questions are casts, so an answer may be late: of an owner that is none any more, or from before the user has joined again. A session
+/// takes the answer to the question that stands, and no other. One that is repeated, since nobody has answered, keeps its number;
+/// whatever may have changed the answer makes another.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
+pub struct Question(pub u32);
+
 /// Which life of an owner a word comes from: a later one is higher, on whichever node and whatever its clock says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Default, Serialize, Deserialize)]
 pub struct Epoch {
@@ -116,16 +124,14 @@ pub enum Op {
     Attached {
         session: SessionKey,
         guild: GuildId,
+        question: Question,
         class: ClassId,
         guild_create: Bytes,
         #[serde(default)]
         late: Vec<Arc<Event>>,
-        /// That place, as the session has said it: one that has said another since waits for another answer.
-        #[serde(default)]
-        heard: Option<Heard>,
     },
     /// The session cannot be attached: its user is no member, or the guild is gone or unavailable.
-    Refused { session: SessionKey, guild: GuildId, unavailable: bool },
+    Refused { session: SessionKey, guild: GuildId, question: Question, unavailable: bool },
     /// The sessions of a user have another class in a guild from here on.
     Class { guild: GuildId, user: UserId, class: ClassId },
     /// The sessions of a user are no longer attached to a guild (kicked, left, banned). Comes after its GUILD_DELETE.
@@ -137,14 +143,17 @@ pub enum Op {
     /// ([`crate::user::gateway::OpenSession::heard`]).
     Said { n: u64, op: Box<Op> },
     /// These sessions have missed words of their account that nobody has any more: they end, and their clients identify again.
-    Behind { sessions: Vec<SessionKey> },
+    /// `heard` is how far they were when they asked ([`crate::user::gateway::OpenSession::heard`]); one that has got further since
+    /// asks again.
+    Behind { sessions: Vec<SessionKey>, heard: Option<u64> },
     /// These sessions are to attach themselves to a guild their user has joined.
     Join { sessions: Vec<SessionKey>, guild: GuildId },
     /// The guild's owner was loaded again (after a failure or an idle time, or in place of one whose node is gone) and knows no
     /// subscriber. A relay that has heard the one before says how far it is ([`crate::guild::gateway::Op::Replay`]).
     GuildLoaded { guild: GuildId },
-    /// The relay has heard all there is of the guild's former owner: whoever is attached attaches to this one.
-    GuildRestarted { guild: GuildId },
+    /// The relay has heard all there is of this line of the guild, of which it has asked for what it has missed: whoever is attached
+    /// attaches to this owner. A relay that has gone on to another line meanwhile has done so.
+    GuildRestarted { guild: GuildId, line: Epoch },
     /// The user's owner was loaded again and knows no session: the relay tells it of the sessions it has
     /// ([`crate::user::gateway::Op::Open`] with `again`). `since_ms`: when it was loaded, Unix milliseconds.
     UserRestarted { user: UserId, since_ms: u64 },
@@ -161,7 +170,7 @@ impl Op {
             Self::Direct { sessions, .. }
             | Self::Join { sessions, .. }
             | Self::Close { sessions, .. }
-            | Self::Behind { sessions } => sessions.first().map(|session| session.user),
+            | Self::Behind { sessions, .. } => sessions.first().map(|session| session.user),
             _ => None,
         }
     }

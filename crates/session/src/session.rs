@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_model::{GuildId, Intents};
-use consort_rpc::relay::SessionKey;
+use consort_rpc::relay::{Question, SessionKey};
 use consort_rpc::{ClassId, Event};
 use consort_runtime::Planted;
 
@@ -86,10 +86,17 @@ pub struct Opened {
 /// How far a session is with a guild.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Attachment {
-    /// The owner was asked, or will be again.
-    Awaited,
+    /// The owner was asked this, or will be again.
+    Awaited(Question),
     /// Events flow; the number is for the owner of the session to find it in its list.
     At(u32),
+}
+
+impl Attachment {
+    /// Whether the owner's answer is awaited.
+    pub fn is_awaited(self) -> bool {
+        matches!(self, Self::Awaited(_))
+    }
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -161,6 +168,8 @@ pub struct Session {
     /// Guilds of a bot whose attachment has not begun, the next one last.
     queued: Vec<GuildId>,
     awaited: u32,
+    /// The number of the last question to a guild.
+    questions: u32,
     journal: Journal,
     /// Written to the present socket up to here.
     sent: u64,
@@ -184,6 +193,7 @@ impl Session {
             guilds: Vec::new(),
             queued: Vec::new(),
             awaited: 0,
+            questions: 0,
             journal,
             sent: 0,
             sent_ever: 0,
@@ -199,8 +209,11 @@ impl Session {
         journal: Journal,
         (sent, sent_ever): (u64, u64),
     ) -> Self {
-        let attachment = Attachment::Awaited;
-        let guilds: Vec<_> = guilds.into_iter().map(|(id, known)| Guild { id, attachment, known }).collect();
+        let guild = |((id, known), question)| {
+            let attachment = Attachment::Awaited(Question(question));
+            Guild { id, attachment, known }
+        };
+        let guilds: Vec<_> = guilds.into_iter().zip(1..).map(guild).collect();
         let awaited = guilds.len() as u32;
         let mut session = Self {
             identity,
@@ -208,6 +221,7 @@ impl Session {
             guilds,
             queued,
             awaited,
+            questions: awaited,
             journal,
             sent,
             sent_ever,
@@ -339,17 +353,28 @@ impl Session {
         }
     }
 
-    /// Notes that the owner of a guild is asked. Gives `false` when the guild is awaited already.
-    pub fn await_guild(&mut self, id: GuildId) -> bool {
+    /// Notes that the owner of a guild is asked anew: an answer to what it was asked before is none any more.
+    pub fn await_guild(&mut self, id: GuildId) {
+        self.questions = self.questions.wrapping_add(1);
+        let attachment = Attachment::Awaited(Question(self.questions));
         match self.guilds.binary_search_by_key(&id, |guild| guild.id) {
-            Ok(index) if self.guilds[index].attachment == Attachment::Awaited => return false,
-            Ok(index) => self.guilds[index].attachment = Attachment::Awaited,
+            Ok(index) => {
+                let before = std::mem::replace(&mut self.guilds[index].attachment, attachment);
+                self.awaited += u32::from(!before.is_awaited());
+            }
             Err(index) => {
-                self.guilds.insert(index, Guild { id, attachment: Attachment::Awaited, known: false });
+                self.guilds.insert(index, Guild { id, attachment, known: false });
+                self.awaited += 1;
             }
         }
-        self.awaited += 1;
-        true
+    }
+
+    /// The question to a guild that stands.
+    pub fn question(&self, id: GuildId) -> Option<Question> {
+        match self.attachment(id)? {
+            Attachment::Awaited(question) => Some(question),
+            Attachment::At(_) => None,
+        }
     }
 
     /// How far the session is with a guild; `None` when it has nothing to do with it.
@@ -386,7 +411,7 @@ impl Session {
     pub fn attached(&mut self, id: GuildId, position: u32, guild_create: Bytes) -> Step {
         let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) else { return Step::None };
         let guild = &mut self.guilds[index];
-        if guild.attachment == Attachment::Awaited {
+        if guild.attachment.is_awaited() {
             self.awaited -= 1;
         }
         guild.attachment = Attachment::At(position);
@@ -416,7 +441,7 @@ impl Session {
         let guild = &mut self.guilds[index];
         let known = std::mem::take(&mut guild.known);
         if !unavailable {
-            if guild.attachment == Attachment::Awaited {
+            if guild.attachment.is_awaited() {
                 self.awaited -= 1;
             }
             self.guilds.remove(index);
@@ -447,7 +472,7 @@ impl Session {
         self.queued.retain(|queued| *queued != id);
         let index = self.guilds.binary_search_by_key(&id, |guild| guild.id).ok()?;
         let guild = self.guilds.remove(index);
-        if guild.attachment == Attachment::Awaited {
+        if guild.attachment.is_awaited() {
             self.awaited -= 1;
         }
         if let Phase::Attaching(gathering) = &mut self.phase {

@@ -5,7 +5,7 @@ use std::time::Instant;
 
 use bytes::Bytes;
 use consort_model::{GuildId, Intents, UserId};
-use consort_rpc::relay::{Heard, SessionKey};
+use consort_rpc::relay::{Heard, Question, SessionKey};
 use consort_rpc::{ClassId, Event};
 use consort_session::{Attachment, Dispatch, Step};
 use slab::Slab;
@@ -37,13 +37,15 @@ impl Slice {
         }
     }
 
+    /// Asks a guild's owner what the session awaits of it. Asked once more, it is the same question.
     pub(super) fn ask(&mut self, slot: usize, guild: GuildId) {
         let held = &self.sessions[slot];
+        let Some(question) = held.session.question(guild) else { return };
         let identity = held.session.identity();
         let presences = identity.viewer.intents.contains(Intents::GUILD_PRESENCES);
         let heard = held.heard_of(guild);
         let (key, threshold) = (identity.key, identity.large_threshold);
-        let effect = Effect::attach(&held.caller(), guild, key, (threshold, presences), heard);
+        let effect = Effect::attach(&held.caller(), guild, (key, question), (threshold, presences), heard);
         self.effects.push(effect);
     }
 
@@ -74,7 +76,7 @@ impl Slice {
     /// The answer of a guild could not be taken, since something was missing before it. It is asked again soon.
     pub(super) fn unattached(&mut self, now: Instant, key: SessionKey, guild: GuildId) {
         let Some((slot, held)) = self.at(&key) else { return };
-        if held.session.attachment(guild) != Some(Attachment::Awaited) || !held.session.is_live() {
+        if held.session.question(guild).is_none() || !held.session.is_live() {
             return;
         }
         let soon = now + ASK_AGAIN;
@@ -91,7 +93,7 @@ impl Slice {
 
     fn ask_again(&mut self, slot: usize) {
         let attachments = self.sessions[slot].session.attachments();
-        let awaited = attachments.filter(|(_, attachment)| *attachment == Attachment::Awaited);
+        let awaited = attachments.filter(|(_, attachment)| attachment.is_awaited());
         let awaited: Vec<_> = awaited.map(|(guild, _)| guild).collect();
         awaited.into_iter().for_each(|guild| self.ask(slot, guild));
     }
@@ -112,10 +114,9 @@ impl Slice {
     pub(super) fn attached(
         &mut self,
         now: Instant,
-        key: SessionKey,
+        (key, question): (SessionKey, Question),
         (guild, class): (GuildId, ClassId),
         (guild_create, late): (Bytes, &[Arc<Event>]),
-        heard: Option<Heard>,
     ) {
         let index = self.index;
         let Some((slot, held)) = self.at(&key) else {
@@ -128,9 +129,9 @@ impl Slice {
             None => return,
             // Asked twice: the second answer brings the newer class.
             Some(Attachment::At(position)) => return self.set_class_of(guild, position, class),
-            // An answer to what it has said of itself before: the one to what it says now is on its way.
-            Some(Attachment::Awaited) if held.heard_of(guild) != heard => return,
-            Some(Attachment::Awaited) => {
+            // The answer to an earlier question: the one to what stands is on its way.
+            Some(Attachment::Awaited(stands)) if stands != question => return,
+            Some(Attachment::Awaited(_)) => {
                 let looks = held.looks_at(guild);
                 let Self { guilds, sessions, .. } = self;
                 let moved = |session, position| move_session(sessions, guild, session, position);
@@ -151,10 +152,15 @@ impl Slice {
         self.attach_next(now, slot);
     }
 
-    pub(super) fn refused(&mut self, now: Instant, key: SessionKey, guild: GuildId, unavailable: bool) {
+    pub(super) fn refused(
+        &mut self,
+        now: Instant,
+        (key, question): (SessionKey, Question),
+        guild: GuildId,
+        unavailable: bool,
+    ) {
         let Some((slot, held)) = self.at(&key) else { return };
-        let Some(attachment) = held.session.attachment(guild) else { return };
-        if attachment != Attachment::Awaited {
+        if held.session.question(guild) != Some(question) {
             return;
         }
         let step = held.session.refused(guild, unavailable);
@@ -204,9 +210,10 @@ impl Slice {
 
     pub(super) fn detach_user(&mut self, now: Instant, guild: GuildId, user: UserId) {
         for slot in self.users.get(&user).cloned().unwrap_or_default() {
-            let session = &self.sessions[slot].session;
-            if session.attachment(guild) == Some(Attachment::Awaited) {
+            let session = &mut self.sessions[slot].session;
+            if session.question(guild).is_some() {
                 // Its user may have joined again since, and that it awaits the guild may be because of that: the guild knows.
+                session.await_guild(guild);
                 self.ask(slot, guild);
             } else {
                 self.leave_session_guild(now, slot, guild);
@@ -232,7 +239,8 @@ impl Slice {
                 continue;
             }
             match held.session.attachment(guild) {
-                Some(Attachment::Awaited) => continue,
+                // What it was asked before may have been answered before its user joined.
+                Some(Attachment::Awaited(_)) => {}
                 // It was a member before, and that it has left is still on its way from the guild.
                 Some(Attachment::At(position)) => self.unlist(guild, position),
                 None => self.interest.add(guild, self.index),

@@ -2,7 +2,7 @@
 
 use consort_model::{ChannelId, GuildId};
 use consort_rpc::guild::{gateway, voice};
-use consort_rpc::relay::{Heard, SessionKey};
+use consort_rpc::relay::{Heard, Question, SessionKey};
 use consort_rpc::{Caller, Fact, guild, user};
 use consort_session::SessionId;
 use consort_wire::gateway::{Identify, Resume};
@@ -55,11 +55,11 @@ impl Effect {
     pub(super) fn attach(
         caller: &Caller,
         guild: GuildId,
-        session: SessionKey,
+        (session, question): (SessionKey, Question),
         (large_threshold, presences): (u16, bool),
         heard: Option<Heard>,
     ) -> Self {
-        let news = guild::News::Attach { session, large_threshold, presences, heard };
+        let news = guild::News::Attach { session, question, large_threshold, presences, heard };
         Self::Attach { caller: caller.clone(), guild, news: Box::new(news) }
     }
 

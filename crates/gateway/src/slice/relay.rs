@@ -198,26 +198,34 @@ impl Slice {
                 Op::Join { sessions, guild } => self.said(now, n, &sessions, &Said::Join(guild)),
                 _ => tracing::error!(n, "an account has said what none says"),
             },
-            Op::Behind { sessions } => {
-                for key in &sessions {
-                    if let Some((slot, _)) = self.at(key) {
-                        self.invalidate(now, slot);
-                    }
-                }
+            Op::Behind { sessions, heard } => self.behind(now, &sessions, heard),
+            Op::Attached { session, guild, question, class, guild_create, late } => {
+                self.attached(now, (session, question), (guild, class), (guild_create, &late));
             }
-            Op::Attached { session, guild, class, guild_create, late, heard } => {
-                self.attached(now, session, (guild, class), (guild_create, &late), heard);
+            Op::Refused { session, guild, question, unavailable } => {
+                self.refused(now, (session, question), guild, unavailable);
             }
-            Op::Refused { session, guild, unavailable } => self.refused(now, session, guild, unavailable),
             Op::Class { guild, user, class } => self.set_class(guild, user, class),
             Op::Detach { guild, user } => self.detach_user(now, guild, user),
             Op::Drop { guild } => self.drop_guild(now, guild),
             Op::Join { sessions, guild } => self.join(now, &sessions, guild),
-            Op::GuildRestarted { guild } => self.guild_restarted(now, guild, None),
+            Op::GuildRestarted { guild, .. } => self.guild_restarted(now, guild, None),
             // The node's relay knows how far it is.
             Op::GuildLoaded { .. } => {}
             Op::UserRestarted { user, since_ms } => self.user_restarted(user, since_ms),
             Op::Close { sessions, code } => self.close_sessions(now, &sessions, code),
+        }
+    }
+
+    /// What these sessions have missed since they had heard so much is lost.
+    fn behind(&mut self, now: Instant, sessions: &[SessionKey], heard: Option<u64>) {
+        for key in sessions {
+            match self.at(key) {
+                Some((slot, held)) if held.heard == heard => self.invalidate(now, slot),
+                // It has been told more since, by an owner before this one.
+                Some((slot, _)) => self.tell_owner_again(slot),
+                None => {}
+            }
         }
     }
 
@@ -285,7 +293,7 @@ impl Slice {
         }
         for (key, guild) in &lost.unattached {
             if let Some((slot, held)) = self.at(key)
-                && held.session.attachment(*guild) == Some(Attachment::Awaited)
+                && held.session.question(*guild).is_some()
             {
                 self.ask(slot, *guild);
             }

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use consort_model::{GuildId, Intents, UserId};
-use consort_rpc::relay::{Op, SessionKey};
+use consort_rpc::relay::{Epoch, Op, Question, SessionKey};
 use consort_rpc::{Audience, Caller, Change, ClassId, ClassSet, Event, Fact, NodeId, View, Withheld, user};
 use consort_session::{Attachment, Dispatch, Identity, Opened, SessionId, Viewer};
 use consort_wire::compress::Transport;
@@ -152,6 +152,12 @@ impl Bench {
         self.settle();
     }
 
+    /// What a session has asked the guild.
+    fn question(&mut self, session: SessionKey) -> Question {
+        let (_, held) = self.slice.at(&session).expect("a session");
+        held.session.question(GUILD).expect("a question that stands")
+    }
+
     /// What a shell does after each input. Owners answer attachments at once.
     fn settle(&mut self) {
         loop {
@@ -161,18 +167,12 @@ impl Bench {
             }
             for effect in &effects {
                 if let Effect::Attach { guild, news, caller } = effect
-                    && let consort_rpc::guild::News::Attach { session, .. } = **news
+                    && let consort_rpc::guild::News::Attach { session, question, .. } = **news
                 {
                     let class = self.classes.get(&caller.user).copied().unwrap_or(0);
                     let guild_create = self.guild_create.clone().into();
-                    let attached = Op::Attached {
-                        session,
-                        guild: *guild,
-                        class,
-                        guild_create,
-                        late: Vec::new(),
-                        heard: None,
-                    };
+                    let (guild, late) = (*guild, Vec::new());
+                    let attached = Op::Attached { session, guild, question, class, guild_create, late };
                     self.slice.input(self.now, Input::Relay(attached));
                 }
             }
@@ -285,8 +285,7 @@ impl Bench {
             if let Some(conn) = held.conn {
                 assert_eq!(slice.conns[conn].phase, Phase::Live(slot));
             }
-            let awaited =
-                held.session.attachments().filter(|(_, attachment)| *attachment == Attachment::Awaited);
+            let awaited = held.session.attachments().filter(|(_, attachment)| attachment.is_awaited());
             assert_eq!(awaited.count(), held.session.awaited());
             for (guild, attachment) in held.session.attachments() {
                 assert!(slice.interest.slices(guild).iter().any(|slice| slice == 0));
@@ -317,7 +316,12 @@ impl Bench {
         let Some(number) = numbers.get(step % numbers.len().max(1)) else { return };
         let key = self.slice.sessions[self.slice.numbers[number]].session.identity().key;
         match op {
-            Op::Attached { session, .. } | Op::Refused { session, .. } => *session = key,
+            Op::Attached { session, guild, question, .. } | Op::Refused { session, guild, question, .. } => {
+                *session = key;
+                // Now and then it is the answer to an earlier question.
+                let stands = self.slice.sessions[self.slice.numbers[number]].session.question(*guild);
+                *question = stands.filter(|_| !step.is_multiple_of(4)).unwrap_or_default();
+            }
             Op::Direct { sessions, .. } | Op::Join { sessions, .. } | Op::Close { sessions, .. } => {
                 sessions.iter_mut().for_each(|session| *session = key);
             }
@@ -537,12 +541,12 @@ fn an_old_address_reaches_nobody() {
     ];
     let event = Arc::new(Event::new("E", Intents::empty(), Audience::all(), "secret"));
     for session in old {
-        let guild_create = "{\"n\":0}".into();
+        let (guild_create, question) = ("{\"n\":0}".into(), Question::default());
         for op in [
             Op::Direct { sessions: vec![session], event: event.clone() },
             Op::Join { sessions: vec![session], guild: GUILD },
-            Op::Attached { session, guild: GUILD, class: 0, guild_create, late: Vec::new(), heard: None },
-            Op::Refused { session, guild: GUILD, unavailable: false },
+            Op::Attached { session, guild: GUILD, question, class: 0, guild_create, late: Vec::new() },
+            Op::Refused { session, guild: GUILD, question, unavailable: false },
             Op::Close { sessions: vec![session], code: 4004 },
         ] {
             bench.slice.input(bench.now, Input::Relay(op));
@@ -614,15 +618,17 @@ fn a_guild_that_is_gone_before_it_answers_again_is_told() {
     let id = bench.identify(&far, 1, &[GUILD]);
     let mut other = bench.connect("v=10");
     bench.identify(&other, 2, &[GUILD]);
-    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
+    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD, line: Epoch::default() }));
     // The second one is attached again, the first one still waits.
-    let (key, guild_create) = (key_of(2, 2), "{\"n\":0}".into());
-    let attached =
-        Op::Attached { session: key, guild: GUILD, class: 0, guild_create, late: Vec::new(), heard: None };
+    let (session, guild_create, late) = (key_of(2, 2), "{\"n\":0}".into(), Vec::new());
+    let question = bench.question(session);
+    let attached = Op::Attached { session, guild: GUILD, question, class: 0, guild_create, late };
     bench.slice.input(bench.now, Input::Relay(attached));
     bench.slice.take_effects();
     bench.slice.input(bench.now, Input::Relay(Op::Drop { guild: GUILD }));
-    let refused = Op::Refused { session: bench.key(id), guild: GUILD, unavailable: false };
+    let session = bench.key(id);
+    let question = bench.question(session);
+    let refused = Op::Refused { session, guild: GUILD, question, unavailable: false };
     bench.slice.input(bench.now, Input::Relay(refused));
     bench.flush_into(&[(&far, usize::MAX), (&other, usize::MAX)], 0);
     far.read(usize::MAX);
@@ -643,9 +649,11 @@ fn who_is_refused_does_not_look_at_the_guild_any_more() {
     bench.say(&far, &json!({"op": 14, "d": {"guild_id": GUILD, "typing": true}}));
     bench.say(&far, &json!({"op": 4, "d": {"guild_id": GUILD, "channel_id": "1"}}));
     // Its user has left the guild while the owner was loaded again.
-    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD }));
+    bench.slice.input(bench.now, Input::Relay(Op::GuildRestarted { guild: GUILD, line: Epoch::default() }));
     bench.slice.take_effects();
-    let refused = Op::Refused { session: bench.key(id), guild: GUILD, unavailable: false };
+    let session = bench.key(id);
+    let question = bench.question(session);
+    let refused = Op::Refused { session, guild: GUILD, question, unavailable: false };
     bench.slice.input(bench.now, Input::Relay(refused));
     bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![bench.key(id)], guild: GUILD }));
     bench.settle();

@@ -2,7 +2,7 @@ use std::sync::Arc;
 
 use consort_model::{Intents, UserId};
 use consort_rpc::guild;
-use consort_rpc::relay::{Epoch, Numbered, Op};
+use consort_rpc::relay::{Epoch, Numbered, Op, Question};
 use consort_rpc::{Audience, ClassSet, View, user};
 use serde_json::{Value, json};
 
@@ -99,7 +99,7 @@ async fn a_new_owner_of_a_guild_is_asked_again_and_its_classes_count() {
     rig.class(2, 3);
     let (mut client, _) = rig.bot_in(2, &[g]).await;
     rig.class(2, 4);
-    rig.relay(Op::GuildRestarted { guild: g });
+    rig.relay(Op::GuildRestarted { guild: g, line: Epoch::default() });
     assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
     for (class, n) in [(3, 1), (4, 2)] {
         let view = View::Classes(Arc::new(ClassSet::from_iter([class])));
@@ -130,13 +130,13 @@ async fn a_new_owner_of_a_guild_learns_which_member_lists_are_looked_at() {
     };
     let before = asked();
     assert_eq!(before.len(), 2);
-    rig.relay(Op::GuildRestarted { guild: g });
+    rig.relay(Op::GuildRestarted { guild: g, line: Epoch::default() });
     assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
     client.settle().await;
     assert_eq!(asked()[2..], before[1..], "what was said last");
     client.send(json!({"op": 14, "d": {"guild_id": g, "channels": {}}})).await;
     client.settle().await;
-    rig.relay(Op::GuildRestarted { guild: g });
+    rig.relay(Op::GuildRestarted { guild: g, line: Epoch::default() });
     assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
     client.settle().await;
     assert_eq!(asked().len(), 4, "nothing is looked at any more");
@@ -148,7 +148,7 @@ async fn a_new_owner_that_cannot_serve_makes_the_guild_unavailable() {
     let g = guild_id(1);
     let (mut client, _) = rig.bot_in(2, &[g]).await;
     rig.manner(g, Manner::Unavailable);
-    rig.relay(Op::GuildRestarted { guild: g });
+    rig.relay(Op::GuildRestarted { guild: g, line: Epoch::default() });
     assert_eq!(client.dispatch().await, ("GUILD_DELETE".to_owned(), json!({"id": g, "unavailable": true})));
 }
 
@@ -281,7 +281,7 @@ async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
         rig.relay(Op::Numbered(Box::new(Numbered { guild: g, epoch, line: epoch, n, follows, op })));
     };
     let event = |n: u64| Op::Publish(event(g, Audience::all(), &json!({"n": n})).into());
-    say(1, 7, true, rig.guilds.welcome(g, session, 2.into()));
+    say(1, 7, true, rig.guilds.welcome(g, (session, Question::default()), 2.into()));
     for n in [8, 8, 10, 11, 8] {
         say(1, n, false, event(n));
     }
@@ -304,6 +304,7 @@ async fn words_of_a_guild_are_taken_once_and_missing_ones_are_asked_for() {
     // An owner that nobody has heard of is asked what its predecessor has said. It knows nothing of that: the sessions attach again.
     say(2, 1, false, event(13));
     assert_eq!(rig.guilds.log.wait(|told| asked(told).filter(|after| *after > 8)).await, 11);
-    rig.relay(Op::GuildRestarted { guild: g });
+    let line = Epoch { ownership: 1, life: 1 };
+    rig.relay(Op::GuildRestarted { guild: g, line });
     assert_eq!(client.dispatch().await.0, "GUILD_CREATE");
 }

@@ -1,10 +1,10 @@
 use std::time::Duration;
 
 use consort_gateway::Config;
-use consort_rpc::user;
+use consort_rpc::{guild as guilds, user};
 use serde_json::{Value, json};
 
-use crate::rig::{Manner, Rig, guild};
+use crate::rig::{Manner, Rig, Told, guild};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn hello_comes_first_and_heartbeats_are_answered_before_identify() {
@@ -53,7 +53,14 @@ async fn a_user_gets_its_guilds_in_ready_and_what_happens_meanwhile_after_it() {
     // The first guild has answered; an event of it comes while the second is awaited.
     rig.guilds.log.wait(|told| (told.key == guild(2).get()).then_some(())).await;
     rig.publish(guild(1), 1);
-    rig.relay(rig.guilds.welcome(guild(2), session, 12.into()));
+    let asked = |told: &Told<guilds::Op>| match told.op {
+        guilds::Op::Gateway(guilds::gateway::Op::Attach { question, .. }) => {
+            (told.key == guild(2).get()).then_some(question)
+        }
+        _ => None,
+    };
+    let question = rig.guilds.log.wait(asked).await;
+    rig.relay(rig.guilds.welcome(guild(2), (session, question), 12.into()));
     let (name, ready) = client.dispatch().await;
     assert_eq!(name, "READY");
     let ids: Vec<_> =

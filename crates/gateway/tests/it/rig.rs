@@ -10,7 +10,7 @@ use bytes::Bytes;
 use consort_gateway::{AuthError, AuthFuture, Authenticator, Config, Env, Gateway, Principal};
 use consort_model::{ApplicationId, GuildId, Intents, UserId};
 use consort_rpc::guild::gateway::{ChunkNext, ChunkPart, ChunkRequest};
-use consort_rpc::relay::{Heard, Op as RelayOp, SessionKey};
+use consort_rpc::relay::{Op as RelayOp, Question, SessionKey};
 use consort_rpc::user::gateway::{OpenSession, Opened};
 use consort_rpc::{
     Answer, Audience, Call, Event, Host, InProcess, Mesh, MeshRef, NodeId, Publication, Static, guild, user,
@@ -147,8 +147,8 @@ impl Host<guild::Guild> for Guilds {
         let guild = GuildId::new(key);
         let mut answer = Answer::Empty;
         match &call.op {
-            guild::Op::Gateway(guild::gateway::Op::Attach { session, heard, .. }) => {
-                self.attach(guild, *session, call.caller.user, *heard);
+            guild::Op::Gateway(guild::gateway::Op::Attach { session, question, .. }) => {
+                self.attach(guild, (*session, *question), call.caller.user);
             }
             guild::Op::Gateway(guild::gateway::Op::Chunk(request)) => {
                 answer = Answer::Chunk(Box::new(chunk(guild, request)));
@@ -173,33 +173,33 @@ fn chunk(guild: GuildId, request: &ChunkRequest) -> ChunkPart<Bytes> {
 }
 
 impl Guilds {
-    fn attach(&self, guild: GuildId, session: SessionKey, user: UserId, at: Option<Heard>) {
+    fn attach(&self, guild: GuildId, (session, question): (SessionKey, Question), user: UserId) {
         let manner = self.manners.lock().unwrap().get(&guild).copied().unwrap_or(Manner::Welcoming);
         let message = match manner {
             Manner::Silent => return,
-            Manner::Unavailable => RelayOp::Refused { session, guild, unavailable: true },
-            Manner::NoMember => RelayOp::Refused { session, guild, unavailable: false },
-            Manner::Welcoming => match self.welcome(guild, session, user) {
-                RelayOp::Attached { session, guild, class, guild_create, late, .. } => {
-                    RelayOp::Attached { session, guild, class, guild_create, late, heard: at }
-                }
-                other => other,
-            },
+            Manner::Unavailable => RelayOp::Refused { session, guild, question, unavailable: true },
+            Manner::NoMember => RelayOp::Refused { session, guild, question, unavailable: false },
+            Manner::Welcoming => self.welcome(guild, (session, question), user),
         };
         self.mesh.publish(Publication::Relay { node: session.node, message });
     }
 
-    pub fn welcome(&self, guild: GuildId, session: SessionKey, user: UserId) -> RelayOp {
+    pub fn welcome(
+        &self,
+        guild: GuildId,
+        (session, question): (SessionKey, Question),
+        user: UserId,
+    ) -> RelayOp {
         let class = self.classes.lock().unwrap().get(&user).copied().unwrap_or(0);
         let padding = "y".repeat(self.padding.load(Ordering::Relaxed));
         let body = json!({"id": guild, "unavailable": false, "voice_states": [], "x": padding});
         RelayOp::Attached {
             session,
             guild,
+            question,
             class,
             guild_create: body.to_string().into(),
             late: Vec::new(),
-            heard: None,
         }
     }
 }

@@ -5,6 +5,7 @@ use consort_guild::Guild;
 use consort_model::request::message::CreateMessage;
 use consort_model::{Patch, Permissions, Presence, Status};
 use consort_rpc::guild::{Op, ban, gateway, member, role, settings};
+use consort_rpc::relay::Question;
 use consort_rpc::{Caller, message as talk};
 
 use super::windows::flip;
@@ -35,6 +36,7 @@ const CASES: [Case; 16] = [
     ("attach", 2_000, |n, random| {
         let op = gateway::Op::Attach {
             session: session(MEMBERS + n),
+            question: Question::default(),
             large_threshold: 250,
             presences: true,
             heard: None,

@@ -9,7 +9,7 @@ use consort_model::{
     RoleId, Timestamp, User, UserId,
 };
 use consort_rpc::guild::{Op, gateway};
-use consort_rpc::relay::{self, SessionKey};
+use consort_rpc::relay::{self, Question, SessionKey};
 use consort_rpc::{Caller, NodeId, Publication};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Range, Store, StoreExt, StoreRef, Table, memory::Memory};
@@ -149,6 +149,7 @@ pub fn session(n: u64) -> SessionKey {
 pub fn attach(guild: &mut Driven<Guild>, n: u64) -> (consort_rpc::ClassId, bytes::Bytes) {
     let op = Op::Gateway(gateway::Op::Attach {
         session: session(n),
+        question: Question::default(),
         large_threshold: 250,
         presences: true,
         heard: None,

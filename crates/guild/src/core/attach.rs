@@ -11,7 +11,7 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{
     ChannelId, ChannelType, LookupSet, OverwriteKind, Permissions, ThreadMember, UserId, VoiceState,
 };
-use consort_rpc::relay::{Heard, SessionKey};
+use consort_rpc::relay::{Heard, Question, SessionKey};
 use consort_rpc::{ClassId, Publication, relay, user as account};
 use serde::Serialize;
 use serde_json::Value;
@@ -32,7 +32,7 @@ impl Guild {
     pub(super) fn attach(
         &mut self,
         cx: &mut Cx<'_>,
-        session: SessionKey,
+        (session, question): (SessionKey, Question),
         (large_threshold, presences): (usize, bool),
         heard: Option<Heard>,
     ) -> Result<Outcome, Stop> {
@@ -41,7 +41,7 @@ impl Guild {
         let Some(class) = self.classify(user) else {
             // The session would take it for the last word, also from an owner that does not know who has joined since.
             cx.confirm();
-            let message = relay::Op::Refused { session, guild: self.id, unavailable: false };
+            let message = relay::Op::Refused { session, guild: self.id, question, unavailable: false };
             cx.publish(Publication::Relay { node: session.node, message });
             return Outcome::EMPTY;
         };
@@ -52,7 +52,7 @@ impl Guild {
         }
         let guild_create = self.guild_create((user, class), large_threshold, presences);
         let late = heard.map_or_else(Vec::new, |heard| self.said_since(cx, class, heard));
-        let message = relay::Op::Attached { session, guild: self.id, class, guild_create, late, heard };
+        let message = relay::Op::Attached { session, guild: self.id, question, class, guild_create, late };
         self.say_aside(cx, [&session.node], &message);
         if before.is_some_and(|before| before != class) {
             let guild = self.id;

@@ -24,9 +24,9 @@ pub(crate) struct MemberEvent<'a> {
 impl Guild {
     pub(crate) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         match op {
-            Op::Attach { session, large_threshold, presences, heard } => {
+            Op::Attach { session, question, large_threshold, presences, heard } => {
                 let wanted = (usize::from(*large_threshold), *presences);
-                self.attach(cx, *session, wanted, *heard)
+                self.attach(cx, (*session, *question), wanted, *heard)
             }
             Op::Detached { node } => {
                 self.node_has_left(cx, *node);

@@ -252,10 +252,13 @@ impl Guild {
         use guild::gateway::Op::{Attach, Replay};
         let guild = self.id;
         let (node, message) = match op {
-            Op::Gateway(Attach { session, .. }) => {
-                (session.node, relay::Op::Refused { session: *session, guild, unavailable: false })
+            Op::Gateway(Attach { session, question, .. }) => {
+                let (session, question) = (*session, *question);
+                (session.node, relay::Op::Refused { session, guild, question, unavailable: false })
             }
-            Op::Gateway(Replay { node, .. }) => (*node, relay::Op::GuildRestarted { guild }),
+            Op::Gateway(Replay { node, line, .. }) => {
+                (*node, relay::Op::GuildRestarted { guild, line: *line })
+            }
             _ => return Err(Self::not_found().into()),
         };
         cx.confirm();

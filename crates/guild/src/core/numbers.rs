@@ -284,13 +284,15 @@ impl Guild {
         let told = restarted.get(&node).copied();
         if line == own || told.is_none_or(|told| told + RESTART_PAUSE_MS <= cx.now_ms) {
             restarted.insert(node, cx.now_ms);
-            cx.publish(Publication::Relay { node, message: relay::Op::GuildRestarted { guild: self.id } });
+            let message = relay::Op::GuildRestarted { guild: self.id, line };
+            cx.publish(Publication::Relay { node, message });
         }
         Outcome::EMPTY
     }
 
     /// What was said to the caller, who is of a class by now, after the place to which it has heard the guild: as far as it was of a
-    /// class that could see it then.
+    /// class that could see it then. If it has left meanwhile, that is the last of it: what was said until it joined again is
+    /// nothing to it, and what has come of it stands in the answer.
     pub(super) fn said_since(&self, cx: &Cx<'_>, class: ClassId, heard: Heard) -> Vec<Arc<Event>> {
         let numbers = &self.numbers;
         let from = if heard.line == numbers.line(cx.epoch) { heard.n } else { 0 };
@@ -314,6 +316,9 @@ impl Guild {
         for op in missed {
             if let Some(class) = moves_to(op) {
                 then = class;
+            }
+            if matches!(op, relay::Op::Detach { user: left, .. } if *left == user) {
+                break;
             }
             if let relay::Op::Publish(event) = op
                 && reaches(event, user, then)

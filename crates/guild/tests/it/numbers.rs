@@ -5,8 +5,8 @@ use std::sync::Arc;
 use consort_actor::{Core as _, Driven};
 use consort_guild::Guild;
 use consort_model::{Guild as Settings, GuildId, Member, Role, Timestamp, User, UserId};
-use consort_rpc::guild::{Op, gateway};
-use consort_rpc::relay::{self, Epoch, Heard, Numbered, SessionKey};
+use consort_rpc::guild::{Op, gateway, member};
+use consort_rpc::relay::{self, Epoch, Heard, Numbered, Question, SessionKey};
 use consort_rpc::{Caller, NodeId, Publication};
 use consort_runtime::Ids;
 use consort_store::{Batch, Key, Store as _, Table, Write, memory::Memory};
@@ -64,7 +64,13 @@ fn words(said: Vec<Publication>, to: NodeId) -> Vec<Numbered> {
 
 fn attach(guild: &mut Driven<Guild>, node: NodeId) -> Vec<Numbered> {
     let session = SessionKey { node, generation: 7, slice: 0, number: 1, user: ANN };
-    let op = gateway::Op::Attach { session, large_threshold: 50, presences: false, heard: None };
+    let op = gateway::Op::Attach {
+        session,
+        question: Question::default(),
+        large_threshold: 50,
+        presences: false,
+        heard: None,
+    };
     words(call(guild, &Caller::user(ANN, false), op), node)
 }
 
@@ -102,7 +108,7 @@ fn what_a_relay_of_another_node_has_missed_is_said_again() {
     // One of another life, or with a number that never was, has its sessions attach again.
     for (epoch, after) in [(Epoch::default(), 1), (epoch, 9)] {
         let told = told(replay(&mut guild, epoch, after), THERE);
-        assert!(matches!(told[..], [relay::Op::GuildRestarted { guild }] if guild == GUILD), "{told:?}");
+        assert!(matches!(told[..], [relay::Op::GuildRestarted { guild, .. }] if guild == GUILD), "{told:?}");
     }
     let refused = Op::Gateway(gateway::Op::Replay { node: THERE, line: epoch, after: 1 });
     assert!(guild.call(NOW_MS, &Caller::user(ANN, false), &refused).is_err());
@@ -145,7 +151,8 @@ fn who_attaches_again_hears_behind_the_answer_what_was_said_since_and_nobody_els
     }
     let session = SessionKey { node: THERE, generation: 7, slice: 0, number: 1, user: ANN };
     let mut attach = |heard| {
-        let op = gateway::Op::Attach { session, large_threshold: 50, presences: false, heard };
+        let question = Question(9);
+        let op = gateway::Op::Attach { session, question, large_threshold: 50, presences: false, heard };
         match &told(call_at(NOW_MS + 1, &mut guild, &Caller::user(ANN, false), op), THERE)[..] {
             [relay::Op::Numbered(word)] => match &word.op {
                 relay::Op::Attached { late, .. } => {
@@ -164,6 +171,44 @@ fn who_attaches_again_hears_behind_the_answer_what_was_said_since_and_nobody_els
     assert!(late.iter().zip(["\"a\"", "\"b\"", "\"c\""]).all(|(body, name)| body.contains(name)), "{late:?}");
     let (_, late) = attach(Some(Heard { line, n: 2 }));
     assert!(late.len() == 1 && late[0].contains("\"c\""), "{late:?}");
+}
+
+#[test]
+fn who_has_left_meanwhile_and_joined_again_hears_nothing_of_the_time_between() {
+    const BOB: UserId = UserId::new(2);
+    let mut guild = load(&store());
+    let mut say = |caller: &Caller, op: Op| {
+        let (_, leaving) = guild.call(NOW_MS, caller, &op).expect("done");
+        told(leaving.publications, THERE)
+    };
+    let rename = |name: &str| {
+        let user = Box::new(User::person(ANN, name));
+        Op::Gateway(gateway::Op::UserChanged { user })
+    };
+    let join = || {
+        let user = User::person(BOB, "bob");
+        let add = member::Add { user, nick: None, roles: Vec::new(), mute: false, deaf: false };
+        Op::Member(member::Op::Add(Box::new(add)))
+    };
+    let session = SessionKey { node: THERE, generation: 7, slice: 0, number: 1, user: BOB };
+    let attach = |heard| {
+        let question = Question::default();
+        Op::Gateway(gateway::Op::Attach { session, question, large_threshold: 50, presences: false, heard })
+    };
+    let (system, bob) = (Caller::system(), Caller::user(BOB, false));
+    say(&system, join());
+    let [relay::Op::Numbered(word)] = &say(&bob, attach(None))[..] else { panic!("one word") };
+    let heard = Heard { line: word.line, n: word.n };
+    say(&system, rename("before"));
+    say(&bob, Op::Member(member::Op::Leave));
+    say(&system, rename("between"));
+    say(&system, join());
+    let [relay::Op::Numbered(word)] = &say(&bob, attach(Some(heard)))[..] else { panic!("one word") };
+    let relay::Op::Attached { late, .. } = &word.op else { panic!("{word:?}") };
+    let late: Vec<_> = late.iter().map(|event| (&*event.name, event.body.clone())).collect();
+    let names: Vec<_> = late.iter().map(|(name, _)| *name).collect();
+    assert_eq!(names.last(), Some(&"GUILD_DELETE"), "{names:?}");
+    assert!(late[0].1.windows(6).any(|part| part == b"before"), "{names:?}");
 }
 
 /// Has the guild say that somebody has another name; what is written with it.
@@ -194,7 +239,7 @@ fn where_nodes_share_a_store_the_next_owner_says_first_what_the_one_before_has_w
     let said = next.call(NOW_MS, &Caller::system(), &op).expect("done").1.publications;
     let mut said = told(said, THERE);
     let last = said.pop();
-    assert!(matches!(last, Some(relay::Op::GuildRestarted { guild }) if guild == GUILD), "{last:?}");
+    assert!(matches!(last, Some(relay::Op::GuildRestarted { guild, .. }) if guild == GUILD), "{last:?}");
     let said: Vec<_> = said
         .into_iter()
         .map(|op| match op {
@@ -220,5 +265,5 @@ fn a_node_that_is_alone_writes_no_row_for_a_word() {
 fn sessions_that_have_not_heard_that_a_guild_is_gone_attach_and_are_refused() {
     let mut guild = Driven::new(Guild::vacant(GUILD.get()).expect("a place"), HERE, Arc::new(Ids::new(1)));
     let told = told(replay(&mut guild, Epoch::default(), 3), THERE);
-    assert!(matches!(told[..], [relay::Op::GuildRestarted { guild }] if guild == GUILD), "{told:?}");
+    assert!(matches!(told[..], [relay::Op::GuildRestarted { guild, .. }] if guild == GUILD), "{told:?}");
 }

@@ -26,7 +26,7 @@ use consort_model::{
     TemplateGuild, Timestamp, User, UserId,
 };
 use consort_rpc::guild::{Op, channel, gateway, role, settings};
-use consort_rpc::relay::SessionKey;
+use consort_rpc::relay::{Question, SessionKey};
 use consort_rpc::{
     Answer, Call, Caller, ClassId, Event, Host, InProcess, Mesh, MeshRef, NodeId, Publication, Reply, Static,
     View, guild, relay, user, voice,
@@ -198,8 +198,13 @@ impl World {
 
     fn ask_to_attach(&self, number: u64, user: UserId, intents: Intents) {
         let presences = intents.contains(Intents::GUILD_PRESENCES);
-        let attach =
-            gateway::Op::Attach { session: key(number), large_threshold: 250, presences, heard: None };
+        let attach = gateway::Op::Attach {
+            session: key(number),
+            question: Question::default(),
+            large_threshold: 250,
+            presences,
+            heard: None,
+        };
         self.call(user.get(), Op::Gateway(attach)).expect("attached or refused");
     }
 
@@ -490,8 +495,13 @@ impl Node {
         let number = PROBES + user;
         let user = UserId::new(user);
         self.relay.sessions().insert(number, FakeSession::new(user, Intents::all()));
-        let attach =
-            gateway::Op::Attach { session: key(number), large_threshold: 250, presences: true, heard: None };
+        let attach = gateway::Op::Attach {
+            session: key(number),
+            question: Question::default(),
+            large_threshold: 250,
+            presences: true,
+            heard: None,
+        };
         let caller = Caller::user(user, user.get() >= 1000);
         let client = self.mesh.client::<guild::Guild>();
         let reply = runtime.block_on(client.call(GUILD.get(), caller, Op::Gateway(attach)));

@@ -3,7 +3,7 @@
 use consort_model::{Presence, User, UserId};
 use serde::{Deserialize, Serialize};
 
-use crate::relay::{Epoch, Heard, SessionKey};
+use crate::relay::{Epoch, Heard, Question, SessionKey};
 
 /// The gateway's operations on a guild.
 #[derive(Debug, Clone, Serialize, Deserialize)]
@@ -12,6 +12,8 @@ pub enum Op {
     /// [`crate::relay::Op::Attached`] or [`crate::relay::Op::Refused`].
     Attach {
         session: SessionKey,
+        /// What the answer names.
+        question: Question,
         /// Members above which GUILD_CREATE carries only some (50 to 250, IDENTIFY's `large_threshold`).
         large_threshold: u16,
         /// Whether the session may have presences (GUILD_PRESENCES, or a user account).

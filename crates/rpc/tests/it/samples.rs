@@ -330,7 +330,7 @@ pub fn voice() -> Vec<guild::voice::Op> {
 pub fn gateway() -> Vec<guild::gateway::Op> {
     let subscribe = json!({"channels": {"1": [[0, 99], [100, 199]]}, "typing": true, "members": []});
     read(json!([
-        {"Attach": {"session": a_session(), "large_threshold": 250, "presences": true, "heard": {"line": {"ownership": 3, "life": 1}, "n": 9}}}, {"Detached": {"node": 7}}, {"Replay": {"node": 7, "line": {"ownership": u64::MAX, "life": 1}, "after": u64::MAX}},
+        {"Attach": {"session": a_session(), "question": u32::MAX, "large_threshold": 250, "presences": true, "heard": {"line": {"ownership": 3, "life": 1}, "n": 9}}}, {"Detached": {"node": 7}}, {"Replay": {"node": 7, "line": {"ownership": u64::MAX, "life": 1}, "after": u64::MAX}},
         {"Presence": {"presence": a_presence()}},
         {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
         {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
@@ -608,12 +608,12 @@ pub fn changes() -> Vec<Change> {
 pub fn relay() -> Vec<relay::Op> {
     use relay::Op;
     let mut all: Vec<Op> = read(json!([
-        {"Attached": {"session": a_session(), "guild": "1", "class": u32::MAX, "guild_create": [123, 125], "late": [], "heard": null}},
-        {"Refused": {"session": a_session(), "guild": "1", "unavailable": true}},
+        {"Attached": {"session": a_session(), "guild": "1", "question": 1, "class": u32::MAX, "guild_create": [123, 125], "late": []}},
+        {"Refused": {"session": a_session(), "guild": "1", "question": 0, "unavailable": true}},
         {"Class": {"guild": "1", "user": "2", "class": 3}}, {"Detach": {"guild": "1", "user": "2"}},
-        {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1"}}, {"GuildLoaded": {"guild": "1"}},
+        {"Drop": {"guild": "1"}}, {"Join": {"sessions": [a_session()], "guild": "1"}}, {"GuildRestarted": {"guild": "1", "line": {"ownership": u64::MAX, "life": 1}}}, {"GuildLoaded": {"guild": "1"}},
         {"UserRestarted": {"user": "1", "since_ms": 5}}, {"Close": {"sessions": [a_session()], "code": 4004}},
-        {"Behind": {"sessions": [a_session()]}},
+        {"Behind": {"sessions": [a_session()], "heard": u64::MAX}}, {"Behind": {"sessions": [a_session()], "heard": null}},
         {"Said": {"n": u64::MAX, "op": {"Join": {"sessions": [a_session()], "guild": "1"}}}},
     ]));
     all.push(Op::Numbered(Box::new(relay::Numbered {

@@ -130,7 +130,8 @@ impl User {
         let missed = open.heard.and_then(|heard| self.last_words.last(self.said.checked_sub(heard)?));
         let Some(missed) = missed else {
             tracing::debug!(user = %self.id, said = self.said, heard = ?open.heard, "a session is behind and ends");
-            cx.tell(Fact::Relay { node, message: relay::Op::Behind { sessions } });
+            let message = relay::Op::Behind { sessions, heard: open.heard };
+            cx.tell(Fact::Relay { node, message });
             return false;
         };
         for (n, notice) in (open.heard.unwrap_or_default() + 1..).zip(missed) {

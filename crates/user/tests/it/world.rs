@@ -132,7 +132,7 @@ impl Host<relay::Relay> for FakeRelay {
                     outside.sessions.get_mut(&key).unwrap().closed = Some(code);
                 }
             }
-            relay::Op::Behind { sessions } => {
+            relay::Op::Behind { sessions, .. } => {
                 for key in sessions {
                     outside.sessions.get_mut(&key).unwrap().closed = Some(4000);
                 }

@@ -72,21 +72,22 @@ fn word() -> impl Strategy<Value = Op> {
         1 => (key(), guild(), 0..3u32).prop_map(|(session, guild, class)| Op::Attached {
             session,
             guild,
+            question: Question::default(),
             class,
             guild_create: "{}".into(),
             late: Vec::new(),
-            heard: None,
         }),
         1 => (key(), guild(), any::<bool>()).prop_map(|(session, guild, unavailable)| Op::Refused {
             session,
             guild,
+            question: Question::default(),
             unavailable
         }),
         3 => (guild(), user(), 0..3u32).prop_map(|(guild, user, class)| Op::Class { guild, user, class }),
         1 => (guild(), user()).prop_map(|(guild, user)| Op::Detach { guild, user }),
         1 => guild().prop_map(|guild| Op::Drop { guild }),
         3 => (key(), guild()).prop_map(|(key, guild)| Op::Join { sessions: vec![key], guild }),
-        1 => guild().prop_map(|guild| Op::GuildRestarted { guild }),
+        1 => guild().prop_map(|guild| Op::GuildRestarted { guild, line: Epoch::default() }),
         1 => (user(), 4..7u64).prop_map(|(user, since_ms)| Op::UserRestarted { user, since_ms }),
         1 => (key(), 4000..4005u16).prop_map(|(key, code)| Op::Close { sessions: vec![key], code }),
     ]

@@ -55,7 +55,7 @@ fn the_next_owner_of_an_account_is_told_how_far_its_sessions_are() {
     bench.slice.input(bench.now, Input::Relay(restarted));
     bench.settle();
     assert_eq!(told_again(&mut bench), [Some(5)]);
-    bench.slice.input(bench.now, Input::Relay(Op::Behind { sessions: vec![key] }));
+    bench.slice.input(bench.now, Input::Relay(Op::Behind { sessions: vec![key], heard: Some(5) }));
     assert_eq!(bench.slice.figures().sessions, 0);
 }
 
@@ -73,4 +73,77 @@ fn who_joins_again_before_the_departure_has_arrived_is_attached_again() {
     bench.read(&mut far);
     let told: Vec<_> = far.payloads.iter().filter_map(|payload| payload["t"].as_str()).collect();
     assert_eq!(told, ["READY", "GUILD_CREATE", "GUILD_CREATE", "E"]);
+}
+
+#[test]
+fn a_session_that_has_got_further_is_not_ended_by_an_answer_to_where_it_was() {
+    let mut bench = Bench::new();
+    let far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[]);
+    let key = bench.key(id);
+    said(&mut bench, key, 5);
+    told_again(&mut bench);
+    // One owner has said again what was missed, another one that was asked the same does not have it.
+    said(&mut bench, key, 6);
+    bench.slice.input(bench.now, Input::Relay(Op::Behind { sessions: vec![key], heard: Some(5) }));
+    bench.settle();
+    assert_eq!(told_again(&mut bench), [Some(6)]);
+    assert_eq!(bench.slice.figures().sessions, 1);
+}
+
+#[test]
+fn a_late_refusal_does_not_reach_a_session_whose_user_has_joined_since() {
+    let mut bench = Bench::new();
+    let mut far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[GUILD]);
+    let session = bench.key(id);
+    let restarted = Op::GuildRestarted { guild: GUILD, line: Epoch::default() };
+    bench.slice.input(bench.now, Input::Relay(restarted));
+    bench.slice.take_effects();
+    let before = bench.question(session);
+    // The user has left, the guild refuses the session, the user joins again, and that is heard first.
+    bench.slice.input(bench.now, Input::Relay(Op::Join { sessions: vec![session], guild: GUILD }));
+    bench.slice.take_effects();
+    let stands = bench.question(session);
+    assert_ne!(stands, before);
+    let refused = |question| Op::Refused { session, guild: GUILD, question, unavailable: false };
+    let attached = |question| {
+        let (guild_create, late) = ("{\"n\":0}".into(), Vec::new());
+        Op::Attached { session, guild: GUILD, question, class: 0, guild_create, late }
+    };
+    for late in [refused(before), attached(before)] {
+        bench.slice.input(bench.now, Input::Relay(late));
+        assert_eq!(bench.question(session), stands);
+    }
+    bench.slice.input(bench.now, Input::Relay(attached(stands)));
+    bench.slice.input(bench.now, Input::Relay(refused(before)));
+    bench.settle();
+    bench.publish(7, 0);
+    bench.read(&mut far);
+    let told: Vec<_> = far.payloads.iter().filter_map(|payload| payload["t"].as_str()).collect();
+    assert_eq!(told, ["READY", "GUILD_CREATE", "GUILD_CREATE", "E"]);
+    bench.check();
+}
+
+#[test]
+fn a_question_that_nobody_answers_is_asked_again_under_its_number() {
+    let mut bench = Bench::new();
+    let far = bench.connect("v=10");
+    let id = bench.identify(&far, 1, &[GUILD]);
+    let session = bench.key(id);
+    let restarted = Op::GuildRestarted { guild: GUILD, line: Epoch::default() };
+    bench.slice.input(bench.now, Input::Relay(restarted));
+    let stands = bench.question(session);
+    bench.slice.take_effects();
+    bench.slice.input(bench.now, Input::Moved);
+    bench.now += bench.slice.config.attach_retry;
+    bench.slice.tick(bench.now);
+    let asked = bench.slice.take_effects().into_iter().filter_map(|effect| match effect {
+        Effect::Attach { news, .. } => match *news {
+            consort_rpc::guild::News::Attach { question, .. } => Some(question),
+            consort_rpc::guild::News::Replay { .. } => None,
+        },
+        _ => None,
+    });
+    assert_eq!(asked.collect::<Vec<_>>(), [stands, stands]);
 }

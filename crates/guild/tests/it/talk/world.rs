@@ -9,7 +9,7 @@ use consort_model::{
 };
 use consort_rpc::guild::{self, channel, gateway, settings, thread};
 use consort_rpc::message::{self, Create};
-use consort_rpc::relay::{self, SessionKey};
+use consort_rpc::relay::{self, Question, SessionKey};
 use consort_rpc::{
     Call, Caller, Client, Event, Host, InProcess, Mesh, NodeId, Reply, Service, Static, View, user,
 };
@@ -146,7 +146,13 @@ impl World {
 
     pub async fn attach(&self, user: UserId) -> Value {
         let session = SessionKey { node: NODE, generation: 7, slice: 0, number: user.get(), user };
-        let op = gateway::Op::Attach { session, large_threshold: 250, presences: true, heard: None };
+        let op = gateway::Op::Attach {
+            session,
+            question: Question::default(),
+            large_threshold: 250,
+            presences: true,
+            heard: None,
+        };
         self.ask(user, guild::Op::Gateway(op)).await.unwrap();
         let told = self.relay.0.lock().unwrap();
         let last = told.iter().rev().find_map(|(_, op)| match word(op) {
