@@ -46,11 +46,15 @@ pub enum Leak {
     Templates,
     /// Answers of newcomers give roles that their author may not give.
     Answers,
+    /// Everybody opens and closes stages.
+    Stages,
+    /// Everybody lets everybody speak on stages.
+    Speakers,
 }
 
 impl Leak {
     /// All of them.
-    pub const ALL: [Self; 21] = [
+    pub const ALL: [Self; 23] = [
         Self::LostChannels,
         Self::Destinations,
         Self::UnseenMoves,
@@ -72,6 +76,8 @@ impl Leak {
         Self::Events,
         Self::Templates,
         Self::Answers,
+        Self::Stages,
+        Self::Speakers,
     ];
 
     /// Whether the check is left out on this thread.

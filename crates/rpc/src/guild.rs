@@ -19,6 +19,7 @@ pub mod member;
 pub mod onboarding;
 pub mod role;
 pub mod settings;
+pub mod stage;
 pub mod template;
 pub mod thread;
 pub mod voice;
@@ -72,6 +73,8 @@ pub enum Op {
     },
     /// Voice states.
     Voice(voice::Op),
+    /// Stages that go on.
+    Stage(stage::Op),
     /// What the gateway asks: attach, presence, member chunks.
     Gateway(gateway::Op),
     /// Whether the caller may do something, asked before what it sends is read.

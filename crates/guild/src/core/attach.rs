@@ -109,7 +109,9 @@ impl Guild {
         }
         put_name(&mut out, "guild_scheduled_events");
         put(&mut out, &self.shown_events(|channel| self.classes.sees(class, channel)));
-        out.extend_from_slice(b",\"stage_instances\":[],\"soundboard_sounds\":[]}");
+        put_name(&mut out, "stage_instances");
+        put(&mut out, &self.shown_stages(|channel| self.classes.sees(class, channel)));
+        out.extend_from_slice(b",\"soundboard_sounds\":[]}");
         out.into()
     }
 

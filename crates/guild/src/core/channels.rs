@@ -380,6 +380,7 @@ impl Guild {
         self.drop_channel_invites(cx, id);
         self.drop_channel_webhooks(cx, id);
         self.drop_channel_events(cx, id);
+        self.drop_stage(cx, id);
         self.leave_voice_channel(cx, id);
         self.channels.remove(&id);
         self.classes.invalidate_channel(id);

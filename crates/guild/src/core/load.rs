@@ -15,6 +15,7 @@ use super::invites::InviteRow;
 use super::members::{SEEN, TEMPORARY, key_member, still_in};
 use super::numbers::Numbers;
 use super::shown::Shown;
+use super::stages::{STAGE, Stage};
 use super::voice::{Speaker, VOICE};
 use super::{Guild, Phase, Thread};
 
@@ -93,8 +94,9 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
     Ok(Some(Guild { numbers: Numbers::after(&store, id, now_ms).await?, ..guild }))
 }
 
-/// Scheduled events, with who is interested.
+/// Scheduled events, with who is interested, and stages.
 async fn read_events(rows: &Rows<'_>, guild: &mut Guild, now_ms: u64) -> Result<(), Error> {
+    rows.each_with(STAGE, |_, stage: Stage| guild.stages.restore(stage)).await?;
     let mut events = Vec::new();
     rows.each(Table::Events, |event: ScheduledEvent| events.push(event)).await?;
     for event in events {

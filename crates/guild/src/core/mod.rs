@@ -27,6 +27,7 @@ mod roles;
 mod searchable;
 mod settings;
 mod shown;
+mod stages;
 mod tags;
 mod template;
 mod threads;
@@ -102,6 +103,7 @@ pub struct Guild {
     pub(crate) lists: member_list::Lists,
     pub(crate) automod: automod::AutoMod,
     pub(crate) events: events::Events,
+    pub(crate) stages: stages::Stages,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }
@@ -180,6 +182,7 @@ impl Core for Guild {
             Op::Message { channel, op } => self.handle_message(cx, *channel, op),
             Op::Searchable { nsfw } => self.searchable(cx, *nsfw),
             Op::Voice(op) => self.handle_voice(cx, op),
+            Op::Stage(op) => self.handle_stage(cx, op),
             Op::Gateway(op) => self.handle_gateway(cx, op),
             Op::May(what) => {
                 self.handle_may(cx, what)?;
@@ -195,7 +198,9 @@ impl Core for Guild {
         let lists = self.lists.next_deadline_ms();
         let voice = self.voice.next_deadline_ms();
         let events = self.next_event_ms();
-        self.next_thread_deadline_ms().into_iter().chain(polls).chain(events).chain(lists).chain(voice).min()
+        let stages = self.stages.next_ms();
+        let threads = self.next_thread_deadline_ms().into_iter();
+        threads.chain(polls).chain(events).chain(stages).chain(lists).chain(voice).min()
     }
 
     fn alarm_ms(&self) -> Option<u64> {
@@ -205,6 +210,7 @@ impl Core for Guild {
             .into_iter()
             .chain(polls)
             .chain(events)
+            .chain(self.stages.next_ms())
             .min()
             .filter(|_| self.phase == Phase::Live)
     }
@@ -213,6 +219,7 @@ impl Core for Guild {
         self.archive_due_threads(cx);
         self.tick_voice(cx);
         self.step_events(cx);
+        self.close_silent_stages(cx);
         consort_conversation::tick(self, cx);
         self.tell_lists_if_due(cx);
     }

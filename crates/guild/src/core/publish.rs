@@ -151,10 +151,12 @@ impl Guild {
     fn publish_sight(&mut self, cx: &mut Cx<'_>, name: &'static str, audience: Audience, channel: &Channel) {
         if name == "CHANNEL_DELETE" {
             self.sync_events(cx, channel.id, &audience, true);
+            self.sync_stage(cx, channel.id, &audience, true);
         }
         self.publish(cx, Event::new(name, Intents::GUILDS, audience.clone(), channel));
         if name == "CHANNEL_CREATE" {
             self.sync_events(cx, channel.id, &audience, false);
+            self.sync_stage(cx, channel.id, &audience, false);
             self.sync_voice(cx, channel.id, &audience);
             self.sync_threads(cx, channel.id, audience);
         }

@@ -81,6 +81,7 @@ impl Guild {
             lists: Default::default(),
             automod: Default::default(),
             events: Default::default(),
+            stages: Default::default(),
             talk: Default::default(),
             phase: Phase::Vacant,
         }

@@ -24,6 +24,7 @@ use super::Guild;
 use super::audit::Note;
 use super::members::member_key;
 use super::voice_server::Told;
+use crate::planted::Leak;
 use crate::roster::Packed;
 
 /// How long sessions may take to attach again to a guild that was loaded; choice of ours. Many people at once need most of a
@@ -240,10 +241,10 @@ impl Guild {
     /// channel that was left is told that the user is gone.
     fn publish_voice(&mut self, cx: &mut Cx<'_>, from: Option<ChannelId>, state: VoiceState) {
         let user = state.user_id;
-        [from, state.channel_id]
-            .into_iter()
-            .flatten()
-            .for_each(|channel| self.note_attendance(cx.now_ms, channel));
+        for channel in [from, state.channel_id].into_iter().flatten() {
+            self.note_attendance(cx.now_ms, channel);
+            self.note_speakers(cx, channel);
+        }
         let state = VoiceState { member: self.members.get(user).map(Packed::unpack), ..state };
         let Some(channel) = state.channel_id.or(from) else { return };
         let audience = Audience::view(self.view_of(channel)).and_always([user]);
@@ -342,7 +343,12 @@ impl Guild {
             return;
         }
         let fresh = self.new_voice_state(cx, user, channel, &state.session_id);
-        let state = VoiceState { channel_id: Some(channel), suppress: fresh.suppress, ..state };
+        let state = VoiceState {
+            channel_id: Some(channel),
+            suppress: fresh.suppress,
+            request_to_speak_timestamp: None,
+            ..state
+        };
         self.set_voice(cx, user, Speaker { state, session, token: Self::new_voice_token(cx) });
         let note = Note::default().with("channel_id", channel).with("count", 1);
         self.audit(cx, AuditLogEvent::MemberMove, note);
@@ -368,7 +374,7 @@ impl Guild {
         Outcome::json(&VoiceState { member: self.members.get(user).map(Packed::unpack), ..state.clone() })
     }
 
-    /// Stage channels: speaking and asking to speak (Voice, Modify Current User Voice State).
+    /// Stage channels: speaking and asking to speak (Voice, Modify Current User Voice State, Modify User Voice State).
     fn modify_voice(
         &mut self,
         cx: &mut Cx<'_>,
@@ -381,28 +387,40 @@ impl Guild {
         let own = user.is_none_or(|user| user == cx.caller.user);
         let user = user.unwrap_or(cx.caller.user);
         let found = self.voice.get(user).cloned();
-        let Speaker { mut state, session, token } = found.ok_or_else(ApiError::unknown_voice_state)?;
-        let inside = state.channel_id.ok_or_else(ApiError::unknown_voice_state)?;
+        let Speaker { state: before, session, token } = found.ok_or_else(ApiError::unknown_voice_state)?;
+        let inside = before.channel_id.ok_or_else(ApiError::unknown_voice_state)?;
         if channel.is_some_and(|channel| channel != inside) {
             return Err(ApiError::unknown_voice_state().into());
         }
         if self.channel(inside)?.kind != ChannelType::GuildStageVoice {
             return Err(ApiError::wrong_channel_type().into());
         }
-        if !own || suppress == Some(false) {
+        // Everybody may stop to speak, and take up an invitation.
+        let moderates = !own || before.suppress && suppress == Some(false);
+        if moderates && !Leak::Speakers.is_planted() {
             self.require_in(cx, inside, Permissions::MUTE_MEMBERS)?;
         }
-        if let Patch::Value(_) = request_to_speak {
+        if own && let Patch::Value(_) = request_to_speak {
             self.require_in(cx, inside, Permissions::REQUEST_TO_SPEAK)?;
         }
-        if own {
-            request_to_speak.apply(&mut state.request_to_speak_timestamp);
-        }
-        if let Some(suppress) = suppress {
-            state.suppress = suppress;
-            state.request_to_speak_timestamp = state.request_to_speak_timestamp.filter(|_| suppress);
-        }
+        let mut state = before.clone();
+        state.suppress = suppress.unwrap_or(before.suppress);
+        let bot = self.members.get(user).is_some_and(Packed::is_bot);
+        let now = Timestamp::from_ms(cx.now_ms);
+        state.request_to_speak_timestamp = match request_to_speak {
+            // "Any present or future time"; who says to have asked before has asked now.
+            Patch::Value(at) if own => Some(at.max(now)),
+            Patch::Null if own => None,
+            _ if state.suppress == before.suppress => before.request_to_speak_timestamp,
+            // An invitation, which people take up themselves.
+            _ => (!own && !state.suppress && !bot).then_some(now),
+        };
+        let speaks = |state: &VoiceState| !state.suppress && state.request_to_speak_timestamp.is_none();
+        let begins = speaks(&state) && !speaks(&before);
         self.set_voice(cx, user, Speaker { state, session, token });
+        if begins {
+            self.say_who_speaks(cx, inside, user);
+        }
         Outcome::EMPTY
     }
 }

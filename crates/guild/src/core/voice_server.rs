@@ -66,7 +66,8 @@ impl Guild {
             speak: !state.mute && !state.suppress,
             hear: !state.deaf && !state.self_deaf,
             priority: held.contains(Permissions::PRIORITY_SPEAKER),
-            video: held.contains(Permissions::STREAM),
+            // The audience of a stage shows nothing either.
+            video: held.contains(Permissions::STREAM) && !state.suppress,
         };
         let (session, session_id, token) = (*session, state.session_id.clone(), token.clone());
         // The account that joined is the one to be told, whatever is said of its session.

@@ -24,6 +24,7 @@ pub struct Client {
     pub voice: ById,
     pub presences: ById,
     pub events: ById,
+    pub stages: ById,
     /// Dispatches that made no sense: a change of something it was never told of, or told of twice.
     pub faults: Vec<String>,
 }
@@ -66,6 +67,7 @@ impl Client {
             voice: list("voice_states", |state| text(&state["user_id"]), voice),
             presences: list("presences", user_id, presence),
             events: list("guild_scheduled_events", id, Value::clone),
+            stages: list("stage_instances", id, Value::clone),
             faults: Vec::new(),
         };
         client.presences.remove(&client.user);
@@ -125,6 +127,10 @@ impl Client {
             "GUILD_SCHEDULED_EVENT_UPDATE" => put_known(&mut self.events, &mut self.faults, name, d),
             "GUILD_SCHEDULED_EVENT_DELETE" if self.events.remove(&id(d)).is_some() => {}
             "GUILD_SCHEDULED_EVENT_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
+            "STAGE_INSTANCE_CREATE" => put_new(&mut self.stages, &mut self.faults, name, d),
+            "STAGE_INSTANCE_UPDATE" => put_known(&mut self.stages, &mut self.faults, name, d),
+            "STAGE_INSTANCE_DELETE" if self.stages.remove(&id(d)).is_some() => {}
+            "STAGE_INSTANCE_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
             "THREAD_CREATE" => drop(self.threads.insert(id(d), thread(d))),
             "THREAD_UPDATE" if d["thread_metadata"]["archived"] == true => {
                 self.threads.remove(&id(d));
@@ -225,6 +231,7 @@ impl Client {
             ]);
             lists.extend([of("channel", &client.channels), of("thread", &client.threads)]);
             lists.extend([of("member", &client.members), of("event", &client.events)]);
+            lists.push(of("stage", &client.stages));
             if lively {
                 lists.extend([of("voice", &client.voice), of("presence", &client.presences)]);
             }

@@ -24,6 +24,7 @@ mod rights;
 mod roles;
 mod settings;
 mod sight;
+mod stages;
 mod talk;
 mod templates;
 mod voice;

@@ -187,10 +187,13 @@ fn on_a_stage_one_asks_before_one_speaks() {
     world.ok(OWNER, modify(Some(2), Some(false), Patch::Absent));
     let told = world.take(owner);
     assert!(told[0].1["request_to_speak_timestamp"].is_string());
+    // An invitation, which is taken up.
     assert_eq!(
         (&told[1].1["suppress"], &told[1].1["request_to_speak_timestamp"]),
-        (&false.into(), &Value::Null)
+        (&false.into(), &json!(now))
     );
+    world.ok(2, modify(None, Some(false), Patch::Null));
+    assert_eq!(world.take(owner)[0].1["request_to_speak_timestamp"], Value::Null);
     assert_eq!(world.err(OWNER, modify(None, Some(true), Patch::Absent)), (404, 10065));
 }
 

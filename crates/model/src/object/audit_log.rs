@@ -82,6 +82,12 @@ numeric! {
         IntegrationUpdate = 81,
         /// Integration removed.
         IntegrationDelete = 82,
+        /// Stage begun.
+        StageInstanceCreate = 83,
+        /// Stage changed.
+        StageInstanceUpdate = 84,
+        /// Stage ended.
+        StageInstanceDelete = 85,
         /// Sticker made.
         StickerCreate = 90,
         /// Sticker changed.

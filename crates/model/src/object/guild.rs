@@ -3,7 +3,7 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Channel, Emoji, Member, Presence, Role, Sticker, User, VoiceState};
+use super::{Channel, Emoji, Member, Presence, Role, StageInstance, Sticker, User, VoiceState};
 use crate::{ApplicationId, ChannelId, GuildId, Permissions, Timestamp, UserId};
 
 /// A guild as REST shows it.
@@ -203,7 +203,7 @@ pub struct GatewayGuild {
     /// Of those in `members`, or none.
     pub presences: Vec<Presence>,
     /// Stages that run.
-    pub stage_instances: Vec<Value>,
+    pub stage_instances: Vec<StageInstance>,
     /// Events to come.
     pub guild_scheduled_events: Vec<Value>,
     /// Sounds.

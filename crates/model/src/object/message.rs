@@ -41,6 +41,14 @@ numeric! {
         ContextMenuCommand = 23,
         /// A word of the automatic moderation.
         AutoModerationAction = 24,
+        /// A stage has begun; its topic is the content.
+        StageStart = 27,
+        /// A stage has ended.
+        StageEnd = 28,
+        /// Somebody speaks on a stage.
+        StageSpeaker = 29,
+        /// A stage has another topic.
+        StageTopic = 31,
         /// A poll has ended.
         PollResult = 46,
     }

@@ -27,6 +27,7 @@ pub mod auto_moderation;
 pub mod command;
 pub mod component;
 pub mod scheduled_event;
+pub mod stage;
 
 pub use activity::{Activity, ActivityAssets, ActivityEmoji, ActivityParty, ActivityTimestamps};
 pub use application::{
@@ -50,6 +51,7 @@ pub use presence::{ClientStatus, Presence, Status, UserRef};
 pub use recurrence::{NthWeekday, RecurrenceRule};
 pub use role::{Role, RoleColors, RoleTags};
 pub use scheduled_event::{EntityMetadata, ScheduledEvent};
+pub use stage::StageInstance;
 pub use template::{GuildTemplate, TemplateChannel, TemplateGuild, TemplateRole, TemplateTag};
 pub use user::{CurrentUser, PrimaryGuild, User, UserFlags};
 pub use voice::{VoiceRegion, VoiceState};

@@ -38,6 +38,7 @@ pub mod roles;
 pub mod scheduled_events;
 pub mod search;
 pub mod settings;
+pub mod stages;
 pub mod stickers;
 pub mod templates;
 pub mod threads;
@@ -80,6 +81,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(threads::routes())
         .merge(attachments::routes())
         .merge(voice::routes())
+        .merge(stages::routes())
         .merge(misc::routes())
 }
 

@@ -283,6 +283,13 @@ pub fn scheduled_event() -> Vec<guild::event::Op> {
     ]))
 }
 
+pub fn stage() -> Vec<guild::stage::Op> {
+    read(json!([
+        {"Get": {"channel": "1"}}, {"Close": {"channel": "1"}}, {"Update": {"channel": "1", "topic": "t"}},
+        {"Open": {"channel": "1", "topic": "t", "notify": true, "event": "2"}},
+    ]))
+}
+
 pub fn webhook() -> Vec<guild::webhook::Op> {
     let on = |act: Value| json!({"OnMessage": {"webhook": "1", "token": "t", "thread": "2", "message": "3", "act": act}});
     read(json!([
@@ -365,6 +372,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
     all.push(Op::Searchable { nsfw: true });
     all.extend(voice().into_iter().map(Op::Voice));
+    all.extend(stage().into_iter().map(Op::Stage));
     all.extend(gateway().into_iter().map(Op::Gateway));
     all.extend(may().into_iter().map(Op::May));
     all

@@ -3,7 +3,7 @@
 
 use consort_actor::{Cx, Stop};
 use consort_model::scheduled_event::{entity, status};
-use consort_model::{ApiError, ChannelId, ScheduledEvent};
+use consort_model::{ApiError, ChannelId, EventId, ScheduledEvent, StageId};
 
 use super::Planned;
 use crate::core::Guild;
@@ -19,10 +19,6 @@ pub(super) fn set_status(event: &mut ScheduledEvent, wanted: u8) -> Result<(), S
         return Ok(());
     }
     match (event.status, wanted) {
-        // A stage cannot be opened here.
-        (status::SCHEDULED, status::ACTIVE) if event.entity_type == entity::STAGE => {
-            Err(ApiError::stage_for_event().into())
-        }
         (status::SCHEDULED, status::ACTIVE | status::CANCELED) => {
             event.status = wanted;
             Ok(())
@@ -78,6 +74,64 @@ impl Planned {
 }
 
 impl Guild {
+    /// An event on a stage that begins opens it, which moderators of the stage may.
+    pub(super) fn open_stage_of(
+        &mut self,
+        cx: &mut Cx<'_>,
+        old: &ScheduledEvent,
+        event: &mut ScheduledEvent,
+    ) -> Result<(), Stop> {
+        let begins = old.status == status::SCHEDULED && event.status == status::ACTIVE;
+        let Some(channel) = event.channel_id.filter(|_| begins && event.entity_type == entity::STAGE) else {
+            return Ok(());
+        };
+        self.may_moderate_stage(cx, channel)?;
+        if self.is_stage_open(channel) {
+            return Err(ApiError::stage_for_event().into());
+        }
+        let stage = self.open_stage(cx, channel, &event.name, false, Some(event.id));
+        event.entity_id = Some(stage.cast());
+        Ok(())
+    }
+
+    /// Refuses a stage for an event that is not to come there.
+    pub(in crate::core) fn may_begin_stage_event(
+        &self,
+        cx: &Cx<'_>,
+        event: EventId,
+        channel: ChannelId,
+    ) -> Result<(), Stop> {
+        let event = &self.seen_event(cx, event)?.event;
+        let there = event.entity_type == entity::STAGE && event.channel_id == Some(channel);
+        if there && event.status == status::SCHEDULED {
+            return Ok(());
+        }
+        let message = "The event is not to come on this stage.";
+        Err(ApiError::invalid_field(
+            "guild_scheduled_event_id",
+            "GUILD_SCHEDULED_EVENT_INVALID_STATUS",
+            message,
+        )
+        .into())
+    }
+
+    /// A stage was opened for an event: it goes on.
+    pub(in crate::core) fn begin_stage_event(&mut self, cx: &mut Cx<'_>, event: EventId, stage: StageId) {
+        let Some(mut planned) = self.events.0.get(&event).cloned() else { return };
+        planned.event.status = status::ACTIVE;
+        planned.event.entity_id = Some(stage.cast());
+        self.change_event(cx, planned);
+    }
+
+    /// The stage of an event is closed: the event is over.
+    pub(in crate::core) fn end_stage_event(&mut self, cx: &mut Cx<'_>, event: EventId) {
+        let Some(mut planned) = self.events.0.get(&event).cloned() else { return };
+        if planned.event.status == status::ACTIVE {
+            finish(&mut planned.event);
+            self.change_event(cx, planned);
+        }
+    }
+
     /// When the next event changes by itself, Unix milliseconds.
     pub(crate) fn next_event_ms(&self) -> Option<u64> {
         self.events.open().filter_map(Planned::due_ms).min()

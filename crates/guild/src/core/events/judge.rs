@@ -44,8 +44,13 @@ impl Guild {
         let errors = Form::empty();
         self.judge_place(&event, &errors);
         judge_times(cx.now_ms, old, &event, &errors);
-        if old.is_some_and(|old| old.status == status::ACTIVE && old.entity_type != event.entity_type) {
-            errors.error("entity_type", "BASE_TYPE_CHOICES", "An event that goes on stays where it is.");
+        if let Some(old) = old.filter(|old| old.status == status::ACTIVE) {
+            let stays = "An event that goes on stays where it is.";
+            if old.entity_type != event.entity_type {
+                errors.error("entity_type", "BASE_TYPE_CHOICES", stays);
+            } else if old.entity_type == entity::STAGE && old.channel_id != event.channel_id {
+                errors.error("channel_id", "GUILD_INVALID_CHANNEL", stays);
+            }
         }
         errors.finish()?;
         Ok(event)

@@ -194,6 +194,7 @@ impl Guild {
         }
         if let Some(wanted) = form.status {
             course::set_status(&mut event, wanted)?;
+            self.open_stage_of(cx, &old, &mut event)?;
         }
         if event != old {
             self.replace_image(
@@ -219,12 +220,19 @@ impl Guild {
             let attended = planned.event.channel_id.is_some_and(|channel| !self.voice.is_empty(channel));
             planned.empty_since_ms = (!attended).then_some(cx.now_ms);
         }
+        let ends = old.status == status::ACTIVE && planned.event.status != status::ACTIVE;
+        if ends {
+            planned.event.entity_id = None;
+        }
         let (before, after) = (self.event_audience(&old), self.event_audience(&planned.event));
         if before == after {
             self.put_event(cx, planned, "GUILD_SCHEDULED_EVENT_UPDATE");
         } else {
             self.publish_event(cx, before, "GUILD_SCHEDULED_EVENT_DELETE", &old);
             self.put_event(cx, planned, "GUILD_SCHEDULED_EVENT_CREATE");
+        }
+        if ends {
+            self.drop_stage_of_event(cx, old.id);
         }
         self.drop_old_events(cx);
     }
@@ -263,6 +271,7 @@ impl Guild {
         if let Some(shown) = shown.filter(ScheduledEvent::is_open) {
             self.publish_event(cx, audience, "GUILD_SCHEDULED_EVENT_DELETE", &shown);
         }
+        self.drop_stage_of_event(cx, event.id);
     }
 
     fn drop_old_events(&mut self, cx: &mut Cx<'_>) {

@@ -34,9 +34,9 @@ const RIGHTS: [u64; 16] = [
     KICK,
     BAN,
     MODERATE,
-    MOVE,
+    MOVE | rules::MUTE,
     rules::CONNECT,
-    rules::SEND_IN_THREADS | rules::CREATE_EVENTS | rules::ADD_REACTIONS,
+    rules::SEND_IN_THREADS | rules::CREATE_EVENTS | rules::ADD_REACTIONS | rules::REQUEST,
     MANAGE_WEBHOOKS | AUDIT_LOG | rules::MANAGE_GUILD | rules::CREATE_EXPRESSIONS,
 ];
 const EVENTS: u64 = rules::CREATE_EVENTS;
@@ -75,6 +75,14 @@ pub enum Act {
     TimeOut(usize, usize, bool),
     Speak(usize, usize),
     Drag(usize, usize, usize),
+    /// Opens a stage, gives it another topic, or closes it.
+    Stage(usize, usize, usize),
+    /// Goes to a stage.
+    Step(usize, usize),
+    /// Lets somebody speak on its stage, or not any more.
+    Invite(usize, usize, bool),
+    /// Asks to speak.
+    Plead(usize),
     /// Out and in again.
     Bounce(usize),
     /// Plans an event in a voice channel, or deletes the last one.
@@ -110,7 +118,7 @@ pub fn act() -> impl Strategy<Value = Act> {
         1 => (who(), n()).prop_map(|(a, r)| Act::DeleteRole(a, r)),
         5 => (who(), n(), n()).prop_map(|(a, u, r)| Act::GiveRole(a, u, r)),
         2 => (who(), n(), n()).prop_map(|(a, u, r)| Act::TakeRole(a, u, r)),
-        4 => (who(), 0..4u8, maybe(), proptest::option::weighted(0.5, over()))
+        4 => (who(), 0..5u8, maybe(), proptest::option::weighted(0.5, over()))
             .prop_map(|(a, k, p, o)| Act::CreateChannel(a, k, p, o)),
         1 => (who(), n()).prop_map(|(a, c)| Act::DeleteChannel(a, c)),
         9 => (who(), n(), over()).prop_map(|(a, c, o)| Act::SetOverwrite(a, c, o)),
@@ -137,6 +145,10 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => (who(), n(), prop::bool::weighted(0.8)).prop_map(|(a, u, b)| Act::TimeOut(a, u, b)),
         2 => (who(), n()).prop_map(|(a, c)| Act::Speak(a, c)),
         1 => (who(), n(), n()).prop_map(|(a, u, c)| Act::Drag(a, u, c)),
+        4 => (who(), n(), n()).prop_map(|(a, c, m)| Act::Stage(a, c, m)),
+        3 => (who(), n()).prop_map(|(a, c)| Act::Step(a, c)),
+        5 => (who(), n(), prop::bool::weighted(0.7)).prop_map(|(a, u, b)| Act::Invite(a, u, b)),
+        1 => who().prop_map(Act::Plead),
         2 => who().prop_map(Act::Rule),
         4 => (who(), n()).prop_map(|(a, c)| Act::Plan(a, c)),
         3 => (who(), n()).prop_map(|(a, r)| Act::Express(a, r)),
@@ -196,6 +208,7 @@ pub fn prelude() -> Vec<Act> {
         Act::CreateChannel(0, 2, None, None),
         Act::CreateChannel(0, 2, None, everyone(view)),
         Act::CreateChannel(0, 1, None, None),
+        Act::CreateChannel(0, 3, None, None),
         Act::CreateRole(0, manages),
         Act::GiveRole(0, 1, 1),
         Act::GiveRole(0, 5, 1),
@@ -467,6 +480,7 @@ pub fn of_channels(rules: &Rules, act: &Act) -> Option<Call> {
             let (kind, wire) = match kind {
                 0 => (Kind::Category, consort_model::ChannelType::GuildCategory),
                 1 => (Kind::Voice, consort_model::ChannelType::GuildVoice),
+                3 => (Kind::Stage, consort_model::ChannelType::GuildStageVoice),
                 _ => (Kind::Text, consort_model::ChannelType::GuildText),
             };
             let parent = rules.parent(parent).filter(|_| kind != Kind::Category);
@@ -593,6 +607,7 @@ impl Rules {
         self.channels.remove(&channel);
         self.messages.remove(&channel);
         self.voice.retain(|_, inside| *inside != channel);
+        self.stages.remove(&channel);
         self.threads.retain(|_, thread| thread.parent != channel);
         let children = self.channels.values_mut().filter(|child| child.parent == Some(channel));
         children.for_each(|child| child.parent = None);
@@ -796,19 +811,17 @@ pub fn of_talk(rules: &Rules, act: &Act, session: impl Fn(u64) -> Session) -> Op
         Act::Speak(by, n) => {
             let (by, channel) = (user(by), rules.some_channel(n)?);
             let present = rules.voice.get(&by) == Some(&channel);
-            let wrong =
-                if rules.channels[&channel].kind == Kind::Voice { Vec::new() } else { vec![NONSENSE] };
+            let wrong = if rules.channels[&channel].kind.is_voice() { Vec::new() } else { vec![NONSENSE] };
             let connect = if present { Vec::new() } else { rules.need_in(by, channel, rules::CONNECT) };
             let reasons =
                 [if rules.is_member(by) { Vec::new() } else { vec![NO_ACCESS] }, connect, wrong].concat();
             Call::new(by, speak(session(by), Some(channel.into())), reasons, move |rules, _| {
-                rules.voice.insert(by, channel);
+                rules.enter(by, channel);
             })
         }
         Act::Drag(by, n, m) => {
             let (by, other, channel) = (user(by), user(n), rules.some_channel(m)?);
-            let wrong =
-                if rules.channels[&channel].kind == Kind::Voice { Vec::new() } else { vec![NONSENSE] };
+            let wrong = if rules.channels[&channel].kind.is_voice() { Vec::new() } else { vec![NONSENSE] };
             let from = match rules.voice.get(&other) {
                 Some(inside) => rules.need_in(by, *inside, MOVE),
                 None => [rules.need(by, MOVE), vec![NONSENSE]].concat(),
@@ -821,7 +834,7 @@ pub fn of_talk(rules: &Rules, act: &Act, session: impl Fn(u64) -> Session) -> Op
             let op = Op::Member(member::Op::Update { user: other.into(), update: Box::new(update) });
             let reasons = [stranger, absent, from, to, wrong].concat();
             Call::new(by, op, reasons, move |rules, _| {
-                rules.voice.insert(other, channel);
+                rules.enter(other, channel);
             })
         }
         _ => return None,
@@ -858,6 +871,9 @@ pub fn founded(now_ms: u64) -> Rules {
         threads: Default::default(),
         messages: Default::default(),
         voice: Default::default(),
+        speakers: Default::default(),
+        stages: Default::default(),
+        topics: 0,
         automod: Vec::new(),
         events: Vec::new(),
         planned: 0,

@@ -92,9 +92,14 @@ pub fn dispatches(state: &FakeSession, new: &[Dispatch], before: &Rules, after: 
         let intended = needed.is_empty() || state.intents.intersects(needed) || own(name, d, user);
         hold!(intended, "leak: user {user} has no intent for {name} {d}");
         // The last word on something goes to who saw it until now.
-        let last =
-            ["CHANNEL_DELETE", "THREAD_DELETE", "THREAD_MEMBERS_UPDATE", "GUILD_SCHEDULED_EVENT_DELETE"]
-                .contains(&name.as_str());
+        let last = [
+            "CHANNEL_DELETE",
+            "THREAD_DELETE",
+            "THREAD_MEMBERS_UPDATE",
+            "GUILD_SCHEDULED_EVENT_DELETE",
+            "STAGE_INSTANCE_DELETE",
+        ]
+        .contains(&name.as_str());
         for place in places(name, d) {
             let seen =
                 after.sees(user, place) || last && before.sees(user, place) || own_voice(name, d, user);
@@ -176,6 +181,11 @@ fn shown(context: &str, user: u64, client: &Client, rules: &Rules, intents: Inte
     hold!(channels == wanted, "{context} has channels {channels:?}, and should have {wanted:?}");
     let (threads, wanted) = (keys(&client.threads), rules.seen_threads(user, |thread| !thread.archived));
     hold!(threads == wanted, "{context} has threads {threads:?}, and should have {wanted:?}");
+    let stages = client.stages.values().filter_map(|stage| number(&stage["channel_id"]));
+    let stages: BTreeSet<_> = stages.collect();
+    let wanted: BTreeSet<_> =
+        rules.stages.keys().copied().filter(|channel| rules.sees(user, *channel)).collect();
+    hold!(stages == wanted, "{context} has stages in {stages:?}, and should have {wanted:?}");
     if !intents.contains(Intents::GUILD_VOICE_STATES) {
         return Ok(());
     }
@@ -184,6 +194,11 @@ fn shown(context: &str, user: u64, client: &Client, rules: &Rules, intents: Inte
     let there = rules.voice.iter().filter(|(_, channel)| rules.sees(user, **channel));
     let wanted: BTreeSet<_> = there.map(|(id, _)| *id).filter(others).collect();
     hold!(voice == wanted, "{context} has {voice:?} in voice, and should have {wanted:?}");
+    for other in wanted.iter().filter(|other| rules.is_on_stage(**other)) {
+        let suppressed = client.voice[&other.to_string()]["suppress"] == true;
+        let speaks = rules.speakers.contains(other);
+        hold!(speaks != suppressed, "{context} has a wrong word of whether {other} speaks");
+    }
     Ok(())
 }
 

@@ -2,13 +2,14 @@
 //! people and bots, in and out of the guild, before sessions with and without intents. Every answer, every dispatch and many reads
 //! are judged by the model after each act, both ways: what is told or allowed too much, and what is missing.
 //!
-//! [`rules`] is the model, [`acts`] and [`things`] what is done, [`judge`] the judging. A failure prints its seed and the shortest list of acts
+//! [`rules`] is the model, [`acts`], [`stages`] and [`things`] what is done, [`judge`] the judging. A failure prints its seed and the shortest list of acts
 //! that was found; `CONSORT_SEED=n cargo test -p consort-guild permissions` runs that seed alone,
 //! `CONSORT_SEEDS=n` that many in place of the usual ones, and `CONSORT_LEAK=name` looks for one planted leak alone.
 
 pub mod acts;
 mod judge;
 pub mod rules;
+mod stages;
 mod things;
 
 use std::time::Duration;
@@ -104,6 +105,7 @@ impl Trial {
             .or_else(|| acts::of_channels(rules, act))
             .or_else(|| acts::of_threads(rules, act))
             .or_else(|| acts::of_talk(rules, act, |user| self.session(user)))
+            .or_else(|| stages::of_stages(rules, act, |user| self.session(user)))
             .or_else(|| things::of_things(rules, act))
     }
 
@@ -138,7 +140,9 @@ impl Trial {
                     (call.told.filter(|_| call.reasons.is_empty()), call.audited && call.reasons.is_empty());
             }
         }
+        self.rules.hush();
         self.rules.now_ms = self.world.now_ms();
+        self.rules.close_silent_stages();
         judge::sessions(&self.world, &positions, (&before, &self.rules), told)
     }
 }

@@ -15,6 +15,7 @@ pub const SEND: u64 = 1 << 11;
 pub const MANAGE_MESSAGES: u64 = 1 << 13;
 pub const HISTORY: u64 = 1 << 16;
 pub const CONNECT: u64 = 1 << 20;
+pub const MUTE: u64 = 1 << 22;
 pub const MOVE: u64 = 1 << 24;
 pub const MANAGE_ROLES: u64 = 1 << 28;
 pub const MANAGE_WEBHOOKS: u64 = 1 << 29;
@@ -25,6 +26,7 @@ pub const SEND_IN_THREADS: u64 = 1 << 38;
 pub const MODERATE: u64 = 1 << 40;
 pub const MANAGE_EXPRESSIONS: u64 = 1 << 30;
 pub const CREATE_EXPRESSIONS: u64 = 1 << 43;
+pub const REQUEST: u64 = 1 << 32;
 pub const MANAGE_EVENTS: u64 = 1 << 33;
 pub const CREATE_EVENTS: u64 = 1 << 44;
 const INVITE: u64 = 1 << 0;
@@ -36,7 +38,15 @@ const WITH_SEND: u64 = 1 << 17 | 1 << 12 | 1 << 15 | 1 << 14;
 pub enum Kind {
     Text,
     Voice,
+    Stage,
     Category,
+}
+
+impl Kind {
+    /// Whether one can be inside.
+    pub fn is_voice(self) -> bool {
+        matches!(self, Self::Voice | Self::Stage)
+    }
 }
 
 /// A change of rights in a channel.
@@ -129,6 +139,12 @@ pub struct Rules {
     pub messages: BTreeMap<u64, Vec<Message>>,
     /// Who is in which voice channel.
     pub voice: BTreeMap<u64, u64>,
+    /// Those of them who may speak on a stage.
+    pub speakers: BTreeSet<u64>,
+    /// Stages that go on, by channel, and since when nobody may speak there, Unix milliseconds.
+    pub stages: BTreeMap<u64, Option<u64>>,
+    /// How many topics there ever were.
+    pub topics: u64,
     /// Rules of the automatic moderation.
     pub automod: Vec<u64>,
     /// Events with their channel and maker, in the order they were made.
@@ -233,7 +249,7 @@ impl Rules {
         if self.is_timed_out(user) {
             held &= VIEW | HISTORY;
         }
-        if self.channels[&channel].kind == Kind::Voice && held & CONNECT == 0 {
+        if self.channels[&channel].kind.is_voice() && held & CONNECT == 0 {
             held &= VIEW | INVITE;
         }
         if held & SEND == 0 { held & !WITH_SEND } else { held }
@@ -352,6 +368,7 @@ impl Rules {
         let Some(member) = self.members.remove(&user) else { return };
         self.left.insert(user, member.timeout);
         self.voice.remove(&user);
+        self.speakers.remove(&user);
         self.interested.retain(|(_, other)| *other != user);
         self.threads.values_mut().for_each(|thread| {
             thread.members.remove(&user);

@@ -459,6 +459,25 @@ fn scheduled_events_conform_by_entity() {
     conforms("VoiceScheduledEventResponse", &bare, &[]);
 }
 
+#[test]
+fn stages_conform() {
+    let stage = StageInstance {
+        id: Id::new(61),
+        guild_id: GUILD,
+        channel_id: CHANNEL,
+        topic: "talk".to_owned(),
+        privacy_level: consort_model::stage::GUILD_ONLY,
+        discoverable_disabled: true,
+        guild_scheduled_event_id: None,
+    };
+    conforms("StageInstanceResponse", &stage, &[]);
+    conforms(
+        "StageInstanceResponse",
+        &StageInstance { guild_scheduled_event_id: Some(Id::new(62)), ..stage },
+        &[],
+    );
+}
+
 fn rule(trigger_type: u8, trigger_metadata: TriggerMetadata) -> AutoModerationRule {
     let action = |kind, metadata| AutoModerationAction { kind, metadata };
     let none = ActionMetadata::default;
