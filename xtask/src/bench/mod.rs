@@ -1,5 +1,4 @@
-//! Benches of the whole server, over its public interface, with clients in other processes or threads; and of a guild's core
-//! alone.
+//! Benches of the whole server, over its public interface, with clients in other processes or threads; and of parts alone.
 //!
 //! Walls depend on what else the machine does; the server's CPU time for a unit of work is the figure that can
 //! be compared between runs. See `docs/benchmarks.md`.
@@ -15,13 +14,11 @@ mod compression;
 mod erase;
 mod fanout;
 mod floor;
-mod guild;
 mod http;
 mod kernel;
 mod measure;
 mod offered;
 mod options;
-mod placement;
 mod report;
 mod rest;
 mod rig;
@@ -37,8 +34,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     match args.task().as_deref() {
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
-        Some("guild") => guild::run(args),
-        Some("placement") => placement::run(args),
+        Some(alone @ ("guild" | "placement" | "search")) => alone_in_a_process(alone, args),
         Some("offered") => offered::run(args),
         Some("churn") => churn::run(args),
         Some("slow") => slow::run(args),
@@ -48,9 +44,27 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         // a helper process
         Some("floor") => floor::run(args),
         other => Err(format!(
-            "no bench {other:?}; there are rest, fanout, offered, churn, slow, erase, passive, compression, guild and placement"
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, erase, passive, compression, guild, placement and search"
         )),
     }
+}
+
+/// A part without a server around it: the example `bench` of its crate, which takes what is left of the arguments.
+fn alone_in_a_process(part: &str, args: &mut Args) -> Result<(), String> {
+    let mut bench = sh::cargo();
+    bench.args([
+        "run",
+        "--locked",
+        "--release",
+        "-p",
+        &format!("consort-{part}"),
+        "--example",
+        "bench",
+        "--",
+    ]);
+    bench.args(std::iter::from_fn(|| args.task()));
+    let status = bench.status().map_err(|error| format!("cargo: {error}"))?;
+    if status.success() { Ok(()) } else { Err(format!("bench: {status}")) }
 }
 
 /// Ten minutes of a guild in made-up time: the gateway's own test of it, in a release build, with as many sessions as a large
