@@ -40,7 +40,7 @@ const OBJECTS = {
   WireChannel: [
     'GuildChannelResponse ThreadResponse PrivateChannelResponse PrivateGroupChannelResponse',
     `id type | guild_id name topic position parent_id nsfw owner_id icon rate_limit_per_user permission_overwrites
-     recipients last_message_id thread_metadata message_count member_count member flags available_tags applied_tags
+     recipients last_message_id thread_metadata message_count member_count member flags available_tags applied_tags user_limit
      default_reaction_emoji default_sort_order default_forum_layout default_auto_archive_duration last_pin_timestamp`,
   ],
   Emoji: [
@@ -103,7 +103,10 @@ const OBJECTS = {
   OnboardingOption: ['OnboardingPromptOptionResponse', 'id title role_ids channel_ids | description emoji'],
   OnboardingPrompt: ['OnboardingPromptResponse', 'id title options single_select required in_onboarding type'],
   Onboarding: ['UserGuildOnboardingResponse', 'prompts default_channel_ids enabled mode'],
-  VoiceState: ['VoiceStateResponse', 'user_id channel_id | guild_id member self_mute self_deaf mute deaf'],
+  VoiceState: [
+    'VoiceStateResponse',
+    'user_id channel_id | guild_id member self_mute self_deaf self_video mute deaf suppress session_id',
+  ],
   InviteGuild: ['InviteGuildResponse', 'id name | icon description'],
   InviteChannel: ['InviteChannelResponse', 'id type | name'],
   Invite: [

@@ -2,11 +2,16 @@
 #![no_main]
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use consort_sfu::{
-    Choice, Command, DATAGRAM_BYTES_MAX, Mode, Order, Plane, Rights, Room, Sealer, Seat, Transmit,
+    Choice, Command, DATAGRAM_BYTES_MAX, IceLogin, Identity, Mode, Offer, Order, Plane, Rights, Room, Sealer,
+    Seat, Transmit,
 };
 use libfuzzer_sys::fuzz_target;
+
+static IDENTITY: OnceLock<Identity> = OnceLock::new();
 
 struct Sent(usize);
 
@@ -21,15 +26,23 @@ impl Transmit for Sent {
 }
 
 fuzz_target!(|data: &[u8]| {
-    let mut plane = Plane::default();
+    let identity = IDENTITY.get_or_init(|| Identity::generate().unwrap());
+    let mut plane = Plane::new(identity.clone(), Instant::now());
     let rights = Rights { speak: true, hear: true };
     for ssrc in 1..4u32 {
         let address = SocketAddr::from(([192, 0, 2, 1], ssrc as u16));
         let choice = Choice { mode: Mode::Aes256Gcm, key: [1; 32], address, proven: true };
         let orders =
             [Order::Open(Seat { ssrcs: 1, room: Room(1), rights }), Order::Select(choice), Order::Bind];
-        orders.into_iter().for_each(|order| plane.apply(&Command { ssrc, order }, 0));
+        orders.into_iter().for_each(|order| plane.apply(&Command { ssrc, order }, 0, &mut Sent(0)));
     }
+    let login = |name: &str| IceLogin { ufrag: name.into(), password: "p".repeat(22) };
+    let fingerprint = identity.fingerprint().to_owned();
+    let (own, theirs) = (login("own0"), login("them"));
+    let offer = Offer { own, theirs, fingerprint, opus: 111, extensions: Vec::new() };
+    let orders =
+        [Order::Open(Seat { ssrcs: 1, room: Room(1), rights }), Order::Offer(Box::new(offer)), Order::Bind];
+    orders.into_iter().for_each(|order| plane.apply(&Command { ssrc: 17, order }, 0, &mut Sent(0)));
     let from = SocketAddr::from(([192, 0, 2, 1], 1));
     // As it is, from somebody without a key.
     let mut sent = Sent(0);

@@ -15,6 +15,7 @@ try {
     'reading',
     'searching',
     'posts',
+    'voice',
     'bots',
     'moderation',
     'governing',

@@ -182,12 +182,12 @@ impl Node {
             true => Some(start_gateway(settings, &mesh, &app, &common)?),
             false => None,
         };
-        let page = web::router(gateway_config(settings).public_url.as_deref());
+        let page = web::router(gateway_config(settings).public_url.as_deref(), member.is_some());
         let edge = consort_rest::router(app.clone(), Some(page));
         let listener = Listener::start(settings.listen, seat_limits(settings), edge, gateway.clone()).await;
         let listener = listener.map_err(|error| format!("{}: {error}", settings.listen))?;
         files.listening(listener.address());
-        let voice = voice::start(settings, listener.address(), &mesh).await?;
+        let voice = voice::start(settings, &listener, &mesh).await?;
         let cluster = member.as_ref().map(|member| member.cluster.clone());
         let Common { clock, registry, health, room, work } = common;
         let (data, roles_run, gate) = (settings.data.clone(), roles.clone(), gateway.clone());

@@ -14,6 +14,7 @@ use consort_voice::{Config, Limits, Server};
 use tokio::net::TcpListener;
 
 use crate::Settings;
+use crate::http::Listener;
 use crate::roles::Role;
 
 /// The directory of the authority, in that of all data.
@@ -79,20 +80,20 @@ pub(crate) struct Voice {
     pub(crate) notice: String,
 }
 
-/// Starts the voice server of a node that serves at `main`, if that is one of its roles.
+/// Starts the voice server of a node, if that is one of its roles; `main`, where the node serves, serves its gateway, too.
 ///
 /// # Errors
 /// A text that says what is wrong with an address or the certificate.
 pub(crate) async fn start(
     settings: &Settings,
-    main: SocketAddr,
+    main: &Listener,
     mesh: &MeshRef,
 ) -> Result<Option<Voice>, String> {
     if !settings.roles.has(Role::Voice) {
         return Ok(None);
     }
     let voice = &settings.voice;
-    let listener = listen(settings, main).await?;
+    let listener = listen(settings, main.address()).await?;
     let listen = listener.local_addr().map_err(|error| error.to_string())?;
     let media = start_media(voice, listen)?;
     let media_address = media_address(settings, media.address()).await;
@@ -108,7 +109,9 @@ pub(crate) async fn start(
         media_address: (media_address.ip.to_string(), media_address.port.unwrap_or(media.address().port())),
         limits: Limits::default(),
     };
-    Ok(Some(Voice { server: Server::start(config, listener, media, mesh), notice }))
+    let server = Server::start(config, listener, media, mesh);
+    main.serve_voice(server.clone());
+    Ok(Some(Voice { server, notice }))
 }
 
 async fn listen(settings: &Settings, main: SocketAddr) -> Result<TcpListener, String> {

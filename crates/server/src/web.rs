@@ -24,9 +24,13 @@ const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(self), displa
                            gyroscope=(), hid=(), magnetometer=(), microphone=(self), midi=(), payment=(), serial=(), usb=()";
 
 /// The client runs its own scripts only, and asks nobody but this server for pictures and files: whoever embeds a picture of
-/// their own host learns nothing of who reads it. `gateway` is the gateway's address, if it has a name of its own.
-fn policy(gateway: Option<&str>) -> HeaderValue {
-    let connect = gateway.and_then(origin).map(|origin| format!(" {origin}")).unwrap_or_default();
+/// their own host learns nothing of who reads it. `gateway` is the gateway's address, if it has a name of its own. `voice_elsewhere`: other
+/// nodes have voice gateways, whose names nobody here knows.
+fn policy(gateway: Option<&str>, voice_elsewhere: bool) -> HeaderValue {
+    let mut connect = gateway.and_then(origin).map(|origin| format!(" {origin}")).unwrap_or_default();
+    if voice_elsewhere {
+        connect.push_str(" wss:");
+    }
     let policy = format!(
         "default-src 'self'; connect-src 'self'{connect}; img-src 'self' blob: data:; media-src 'self' blob:; \
          style-src 'self' 'unsafe-inline'; font-src 'self' data:; frame-src 'none'; object-src 'none'; \
@@ -42,9 +46,9 @@ fn origin(url: &str) -> Option<String> {
 }
 
 /// Serves the client's files, and its page for every other path without an extension. `gateway` is the address that clients
-/// are given of the gateway, if it is set.
-pub fn router(gateway: Option<&str>) -> Router {
-    Router::new().fallback(serve).with_state(policy(gateway))
+/// are given of the gateway, if it is set; `voice_elsewhere`: whether other nodes may have a guild's voice.
+pub fn router(gateway: Option<&str>, voice_elsewhere: bool) -> Router {
+    Router::new().fallback(serve).with_state(policy(gateway, voice_elsewhere))
 }
 
 async fn serve(State(policy): State<HeaderValue>, request: Request) -> Response {
@@ -142,7 +146,7 @@ mod tests {
     use tower::ServiceExt as _;
 
     async fn get(path: &str) -> Response {
-        router(None).oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
+        router(None, false).oneshot(Request::get(path).body(Body::empty()).unwrap()).await.unwrap()
     }
 
     #[tokio::test]
@@ -154,7 +158,8 @@ mod tests {
             assert_eq!(response.headers()[CACHE_CONTROL], "no-cache");
         }
         assert_eq!(get("/assets/nothing.js").await.status(), 404);
-        let post = router(None).oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
+        let post =
+            router(None, false).oneshot(Request::post("/").body(Body::empty()).unwrap()).await.unwrap();
         assert_eq!(post.status(), 405);
     }
 
@@ -181,7 +186,7 @@ mod tests {
         }
         assert!(!policy.contains('*') && !policy.contains("http"), "{policy}");
         let page = Request::get("/").body(Body::empty()).unwrap();
-        let named = router(Some("wss://gateway.example:444/x")).oneshot(page).await.unwrap();
+        let named = router(Some("wss://gateway.example:444/x"), false).oneshot(page).await.unwrap();
         let policy = named.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("connect-src 'self' wss://gateway.example:444;"), "{policy}");
         assert_eq!(named.headers()["cross-origin-opener-policy"], "same-origin");
@@ -191,6 +196,6 @@ mod tests {
     async fn a_page_that_is_known_is_not_sent_again() {
         let tag = get("/").await.headers()[ETAG].clone();
         let request = Request::get("/").header(IF_NONE_MATCH, tag).body(Body::empty()).unwrap();
-        assert_eq!(router(None).oneshot(request).await.unwrap().status(), 304);
+        assert_eq!(router(None, false).oneshot(request).await.unwrap().status(), 304);
     }
 }

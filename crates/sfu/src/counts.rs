@@ -25,6 +25,8 @@ pub struct Counts {
     pub video: u64,
     /// Dropped: the system took no more.
     pub unsent: u64,
+    /// Browsers whose call broke off, or did not come about in time.
+    pub failed: u64,
     /// RTCP that ends here: it is about this server's own sending.
     pub reports: u64,
 }

@@ -6,6 +6,8 @@
 //!
 //! * [`Plane`] is the core, sans-IO: a command or a packet and the time go in, packets go out through a [`Transmit`]. For a packet it
 //!   neither allocates nor locks.
+//! * Browsers speak WebRTC to the same port; str0m, which has neither socket nor clock, does ICE, DTLS and SRTP for each of them inside
+//!   the plane. For them it does allocate.
 //! * [`Media`] is the shell: one thread with one UDP socket, which receives and sends in batches and never works on packets for so
 //!   long that commands wait.
 //!
@@ -23,6 +25,7 @@ mod counts;
 mod media;
 mod packet;
 mod plane;
+mod rtc;
 mod socket;
 mod window;
 
@@ -31,3 +34,4 @@ pub use counts::Counts;
 pub use media::{COMMANDS_WAITING_MAX, Full, Media};
 pub use packet::{DATAGRAM_BYTES_MAX, discovery_request};
 pub use plane::{Choice, Command, Order, Plane, Rights, Room, SESSION_SSRCS_MAX, Seat, Transmit};
+pub use rtc::{IceLogin, Identity, Offer};

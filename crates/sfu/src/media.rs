@@ -8,12 +8,13 @@ use std::net::SocketAddr;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use mio::{Events, Interest, Poll, Token, Waker};
 
 use crate::counts::Counts;
 use crate::plane::{Command, Order, Plane};
+use crate::rtc::Identity;
 use crate::socket::{Inbox, Outbox, Socket};
 
 /// Commands that wait for the thread. With more, what opens and changes sessions is refused; that one is closed is always taken.
@@ -32,6 +33,7 @@ pub struct Full;
 #[derive(Debug)]
 pub struct Media {
     address: SocketAddr,
+    identity: Identity,
     shared: Arc<Shared>,
     thread: Option<JoinHandle<()>>,
 }
@@ -63,20 +65,26 @@ impl Media {
     pub fn start(listen: SocketAddr) -> io::Result<Self> {
         let mut socket = Socket::bind(listen)?;
         let address = socket.address()?;
+        let identity = Identity::generate()?;
         let poll = Poll::new()?;
         poll.registry().register(socket.source(), SOCKET, Interest::READABLE)?;
         let waker = Waker::new(poll.registry(), WAKER)?;
         let shared = Arc::new(Shared { waker, state: Mutex::default() });
         let thread = std::thread::Builder::new().name("media".to_owned()).spawn({
-            let shared = shared.clone();
-            move || run(poll, &socket, &shared)
+            let (shared, identity) = (shared.clone(), identity.clone());
+            move || run(poll, &socket, &shared, identity)
         })?;
-        Ok(Self { address, shared, thread: Some(thread) })
+        Ok(Self { address, identity, shared, thread: Some(thread) })
     }
 
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
+    }
+
+    /// What browsers are told of it.
+    pub fn identity(&self) -> &Identity {
+        &self.identity
     }
 
     /// Tells the plane something, in order.
@@ -119,17 +127,19 @@ impl Drop for Media {
     }
 }
 
-fn run(mut poll: Poll, socket: &Socket, shared: &Shared) {
+fn run(mut poll: Poll, socket: &Socket, shared: &Shared, identity: Identity) {
     let started = Instant::now();
     let mut turn = Turn {
-        plane: Plane::default(),
+        plane: Plane::new(identity, started),
         inbox: Inbox::new(),
         outbox: Outbox::new(socket),
         commands: Vec::new(),
     };
     let mut events = Events::with_capacity(2);
     loop {
-        if let Err(error) = poll.poll(&mut events, None)
+        let due = turn.plane.next_deadline_ms().map(|due_ms| started + Duration::from_millis(due_ms));
+        let wait = due.map(|due| due.saturating_duration_since(Instant::now()));
+        if let Err(error) = poll.poll(&mut events, wait)
             && error.kind() != io::ErrorKind::Interrupted
         {
             return tracing::error!(%error, "the media thread cannot wait for packets");
@@ -177,9 +187,10 @@ impl Turn<'_> {
                 std::mem::swap(&mut state.commands, &mut self.commands);
             }
             let now_ms = u64::try_from(started.elapsed().as_millis()).unwrap_or(u64::MAX);
-            self.commands.drain(..).for_each(|command| self.plane.apply(&command, now_ms));
             let (plane, outbox) = (&mut self.plane, &mut self.outbox);
+            self.commands.drain(..).for_each(|command| plane.apply(&command, now_ms, outbox));
             let all = self.inbox.each(|from, datagram| plane.receive(from, datagram, now_ms, outbox));
+            plane.tick(now_ms, outbox);
             outbox.flush();
             plane.counts_mut().unsent += outbox.take_unsent();
             plane.counts_mut().malformed += all.too_long;

@@ -15,6 +15,16 @@ pub(crate) const RTCP_BYTES: usize = 8;
 /// Opus, as bots send it (Voice Connections, "Voice Packet Structure").
 pub(crate) const OPUS: u8 = 120;
 
+/// What stands in the second word of each message of STUN (RFC 8489, 5).
+const STUN_COOKIE: [u8; 4] = [0x21, 0x12, 0xA4, 0x42];
+/// Bytes of the header of a message of STUN.
+const STUN_BYTES: usize = 20;
+/// How records of DTLS begin (RFC 7983, 7).
+const DTLS_FIRST: u8 = 20;
+const DTLS_LAST: u8 = 63;
+/// Bytes of the header of a record of DTLS 1.2.
+const DTLS_BYTES: usize = 13;
+
 /// What a datagram is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Kind {
@@ -28,6 +38,10 @@ pub(crate) enum Kind {
     Rtp(Rtp),
     /// Reports about media.
     Rtcp { ssrc: u32 },
+    /// A check of ICE, from a browser.
+    Stun,
+    /// A handshake of a browser.
+    Dtls,
     /// None of these.
     Unknown,
 }
@@ -56,7 +70,9 @@ pub(crate) fn classify(bytes: &[u8]) -> Kind {
         [first, 200..=206, ..] if first >> 6 == 2 && bytes.len() >= RTCP_BYTES + OVERHEAD_BYTES => {
             Kind::Rtcp { ssrc: word(bytes, 4) }
         }
-        [_, 200..=206, ..] => Kind::Unknown,
+        [_, 200..=206, ..] if bytes[0] >> 6 == 2 => Kind::Unknown,
+        bytes if is_stun(bytes) => Kind::Stun,
+        [DTLS_FIRST..=DTLS_LAST, ..] if bytes.len() >= DTLS_BYTES => Kind::Dtls,
         [first, second, ..] if first >> 6 == 2 => {
             let csrcs = usize::from(first & 0x0F);
             let extension = usize::from(first >> 4 & 1) * 4;
@@ -68,6 +84,16 @@ pub(crate) fn classify(bytes: &[u8]) -> Kind {
         }
         _ => Kind::Unknown,
     }
+}
+
+/// Whether a datagram is a message of STUN, whose length is one of whole words.
+fn is_stun(bytes: &[u8]) -> bool {
+    bytes.len() >= STUN_BYTES && bytes[0] < 4 && bytes.len().is_multiple_of(4) && bytes[4..8] == STUN_COOKIE
+}
+
+/// Whether a datagram can be DTLS, SRTP or SRTCP of a browser.
+pub(crate) fn is_of_browser(bytes: &[u8]) -> bool {
+    bytes.first().is_some_and(|first| matches!(first, DTLS_FIRST..=DTLS_LAST | 0x80..=0xBF))
 }
 
 /// A number of four bytes, big-endian; 0 beyond the end.

@@ -20,5 +20,5 @@ mod socket;
 mod strangers;
 pub mod tls;
 
-pub use hub::{ConnId, Hub, Limits, Output};
+pub use hub::{ConnId, Hub, Limits, MediaPlane, Output};
 pub use server::{Config, Server};

@@ -12,12 +12,13 @@ use consort_rpc::voice::{Op, Voice, server_update};
 use consort_rpc::{Answer, Call, Host, Mesh, MeshRef, Watcher};
 use consort_runtime::{Random, spawn};
 use consort_sfu::{Counts, Media};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
-use crate::hub::{ConnId, Hub, Limits, Output};
+use crate::hub::{ConnId, Hub, Limits, MediaPlane, Output};
 use crate::protocol::{CloseCode, Inbound, Version};
 use crate::socket::{self, Outgoing};
 use crate::strangers::Strangers;
@@ -71,7 +72,9 @@ impl fmt::Debug for Server {
 impl Server {
     /// Serves on a listener, and hears what the owners of guilds say on the mesh.
     pub fn start(config: Config, listener: TcpListener, media: Media, mesh: &MeshRef) -> Arc<Self> {
-        let hub = Hub::new(config.limits, Random::system(), config.media_address);
+        let (ip, port) = config.media_address;
+        let fingerprint = media.identity().fingerprint().to_owned();
+        let hub = Hub::new(config.limits, Random::system(), MediaPlane { ip, port, fingerprint });
         let server = Arc::new(Self {
             state: Mutex::new(State { hub, sockets: BTreeMap::new() }),
             media,
@@ -88,6 +91,36 @@ impl Server {
         spawn("voice timers", run_timers(Arc::downgrade(&server), server.stop.subscribe()));
         spawn("voice accept", accept(listener, TlsAcceptor::from(config.tls.config), server.clone()));
         server
+    }
+
+    /// What sessions are told, host and port.
+    pub fn endpoint(&self) -> &str {
+        &self.endpoint
+    }
+
+    /// Takes in a client that another listener of this node has let in, if there is room; false when there is none. `upgrading` gives its
+    /// WebSocket, already upgraded, and what it has sent since. `query` is that of its address; `keep` is kept until the connection ends.
+    pub fn take_in<S>(
+        self: &Arc<Self>,
+        peer: SocketAddr,
+        query: Option<&str>,
+        upgrading: impl Future<Output = Option<(S, Vec<u8>)>> + Send + 'static,
+        keep: impl Send + 'static,
+    ) -> bool
+    where
+        S: AsyncRead + AsyncWrite + Unpin + Send + 'static,
+    {
+        let Some(stranger) = self.strangers.admit(peer.ip()) else { return false };
+        let (server, version) = (self.clone(), Version::of_query(query));
+        // There may be a proxy before that listener: where the connection comes from says nothing of where packets may go.
+        let nowhere = SocketAddr::from(([0, 0, 0, 0], 0));
+        spawn("voice connection", async move {
+            let _keep = keep;
+            if let Some((stream, sent)) = upgrading.await {
+                socket::serve_upgraded(stream, sent, (version, nowhere), &server, stranger).await;
+            }
+        });
+        true
     }
 
     /// What the media plane has done.
@@ -141,9 +174,10 @@ impl Server {
                         }
                     }
                     Output::Media(command) => {
+                        let ssrc = command.ssrc;
                         if self.media.command(command).is_err() {
                             tracing::error!("the media plane takes no more; a voice session is ended");
-                            state.hub.fail(command.ssrc, now_ms);
+                            state.hub.fail(ssrc, now_ms);
                         }
                     }
                 }

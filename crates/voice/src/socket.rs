@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use futures_util::{SinkExt as _, StreamExt as _};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio::time::timeout;
@@ -11,7 +12,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 use tokio_tungstenite::WebSocketStream;
 use tokio_tungstenite::tungstenite::handshake::server::{ErrorResponse, Request, Response};
-use tokio_tungstenite::tungstenite::protocol::{CloseFrame, WebSocketConfig};
+use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig};
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::hub::ConnId;
@@ -37,7 +38,12 @@ pub(crate) enum Outgoing {
     Close(CloseCode),
 }
 
-type Socket = WebSocketStream<TlsStream<TcpStream>>;
+type Socket<S> = WebSocketStream<S>;
+
+/// A connection as it comes: through this server's TLS, or through a listener that has upgraded it.
+pub(crate) trait Stream: AsyncRead + AsyncWrite + Unpin + Send {}
+
+impl<S: AsyncRead + AsyncWrite + Unpin + Send> Stream for S {}
 
 /// Serves a connection to its end.
 pub(crate) async fn serve(
@@ -48,10 +54,31 @@ pub(crate) async fn serve(
     stranger: Stranger,
 ) {
     let opened = timeout(OPENING, open(tcp, acceptor)).await;
-    let (mut socket, version) = match opened {
-        Ok(Some(opened)) => opened,
-        Ok(None) | Err(_) => return tracing::debug!(%peer, "a voice connection was not opened"),
-    };
+    match opened {
+        Ok(Some((socket, version))) => attend(socket, version, peer, server, stranger).await,
+        Ok(None) | Err(_) => tracing::debug!(%peer, "a voice connection was not opened"),
+    }
+}
+
+/// Serves a connection that others have upgraded, and what the client has sent since, to its end.
+pub(crate) async fn serve_upgraded<S: Stream>(
+    stream: S,
+    sent: Vec<u8>,
+    (version, peer): (Version, SocketAddr),
+    server: &Server,
+    stranger: Stranger,
+) {
+    let socket = WebSocketStream::from_partially_read(stream, sent, Role::Server, Some(config())).await;
+    attend(socket, version, peer, server, stranger).await;
+}
+
+async fn attend<S: Stream>(
+    mut socket: Socket<S>,
+    version: Version,
+    peer: SocketAddr,
+    server: &Server,
+    stranger: Stranger,
+) {
     let (conn, mut outgoing) = server.connected(version, peer);
     exchange(&mut socket, conn, &mut outgoing, server, stranger).await;
     server.disconnected(conn);
@@ -59,15 +86,18 @@ pub(crate) async fn serve(
     let _gone = timeout(CLOSING, socket.close(None)).await;
 }
 
-async fn open(tcp: TcpStream, acceptor: TlsAcceptor) -> Option<(Socket, Version)> {
-    tcp.set_nodelay(true).ok()?;
-    let tls = acceptor.accept(tcp).await.inspect_err(|error| tracing::debug!(%error, "no TLS")).ok()?;
-    let config = WebSocketConfig::default()
+fn config() -> WebSocketConfig {
+    WebSocketConfig::default()
         .read_buffer_size(READ_BYTES)
         .write_buffer_size(0)
         .max_write_buffer_size(1 << 20)
         .max_message_size(Some(MESSAGE_BYTES_MAX))
-        .max_frame_size(Some(MESSAGE_BYTES_MAX));
+        .max_frame_size(Some(MESSAGE_BYTES_MAX))
+}
+
+async fn open(tcp: TcpStream, acceptor: TlsAcceptor) -> Option<(Socket<TlsStream<TcpStream>>, Version)> {
+    tcp.set_nodelay(true).ok()?;
+    let tls = acceptor.accept(tcp).await.inspect_err(|error| tracing::debug!(%error, "no TLS")).ok()?;
     let mut version = Version::of_query(None);
     // Every path is the gateway's: libraries differ in what they ask for.
     #[expect(clippy::result_large_err, reason = "the type is the library's")]
@@ -75,13 +105,13 @@ async fn open(tcp: TcpStream, acceptor: TlsAcceptor) -> Option<(Socket, Version)
         version = Version::of_query(request.uri().query());
         Ok(response)
     };
-    let socket = tokio_tungstenite::accept_hdr_async_with_config(tls, look, Some(config)).await;
+    let socket = tokio_tungstenite::accept_hdr_async_with_config(tls, look, Some(config())).await;
     let socket = socket.inspect_err(|error| tracing::debug!(%error, "no WebSocket")).ok()?;
     Some((socket, version))
 }
 
-async fn exchange(
-    socket: &mut Socket,
+async fn exchange<S: Stream>(
+    socket: &mut Socket<S>,
     conn: ConnId,
     outgoing: &mut mpsc::Receiver<Outgoing>,
     server: &Server,
@@ -120,7 +150,7 @@ async fn exchange(
 }
 
 /// Says why, and waits for the client to have heard it.
-async fn close(socket: &mut Socket, code: CloseCode) {
+async fn close<S: Stream>(socket: &mut Socket<S>, code: CloseCode) {
     let frame = CloseFrame { code: (code as u16).into(), reason: "".into() };
     let closing = async {
         socket.close(Some(frame)).await?;

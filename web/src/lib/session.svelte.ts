@@ -22,6 +22,7 @@ import { isTextual } from './store/selectors';
 import { store } from './store/store.svelte';
 import type { Id, Status } from './types';
 import { ui } from './ui.svelte';
+import { voice } from './voice/voice.svelte';
 
 const TOKEN_KEY = 'consort:token';
 const STATUS_KEY = 'consort:status';
@@ -60,6 +61,7 @@ class Session {
   /** Begins to listen to the page and the network; once, when the page starts. */
   start(): void {
     setToken(this.token);
+    voice.tell = (d) => this.#gateway?.send(Op.voiceStateUpdate, d);
     setUnauthorizedHandler(() => this.#end('Your session has ended. Please log in again.'));
     addEventListener('pagehide', () => {
       saveDrafts();
@@ -216,6 +218,7 @@ class Session {
     }
     onDispatch(t, d);
     onInteraction(t, d);
+    voice.heard(t, d);
     if (t === 'MESSAGE_CREATE') this.heard(d);
   }
 
@@ -260,6 +263,7 @@ class Session {
     forgetReady();
     store.reset();
     this.looking.reset();
+    voice.reset();
     ui.dialogs = [];
     ui.profile = null;
     if (reason) ui.toast(reason, 'error');

@@ -2,17 +2,19 @@
 //!
 //! * [`seats`]: who may be connected, and who leaves when others come.
 //! * [`socket`]: tells a seat whose turn it is; closes so that the last answer arrives.
+//! * [`voice`]: the voice gateway for pages of this server.
 //! * [`body`]: reads what nobody wanted of a request, so that every refusal reaches its client.
 
 mod body;
 mod seats;
 mod socket;
+mod voice;
 
 use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -58,6 +60,8 @@ struct Shared {
     edge: Router,
     /// `None` on a node that does not run it.
     gateway: Option<Arc<Gateway>>,
+    /// The voice gateway for pages of this server; set once it runs, if this node has one.
+    voice: Arc<OnceLock<Arc<consort_voice::Server>>>,
     stopping: watch::Receiver<bool>,
 }
 
@@ -67,6 +71,7 @@ pub struct Listener {
     address: SocketAddr,
     stop: watch::Sender<bool>,
     seats: Arc<Seats>,
+    voice: Arc<OnceLock<Arc<consort_voice::Server>>>,
 }
 
 impl Listener {
@@ -84,10 +89,17 @@ impl Listener {
         let address = listener.local_addr()?;
         let seats = Seats::new(limits);
         let (stop, stopping) = watch::channel(false);
-        let shared = Arc::new(Shared { edge, gateway, stopping });
+        let voice = Arc::default();
+        let shared = Arc::new(Shared { edge, gateway, voice: Arc::clone(&voice), stopping });
         consort_runtime::spawn("sweep", sweep(seats.clone(), shared.stopping.clone()));
         consort_runtime::spawn("accept", accept(listener, seats.clone(), shared));
-        Ok(Self { address, stop, seats })
+        Ok(Self { address, stop, seats, voice })
+    }
+
+    /// Serves this node's voice gateway, too, under [`voice::PATH`].
+    pub(crate) fn serve_voice(&self, server: Arc<consort_voice::Server>) {
+        // There is one voice gateway in the life of a node.
+        let _first = self.voice.set(server);
     }
 
     /// Where it listens.
@@ -286,6 +298,9 @@ fn may_stand(parts: &Parts) -> bool {
 
 async fn respond(shared: &Shared, visit: &Visit, peer: SocketAddr, mut request: Request<Body>) -> Response {
     if consort_gateway::is_upgrade(request.headers()) {
+        if request.uri().path() == voice::PATH {
+            return voice::upgrade(shared, visit, peer, request);
+        }
         let Some(gateway) = shared.gateway.clone() else {
             return Failure(consort_rest::role_elsewhere("gateway")).into_response();
         };

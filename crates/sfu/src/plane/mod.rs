@@ -1,19 +1,23 @@
 //! The core: sessions in rooms, and what becomes of a datagram.
 
+mod browsers;
 mod session;
 
 use std::collections::HashMap;
 use std::fmt;
 use std::net::SocketAddr;
+use std::time::Instant;
 
 use slab::Slab;
 
+use self::browsers::{Browsers, media_of};
 use self::session::{Refusal, Session};
 use crate::cipher::{Mode, NONCE_BYTES, OVERHEAD_BYTES};
 use crate::counts::Counts;
 use crate::packet::{
     self, DATAGRAM_BYTES_MAX, DISCOVERY_BYTES, Kind, OPUS, RTCP_BYTES, RTP_BYTES, Rtp, word,
 };
+use crate::rtc::{Identity, Offer};
 
 /// SSRCs that one session may have: audio, and four layers of video with theirs for what is sent again.
 pub const SESSION_SSRCS_MAX: u32 = 9;
@@ -32,7 +36,7 @@ pub struct Rights {
 }
 
 /// What signalling tells the plane about a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Command {
     /// The session, by the SSRC of its audio. Orders for one that is not there do nothing.
     pub ssrc: u32,
@@ -41,12 +45,14 @@ pub struct Command {
 }
 
 /// What is the matter with a session.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Order {
     /// It is there.
     Open(Seat),
     /// The client has chosen how it is reached.
     Select(Choice),
+    /// The client is a browser, and has offered how it is reached.
+    Offer(Box<Offer>),
     /// The client has said that it speaks (opcode 5); from now on its media is taken.
     Bind,
     /// What it may do has changed.
@@ -101,14 +107,17 @@ pub trait Transmit {
 }
 
 /// The sessions of a media server, and their rooms.
-#[derive(Default)]
 pub struct Plane {
+    /// The time 0.
+    epoch: Instant,
+    identity: Identity,
     sessions: Slab<Session>,
     by_ssrc: HashMap<u32, usize>,
     /// Who was heard of at an address: for what bears no SSRC.
     by_address: HashMap<SocketAddr, usize>,
     /// Who is in a room. A room that is there has somebody.
     rooms: HashMap<Room, Vec<usize>>,
+    browsers: Browsers,
     counts: Counts,
 }
 
@@ -119,6 +128,20 @@ impl fmt::Debug for Plane {
 }
 
 impl Plane {
+    /// Nobody is there. `identity`: what browsers are told of this server; `epoch`: what all times are counted from.
+    pub fn new(identity: Identity, epoch: Instant) -> Self {
+        Self {
+            epoch,
+            identity,
+            sessions: Slab::new(),
+            by_ssrc: HashMap::new(),
+            by_address: HashMap::new(),
+            rooms: HashMap::new(),
+            browsers: Browsers::default(),
+            counts: Counts::default(),
+        }
+    }
+
     /// What it has done so far.
     pub fn counts(&self) -> Counts {
         self.counts
@@ -134,25 +157,37 @@ impl Plane {
         self.sessions.len()
     }
 
+    /// When [`Plane::tick`] is to be called, if ever.
+    pub fn next_deadline_ms(&self) -> Option<u64> {
+        self.browsers.next_due_ms()
+    }
+
+    /// Does what is due.
+    pub fn tick(&mut self, now_ms: u64, out: &mut impl Transmit) {
+        self.tick_browsers(now_ms, out);
+    }
+
     /// Does what signalling says.
-    pub fn apply(&mut self, command: &Command, now_ms: u64) {
-        let Command { ssrc, order } = *command;
+    pub fn apply(&mut self, command: &Command, now_ms: u64, out: &mut impl Transmit) {
+        let Command { ssrc, ref order } = *command;
         let Some(index) = self.by_ssrc.get(&ssrc).copied() else {
             if let Order::Open(seat) = order {
-                self.open(ssrc, &seat);
+                self.open(ssrc, seat);
             }
             return;
         };
         let session = &mut self.sessions[index];
         match order {
             Order::Select(choice) => {
-                let before = session.select(&choice, now_ms);
+                let before = session.select(choice, now_ms);
                 before.into_iter().for_each(|address| forget(&mut self.by_address, address, index));
                 self.by_address.insert(choice.address, index);
+                self.part(index);
             }
+            Order::Offer(offer) => self.meet(index, offer, now_ms, out),
             Order::Bind => session.bound = true,
-            Order::Allow(rights) => session.rights = rights,
-            Order::Close => self.close(index),
+            Order::Allow(rights) => session.rights = *rights,
+            Order::Close => self.close(index, now_ms, out),
             Order::Open(_) => tracing::error!(ssrc, "an SSRC is given out twice"),
         }
     }
@@ -168,7 +203,8 @@ impl Plane {
         self.rooms.entry(seat.room).or_default().push(index);
     }
 
-    fn close(&mut self, index: usize) {
+    fn close(&mut self, index: usize, now_ms: u64, out: &mut impl Transmit) {
+        self.part(index);
         let session = self.sessions.remove(index);
         for ssrc in session.all_ssrcs() {
             self.by_ssrc.remove(&ssrc);
@@ -180,12 +216,20 @@ impl Plane {
                 self.rooms.remove(&session.room);
             }
         }
+        for other in self.rooms.get(&session.room).cloned().unwrap_or_default() {
+            self.end_streams(other, session.all_ssrcs(), now_ms, out);
+        }
     }
 
     /// Takes a datagram, which is decrypted in place.
     pub fn receive(&mut self, from: SocketAddr, datagram: &mut [u8], now_ms: u64, out: &mut impl Transmit) {
         self.counts.received += 1;
+        if let Some(index) = self.browsers.at(from).filter(|_| packet::is_of_browser(datagram)) {
+            return self.receive_of_browser(index, (from, datagram), now_ms, out);
+        }
         match packet::classify(datagram) {
+            Kind::Stun => self.check(from, datagram, now_ms, out),
+            Kind::Dtls => self.counts.unknown += 1,
             Kind::Rtp(rtp) => self.receive_rtp(from, (rtp, datagram), now_ms, out),
             Kind::Rtcp { ssrc } => self.receive_rtcp(from, (ssrc, datagram), now_ms, out),
             Kind::Discovery { ssrc } => self.discover(from, ssrc, now_ms, out),
@@ -342,11 +386,28 @@ impl Plane {
         now_ms: u64,
         out: &mut impl Transmit,
     ) {
-        let inside = self.rooms.get(&room).map_or(&[][..], Vec::as_slice);
-        for other in inside.iter().filter(|other| **other != sender) {
-            self.counts.sent += send(&mut self.sessions[*other], packet, now_ms, out);
+        // Whoever acts while this runs stays where he is, so it is put back as it was.
+        let Some(inside) = self.rooms.get_mut(&room).map(std::mem::take) else { return };
+        let mut media = None;
+        for other in inside.iter().copied().filter(|other| *other != sender) {
+            let session = &mut self.sessions[other];
+            if !session.is_browser() {
+                self.counts.sent += send(session, packet, now_ms, out);
+            } else if is_rtp(packet.0)
+                && let Some(media) = media.get_or_insert_with(|| media_of(packet.0, packet.1))
+            {
+                self.write_to_browser(other, media, now_ms, out);
+            }
+        }
+        if let Some(place) = self.rooms.get_mut(&room) {
+            *place = inside;
         }
     }
+}
+
+/// Whether a header is one of media; of reports browsers get this server's own.
+fn is_rtp(header: &[u8]) -> bool {
+    !matches!(header[1], 200..=206)
 }
 
 fn forget(by_address: &mut HashMap<SocketAddr, usize>, address: SocketAddr, index: usize) {

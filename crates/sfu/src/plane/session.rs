@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 
 use super::{Choice, Rights, Room, SESSION_SSRCS_MAX, Seat};
 use crate::cipher::Cipher;
+use crate::rtc::Browser;
 use crate::window::Window;
 
 /// Packets that one may send at once, and per second: ten times what audio needs, with a second of it sent at once after a stall.
@@ -26,6 +27,15 @@ struct Transport {
     nonce: Option<u32>,
 }
 
+/// A client that is a browser.
+struct Meeting {
+    browser: Browser,
+    /// When it has made its offer.
+    since_ms: u64,
+    /// When it is to be looked after.
+    due_ms: u64,
+}
+
 /// A client.
 pub(super) struct Session {
     /// The first of its SSRCs, which is that of its audio.
@@ -37,6 +47,7 @@ pub(super) struct Session {
     /// Whether it has said by opcode 5 that its SSRC is in use.
     pub(super) bound: bool,
     transport: Option<Transport>,
+    browser: Option<Box<Meeting>>,
     /// From where its SSRC was asked for, the newest last.
     asked: Vec<SocketAddr>,
     tokens: u64,
@@ -52,6 +63,7 @@ impl Session {
             rights: seat.rights,
             bound: false,
             transport: None,
+            browser: None,
             asked: Vec::new(),
             tokens: PACKETS_PER_S,
             tokens_ms: 0,
@@ -107,6 +119,36 @@ impl Session {
             nonce: Some(0),
         });
         before
+    }
+
+    /// The client is a browser.
+    pub(super) fn meet(&mut self, browser: Browser, now_ms: u64) {
+        self.browser = Some(Box::new(Meeting { browser, since_ms: now_ms, due_ms: now_ms }));
+    }
+
+    /// Whether the client is a browser.
+    pub(super) fn is_browser(&self) -> bool {
+        self.browser.is_some()
+    }
+
+    /// The browser, when it is to be looked after, and since when it is there.
+    pub(super) fn browser(&mut self) -> Option<(&mut Browser, &mut u64, u64)> {
+        let Meeting { browser, since_ms, due_ms } = self.browser.as_deref_mut()?;
+        Some((browser, due_ms, *since_ms))
+    }
+
+    /// The browser is none any more. Gives it, and when it was to be looked after.
+    pub(super) fn part(&mut self) -> Option<(Browser, u64)> {
+        let meeting = *self.browser.take()?;
+        Some((meeting.browser, meeting.due_ms))
+    }
+
+    /// Packets are no longer chosen to go straight to the client. Gives the addresses that it is known by.
+    pub(super) fn leave_transport(&mut self) -> Vec<SocketAddr> {
+        let addresses = self.addresses().collect();
+        self.transport = None;
+        self.asked.clear();
+        addresses
     }
 
     /// Whether one more packet of it is taken.

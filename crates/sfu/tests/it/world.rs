@@ -1,9 +1,11 @@
 //! Clients in rooms, without sockets.
 
 use std::net::SocketAddr;
+use std::sync::OnceLock;
+use std::time::Instant;
 
 use consort_sfu::{
-    Choice, Command, DATAGRAM_BYTES_MAX, Mode, Order, Plane, Rights, Room, Sealer, Seat, Transmit,
+    Choice, Command, DATAGRAM_BYTES_MAX, Identity, Mode, Order, Plane, Rights, Room, Sealer, Seat, Transmit,
     discovery_request,
 };
 
@@ -61,15 +63,33 @@ pub fn rtp_header(first: u8, payload_type: u8, sequence: u16, ssrc: u32) -> Vec<
 pub const BOTH: Rights = Rights { speak: true, hear: true };
 
 /// A plane and the time.
-#[derive(Default)]
 pub struct World {
     pub plane: Plane,
     pub now_ms: u64,
+    pub identity: Identity,
+    pub epoch: Instant,
+}
+
+impl Default for World {
+    fn default() -> Self {
+        static IDENTITY: OnceLock<Identity> = OnceLock::new();
+        let identity = IDENTITY.get_or_init(|| Identity::generate().unwrap()).clone();
+        let epoch = Instant::now();
+        Self { plane: Plane::new(identity.clone(), epoch), now_ms: 0, identity, epoch }
+    }
 }
 
 impl World {
     pub fn tell(&mut self, ssrc: u32, order: Order) {
-        self.plane.apply(&Command { ssrc, order }, self.now_ms);
+        self.plane.apply(&Command { ssrc, order }, self.now_ms, &mut Sent::default());
+    }
+
+    /// What the plane sends when time has passed.
+    pub fn pass(&mut self, by_ms: u64) -> Vec<(SocketAddr, Vec<u8>)> {
+        self.now_ms += by_ms;
+        let mut sent = Sent::default();
+        self.plane.tick(self.now_ms, &mut sent);
+        sent.0
     }
 
     /// What the plane sends when it gets a datagram.

@@ -7,8 +7,8 @@ use consort_model::{GuildId, UserId};
 use consort_sfu as sfu;
 
 use super::session::{Session, Transport, media_rights};
-use super::{ConnId, Hub, Timer};
-use crate::protocol::{Beat, CloseCode, Identify, Inbound, Message, Resume, Select};
+use super::{ConnId, Hub, MediaPlane, Timer};
+use crate::protocol::{Beat, CloseCode, Identify, Inbound, Message, Resume, Select, sdp};
 
 /// SSRCs are given out in blocks of so many: one session has at most [`sfu::SESSION_SSRCS_MAX`].
 const SSRC_BLOCK: u32 = 16;
@@ -65,7 +65,7 @@ impl Hub {
         let (room, rights) = (sfu::Room(seat.place.channel.get()), media_rights(seat.place.rights));
         self.hold(conn, who, now_ms);
         self.media(ssrc, sfu::Order::Open(sfu::Seat { ssrcs, room, rights }));
-        let (ip, port) = self.media.clone();
+        let (ip, port) = (self.media.ip.clone(), self.media.port);
         self.send(conn, &Message::ready(ssrc, (&ip, port), &streams, self.limits.heartbeat_interval_ms));
         let present: Vec<_> = self.others(who).map(|(user, ..)| user).collect();
         if !present.is_empty() {
@@ -120,9 +120,9 @@ impl Hub {
         }
         self.hold(conn, who, now_ms);
         self.send(conn, &Message::resumed());
-        if let Some(transport) = transport {
+        if let Some(Transport::Raw { mode, key }) = transport {
             // discord.py waits for it before it calls itself connected again; others pass over it (observed).
-            self.describe(conn, ssrc, transport);
+            self.describe(conn, ssrc, (mode, &key));
         }
         for text in missed {
             self.outputs.push(super::Output::Send(conn, text));
@@ -137,30 +137,61 @@ impl Hub {
         conn: ConnId,
         select: &Select,
     ) -> Result<(), CloseCode> {
-        if select.protocol != "udp" {
-            return Err(CloseCode::UnknownProtocol);
+        match select.protocol.as_str() {
+            "udp" => self.select_raw(who, conn, select),
+            "webrtc" => self.select_browser(who, conn, select),
+            _ => Err(CloseCode::UnknownProtocol),
         }
+    }
+
+    fn select_raw(&mut self, who: (GuildId, UserId), conn: ConnId, select: &Select) -> Result<(), CloseCode> {
         let mode = sfu::Mode::of_name(&select.mode).ok_or(CloseCode::UnknownMode)?;
         let (ip, port) = select.address.ok_or(CloseCode::DecodeError)?;
         let mut key = [0; 32];
         key.chunks_mut(8).for_each(|part| part.copy_from_slice(&self.random.number().to_le_bytes()));
-        let transport = Transport { mode, key };
         let Some(session) = self.session_mut(who) else { return Ok(()) };
-        let is_first = session.transport.replace(transport).is_none();
+        let is_first = session.transport.replace(Transport::Raw { mode, key }).is_none();
         let (ssrc, from) = (session.ssrc, session.from);
         let address = SocketAddr::new(ip.to_canonical(), port);
         let proven = is_host(address.ip()) && from.to_canonical() == address.ip();
         self.media(ssrc, sfu::Order::Select(sfu::Choice { mode, key, address, proven }));
-        self.describe(conn, ssrc, transport);
+        self.describe(conn, ssrc, (mode, &key));
         if is_first {
             self.show_others(who);
         }
         Ok(())
     }
 
-    fn describe(&mut self, conn: ConnId, ssrc: u32, transport: Transport) {
-        let session = format!("{ssrc:08x}");
-        self.send(conn, &Message::session_description(transport.mode, &transport.key, &session));
+    fn describe(&mut self, conn: ConnId, ssrc: u32, (mode, key): (sfu::Mode, &[u8; 32])) {
+        self.send(conn, &Message::session_description(mode, key, &media_session(ssrc)));
+    }
+
+    /// A browser may offer again, when its network has changed: it gets a new login, and the former one is void.
+    fn select_browser(
+        &mut self,
+        who: (GuildId, UserId),
+        conn: ConnId,
+        select: &Select,
+    ) -> Result<(), CloseCode> {
+        let browser = select.browser.as_deref().ok_or(CloseCode::DecodeError)?.clone();
+        let random: [u64; 3] = std::array::from_fn(|_| self.random.number());
+        let Some(session) = self.session_mut(who) else { return Ok(()) };
+        let is_first = session.transport.replace(Transport::Browser).is_none();
+        let ssrc = session.ssrc;
+        let own = sfu::IceLogin {
+            ufrag: format!("{ssrc:08x}{:016x}", random[0]),
+            password: format!("{:016x}{:016x}", random[1], random[2]),
+        };
+        let MediaPlane { ip, port, fingerprint } = &self.media;
+        let sdp = sdp::answer(&own, fingerprint, (ip, *port));
+        let sdp::Browser { ice: theirs, fingerprint, opus, extensions } = browser;
+        let offer = sfu::Offer { own, theirs, fingerprint, opus, extensions };
+        self.media(ssrc, sfu::Order::Offer(Box::new(offer)));
+        self.send(conn, &Message::session_description_of_browser(&sdp, &media_session(ssrc)));
+        if is_first {
+            self.show_others(who);
+        }
+        Ok(())
     }
 
     /// A newcomer learns who speaks and who shows something.
@@ -176,6 +207,11 @@ impl Hub {
         }
         messages.iter().for_each(|message| self.tell(who, message));
     }
+}
+
+/// The name of a session's media, for reports.
+fn media_session(ssrc: u32) -> String {
+    format!("{ssrc:08x}")
 }
 
 /// Whether two secrets are the same, in a time that does not say where they differ.

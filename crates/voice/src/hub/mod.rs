@@ -58,6 +58,17 @@ impl Limits {
     }
 }
 
+/// What clients are told of the media plane.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct MediaPlane {
+    /// The address that they send packets to.
+    pub ip: String,
+    /// The port there.
+    pub port: u16,
+    /// Of its certificate, for browsers, as in SDP.
+    pub fingerprint: String,
+}
+
 /// A connection, by a number that is never used again.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct ConnId(pub u64);
@@ -101,8 +112,7 @@ enum Timer {
 pub struct Hub {
     limits: Limits,
     random: Random,
-    /// Where clients send packets: address and port, as READY has them.
-    media: (String, u16),
+    media: MediaPlane,
     guilds: BTreeMap<GuildId, BTreeMap<UserId, Seat>>,
     connections: BTreeMap<ConnId, Connection>,
     next_conn: u64,
@@ -113,8 +123,8 @@ pub struct Hub {
 }
 
 impl Hub {
-    /// Nobody is there. `media`: address and port at which clients reach the media plane.
-    pub fn new(limits: Limits, random: Random, media: (String, u16)) -> Self {
+    /// Nobody is there.
+    pub fn new(limits: Limits, random: Random, media: MediaPlane) -> Self {
         Self {
             limits,
             random,

@@ -21,11 +21,13 @@ pub(super) struct Seat {
     pub(super) session: Option<Session>,
 }
 
-/// How packets of a session are encrypted.
+/// How packets of a session travel.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Transport {
-    pub(super) mode: sfu::Mode,
-    pub(super) key: [u8; 32],
+pub(super) enum Transport {
+    /// As they are, encrypted so.
+    Raw { mode: sfu::Mode, key: [u8; 32] },
+    /// By WebRTC.
+    Browser,
 }
 
 /// Cameras and screens that somebody sends.

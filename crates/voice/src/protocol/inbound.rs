@@ -8,6 +8,7 @@ use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Number, Value};
 
+use super::sdp::{self, Browser};
 use super::{CloseCode, op};
 
 /// A message of a client.
@@ -70,6 +71,8 @@ pub struct Select {
     pub address: Option<(IpAddr, u16)>,
     /// The name of the mode of encryption.
     pub mode: String,
+    /// What a browser has said of itself; `None` also when something is missing without which there is no call.
+    pub browser: Option<Box<Browser>>,
 }
 
 /// Opcode 3: the nonce, and since version 8 the last number the client has.
@@ -185,18 +188,23 @@ fn read_select(d: &str) -> Result<Select, CloseCode> {
         protocol: String,
         #[serde(borrow, default)]
         data: Option<&'a RawValue>,
+        #[serde(default)]
+        sdp: Option<String>,
+        #[serde(default)]
+        codecs: Vec<sdp::Codec>,
         #[serde(flatten)]
         beside: Data,
     }
-    let Raw { protocol, data, beside } = read(d)?;
-    // Of a browser it is a text.
-    let data = match data.map(RawValue::get).filter(|data| data.starts_with('{')) {
-        Some(data) => read(data)?,
-        None => Data::default(),
-    };
+    let Raw { protocol, data, sdp, codecs, beside } = read(d)?;
+    let data = data.map(RawValue::get).unwrap_or("{}");
+    // Of a browser it is a text, which some say under another name.
+    let lines = if data.starts_with('"') { Some(read::<String>(data)?) } else { sdp };
+    let browser = lines.filter(|_| protocol == "webrtc").and_then(|lines| sdp::read(&lines, &codecs));
+    let data = if data.starts_with('{') { read(data)? } else { Data::default() };
     let address = data.address.or(beside.address).and_then(|address| address.parse().ok());
     let mode = data.mode.or(beside.mode).unwrap_or_default();
-    Ok(Select { protocol, address: address.zip(data.port.or(beside.port)), mode })
+    let address = address.zip(data.port.or(beside.port));
+    Ok(Select { protocol, address, mode, browser: browser.map(Box::new) })
 }
 
 /// Before version 4 it was a truth value.
@@ -260,13 +268,30 @@ mod tests {
             protocol: "udp".into(),
             address: Some(([127, 0, 0, 1].into(), 5)),
             mode: "aead_aes256_gcm_rtpsize".into(),
+            browser: None,
         };
         let data = r#""address":"127.0.0.1","port":5,"mode":"aead_aes256_gcm_rtpsize""#;
         let expected = Ok(Inbound::Select(udp));
         assert_eq!(select(&format!(r#"{{"protocol":"udp","data":{{{data}}}}}"#)), expected);
         assert_eq!(select(&format!(r#"{{"protocol":"udp",{data}}}"#)), expected);
-        let browser = Select { protocol: "webrtc".into(), address: None, mode: String::new() };
+        let browser = Select { protocol: "webrtc".into(), address: None, mode: String::new(), browser: None };
         assert_eq!(select(r#"{"protocol":"webrtc","data":"a=ice-ufrag:x"}"#), Ok(Inbound::Select(browser)));
+    }
+
+    #[test]
+    fn what_a_browser_says_of_itself_is_read_under_either_name() {
+        let lines = format!(
+            "a=ice-ufrag:abcd\na=ice-pwd:0123456789012345678901\na=fingerprint:sha-256 {}",
+            ["AB"; 32].join(":")
+        );
+        let codecs =
+            serde_json::json!([{"name": "opus", "type": "audio", "priority": 1000, "payload_type": 111}]);
+        for name in ["data", "sdp"] {
+            let d = serde_json::json!({"protocol": "webrtc", name: lines, "codecs": codecs, "rtc_connection_id": "x"});
+            let text = serde_json::json!({"op": 1, "d": d}).to_string();
+            let Ok(Inbound::Select(select)) = decode(&text) else { panic!("{text}") };
+            assert_eq!(select.browser.unwrap().opus, 111, "{name}");
+        }
     }
 
     #[test]

@@ -2,6 +2,7 @@
 
 mod inbound;
 mod outbound;
+pub mod sdp;
 
 pub use inbound::{Beat, Identify, Inbound, Resume, Select, Speaking, Stream, Video, decode, decode_binary};
 pub use outbound::Message;
@@ -78,7 +79,7 @@ pub enum CloseCode {
     SessionInvalid = 4006,
     /// No heartbeat in time, or no IDENTIFY.
     SessionTimeout = 4009,
-    /// Only `udp` is spoken.
+    /// Only `udp` and `webrtc` are spoken.
     UnknownProtocol = 4012,
     /// Moved, thrown out, gone, or connected from elsewhere.
     Disconnected = 4014,

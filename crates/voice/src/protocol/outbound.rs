@@ -43,6 +43,17 @@ impl Message {
         }
     }
 
+    /// How a browser reaches this server: the lines of [`super::sdp::answer`].
+    pub fn session_description_of_browser(sdp: &str, session: &str) -> Self {
+        Self {
+            op: op::SESSION_DESCRIPTION,
+            d: json!({
+                "sdp": sdp, "audio_codec": "opus", "video_codec": "VP8", "media_session_id": session,
+                "dave_protocol_version": 0,
+            }),
+        }
+    }
+
     /// Answers a heartbeat.
     pub fn heartbeat_ack(d: Value) -> Self {
         Self { op: op::HEARTBEAT_ACK, d }

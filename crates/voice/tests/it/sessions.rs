@@ -39,7 +39,7 @@ fn a_client_is_told_step_by_step_what_it_needs_and_in_an_order_that_every_librar
     assert_eq!(told[1], speaks, "who speaks already");
     world.say(conn, 5, json!({"speaking": 1}));
     let media: Vec<_> = world.media().into_iter().map(|(_, order)| order).collect();
-    let [Order::Open(seat), Order::Select(choice), Order::Bind] = media[..] else { panic!("{media:?}") };
+    let [Order::Open(seat), Order::Select(choice), Order::Bind] = &media[..] else { panic!("{media:?}") };
     assert_eq!((seat.ssrcs, seat.room), (3, Room(5)));
     assert!(choice.proven && choice.address.port() == 5000, "its connection comes from there");
 }
@@ -83,7 +83,8 @@ fn what_comes_out_of_turn_is_refused_by_its_code() {
     world.identify(conn, &World::place(1, 5));
     assert_eq!(world.closed(conn), Some(CloseCode::AlreadyAuthenticated));
     for (d, code) in [
-        (json!({"protocol": "webrtc", "data": "a=x"}), CloseCode::UnknownProtocol),
+        (json!({"protocol": "tcp", "data": {}}), CloseCode::UnknownProtocol),
+        (json!({"protocol": "webrtc", "data": "a=x"}), CloseCode::DecodeError),
         (
             json!({"protocol": "udp", "data": {"address": "192.0.2.1", "port": 1, "mode": "plain"}}),
             CloseCode::UnknownMode,
@@ -274,4 +275,49 @@ fn who_sends_too_much_is_closed() {
         world.say(conn, 3, json!(1));
     }
     assert_eq!(world.closed(conn), None);
+}
+
+/// What a browser says of itself in SELECT_PROTOCOL.
+fn offer(ufrag: &str) -> Value {
+    let fingerprint = ["ab"; 32].join(":");
+    let data = format!(
+        "a=ice-ufrag:{ufrag}\na=ice-pwd:0123456789012345678901\na=fingerprint:sha-256 {fingerprint}\n\
+         a=extmap:3 http://www.webrtc.org/experiments/rtp-hdrext/abs-send-time"
+    );
+    json!({"protocol": "webrtc", "data": data, "codecs": [{"name": "opus", "type": "audio", "payload_type": 111}]})
+}
+
+#[test]
+fn a_browser_is_told_where_to_find_the_media_plane_and_may_offer_anew() {
+    let mut world = World::new();
+    let (_, speaker_ssrc) = world.join(2, 5);
+    let place = World::place(1, 5);
+    world.put(place.clone());
+    let conn = world.connect(8);
+    world.identify(conn, &place);
+    world.told(conn);
+    world.media();
+    let mut logins = Vec::new();
+    for ufrag in ["first", "second"] {
+        world.say(conn, 1, offer(ufrag));
+        let told = world.told(conn);
+        let description = &told[0]["d"];
+        assert_eq!((&told[0]["op"], &description["secret_key"]), (&json!(4), &Value::Null));
+        assert_eq!(
+            (&description["audio_codec"], &description["dave_protocol_version"]),
+            (&json!("opus"), &json!(0))
+        );
+        let sdp = description["sdp"].as_str().unwrap();
+        assert!(
+            sdp.contains("192.0.2.9 50000 typ host") && sdp.contains("a=fingerprint:sha-256 AB"),
+            "{sdp}"
+        );
+        let speaks = told.get(1).map(|message| message["d"]["ssrc"].clone());
+        assert_eq!(speaks, (ufrag == "first").then(|| json!(speaker_ssrc)), "who speaks is said once");
+        let [(_, Order::Offer(offer))] = &world.media()[..] else { panic!("no offer") };
+        assert_eq!((offer.theirs.ufrag.as_str(), offer.opus), (ufrag, 111));
+        assert!(sdp.contains(&offer.own.ufrag) && sdp.contains(&offer.own.password), "{sdp}");
+        logins.push(offer.own.clone());
+    }
+    assert_ne!(logins[0], logins[1]);
 }

@@ -9,7 +9,7 @@ use consort_rpc::voice::{Op, Place, Rights};
 use consort_runtime::Random;
 use consort_sfu::{Command, Order};
 use consort_voice::protocol::{CloseCode, Version, decode};
-use consort_voice::{ConnId, Hub, Limits, Output};
+use consort_voice::{ConnId, Hub, Limits, MediaPlane, Output};
 use serde_json::{Value, json};
 
 pub const GUILD: GuildId = GuildId::new(100);
@@ -24,7 +24,8 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
-        let hub = Hub::new(Limits::default(), Random::seeded(7), ("192.0.2.9".into(), 50_000));
+        let media = MediaPlane { ip: "192.0.2.9".into(), port: 50_000, fingerprint: "sha-256 AB".into() };
+        let hub = Hub::new(Limits::default(), Random::seeded(7), media);
         Self { hub, now_ms: 1_000_000, outputs: Vec::new() }
     }
 

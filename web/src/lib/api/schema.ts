@@ -96,6 +96,7 @@ export interface components {
       flags?: number;
       available_tags?: components['schemas']['ForumTag'][];
       applied_tags?: components['schemas']['Id'][];
+      user_limit?: number;
       default_reaction_emoji?: null | components['schemas']['DefaultReaction'];
       default_sort_order?: null | number;
       default_forum_layout?: number;
@@ -351,8 +352,11 @@ export interface components {
       member?: components['schemas']['WireMember'];
       self_mute?: boolean;
       self_deaf?: boolean;
+      self_video?: boolean;
       mute?: boolean;
       deaf?: boolean;
+      suppress?: boolean;
+      session_id?: string;
     };
     InviteGuild: {
       id: components['schemas']['Id'];

@@ -25,6 +25,7 @@ const FIELDS = [
   'default_sort_order',
   'default_forum_layout',
   'default_auto_archive_duration',
+  'user_limit',
 ] as const;
 
 /** A channel as events and answers have it: some name the people in it by their ids alone. */

@@ -1,0 +1,322 @@
+//! One browser's side of a call: str0m, with a socket and a clock that are the plane's.
+//!
+//! str0m may be changed once between two times at which everything is asked of it that it has to say. So each method here
+//! changes it once and is followed by [`Browser::poll`].
+
+use std::collections::HashMap;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Instant;
+
+use str0m::change::DirectApi;
+use str0m::config::Fingerprint;
+use str0m::format::{Codec, FormatParams};
+use str0m::ice::StunMessage;
+use str0m::media::{Frequency, MediaKind, Mid, Pt};
+use str0m::net::{Protocol, Receive};
+use str0m::rtp::{Extension, RtpWrite};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
+
+use super::{Identity, Offer};
+
+/// Where this server is, as ICE sees it, in either family. Only its peer has to know where it really is, and the socket does.
+const HERE: (Ipv4Addr, Ipv6Addr, u16) =
+    (Ipv4Addr::new(192, 0, 2, 1), Ipv6Addr::new(0x2001, 0xdb8, 0, 0, 0, 0, 0, 1), 9);
+/// Addresses from which checks of a browser came that are remembered: its networks, and what NATs make of them.
+const ADDRESSES_MAX: usize = 8;
+/// Outputs that are taken of str0m at once; it has some for each packet.
+const OUTPUTS_MAX: usize = 4096;
+/// Streams of others that are sent to one browser.
+const STREAMS_MAX: usize = 4096;
+
+/// A packet of media without its encryption.
+#[derive(Debug, Clone)]
+pub(crate) struct Media {
+    /// The sender's, as everybody knows it.
+    pub(crate) ssrc: u32,
+    pub(crate) sequence: u16,
+    pub(crate) timestamp: u32,
+    pub(crate) marker: bool,
+    /// Without extensions and padding.
+    pub(crate) payload: Arc<[u8]>,
+}
+
+/// What a browser has done.
+#[derive(Debug)]
+pub(crate) enum Happening {
+    /// Sent audio.
+    Audio(Media),
+}
+
+/// A browser.
+pub(crate) struct Browser {
+    rtc: Rtc,
+    ufrag: String,
+    opus: Pt,
+    /// The SSRC that its audio has for others.
+    ssrc: u32,
+    connected: bool,
+    /// From where it has shown itself by ICE, and when something last came from there, the newest last.
+    addresses: Vec<(SocketAddr, u64)>,
+    outgoing: HashMap<u32, Outgoing>,
+}
+
+/// A stream of somebody else to a browser.
+#[derive(Debug, Default)]
+struct Outgoing {
+    /// The newest number, with how often they have wrapped. Receivers begin to count with the first packet they get (RFC 3711, 3.3.1),
+    /// so the numbers here do, whatever the sender's count.
+    newest: Option<u64>,
+}
+
+impl Outgoing {
+    /// The number of a packet; `None` for one before the beginning.
+    fn extend(&mut self, sequence: u16) -> Option<u64> {
+        let Some(newest) = self.newest else {
+            self.newest = Some(u64::from(sequence));
+            return self.newest;
+        };
+        // The shorter way round.
+        let step = sequence.wrapping_sub(newest as u16).cast_signed();
+        let number = newest.checked_add_signed(i64::from(step))?;
+        self.newest = Some(newest.max(number));
+        Some(number)
+    }
+}
+
+/// The user name's part of this side in a check of ICE; `None` when a datagram is none.
+pub(crate) fn ufrag_of(datagram: &[u8]) -> Option<String> {
+    let message = StunMessage::parse(datagram).ok()?;
+    let asks = message.is_binding_request();
+    message.split_username().filter(|_| asks).map(|(own, _)| own.to_owned())
+}
+
+/// Under what str0m has a stream: one name for each, since it sends one stream by name.
+fn mid(ssrc: u32) -> Mid {
+    format!("{ssrc:x}").as_str().into()
+}
+
+impl Browser {
+    /// Begins with what was offered. `ssrc`: what its audio is sent under.
+    ///
+    /// # Errors
+    /// When something of the offer is not what it should be.
+    pub(crate) fn new(identity: &Identity, offer: &Offer, ssrc: u32, now: Instant) -> Result<Self, RtcError> {
+        let creds =
+            |login: &super::IceLogin| IceCreds { ufrag: login.ufrag.clone(), pass: login.password.clone() };
+        let opus = Pt::from(offer.opus);
+        let mut config = identity.config().set_local_ice_credentials(creds(&offer.own)).set_ice_lite(true);
+        config.codec_config().add_config(
+            opus,
+            None,
+            Codec::Opus,
+            Frequency::FORTY_EIGHT_KHZ,
+            Some(2),
+            FormatParams::default(),
+        );
+        for (id, uri) in &offer.extensions {
+            if let Some(extension) = extension(uri) {
+                config.extension_map().set(*id, extension);
+            }
+        }
+        let mut rtc = config.build(now);
+        for address in [SocketAddr::from((HERE.0, HERE.2)), SocketAddr::from((HERE.1, HERE.2))] {
+            rtc.add_local_candidate(Candidate::host(address, "udp").map_err(RtcError::from)?);
+        }
+        let fingerprint: Fingerprint = offer.fingerprint.parse().map_err(RtcError::RemoteSdp)?;
+        let mut direct = rtc.direct_api();
+        direct.set_remote_ice_credentials(creds(&offer.theirs));
+        direct.set_remote_fingerprint(fingerprint);
+        direct.start_dtls(false)?;
+        direct.enable_twcc_feedback();
+        direct.declare_media(mid(ssrc), MediaKind::Audio);
+        direct.expect_stream_rx(ssrc.into(), None, mid(ssrc), None).suppress_nack(true);
+        let (ufrag, outgoing) = (offer.own.ufrag.clone(), HashMap::new());
+        Ok(Self { rtc, ufrag, opus, ssrc, connected: false, addresses: Vec::new(), outgoing })
+    }
+
+    /// By what checks of ICE name it.
+    pub(crate) fn ufrag(&self) -> &str {
+        &self.ufrag
+    }
+
+    /// Whether it can be sent media.
+    pub(crate) fn is_connected(&self) -> bool {
+        self.connected
+    }
+
+    /// Whether it is there at all.
+    pub(crate) fn is_alive(&self) -> bool {
+        self.rtc.is_alive()
+    }
+
+    /// From where it has shown itself.
+    pub(crate) fn addresses(&self) -> impl Iterator<Item = SocketAddr> {
+        self.addresses.iter().map(|(address, _)| *address)
+    }
+
+    /// When something last came from an address.
+    pub(crate) fn heard_ms(&self, from: SocketAddr) -> Option<u64> {
+        self.addresses.iter().find(|(address, _)| *address == from).map(|(_, heard_ms)| *heard_ms)
+    }
+
+    /// Something has come from an address that is its own.
+    pub(crate) fn hear_from(&mut self, from: SocketAddr, now_ms: u64) {
+        if let Some((_, heard_ms)) = self.addresses.iter_mut().find(|(address, _)| *address == from) {
+            *heard_ms = now_ms;
+        }
+    }
+
+    /// A check has come from an address that shows the browser to be there. Gives an address that is remembered no longer.
+    pub(crate) fn show_at(&mut self, from: SocketAddr, now_ms: u64) -> Option<SocketAddr> {
+        if self.heard_ms(from).is_some() {
+            self.hear_from(from, now_ms);
+            return None;
+        }
+        let oldest = self.addresses.iter().enumerate().min_by_key(|(_, (_, heard_ms))| *heard_ms);
+        let forgotten = oldest.filter(|_| self.addresses.len() >= ADDRESSES_MAX).map(|(at, _)| at);
+        let forgotten = forgotten.map(|at| self.addresses.remove(at).0);
+        self.addresses.push((from, now_ms));
+        forgotten
+    }
+
+    /// Whether a check of ICE has the passwords of this call.
+    pub(crate) fn knows(&self, from: SocketAddr, datagram: &[u8], now: Instant) -> bool {
+        received(from, datagram).is_some_and(|receive| self.rtc.accepts(&Input::Receive(now, receive)))
+    }
+
+    /// Takes a datagram; false when it is none of WebRTC.
+    pub(crate) fn receive(&mut self, from: SocketAddr, datagram: &[u8], now: Instant) -> bool {
+        let Some(receive) = received(from, datagram) else { return false };
+        match self.rtc.handle_input(Input::Receive(now, receive)) {
+            Ok(()) => true,
+            Err(error) => {
+                tracing::debug!(%error, "a datagram of a browser is not taken");
+                false
+            }
+        }
+    }
+
+    /// Time has passed.
+    pub(crate) fn tick(&mut self, now: Instant) {
+        self.end_on_error(|rtc| rtc.handle_input(Input::Timeout(now)));
+    }
+
+    /// What cannot go on, ends.
+    fn end_on_error(&mut self, act: impl FnOnce(&mut Rtc) -> Result<(), RtcError>) {
+        if let Err(error) = act(&mut self.rtc) {
+            tracing::debug!(%error, "a browser's call cannot go on");
+            self.rtc.disconnect();
+        }
+    }
+
+    /// Whether a stream of somebody else is known, so that it can be written to.
+    pub(crate) fn has_stream(&self, ssrc: u32) -> bool {
+        self.outgoing.contains_key(&ssrc)
+    }
+
+    /// Begins a stream of somebody else's audio.
+    pub(crate) fn begin_stream(&mut self, ssrc: u32) {
+        if self.outgoing.len() >= STREAMS_MAX || self.outgoing.contains_key(&ssrc) {
+            return;
+        }
+        self.outgoing.insert(ssrc, Outgoing::default());
+        let mut direct = self.rtc.direct_api();
+        direct.declare_media(mid(ssrc), MediaKind::Audio);
+        direct.declare_stream_tx(ssrc.into(), None, mid(ssrc), None);
+    }
+
+    /// Ends one; whether there was one.
+    pub(crate) fn end_stream(&mut self, ssrc: u32) -> bool {
+        let was = self.outgoing.remove(&ssrc).is_some();
+        if was {
+            self.rtc.direct_api().remove_media(mid(ssrc));
+        }
+        was
+    }
+
+    /// Sends a packet on a stream that was begun; whether there is one.
+    pub(crate) fn write(&mut self, media: &Media, now: Instant) -> bool {
+        let Some(outgoing) = self.outgoing.get_mut(&media.ssrc) else { return false };
+        let Some(number) = outgoing.extend(media.sequence) else { return false };
+        let mut direct: DirectApi<'_> = self.rtc.direct_api();
+        let Some(stream) = direct.stream_tx(&media.ssrc.into()) else { return false };
+        let packet = RtpWrite::new(self.opus, number.into(), media.timestamp, now, media.payload.clone());
+        stream.write_rtp(packet.marker(media.marker));
+        true
+    }
+
+    /// Takes everything that str0m has to say: what is to be sent goes to `send`, what has happened to `happened`. Gives when it is to
+    /// be asked again.
+    pub(crate) fn poll(
+        &mut self,
+        now: Instant,
+        mut send: impl FnMut(SocketAddr, &[u8]),
+        mut happened: impl FnMut(Happening),
+    ) -> Instant {
+        for _ in 0..OUTPUTS_MAX {
+            match self.rtc.poll_output() {
+                Ok(Output::Timeout(due)) if due > now || !self.rtc.is_alive() => return due,
+                Ok(Output::Timeout(_)) => self.tick(now),
+                Ok(Output::Transmit(transmit)) => send(transmit.destination, &transmit.contents),
+                Ok(Output::Event(event)) => {
+                    if let Some(what) = self.take(event) {
+                        happened(what);
+                    }
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "a browser's call ends");
+                    self.rtc.disconnect();
+                    return now;
+                }
+            }
+        }
+        // There is more; others have their turn first.
+        now
+    }
+
+    fn take(&mut self, event: Event) -> Option<Happening> {
+        match event {
+            Event::Connected => self.connected = true,
+            Event::RtpPacket(packet) if packet.header.payload_type == self.opus => {
+                return Some(Happening::Audio(Media {
+                    ssrc: self.ssrc,
+                    sequence: packet.header.sequence_number,
+                    timestamp: packet.header.timestamp,
+                    marker: packet.header.marker,
+                    payload: packet.payload,
+                }));
+            }
+            _ => {}
+        }
+        None
+    }
+}
+
+fn received(from: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
+    let here = if from.is_ipv4() { (HERE.0, HERE.2).into() } else { (HERE.1, HERE.2).into() };
+    Receive::new(Protocol::Udp, from, here, datagram).ok()
+}
+
+/// The extensions that mean something here. Those that name streams are not among them: names are the browser's own, SSRCs are not.
+fn extension(uri: &str) -> Option<Extension> {
+    let known = [Extension::AbsoluteSendTime, Extension::TransportSequenceNumber];
+    known.into_iter().find(|extension| extension.as_uri() == uri)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_of_a_stream_begin_with_the_first_packet_and_go_on_over_their_end() {
+        let mut outgoing = Outgoing::default();
+        let all = [65_534, 65_535, 1, 0, 2].map(|sequence| outgoing.extend(sequence));
+        assert_eq!(all, [65_534, 65_535, 65_537, 65_536, 65_538].map(Some));
+        let mut outgoing = Outgoing::default();
+        assert_eq!(
+            (outgoing.extend(3), outgoing.extend(1), outgoing.extend(65_535)),
+            (Some(3), Some(1), None)
+        );
+    }
+}

@@ -1,0 +1,313 @@
+/** One connection to a voice server: feeds `VoiceCore` from a WebSocket and a timer, and keeps the browser's peer connection in step with it. */
+import { VoiceCore, VoiceOp, type VoiceIdentity, type VoiceInput, type VoiceOutput } from './core';
+import {
+  answer,
+  codecs,
+  fragment,
+  payloadTypes,
+  withOwnSsrcs,
+  type OwnSsrcs,
+  type PayloadTypes,
+  type Slot,
+} from './sdp';
+
+/** How often the way to the server is measured. */
+const MEASURE_MS = 3_000;
+/** How long a peer connection may be cut before another is made; browsers mend short cuts themselves. */
+const MEND_MS = 4_000;
+
+export type LinkState = 'connecting' | 'connected' | 'reconnecting';
+
+export interface LinkEvents {
+  state(state: LinkState): void;
+  /** The round trip of packets, in milliseconds. */
+  latency(ms: number): void;
+  speaking(user: string, how: number): void;
+  /** A stream of somebody is there. */
+  track(user: string, kind: 'audio' | 'video', track: MediaStreamTrack): void;
+  /** Somebody's stream is gone. */
+  gone(user: string, kind: 'audio' | 'video'): void;
+  /** The session is over; `code` is what the server closed with. */
+  lost(code: number): void;
+}
+
+export class VoiceLink {
+  readonly #core = new VoiceCore();
+  #socket: WebSocket | null = null;
+  #timer: ReturnType<typeof setTimeout> | undefined;
+  #measuring: ReturnType<typeof setInterval> | undefined;
+  #mending: ReturnType<typeof setTimeout> | undefined;
+  /** The page's own address first: a browser trusts it already. */
+  #direct = false;
+  #pc: RTCPeerConnection | null = null;
+  #types: PayloadTypes | null = null;
+  #server = '';
+  #slots: Slot[] = [];
+  /** Who is to be heard, by kind and SSRC. */
+  readonly #wanted = new Map<string, { audio?: number; video?: { ssrc: number; rtx: number } }>();
+  #own: OwnSsrcs = { audio: 0 };
+  /** Changes of the description, one after the other. */
+  #chain: Promise<unknown> = Promise.resolve();
+  #how = 0;
+  #stopped = false;
+  #nudge = () => this.#input({ type: 'nudge' });
+
+  constructor(
+    private readonly endpoint: string,
+    private readonly microphone: () => MediaStreamTrack | null,
+    private readonly events: LinkEvents,
+  ) {}
+
+  start(identity: VoiceIdentity): void {
+    addEventListener('online', this.#nudge);
+    this.events.state('connecting');
+    this.#input({ type: 'start', identity });
+  }
+
+  stop(): void {
+    this.#stopped = true;
+    removeEventListener('online', this.#nudge);
+    clearTimeout(this.#mending);
+    clearInterval(this.#measuring);
+    this.#input({ type: 'stop' });
+    clearTimeout(this.#timer);
+    this.#pc?.close();
+    this.#pc = null;
+  }
+
+  /** Tells the others whether the own voice is heard: 1 for the microphone, 0 for silence. */
+  speak(how: number): void {
+    this.#how = how;
+    this.#input({ type: 'send', op: VoiceOp.speaking, d: { speaking: how, delay: 0, ssrc: this.#own.audio } });
+  }
+
+  /** Sends another track, or none. */
+  async replaceMicrophone(): Promise<void> {
+    await this.#pc?.getTransceivers()[0]?.sender.replaceTrack(this.microphone());
+  }
+
+  // --- the socket ---
+
+  #input(input: VoiceInput): void {
+    const out: VoiceOutput[] = [];
+    this.#core.handle(performance.now(), input, out);
+    for (const output of out) this.#perform(output);
+    clearTimeout(this.#timer);
+    const at = this.#core.nextDeadline();
+    if (at !== null) this.#timer = setTimeout(() => this.#input({ type: 'tick' }), Math.max(0, at - performance.now()));
+  }
+
+  #perform(output: VoiceOutput): void {
+    switch (output.type) {
+      case 'connect':
+        this.#open();
+        break;
+      case 'send':
+        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(output.text);
+        break;
+      case 'close': {
+        const socket = this.#socket;
+        this.#socket = null;
+        socket?.close(output.code);
+        break;
+      }
+      case 'ready':
+        this.#own = { audio: output.ssrc };
+        this.#meet();
+        break;
+      case 'described':
+        this.#server = output.sdp;
+        this.#later(() => this.#settle());
+        break;
+      case 'speaking':
+        this.#want(output.user, { audio: output.ssrc });
+        this.events.speaking(output.user, output.how);
+        break;
+      case 'video':
+        this.#want(output.user, {
+          audio: output.audioSsrc || undefined,
+          video: output.ssrc ? { ssrc: output.ssrc, rtx: output.rtx } : undefined,
+        });
+        break;
+      case 'gone':
+        this.#wanted.delete(output.user);
+        this.events.speaking(output.user, 0);
+        this.#later(() => this.#place());
+        break;
+      case 'cut':
+        this.events.state('reconnecting');
+        break;
+      case 'resumed':
+        // What was said while the socket was cut was not heard.
+        this.speak(this.#how);
+        if (this.#pc?.connectionState === 'connected') this.events.state('connected');
+        break;
+      case 'lost':
+        this.events.lost(output.code);
+        break;
+    }
+  }
+
+  #open(): void {
+    const here = `${location.origin.replace(/^http/, 'ws')}/voice?v=8&endpoint=${encodeURIComponent(this.endpoint)}`;
+    let socket: WebSocket;
+    try {
+      socket = new WebSocket(this.#direct ? `wss://${this.endpoint}/?v=8` : here);
+    } catch {
+      queueMicrotask(() => this.#input({ type: 'closed', code: 1006 }));
+      return;
+    }
+    this.#socket = socket;
+    const current = () => this.#socket === socket;
+    let opened = false;
+    socket.onopen = () => {
+      opened = true;
+      if (current()) this.#input({ type: 'opened' });
+    };
+    socket.onmessage = (e) => current() && typeof e.data === 'string' && this.#input({ type: 'frame', text: e.data });
+    socket.onclose = (e) => {
+      if (!current()) return;
+      this.#socket = null;
+      // The server behind this page may be another node than the one with the call.
+      if (!opened) this.#direct = !this.#direct;
+      this.#input({ type: 'closed', code: e.code });
+    };
+  }
+
+  // --- the peer connection ---
+
+  /** One step after the other; what fails is made good by a new connection. */
+  #later(step: () => Promise<void>): void {
+    this.#chain = this.#chain.then(() => (this.#stopped ? undefined : step())).catch(() => this.#mend());
+  }
+
+  /** Makes a peer connection and offers it. */
+  #meet(): void {
+    this.#later(async () => {
+      this.#pc?.close();
+      for (const slot of this.#slots) if (slot.user) this.events.gone(slot.user, slot.kind);
+      this.#slots = [];
+      this.#server = '';
+      const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
+      this.#pc = pc;
+      pc.onconnectionstatechange = () => this.#pc === pc && this.#changed(pc.connectionState);
+      const track = this.microphone();
+      pc.addTransceiver(track ?? 'audio', { direction: 'sendrecv' });
+      const sdp = await this.#offer(pc);
+      this.#types = payloadTypes(sdp);
+      if (!this.#types) throw new Error('this browser has no Opus');
+      const data = fragment(sdp, this.#types);
+      const d = {
+        protocol: 'webrtc',
+        data,
+        sdp: data,
+        codecs: codecs(this.#types),
+        rtc_connection_id: crypto.randomUUID(),
+      };
+      this.#input({ type: 'send', op: VoiceOp.selectProtocol, d });
+    });
+  }
+
+  async #offer(pc: RTCPeerConnection): Promise<string> {
+    const { sdp = '' } = await pc.createOffer();
+    const own = withOwnSsrcs(sdp, this.#own);
+    await pc.setLocalDescription({ type: 'offer', sdp: own });
+    return own;
+  }
+
+  /** The server has answered. */
+  async #settle(): Promise<void> {
+    const pc = this.#pc;
+    if (!pc?.localDescription || !this.#types) return;
+    if (pc.signalingState === 'have-local-offer') await this.#accept(pc);
+    await this.#place();
+  }
+
+  async #accept(pc: RTCPeerConnection): Promise<void> {
+    const sdp = answer(pc.localDescription?.sdp ?? '', this.#server, this.#types!, this.#slots);
+    await pc.setRemoteDescription({ type: 'answer', sdp });
+  }
+
+  #want(user: string, streams: { audio?: number; video?: { ssrc: number; rtx: number } }): void {
+    if (!user) return;
+    this.#wanted.set(user, { ...this.#wanted.get(user), ...streams });
+    this.#later(() => this.#place());
+  }
+
+  /** Has a section of the description for each stream that there is. Nothing of that is for the server. */
+  async #place(): Promise<void> {
+    const pc = this.#pc;
+    if (!pc || !this.#server || !this.#types || pc.signalingState === 'closed') return;
+    const freed = this.#slots.filter((s) => s.user !== null && this.#ssrcOf(s.user, s.kind) !== s.ssrc);
+    const missing: Omit<Slot, 'mid'>[] = [];
+    for (const [user, { audio, video }] of this.#wanted) {
+      if (audio && !this.#slots.some((s) => s.ssrc === audio))
+        missing.push({ kind: 'audio', user, ssrc: audio, rtx: 0 });
+      if (video && !this.#slots.some((s) => s.ssrc === video.ssrc))
+        missing.push({ kind: 'video', user, ssrc: video.ssrc, rtx: video.rtx });
+    }
+    if (!freed.length && !missing.length) return;
+    for (const slot of freed) {
+      this.events.gone(slot.user!, slot.kind);
+      slot.user = null;
+      slot.ssrc = 0;
+    }
+    const begun: { slot: Slot; transceiver: RTCRtpTransceiver }[] = [];
+    const fresh: { stream: Omit<Slot, 'mid'>; transceiver: RTCRtpTransceiver }[] = [];
+    for (const stream of missing) {
+      const kept = this.#slots.find((s) => s.user === null && s.kind === stream.kind);
+      const transceiver = kept && pc.getTransceivers().find((t) => t.mid === kept.mid);
+      if (kept && transceiver) begun.push({ slot: Object.assign(kept, stream), transceiver });
+      else fresh.push({ stream, transceiver: pc.addTransceiver(stream.kind, { direction: 'recvonly' }) });
+    }
+    await this.#offer(pc);
+    for (const { stream, transceiver } of fresh) {
+      const slot = { ...stream, mid: transceiver.mid ?? '' };
+      this.#slots.push(slot);
+      begun.push({ slot, transceiver });
+    }
+    await this.#accept(pc);
+    for (const { slot, transceiver } of begun)
+      if (slot.user) this.events.track(slot.user, slot.kind, transceiver.receiver.track);
+  }
+
+  #ssrcOf(user: string, kind: Slot['kind']): number | undefined {
+    const streams = this.#wanted.get(user);
+    return kind === 'audio' ? streams?.audio : streams?.video?.ssrc;
+  }
+
+  #changed(state: RTCPeerConnectionState): void {
+    clearTimeout(this.#mending);
+    if (state === 'connected') {
+      this.speak(this.#how);
+      if (this.#core.phase === 'ready') this.events.state('connected');
+      this.#measure();
+    } else if (state === 'failed') this.#mend();
+    else if (state === 'disconnected') {
+      this.events.state('reconnecting');
+      this.#mending = setTimeout(() => this.#mend(), MEND_MS);
+    }
+  }
+
+  /** The way of packets is broken: another is made, over the same session. */
+  #mend(): void {
+    clearTimeout(this.#mending);
+    if (this.#stopped) return;
+    this.events.state('reconnecting');
+    this.#mending = setTimeout(() => this.#meet(), 500);
+  }
+
+  #measure(): void {
+    clearInterval(this.#measuring);
+    const look = async () => {
+      const pc = this.#pc;
+      if (pc?.connectionState !== 'connected') return;
+      (await pc.getStats()).forEach((s: { type: string; nominated?: boolean; currentRoundTripTime?: number }) => {
+        if (s.type === 'candidate-pair' && s.nominated && s.currentRoundTripTime !== undefined)
+          this.events.latency(Math.round(s.currentRoundTripTime * 1000));
+      });
+    };
+    this.#measuring = setInterval(() => void look(), MEASURE_MS);
+    void look();
+  }
+}

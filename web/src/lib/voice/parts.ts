@@ -1,0 +1,3 @@
+/** What only those need who are in a call. */
+export { VoiceLink } from './link';
+export { Microphone, refusal } from './microphone';

@@ -1,0 +1,375 @@
+/** The call that this page is in: joining, leaving, what is heard and what is said, and coming back by itself. */
+import { SvelteMap, SvelteSet } from 'svelte/reactivity';
+import { has, Permission } from '../permissions';
+import { displayName, myPermissions } from '../store/selectors';
+import { store } from '../store/store.svelte';
+import type { Channel, Id, VoiceState } from '../types';
+import { ui } from '../ui.svelte';
+import type { LinkState, VoiceLink } from './link';
+import { levelOf } from './loudness';
+import type { GateMode, Microphone } from './microphone';
+import { voicePrefs, type VoicePrefs } from './prefs.svelte';
+
+/** How long the server may take to say where the call is. */
+const ANSWER_MS = 10_000;
+/** Tries to come back after a call broke off, with growing pauses. */
+const RETURNS_MAX = 6;
+const RETURN_MS = 800;
+
+const parts = () => import('./parts');
+
+export type CallState = 'idle' | 'joining' | LinkState;
+
+export interface Place {
+  guildId: Id;
+  channelId: Id;
+}
+
+/** Fields of VOICE_SERVER_UPDATE (Discord developer docs, "Voice Server Update"). */
+interface ServerUpdate {
+  token: string;
+  guild_id: Id;
+  endpoint: string | null;
+}
+
+class Voice {
+  place = $state.raw<Place | null>(null);
+  state = $state<CallState>('idle');
+  /** The round trip of packets, milliseconds; null until it was measured. */
+  latency = $state<number | null>(null);
+  /** Who is heard just now, oneself too. */
+  readonly speaking = new SvelteSet<Id>();
+  /** Pictures of others. */
+  readonly cameras = new SvelteMap<Id, MediaStreamTrack>();
+  /** Why one is not heard, in words. */
+  problem = $state<string | null>(null);
+  /** Of the microphone, 0 to 1, and whether it is let through. */
+  level = $state(0);
+  open = $state(false);
+  /** The key for talking is held. */
+  held = $state(false);
+  /** Sends what the gateway is told of one's voice; set by who has the connection. */
+  tell: (d: unknown) => void = () => {};
+
+  #link: VoiceLink | null = null;
+  #sessionId = '';
+  #answerTimer: ReturnType<typeof setTimeout> | undefined;
+  #returnTimer: ReturnType<typeof setTimeout> | undefined;
+  #returns = 0;
+  #speakers = new Map<Id, HTMLAudioElement>();
+  #watchers = 0;
+  #microphone: Microphone | null = null;
+  /** Counts connections, so that a late step of a former one is known. */
+  #turn = 0;
+
+  constructor() {
+    if (typeof window === 'undefined') return;
+    const typed = (e: KeyboardEvent) => e.code === voicePrefs.all.key && this.push(e.type === 'keydown');
+    addEventListener('keydown', typed);
+    addEventListener('keyup', typed);
+    addEventListener('blur', () => this.push(false));
+    addEventListener('pagehide', () => this.place && this.leave());
+  }
+
+  get channel(): Channel | undefined {
+    return this.place ? store.channels.get(this.place.channelId) : undefined;
+  }
+
+  /** The own voice state, as everybody sees it. */
+  get own(): VoiceState | undefined {
+    return this.place ? store.voiceStates.get(this.place.guildId)?.get(store.me?.id ?? '') : undefined;
+  }
+
+  get muted(): boolean {
+    return voicePrefs.all.selfMute || voicePrefs.all.selfDeaf;
+  }
+
+  get deafened(): boolean {
+    return voicePrefs.all.selfDeaf;
+  }
+
+  /** Others have taken the voice away: a moderator, or the channel's rules. */
+  get silenced(): boolean {
+    return this.own?.mute === true || this.own?.suppress === true;
+  }
+
+  /** Whether one is heard only while a key is held. */
+  get pushes(): boolean {
+    const { channel } = this;
+    const mayAct = !channel || has(myPermissions(store, channel), Permission.USE_VAD);
+    return voicePrefs.all.mode === 'push' || !mayAct;
+  }
+
+  /** Joins a channel; whoever is in another leaves that one. */
+  join(channel: Channel): void {
+    const guildId = channel.guild_id;
+    if (!guildId || this.place?.channelId === channel.id) return;
+    const permissions = myPermissions(store, channel);
+    if (!has(permissions, Permission.CONNECT)) return ui.toast('You may not join this voice channel.', 'error');
+    const inside = [...(store.voiceStates.get(guildId)?.values() ?? [])].filter((v) => v.channel_id === channel.id);
+    if (channel.user_limit && inside.length >= channel.user_limit && !has(permissions, Permission.MOVE_MEMBERS))
+      return ui.toast('This voice channel is full.', 'error');
+    if (this.place && this.place.guildId !== guildId) this.#tell(null, this.place.guildId);
+    this.#drop();
+    this.place = { guildId, channelId: channel.id };
+    this.#returns = 0;
+    this.#ask();
+    void this.#openMicrophone();
+  }
+
+  leave(): void {
+    const { place } = this;
+    if (!place) return;
+    this.#forget();
+    this.#tell(null, place.guildId);
+    ui.announce('Left the voice channel');
+  }
+
+  toggleMute(): void {
+    // Whoever is deafened and wants to be heard wants to hear, too.
+    const muted = !this.muted;
+    this.#setSelf(muted ? { selfMute: true } : { selfMute: false, selfDeaf: false });
+    ui.announce(muted ? 'Muted' : 'Unmuted');
+  }
+
+  toggleDeaf(): void {
+    const selfDeaf = !this.deafened;
+    this.#setSelf({ selfDeaf });
+    ui.announce(selfDeaf ? 'Deafened' : 'Undeafened');
+  }
+
+  /** The key for talking is held, or is no longer. */
+  push(held: boolean): void {
+    if (this.held === held) return;
+    this.held = held;
+    this.#setGate();
+  }
+
+  setVolume(userId: Id, volume: number): void {
+    voicePrefs.setVolume(userId, volume);
+    const element = this.#speakers.get(userId);
+    if (element) element.volume = volume;
+  }
+
+  /** Takes a change of the settings. */
+  change(change: Partial<VoicePrefs>): void {
+    voicePrefs.set(change);
+    if ('output' in change) for (const element of this.#speakers.values()) this.#direct(element);
+    const reopens: (keyof VoicePrefs)[] = ['input', 'echoCancellation', 'noiseSuppression', 'autoGain'];
+    if (reopens.some((key) => key in change) && (this.place || this.#watchers)) void this.#openMicrophone();
+    else this.#setGate();
+  }
+
+  /** Keeps the microphone open to be looked at; gives how to stop that. */
+  watch(): () => void {
+    this.#watchers += 1;
+    if (!this.#microphone?.track) void this.#openMicrophone();
+    return () => {
+      this.#watchers -= 1;
+      if (!this.#watchers && !this.place) this.#microphone?.close();
+    };
+  }
+
+  /** Takes what the gateway says. */
+  heard(t: string, d: unknown): void {
+    if (t === 'VOICE_STATE_UPDATE') this.#stateChanged(d as VoiceState);
+    else if (t === 'VOICE_SERVER_UPDATE') void this.#serverChanged(d as ServerUpdate);
+    else if (t === 'READY' && this.place) this.#comeBack();
+    else if (t === 'CHANNEL_DELETE' && (d as Channel).id === this.place?.channelId) this.#forget();
+    else if (t === 'GUILD_DELETE' && (d as { id: Id }).id === this.place?.guildId) this.#forget();
+  }
+
+  /** Everything ends: the account is logged out. */
+  reset(): void {
+    this.#forget();
+  }
+
+  // --- the gateway ---
+
+  #tell(channelId: Id | null, guildId: Id): void {
+    const { selfMute, selfDeaf } = voicePrefs.all;
+    this.tell({
+      guild_id: guildId,
+      channel_id: channelId,
+      self_mute: selfMute || selfDeaf,
+      self_deaf: selfDeaf,
+      self_video: false,
+    });
+  }
+
+  #ask(): void {
+    const { place } = this;
+    if (!place) return;
+    this.state = this.#returns ? 'reconnecting' : 'joining';
+    clearTimeout(this.#answerTimer);
+    this.#answerTimer = setTimeout(() => this.#comeBack(), ANSWER_MS);
+    this.#tell(place.channelId, place.guildId);
+  }
+
+  #stateChanged(d: VoiceState): void {
+    const { place } = this;
+    if (!place || d.user_id !== store.me?.id || d.guild_id !== place.guildId) return;
+    if (!d.channel_id) {
+      // Thrown out, or another of this account's windows has left.
+      if (this.#link) ui.toast('You are no longer in the voice channel.');
+      if (this.#link || this.state === 'connected') this.#forget();
+      return;
+    }
+    if (this.#sessionId && d.session_id && d.session_id !== this.#sessionId && this.#link) {
+      ui.toast('You joined voice from somewhere else.');
+      this.#forget();
+      return;
+    }
+    this.#sessionId = d.session_id ?? '';
+    if (d.channel_id !== place.channelId) {
+      this.place = { ...place, channelId: d.channel_id };
+      ui.announce(`Moved to ${this.channel?.name ?? 'another voice channel'}`);
+    }
+    this.#setGate();
+  }
+
+  async #serverChanged(d: ServerUpdate): Promise<void> {
+    const { place } = this;
+    const me = store.me?.id;
+    if (!place || !me || d.guild_id !== place.guildId) return;
+    clearTimeout(this.#answerTimer);
+    clearTimeout(this.#returnTimer);
+    this.#drop();
+    const { endpoint, token } = d;
+    const turn = this.#turn;
+    const { VoiceLink } = await parts();
+    if (!endpoint || turn !== this.#turn) return;
+    const link: VoiceLink = new VoiceLink(endpoint, () => this.#microphone?.track ?? null, {
+      state: (state) => this.#link === link && this.#linkChanged(state),
+      latency: (ms) => (this.latency = ms),
+      speaking: (user, how) => this.#setSpeaking(user, (how & 1) !== 0),
+      track: (user, kind, track) => (kind === 'audio' ? this.#play(user, track) : this.cameras.set(user, track)),
+      gone: (user, kind) => (kind === 'audio' ? this.#silence(user) : this.cameras.delete(user)),
+      lost: () => this.#link === link && this.#comeBack(),
+    });
+    this.#link = link;
+    link.start({ server_id: place.guildId, user_id: me, session_id: this.#sessionId, token });
+  }
+
+  #linkChanged(state: LinkState): void {
+    const before = this.state;
+    this.state = state;
+    if (state !== 'connected') return;
+    this.#returns = 0;
+    if (before !== 'connected') ui.announce(`Connected to ${this.channel?.name ?? 'voice'}`);
+  }
+
+  /** Asks for the call again, after a pause that grows. */
+  #comeBack(): void {
+    this.#drop();
+    clearTimeout(this.#returnTimer);
+    clearTimeout(this.#answerTimer);
+    if (!this.place) return;
+    if (this.#returns >= RETURNS_MAX) {
+      this.leave();
+      return ui.toast('The voice server does not answer.', 'error');
+    }
+    this.state = 'reconnecting';
+    this.#returnTimer = setTimeout(() => this.#ask(), RETURN_MS * 2 ** this.#returns);
+    this.#returns += 1;
+  }
+
+  #drop(): void {
+    this.#turn += 1;
+    this.#link?.stop();
+    this.#link = null;
+    this.latency = null;
+    this.speaking.clear();
+    this.cameras.clear();
+    for (const user of [...this.#speakers.keys()]) this.#silence(user);
+  }
+
+  #forget(): void {
+    clearTimeout(this.#answerTimer);
+    clearTimeout(this.#returnTimer);
+    this.#drop();
+    this.place = null;
+    this.state = 'idle';
+    this.problem = null;
+    this.#sessionId = '';
+    if (!this.#watchers) this.#microphone?.close();
+  }
+
+  // --- what is said ---
+
+  async #openMicrophone(): Promise<void> {
+    const { Microphone, refusal } = await parts();
+    this.#microphone ??= new Microphone({
+      level: (level, open) => this.#measured(level, open),
+      ended: () => void this.#openMicrophone(),
+    });
+    try {
+      await this.#microphone.open(voicePrefs.all);
+      this.problem = null;
+    } catch (error) {
+      this.problem = error instanceof Error && !(error instanceof DOMException) ? error.message : refusal(error);
+    }
+    if (!this.place && !this.#watchers) return this.#microphone?.close();
+    this.#setGate();
+    await this.#link?.replaceMicrophone();
+  }
+
+  #setSelf(change: Partial<VoicePrefs>): void {
+    this.change(change);
+    for (const element of this.#speakers.values()) element.muted = this.deafened;
+    if (this.place) this.#tell(this.place.channelId, this.place.guildId);
+  }
+
+  #setGate(): void {
+    const quiet = this.muted || this.silenced || (!this.place && !this.#watchers);
+    const mode: GateMode = quiet ? 'never' : this.pushes ? (this.held ? 'always' : 'never') : 'voice';
+    this.#microphone?.set(mode, levelOf(voicePrefs.all.threshold));
+  }
+
+  #measured(level: number, open: boolean): void {
+    this.level = level;
+    if (this.open === open) return;
+    this.open = open;
+    if (!this.#link) return;
+    this.#link.speak(open ? 1 : 0);
+    this.#setSpeaking(store.me?.id ?? '', open);
+  }
+
+  // --- what is heard ---
+
+  #setSpeaking(user: Id, speaks: boolean): void {
+    if (speaks) this.speaking.add(user);
+    else this.speaking.delete(user);
+  }
+
+  #play(user: Id, track: MediaStreamTrack): void {
+    this.#silence(user);
+    const element = new Audio();
+    element.srcObject = new MediaStream([track]);
+    element.volume = voicePrefs.volumeOf(user);
+    element.muted = this.deafened;
+    element.dataset.voiceOf = user;
+    element.setAttribute('aria-label', `Voice of ${displayName(store, user, this.place?.guildId)}`);
+    element.hidden = true;
+    document.body.append(element);
+    this.#direct(element);
+    this.#speakers.set(user, element);
+    // A browser that wants a click first has had one: that on the channel.
+    void element.play().catch(() => {});
+  }
+
+  #silence(user: Id): void {
+    const element = this.#speakers.get(user);
+    if (!element) return;
+    element.srcObject = null;
+    element.remove();
+    this.#speakers.delete(user);
+  }
+
+  /** To the device of the settings, where a browser lets pages choose. */
+  #direct(element: HTMLAudioElement): void {
+    if ('setSinkId' in element) void element.setSinkId(voicePrefs.all.output).catch(() => {});
+  }
+}
+
+export const voice = new Voice();
