@@ -1,8 +1,8 @@
 //! Wakes the owners that have effects pending: those of a process that died, of a node that is gone, and those whose actor
 //! failed. Each then sends its own.
 //!
-//! It finds them by the names in `senders.rs`. All names are looked at when a node begins and whenever the map has changed; else
-//! only those of spans that are over, whose names are taken off once nothing is pending.
+//! It finds them by the names in `senders.rs`. All names are looked at when a node begins, as soon as the map has changed, and while
+//! somebody may owe; else only those of spans that are over, whose names are taken off once nothing is pending.
 
 use std::time::Duration;
 
@@ -10,17 +10,21 @@ use bytes::Bytes;
 use consort_rpc::Owner;
 use consort_runtime::Planted;
 use consort_store::{Batch, Bound, Error, Key, Range, Table};
-use tokio::time::sleep;
+use tokio::time::{Instant, sleep_until};
 
 use crate::outbox::{caused_ms, decode_number};
 use crate::owner_key::{SHARDS, prefix};
 use crate::{EFFECT_LIFE, Env, senders};
 
-/// Between two looks at the names of senders.
+/// Between two looks at the names of senders, when nobody owes anything.
 const ROUND: Duration = Duration::from_secs(30);
-/// Rounds that look at all names after the map has changed: the last batch of an owner that was replaced may be on its way to the
-/// store still.
-const EAGER_ROUNDS: u32 = 3;
+/// The first pause while somebody owes, or the map has just changed; each further one is [`PAUSE_GROWS`] times as long, up to
+/// [`ROUND`].
+const PAUSE_MIN: Duration = Duration::from_secs(2);
+const PAUSE_GROWS: u32 = 4;
+/// For so long after the map has changed all names are looked at: the last batch of an owner that was replaced may be on its way to
+/// the store still.
+const EAGER: Duration = Duration::from_secs(90);
 /// How much longer than [`EFFECT_LIFE`] a mark is kept: clocks differ, and what is on its way arrives.
 const MARK_GRACE: Duration = Duration::from_secs(24 * 3600);
 /// Marks looked at in one read.
@@ -29,14 +33,9 @@ const PAGE_ROWS: usize = 1_000;
 /// Serves the owners of a node until the node ends. To be started when all its kinds of owners are there: the first round
 /// wakes those that a process which died has left with pending effects.
 pub async fn run_courier(env: Env) {
-    let (mut map, mut eager) = (None, 0);
+    let mut rounds = Rounds { map: None, moved_at: Instant::now(), busy: false, pause: ROUND };
     while !env.work.is_ending() {
-        let version = Some(env.mesh.version());
-        if map != version {
-            (map, eager) = (version, EAGER_ROUNDS);
-        }
-        let all = env.work.take_owing() || eager > 0;
-        eager = eager.saturating_sub(1);
+        let all = rounds.begin(env.mesh.version(), env.work.take_owing(), Instant::now());
         match look(&env, all).await {
             // Whether those that were woken are done is seen by the next look.
             Ok(some_owe) => _ = some_owe.then(|| env.work.may_owe()),
@@ -45,7 +44,47 @@ pub async fn run_courier(env: Env) {
                 tracing::warn!(%error, "pending effects could not be looked for");
             }
         }
-        sleep(ROUND).await;
+        let until = Instant::now() + rounds.pause;
+        while !rounds.is_due(env.mesh.version(), env.work.is_owing()) {
+            tokio::select! {
+                biased;
+                () = sleep_until(until) => break,
+                () = env.work.news() => {}
+            }
+        }
+    }
+}
+
+/// When the courier looks, and at what.
+struct Rounds {
+    /// The version of the map in the last round, and since when it has been that.
+    map: Option<u64>,
+    moved_at: Instant,
+    /// Whether the last round looked at all names.
+    busy: bool,
+    /// Until the next round.
+    pause: Duration,
+}
+
+impl Rounds {
+    /// Begins a round; whether it looks at all names.
+    fn begin(&mut self, version: u64, owing: bool, now: Instant) -> bool {
+        let has_moved = self.map.replace(version) != Some(version);
+        if has_moved {
+            self.moved_at = now;
+        }
+        let was_busy = std::mem::replace(&mut self.busy, owing || now - self.moved_at <= EAGER);
+        self.pause = match self.busy {
+            false => ROUND,
+            true if has_moved || !was_busy => PAUSE_MIN,
+            true => self.pause.saturating_mul(PAUSE_GROWS).min(ROUND),
+        };
+        self.busy
+    }
+
+    /// Whether the next round is due before its time. Those who fail again and again are looked at after the pause there is.
+    fn is_due(&self, version: u64, owing: bool) -> bool {
+        self.map != Some(version) || (owing && !self.busy)
     }
 }
 

@@ -194,6 +194,7 @@ impl<C: Core> Watcher for Shared<C> {
         });
         hand_over::send(mesh, handed);
         self.directory.rouse();
+        self.env.work.has_moved();
     }
 }
 
@@ -290,6 +291,7 @@ fn start<C: Core>(
         // Dropped last: until then the store must not close.
         let _task = task;
         let env = &shared.env;
+        let mut broken = Broken(Some(env.work.clone()));
         let (memory, mut listed, gone_seen) = match resting {
             Some(Resting { state, gauge, gone_seen, handed, .. }) => {
                 let memory = Memory { state, handed };
@@ -328,8 +330,20 @@ fn start<C: Core>(
         if let Some(own) = own.upgrade() {
             shared.directory.remove_if(key, &own);
         }
+        broken.0 = None;
     });
     Some(sender)
+}
+
+/// Has the courier look for an actor whose task breaks where nobody can say so any more: it may have effects pending.
+struct Broken(Option<Work>);
+
+impl Drop for Broken {
+    fn drop(&mut self) {
+        if let Some(work) = &self.0 {
+            work.may_owe();
+        }
+    }
 }
 
 type Loading<C> = Option<(C, Left)>;

@@ -28,6 +28,8 @@ struct State {
     casts_dropped: AtomicU64,
     /// Set when an owner with effects pending may not be awake.
     owing: AtomicBool,
+    /// The courier has something to look at.
+    news: Notify,
     kinds: Mutex<Vec<Weak<dyn Kind>>>,
 }
 
@@ -99,11 +101,27 @@ impl Work {
     /// Has the courier look at all senders: one with effects pending may not be awake.
     pub(crate) fn may_owe(&self) {
         self.0.owing.store(true, Ordering::Release);
+        self.0.news.notify_one();
+    }
+
+    /// Has the courier see at once that the map has changed.
+    pub(crate) fn has_moved(&self) {
+        self.0.news.notify_one();
+    }
+
+    /// Waits for one of the two.
+    pub(crate) async fn news(&self) {
+        self.0.news.notified().await;
     }
 
     /// Whether all senders are to be looked at; asked once for each time.
     pub(crate) fn take_owing(&self) -> bool {
         self.0.owing.swap(false, Ordering::AcqRel)
+    }
+
+    /// Whether [`Work::take_owing`] would give true.
+    pub(crate) fn is_owing(&self) -> bool {
+        self.0.owing.load(Ordering::Acquire)
     }
 
     /// Makes a kind of actors known.

@@ -196,6 +196,48 @@ async fn effects_that_an_owner_could_not_deliver_are_sent_by_the_next() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_node_that_has_been_quiet_for_long_takes_over_pending_effects_at_once() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    let courier = tokio::spawn(run_courier(cluster.nodes[1].env.clone()));
+    tokio::time::sleep(Duration::from_secs(3600)).await;
+    cluster.nodes.iter().for_each(|node| *node.told.away.lock().unwrap() = true);
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    cluster.network.part(NODES[0]);
+    *cluster.nodes[1].told.away.lock().unwrap() = false;
+    cluster.directory.set(vec![NODES[1]]);
+    tokio::time::sleep(Duration::from_secs(1)).await;
+    assert_eq!(*cluster.nodes[1].told.sums.lock().unwrap(), [-1, 1]);
+    courier.abort();
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_owner_with_pending_effects_that_breaks_while_it_is_loaded_is_woken_again_within_seconds() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    *cluster.listener().away.lock().unwrap() = true;
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    let set = async |sum: u64| {
+        let mut batch = Batch::new();
+        batch.put_row(Table::Meta, key, 0, &sum);
+        cluster.store.commit(batch).await.unwrap();
+    };
+    set(666).await;
+    // The process that has it ends; its rows are found by the next.
+    cluster.network.part(NODES[0]);
+    cluster.directory.set(vec![NODES[1]]);
+    *cluster.listener().away.lock().unwrap() = false;
+    let courier = tokio::spawn(run_courier(cluster.nodes[1].env.clone()));
+    tokio::time::sleep(Duration::from_secs(200)).await;
+    assert!(cluster.listener().sums.lock().unwrap().is_empty());
+    // It broke without a word. Once it can be loaded, nobody has to call it.
+    set(1).await;
+    tokio::time::sleep(Duration::from_secs(31)).await;
+    assert_eq!(*cluster.listener().sums.lock().unwrap(), [-1, 1]);
+    courier.abort();
+}
+
+#[tokio::test(start_paused = true)]
 async fn what_an_owner_holds_in_memory_alone_moves_with_its_key() {
     let cluster = Cluster::new();
     let key = cluster.key();
