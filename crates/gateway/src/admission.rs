@@ -230,20 +230,19 @@ impl Admissions {
         caller.application = principal.application;
         let op = user::Op::Gateway(user::gateway::Op::Open(open));
         let answer = self.mesh.client::<user::User>().call(user.get(), caller.clone(), op).await;
-        let opened = match answer {
-            Ok(Answer::Opened(opened)) => Some(*opened),
+        let result = match answer {
+            Ok(Answer::Opened(opened)) => prepare(&identifying, &identity, &principal, *opened),
             Ok(_) => {
                 tracing::error!(%user, "a user's owner answers something else than was asked");
-                None
+                Err(Refusal::Later)
             }
+            // The login has ended since the token was looked at, or the account.
+            Err(error) if error.status == 401 => Err(Refusal::Close(CloseCode::AuthenticationFailed)),
             Err(error) => {
                 tracing::warn!(%error, %user, "a session could not be opened");
-                None
+                Err(Refusal::Later)
             }
         };
-        let result = opened
-            .ok_or(Refusal::Later)
-            .and_then(|opened| prepare(&identifying, &identity, &principal, opened));
         let result = result.map(Box::new);
         self.tell(identity.key.slice, Input::Opened { key: identity.key, caller, result });
     }

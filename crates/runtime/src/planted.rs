@@ -38,11 +38,13 @@ pub enum Planted {
     OldOwnerHeard,
     /// READY has the newest answer of a community, although events since the first stand after it.
     ReadyAhead,
+    /// A session is opened without a look whether its login is there still.
+    LoginUnchecked,
 }
 
 impl Planted {
     /// All of them.
-    pub const ALL: [Planted; 16] = [
+    pub const ALL: [Planted; 17] = [
         Planted::AnswerBeforeCommit,
         Planted::EffectWithoutRow,
         Planted::EffectWithoutMark,
@@ -59,6 +61,7 @@ impl Planted {
         Planted::GapUnnoticed,
         Planted::OldOwnerHeard,
         Planted::ReadyAhead,
+        Planted::LoginUnchecked,
     ];
 
     /// Whether this thread has the bug. Always false, and known to the compiler, without the feature.

@@ -30,10 +30,7 @@ impl User {
             }
             Op::Update(update) => self.update(cx, update),
             Op::LoggedOut { auth_sessions } => {
-                self.log_out(cx, |session| auth_sessions.contains(&session));
-                if let Some(grace) = &mut self.grace {
-                    grace.ended.extend(auth_sessions);
-                }
+                self.end_logins(cx, auth_sessions);
                 Outcome::EMPTY
             }
             Op::Disable => self.disable(cx),

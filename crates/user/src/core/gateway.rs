@@ -8,7 +8,8 @@ use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::gateway::{Op, OpenSession, Opened};
 use consort_rpc::user::relationship::{FriendPresence, Op as RelationshipOp};
 use consort_rpc::{Answer, Audience, Event, Fact, Publication, guild, user};
-use consort_store::Table;
+use consort_runtime::Planted;
+use consort_store::{Error, Range, Table};
 use serde_json::{Value, json};
 
 use super::grace::{AWAY_MS, Grace, Notice};
@@ -23,6 +24,14 @@ const CLOSE_LOGGED_OUT: u16 = 4004;
 /// Close code of a session that had to make room for a newer one (Opcodes and Status Codes, Session timed out: "Reconnect and
 /// start a new one").
 const CLOSE_TIMED_OUT: u16 = 4009;
+/// Logins that have ended and are remembered: more than an account has, and needed no longer than a row is read.
+const ENDED_LOGINS_MAX: usize = 256;
+
+/// What whoever opens a session is told when the store does not answer.
+fn not_read(error: &Error) -> ApiError {
+    tracing::warn!(%error, "a session could not be opened");
+    ApiError::overloaded()
+}
 
 impl User {
     pub(super) fn handle_gateway(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -37,6 +46,11 @@ impl User {
     fn open(&mut self, cx: &mut Cx<'_>, open: &OpenSession) -> Result<Outcome, Stop> {
         if self.row.disabled {
             return Err(ApiError::unauthorized().into());
+        }
+        if open.again && self.has_ended(cx, open.auth_session)? {
+            let message = relay::Op::Close { sessions: vec![open.session], code: CLOSE_LOGGED_OUT };
+            cx.tell(Fact::Relay { node: open.session.node, message });
+            return Outcome::EMPTY;
         }
         self.make_room(cx, open.session)?;
         let session = Session::open(open, &self.chosen, cx.now_ms);
@@ -58,7 +72,14 @@ impl User {
                 owner_since_ms: self.since_ms,
                 heard: cx.shared.then_some(self.said),
             };
-            return Ok(Outcome::Answer(Answer::Opened(Box::new(opened))));
+            let (id, login) = (self.id, open.auth_session);
+            return Outcome::later(move |store| async move {
+                match ready::is_login(&store, id, login).await {
+                    Ok(true) => Ok(Answer::Opened(Box::new(opened))),
+                    Ok(false) => Err(ApiError::unauthorized()),
+                    Err(error) => Err(not_read(&error)),
+                }
+            });
         }
         // What private channels are like now is in their rows. Events from before this call were durable before them, events
         // from after it reach the session, so nothing is missed.
@@ -66,12 +87,16 @@ impl User {
         let mut gathered = ready::Gathered::of(self, open, cx.now_ms);
         gathered.heard = cx.shared.then_some(self.said);
         Outcome::later(move |store| async move {
-            let opened = ready::of_person(&store, gathered).await.map_err(|error| {
-                tracing::warn!(%error, "a session could not be opened");
-                ApiError::overloaded()
-            })?;
-            Ok(Answer::Opened(Box::new(opened)))
+            let opened = ready::of_person(&store, gathered).await.map_err(|error| not_read(&error))?;
+            opened.map(|opened| Answer::Opened(Box::new(opened))).ok_or_else(ApiError::unauthorized)
         })
+    }
+
+    /// Whether the login of a session that is open has ended. Its row is that of the account's secrets, whose owner deletes it before it
+    /// says here that the login has ended: so one that ends while the row is read is remembered.
+    fn has_ended(&self, cx: &mut Cx<'_>, login: u64) -> Result<bool, Stop> {
+        let row = cx.scan(Table::UserTokens, self.id.get(), Range::one(login))?;
+        Ok(self.ended_logins.contains(&login) || (row.is_empty() && !Planted::LoginUnchecked.is_here()))
     }
 
     /// A person's oldest session ends for a new one; a bot has as many as are allowed, and no more.
@@ -93,7 +118,7 @@ impl User {
         Ok(())
     }
 
-    /// Tells a session that comes back what it has missed, or that its login has ended: then it gives false.
+    /// Tells a session that comes back what it has missed; gives false when nobody can say it any more.
     fn welcome_back(&self, cx: &mut Cx<'_>, open: &OpenSession) -> bool {
         if cx.shared {
             return self.welcome_back_to_next_owner(cx, open);
@@ -102,11 +127,6 @@ impl User {
         let (Some(grace), false) = (&self.grace, self.sessions.contains_key(&open.session)) else {
             return true;
         };
-        if grace.ended.contains(&open.auth_session) {
-            let message = relay::Op::Close { sessions, code: CLOSE_LOGGED_OUT };
-            cx.tell(Fact::Relay { node, message });
-            return false;
-        }
         for notice in grace.missed() {
             cx.publish(Publication::Relay { node, message: notice.to(sessions.clone()) });
         }
@@ -119,13 +139,6 @@ impl User {
         let (node, sessions) = (open.session.node, vec![open.session]);
         if self.sessions.contains_key(&open.session) {
             return true;
-        }
-        if let Some(grace) = &self.grace
-            && grace.ended.contains(&open.auth_session)
-        {
-            let message = relay::Op::Close { sessions, code: CLOSE_LOGGED_OUT };
-            cx.tell(Fact::Relay { node, message });
-            return false;
         }
         let missed = open.heard.and_then(|heard| self.last_words.last(self.said.checked_sub(heard)?));
         let Some(missed) = missed else {
@@ -195,7 +208,15 @@ impl User {
         }
     }
 
-    /// Ends the sessions of logins that are over.
+    /// Ends the sessions of logins that have ended.
+    pub(super) fn end_logins(&mut self, cx: &mut Cx<'_>, logins: &[u64]) {
+        self.log_out(cx, |login| logins.contains(&login));
+        self.ended_logins.extend(logins);
+        let surplus = self.ended_logins.len().saturating_sub(ENDED_LOGINS_MAX);
+        self.ended_logins.drain(..surplus);
+    }
+
+    /// Ends sessions by their logins.
     pub(super) fn log_out(&mut self, cx: &mut Cx<'_>, over: impl Fn(u64) -> bool) {
         let ended: Vec<_> = self
             .sessions

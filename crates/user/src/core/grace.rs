@@ -51,8 +51,6 @@ impl Notice {
 pub(super) struct Grace {
     until_ms: u64,
     notices: Vec<Notice>,
-    /// Logins that have ended meanwhile.
-    pub(super) ended: Vec<u64>,
     dropped: u64,
 }
 
@@ -63,7 +61,7 @@ impl Grace {
 
     /// As new, with the end of another.
     pub(super) fn until(until_ms: u64) -> Self {
-        Self { until_ms, notices: Vec::new(), ended: Vec::new(), dropped: 0 }
+        Self { until_ms, notices: Vec::new(), dropped: 0 }
     }
 
     /// Puts the end off.
@@ -73,7 +71,7 @@ impl Grace {
 
     /// Whether sessions that come back have missed nothing.
     pub(super) fn is_empty(&self) -> bool {
-        self.notices.is_empty() && self.ended.is_empty() && self.dropped == 0
+        self.notices.is_empty() && self.dropped == 0
     }
 
     pub(super) fn until_ms(&self) -> u64 {

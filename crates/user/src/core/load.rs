@@ -1,6 +1,6 @@
 //! Bringing an account to life from its rows.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -72,6 +72,7 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         replace_due_ms: None,
         grace: Some(Grace::new(now_ms)),
         forgotten: false,
+        ended_logins: VecDeque::new(),
         has_shown: false,
     }
 }

@@ -17,7 +17,7 @@ mod relationships;
 mod rest;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
@@ -72,6 +72,8 @@ pub struct User {
     replace_due_ms: Option<u64>,
     /// Set in the first moments after the owner was loaded.
     grace: Option<grace::Grace>,
+    /// The logins that have ended last.
+    ended_logins: VecDeque<u64>,
     /// A session has ended of which this owner never knew: whoever saw the account online may not know that it has gone.
     forgotten: bool,
     /// Whether this owner has told anybody a presence, so that what others believe is what it has told.

@@ -1,8 +1,10 @@
 use consort_model::{GuildId, Status};
+use consort_rpc::relay::SessionKey;
 use consort_rpc::user::Op;
 use consort_rpc::user::account::Op as Account;
 use consort_rpc::user::gateway;
 use consort_rpc::user::relationship::Op as Relationship;
+use consort_store::Table;
 use serde_json::json;
 
 use crate::relationships::befriend;
@@ -140,6 +142,44 @@ fn a_login_that_ends_takes_its_sessions_along() {
     assert_eq!(world.outside().sessions[&b].closed, Some(4004));
     let open = world.outside().sessions[&b].open.clone();
     assert_eq!(world.err(1, Op::Gateway(gateway::Op::Open(open))), (401, 0));
+}
+
+/// The owner of the account's secrets takes a login away.
+fn end_login(world: &World, session: SessionKey) {
+    let (user, login) = (session.user.get(), session.number);
+    world.write(|batch| drop(batch.delete(Table::UserTokens, user, login)));
+}
+
+#[test]
+fn a_login_that_ends_between_the_look_at_its_token_and_its_session_opens_none() {
+    let mut world = World::new([1, 1000]);
+    for user in [1, 1000] {
+        let session = world.connect(user);
+        let open = world.outside().sessions[&session].open.clone();
+        let ended = || Op::Account(Account::LoggedOut { auth_sessions: vec![session.number] });
+        // Its token was looked at, and then it ends; what follows from that comes before the session.
+        end_login(&world, session);
+        world.tell(user, ended());
+        assert_eq!(world.outside().sessions[&session].closed, Some(4004));
+        assert_eq!(world.err(user, Op::Gateway(gateway::Op::Open(open))), (401, 0));
+        // Or behind it: the session is registered, and found.
+        assert_eq!(world.system(user, Op::Sessions), Ok(json!([session])));
+        world.tell(user, ended());
+        assert_eq!(world.system(user, Op::Sessions), Ok(json!([])));
+    }
+}
+
+#[test]
+fn a_session_that_comes_back_after_its_login_has_ended_is_closed() {
+    let mut world = World::new([1]);
+    let (a, b) = (world.connect(1), world.connect(1));
+    // The end was told to an owner that did not know the session, and is no more.
+    end_login(&world, a);
+    world.restart();
+    world.ok(1, Op::Account(Account::Guilds));
+    assert_eq!(world.outside().sessions[&a].closed, Some(4004));
+    assert_eq!(world.outside().sessions[&b].closed, None);
+    assert_eq!(world.system(1, Op::Sessions), Ok(json!([b])));
 }
 
 #[test]

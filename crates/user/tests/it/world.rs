@@ -21,7 +21,7 @@ use consort_rpc::{
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::{Batch, Key, Range, Store, StoreExt as _, Table, memory::Memory};
 use consort_user::{PrivateChannel, User};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::client::Client;
 
@@ -314,6 +314,10 @@ impl World {
     }
 
     fn open(&self, mesh: &MeshRef, user: u64, open: &OpenSession) -> Opened {
+        self.write(|batch| {
+            let token = json!({"hash": format!("hash of {}", open.auth_session)});
+            batch.put_row(Table::UserTokens, user, open.auth_session, &token);
+        });
         let caller = Caller::user(UserId::new(user), open.bot);
         let op = Op::Gateway(gateway::Op::Open(open.clone()));
         let reply =
