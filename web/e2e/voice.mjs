@@ -94,6 +94,26 @@ export default async function voice() {
     await until(async () => (await hears(a, 'Will')) > 0.02, 'Vera hears Will again');
   });
 
+  await test('a camera is seen by the other, and gone when it is switched off', async () => {
+    const bar = a.getByRole('region', { name: 'Voice' });
+    await bar.getByRole('button', { name: 'Camera' }).click();
+    const picture = b.getByLabel('Picture of Vera');
+    const frames = () => picture.evaluate((v) => (v.videoWidth > 0 ? v.getVideoPlaybackQuality().totalVideoFrames : 0));
+    await until(async () => (await frames()) > 5, 'frames');
+    const before = await frames();
+    await until(async () => (await frames()) > before + 5, 'the picture moves');
+    for (const [page, name] of [
+      [a, 'light'],
+      [b, 'dark'],
+    ]) {
+      await page.setViewportSize({ width: 1440, height: 900 });
+      await shot(page, `voice-camera-${name}`);
+      await page.setViewportSize({ width: 1280, height: 800 });
+    }
+    await bar.getByRole('button', { name: 'Camera' }).click();
+    await picture.waitFor({ state: 'detached' });
+  });
+
   await test('a cut connection comes back by itself, and the talk goes on', async () => {
     await a.evaluate(() =>
       window.__sockets

@@ -33,5 +33,8 @@ pub use cipher::{Mode, Sealer};
 pub use counts::Counts;
 pub use media::{COMMANDS_WAITING_MAX, Full, Media};
 pub use packet::{DATAGRAM_BYTES_MAX, discovery_request};
-pub use plane::{Choice, Command, Order, Plane, Rights, Room, SESSION_SSRCS_MAX, Seat, Transmit};
+pub use plane::{
+    Choice, Command, LAYERS_MAX, Order, Plane, Rights, Room, SESSION_SSRCS_MAX, Seat, Shown, Transmit,
+    WANTS_MAX, Wants,
+};
 pub use rtc::{IceLogin, Identity, Offer};

@@ -63,8 +63,8 @@ impl Plane {
         let now = self.instant(now_ms);
         let session = &mut self.sessions[index];
         session.leave_transport().into_iter().for_each(|at| forget(&mut self.by_address, at, index));
-        let (identity, ssrc) = (&self.identity, session.ssrc);
-        let made = catch_unwind(AssertUnwindSafe(|| Browser::new(identity, offer, ssrc, now)));
+        let (identity, own) = (&self.identity, (session.ssrc, session.layer_ssrcs()));
+        let made = catch_unwind(AssertUnwindSafe(|| Browser::new(identity, offer, own, now)));
         match made {
             Ok(Ok(browser)) => {
                 self.browsers.by_ufrag.insert(offer.own.ufrag.clone(), index);
@@ -88,7 +88,7 @@ impl Plane {
     }
 
     /// Has a browser do something, and takes what comes of it. What cannot go on is dropped; its client begins anew.
-    fn act<R>(
+    pub(super) fn act<R>(
         &mut self,
         index: usize,
         now_ms: u64,
@@ -221,6 +221,8 @@ impl Plane {
             for (index, what) in std::mem::take(&mut self.browsers.happened) {
                 match what {
                     Happening::Audio(media) => self.forward_of_browser(index, &media, now_ms, out),
+                    Happening::Video(media) => self.forward_video(index, &media, now_ms, out),
+                    Happening::WantsKeyframe { ssrc } => self.pass_request(index, ssrc, now_ms, out),
                 }
             }
         }
@@ -253,7 +255,7 @@ impl Plane {
             return;
         }
         if !browser.has_stream(media.ssrc) {
-            self.act(index, now_ms, out, |browser, _| browser.begin_stream(media.ssrc));
+            self.act(index, now_ms, out, |browser, _| browser.begin_audio(media.ssrc));
         }
         self.act(index, now_ms, out, |browser, now| browser.write(media, now));
     }

@@ -2,6 +2,7 @@
 
 mod browsers;
 mod session;
+mod sight;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -12,6 +13,7 @@ use slab::Slab;
 
 use self::browsers::{Browsers, media_of};
 use self::session::{Refusal, Session};
+pub use self::sight::{LAYERS_MAX, Shown, WANTS_MAX, Wants};
 use crate::cipher::{Mode, NONCE_BYTES, OVERHEAD_BYTES};
 use crate::counts::Counts;
 use crate::packet::{
@@ -53,6 +55,10 @@ pub enum Order {
     Select(Choice),
     /// The client is a browser, and has offered how it is reached.
     Offer(Box<Offer>),
+    /// The client shows something (opcode 12), or no longer. Pictures are passed from browsers to browsers.
+    Show(Option<Shown>),
+    /// The client has said what it wants to see (opcode 15).
+    Want(Wants),
     /// The client has said that it speaks (opcode 5); from now on its media is taken.
     Bind,
     /// What it may do has changed.
@@ -185,6 +191,8 @@ impl Plane {
                 self.part(index);
             }
             Order::Offer(offer) => self.meet(index, offer, now_ms, out),
+            Order::Show(shown) => self.show(index, shown.as_ref(), now_ms, out),
+            Order::Want(wants) => session.wants = wants.clone(),
             Order::Bind => session.bound = true,
             Order::Allow(rights) => session.rights = *rights,
             Order::Close => self.close(index, now_ms, out),

@@ -2,6 +2,7 @@
 
 use std::net::SocketAddr;
 
+use super::sight::{Showing, Wants};
 use super::{Choice, Rights, Room, SESSION_SSRCS_MAX, Seat};
 use crate::cipher::Cipher;
 use crate::rtc::Browser;
@@ -46,6 +47,10 @@ pub(super) struct Session {
     pub(super) rights: Rights,
     /// Whether it has said by opcode 5 that its SSRC is in use.
     pub(super) bound: bool,
+    /// What it shows.
+    pub(super) shows: Option<Showing>,
+    /// What it wants to see.
+    pub(super) wants: Wants,
     transport: Option<Transport>,
     browser: Option<Box<Meeting>>,
     /// From where its SSRC was asked for, the newest last.
@@ -62,6 +67,8 @@ impl Session {
             room: seat.room,
             rights: seat.rights,
             bound: false,
+            shows: None,
+            wants: Wants::default(),
             transport: None,
             browser: None,
             asked: Vec::new(),
@@ -77,6 +84,12 @@ impl Session {
     pub(super) fn all_ssrcs(&self) -> impl Iterator<Item = u32> + Clone + use<> {
         let first = self.ssrc;
         (0..self.ssrcs).map(move |step| first.wrapping_add(step))
+    }
+
+    /// The SSRCs of its layers: behind that of its audio, each with the next for what is sent again.
+    pub(super) fn layer_ssrcs(&self) -> impl Iterator<Item = u32> + use<> {
+        let first = self.ssrc;
+        (1..self.ssrcs).step_by(2).map(move |step| first.wrapping_add(step))
     }
 
     /// Somebody at an address has asked for the session. Gives an address that is no longer remembered.

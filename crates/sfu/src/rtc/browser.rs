@@ -10,13 +10,14 @@ use std::time::Instant;
 
 use str0m::change::DirectApi;
 use str0m::config::Fingerprint;
-use str0m::format::{Codec, FormatParams};
+use str0m::format::{Codec, FormatParams, detect_vp8_keyframe};
 use str0m::ice::StunMessage;
-use str0m::media::{Frequency, MediaKind, Mid, Pt};
+use str0m::media::{Frequency, KeyframeRequestKind, MediaKind, Mid, Pt};
 use str0m::net::{Protocol, Receive};
 use str0m::rtp::{Extension, RtpWrite};
-use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcError};
+use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig, RtcError};
 
+use super::picture::{Fate, Numbers, Picture};
 use super::{Identity, Offer};
 
 /// Where this server is, as ICE sees it, in either family. Only its peer has to know where it really is, and the socket does.
@@ -46,6 +47,31 @@ pub(crate) struct Media {
 pub(crate) enum Happening {
     /// Sent audio.
     Audio(Media),
+    /// Sent a packet of a layer of its picture.
+    Video(Media),
+    /// Cannot see somebody's picture, and asks for one that stands alone.
+    WantsKeyframe {
+        /// Under what it gets the picture.
+        ssrc: u32,
+    },
+}
+
+/// A packet of a picture, and what a browser is to see.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Sight {
+    /// Under what others get the picture.
+    pub(crate) ssrc: u32,
+    /// Which layer this browser is to get.
+    pub(crate) target: u32,
+    /// Whether the packet begins a picture that stands alone.
+    pub(crate) begins: bool,
+}
+
+impl Media {
+    /// Whether a picture that stands alone begins with it.
+    pub(crate) fn begins_keyframe(&self) -> bool {
+        detect_vp8_keyframe(&self.payload)
+    }
 }
 
 /// A browser.
@@ -53,6 +79,7 @@ pub(crate) struct Browser {
     rtc: Rtc,
     ufrag: String,
     opus: Pt,
+    vp8: Option<Pt>,
     /// The SSRC that its audio has for others.
     ssrc: u32,
     connected: bool,
@@ -61,27 +88,12 @@ pub(crate) struct Browser {
     outgoing: HashMap<u32, Outgoing>,
 }
 
-/// A stream of somebody else to a browser.
-#[derive(Debug, Default)]
-struct Outgoing {
-    /// The newest number, with how often they have wrapped. Receivers begin to count with the first packet they get (RFC 3711, 3.3.1),
-    /// so the numbers here do, whatever the sender's count.
-    newest: Option<u64>,
-}
-
-impl Outgoing {
-    /// The number of a packet; `None` for one before the beginning.
-    fn extend(&mut self, sequence: u16) -> Option<u64> {
-        let Some(newest) = self.newest else {
-            self.newest = Some(u64::from(sequence));
-            return self.newest;
-        };
-        // The shorter way round.
-        let step = sequence.wrapping_sub(newest as u16).cast_signed();
-        let number = newest.checked_add_signed(i64::from(step))?;
-        self.newest = Some(newest.max(number));
-        Some(number)
-    }
+/// A stream of somebody else to a browser. Receivers begin to count with the first packet they get (RFC 3711, 3.3.1), so the numbers
+/// here do, whatever the sender's count.
+#[derive(Debug)]
+enum Outgoing {
+    Audio(Numbers),
+    Video(Picture),
 }
 
 /// The user name's part of this side in a check of ICE; `None` when a datagram is none.
@@ -97,23 +109,22 @@ fn mid(ssrc: u32) -> Mid {
 }
 
 impl Browser {
-    /// Begins with what was offered. `ssrc`: what its audio is sent under.
+    /// Begins with what was offered. `ssrc`: what its audio is sent under; `layers`: those of its picture, each with the next SSRC for what
+    /// is sent again.
     ///
     /// # Errors
     /// When something of the offer is not what it should be.
-    pub(crate) fn new(identity: &Identity, offer: &Offer, ssrc: u32, now: Instant) -> Result<Self, RtcError> {
+    pub(crate) fn new(
+        identity: &Identity,
+        offer: &Offer,
+        (ssrc, layers): (u32, impl Iterator<Item = u32>),
+        now: Instant,
+    ) -> Result<Self, RtcError> {
         let creds =
             |login: &super::IceLogin| IceCreds { ufrag: login.ufrag.clone(), pass: login.password.clone() };
-        let opus = Pt::from(offer.opus);
+        let (opus, vp8) = (Pt::from(offer.opus), offer.vp8.map(|(vp8, _)| Pt::from(vp8)));
         let mut config = identity.config().set_local_ice_credentials(creds(&offer.own)).set_ice_lite(true);
-        config.codec_config().add_config(
-            opus,
-            None,
-            Codec::Opus,
-            Frequency::FORTY_EIGHT_KHZ,
-            Some(2),
-            FormatParams::default(),
-        );
+        add_codecs(&mut config, offer);
         for (id, uri) in &offer.extensions {
             if let Some(extension) = extension(uri) {
                 config.extension_map().set(*id, extension);
@@ -131,8 +142,13 @@ impl Browser {
         direct.enable_twcc_feedback();
         direct.declare_media(mid(ssrc), MediaKind::Audio);
         direct.expect_stream_rx(ssrc.into(), None, mid(ssrc), None).suppress_nack(true);
+        for layer in layers.filter(|_| vp8.is_some()) {
+            direct.declare_media(mid(layer), MediaKind::Video);
+            let again = offer.vp8.and_then(|(_, rtx)| rtx).map(|_| layer.wrapping_add(1).into());
+            direct.expect_stream_rx(layer.into(), again, mid(layer), None);
+        }
         let (ufrag, outgoing) = (offer.own.ufrag.clone(), HashMap::new());
-        Ok(Self { rtc, ufrag, opus, ssrc, connected: false, addresses: Vec::new(), outgoing })
+        Ok(Self { rtc, ufrag, opus, vp8, ssrc, connected: false, addresses: Vec::new(), outgoing })
     }
 
     /// By what checks of ICE name it.
@@ -216,14 +232,69 @@ impl Browser {
     }
 
     /// Begins a stream of somebody else's audio.
-    pub(crate) fn begin_stream(&mut self, ssrc: u32) {
+    pub(crate) fn begin_audio(&mut self, ssrc: u32) {
+        self.begin(ssrc, None, MediaKind::Audio, Outgoing::Audio(Numbers::default()));
+    }
+
+    /// Begins a stream of somebody else's picture.
+    pub(crate) fn begin_video(&mut self, ssrc: u32) {
+        let again = ssrc.wrapping_add(1);
+        self.begin(ssrc, Some(again), MediaKind::Video, Outgoing::Video(Picture::default()));
+    }
+
+    fn begin(&mut self, ssrc: u32, again: Option<u32>, kind: MediaKind, outgoing: Outgoing) {
         if self.outgoing.len() >= STREAMS_MAX || self.outgoing.contains_key(&ssrc) {
             return;
         }
-        self.outgoing.insert(ssrc, Outgoing::default());
+        self.outgoing.insert(ssrc, outgoing);
         let mut direct = self.rtc.direct_api();
-        direct.declare_media(mid(ssrc), MediaKind::Audio);
-        direct.declare_stream_tx(ssrc.into(), None, mid(ssrc), None);
+        direct.declare_media(mid(ssrc), kind);
+        direct.declare_stream_tx(ssrc.into(), again.map(Into::into), mid(ssrc), None);
+    }
+
+    /// Whether it takes pictures.
+    pub(crate) fn sees(&self) -> bool {
+        self.connected && self.vp8.is_some()
+    }
+
+    /// Which layer of somebody's picture it gets.
+    pub(crate) fn layer_of(&self, ssrc: u32) -> Option<u32> {
+        match self.outgoing.get(&ssrc) {
+            Some(Outgoing::Video(picture)) => picture.layer(),
+            _ => None,
+        }
+    }
+
+    /// Somebody's picture is not wanted any more.
+    pub(crate) fn look_away(&mut self, ssrc: u32) {
+        if let Some(Outgoing::Video(picture)) = self.outgoing.get_mut(&ssrc) {
+            picture.stop();
+        }
+    }
+
+    /// Asks the browser for a picture that stands alone.
+    pub(crate) fn request_keyframe(&mut self, layer: u32) {
+        if let Some(stream) = self.rtc.direct_api().stream_rx(&layer.into()) {
+            stream.request_keyframe(KeyframeRequestKind::Pli);
+        }
+    }
+
+    /// Sends a packet of a layer of somebody's picture, if it is of the one that is to be seen. Gives whether that layer can only begin with a
+    /// picture that stands alone, which this packet is not.
+    pub(crate) fn write_picture(&mut self, sight: Sight, media: &Media, now_ms: u64, now: Instant) -> bool {
+        let Some(Outgoing::Video(picture)) = self.outgoing.get_mut(&sight.ssrc) else { return false };
+        let what = (media.sequence, media.timestamp);
+        let (number, timestamp) = match picture.take((media.ssrc, sight.target), what, sight.begins, now_ms) {
+            Fate::Send { number, timestamp } => (number, timestamp),
+            fate => return fate == Fate::WantsKeyframe,
+        };
+        let Some(vp8) = self.vp8 else { return false };
+        let mut direct: DirectApi<'_> = self.rtc.direct_api();
+        if let Some(stream) = direct.stream_tx(&sight.ssrc.into()) {
+            let packet = RtpWrite::new(vp8, number.into(), timestamp, now, media.payload.clone());
+            stream.write_rtp(packet.marker(media.marker).nackable(true));
+        }
+        false
     }
 
     /// Ends one; whether there was one.
@@ -237,8 +308,8 @@ impl Browser {
 
     /// Sends a packet on a stream that was begun; whether there is one.
     pub(crate) fn write(&mut self, media: &Media, now: Instant) -> bool {
-        let Some(outgoing) = self.outgoing.get_mut(&media.ssrc) else { return false };
-        let Some(number) = outgoing.extend(media.sequence) else { return false };
+        let Some(Outgoing::Audio(numbers)) = self.outgoing.get_mut(&media.ssrc) else { return false };
+        let Some(number) = numbers.extend(media.sequence) else { return false };
         let mut direct: DirectApi<'_> = self.rtc.direct_api();
         let Some(stream) = direct.stream_tx(&media.ssrc.into()) else { return false };
         let packet = RtpWrite::new(self.opus, number.into(), media.timestamp, now, media.payload.clone());
@@ -278,18 +349,38 @@ impl Browser {
     fn take(&mut self, event: Event) -> Option<Happening> {
         match event {
             Event::Connected => self.connected = true,
-            Event::RtpPacket(packet) if packet.header.payload_type == self.opus => {
-                return Some(Happening::Audio(Media {
-                    ssrc: self.ssrc,
+            Event::RtpPacket(packet) => {
+                let media = |ssrc| Media {
+                    ssrc,
                     sequence: packet.header.sequence_number,
                     timestamp: packet.header.timestamp,
                     marker: packet.header.marker,
-                    payload: packet.payload,
-                }));
+                    payload: packet.payload.clone(),
+                };
+                let payload_type = packet.header.payload_type;
+                if payload_type == self.opus {
+                    return Some(Happening::Audio(media(self.ssrc)));
+                }
+                // Without a payload it is padding, by which browsers measure.
+                if Some(payload_type) == self.vp8 && !packet.payload.is_empty() {
+                    return Some(Happening::Video(media(*packet.header.ssrc)));
+                }
+            }
+            Event::KeyframeRequest(request) => {
+                let ssrc = u32::from_str_radix(&request.mid.to_string(), 16).ok()?;
+                return Some(Happening::WantsKeyframe { ssrc });
             }
             _ => {}
         }
         None
+    }
+}
+
+fn add_codecs(config: &mut RtcConfig, offer: &Offer) {
+    let (format, codecs) = (FormatParams::default(), config.codec_config());
+    codecs.add_config(offer.opus.into(), None, Codec::Opus, Frequency::FORTY_EIGHT_KHZ, Some(2), format);
+    if let Some((vp8, rtx)) = offer.vp8 {
+        codecs.add_config(vp8.into(), rtx.map(Into::into), Codec::Vp8, Frequency::NINETY_KHZ, None, format);
     }
 }
 
@@ -302,21 +393,4 @@ fn received(from: SocketAddr, datagram: &[u8]) -> Option<Receive<'_>> {
 fn extension(uri: &str) -> Option<Extension> {
     let known = [Extension::AbsoluteSendTime, Extension::TransportSequenceNumber];
     known.into_iter().find(|extension| extension.as_uri() == uri)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn numbers_of_a_stream_begin_with_the_first_packet_and_go_on_over_their_end() {
-        let mut outgoing = Outgoing::default();
-        let all = [65_534, 65_535, 1, 0, 2].map(|sequence| outgoing.extend(sequence));
-        assert_eq!(all, [65_534, 65_535, 65_537, 65_536, 65_538].map(Some));
-        let mut outgoing = Outgoing::default();
-        assert_eq!(
-            (outgoing.extend(3), outgoing.extend(1), outgoing.extend(65_535)),
-            (Some(3), Some(1), None)
-        );
-    }
 }

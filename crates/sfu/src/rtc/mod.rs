@@ -2,6 +2,7 @@
 
 mod browser;
 mod crypto;
+mod picture;
 
 use std::fmt;
 use std::io;
@@ -11,7 +12,7 @@ use rcgen::{CertificateParams, KeyPair};
 use str0m::crypto::CryptoProvider;
 use str0m::crypto::dtls::DtlsCert;
 
-pub(crate) use self::browser::{Browser, Happening, Media, ufrag_of};
+pub(crate) use self::browser::{Browser, Happening, Media, Sight, ufrag_of};
 
 /// What this server is to browsers: a certificate, whose fingerprint SESSION_DESCRIPTION tells them.
 #[derive(Clone)]
@@ -86,6 +87,8 @@ pub struct Offer {
     pub fingerprint: String,
     /// Its payload type for Opus.
     pub opus: u8,
+    /// Its payload types for VP8, and for what is sent again of that; `None` when it has no video.
+    pub vp8: Option<(u8, Option<u8>)>,
     /// Extensions of RTP headers, by its numbers, 1 to 14.
     pub extensions: Vec<(u8, String)>,
 }

@@ -28,7 +28,14 @@ fn offer(ufrag: u8) -> Offer {
     let login = |name: &str| IceLogin { ufrag: format!("{name}{ufrag}"), password: "p".repeat(24) };
     let fingerprint = format!("sha-256 {}", ["AB"; 32].join(":"));
     let extensions = vec![(3, "urn:x".to_owned())];
-    Offer { own: login("own"), theirs: login("theirs"), fingerprint, opus: 111, extensions }
+    Offer {
+        own: login("own"),
+        theirs: login("theirs"),
+        fingerprint,
+        opus: 111,
+        vp8: Some((96, Some(97))),
+        extensions,
+    }
 }
 
 fn order() -> impl Strategy<Value = Order> {

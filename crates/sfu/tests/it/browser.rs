@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 use std::time::{Duration, Instant};
 
-use consort_sfu::{IceLogin, Identity, Offer, Order};
+use consort_sfu::{IceLogin, Identity, Offer, Order, Room, Seat};
 use str0m::config::Fingerprint;
 use str0m::format::{Codec, FormatParams};
 use str0m::media::{Frequency, MediaKind};
@@ -11,12 +11,14 @@ use str0m::net::{Protocol, Receive};
 use str0m::rtp::{RtpPacket, RtpWrite};
 use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc};
 
-use crate::world::World;
+use crate::world::{BOTH, World};
 
 /// Where a browser finds the server.
 const SERVER: ([u8; 4], u16) = ([198, 51, 100, 1], 50_000);
 /// The number of Opus in this browser.
 pub const OPUS: u8 = 111;
+/// That of VP8, and of what is sent again of it.
+pub const VP8: (u8, u8) = (96, 97);
 
 /// A browser.
 pub struct Peer {
@@ -25,8 +27,10 @@ pub struct Peer {
     rtc: Rtc,
     connected: bool,
     sequence: u64,
-    /// What it has heard.
+    /// What it has heard and seen.
     pub heard: Vec<RtpPacket>,
+    /// How often it was asked for a picture that stands alone.
+    pub asked: usize,
 }
 
 /// What the server tells a browser.
@@ -41,6 +45,8 @@ impl Peer {
         let mut config = identity.config();
         let (opus, rate) = (OPUS.into(), Frequency::FORTY_EIGHT_KHZ);
         config.codec_config().add_config(opus, None, Codec::Opus, rate, Some(2), FormatParams::default());
+        let (vp8, rate, format) = (VP8.0.into(), Frequency::NINETY_KHZ, FormatParams::default());
+        config.codec_config().add_config(vp8, Some(VP8.1.into()), Codec::Vp8, rate, None, format);
         let mut rtc = config.build(world.epoch + Duration::from_millis(world.now_ms));
         rtc.add_local_candidate(Candidate::host(address, "udp").unwrap());
         rtc.add_remote_candidate(Candidate::host(SERVER.into(), "udp").unwrap());
@@ -56,17 +62,45 @@ impl Peer {
         direct.start_dtls(true).unwrap();
         direct.declare_media("own".into(), MediaKind::Audio);
         direct.declare_stream_tx(ssrc.into(), None, "own".into(), None);
+        direct.declare_media("eye".into(), MediaKind::Video);
+        direct.declare_stream_tx((ssrc + 1).into(), Some((ssrc + 2).into()), "eye".into(), None);
         let fingerprint = identity.fingerprint().to_owned();
-        let offer = Offer { own, theirs, fingerprint, opus: OPUS, extensions: Vec::new() };
-        (Self { ssrc, address, rtc, connected: false, sequence: 65_530, heard: Vec::new() }, offer)
+        let offer = Offer {
+            own,
+            theirs,
+            fingerprint,
+            opus: OPUS,
+            vp8: Some((VP8.0, Some(VP8.1))),
+            extensions: Vec::new(),
+        };
+        (Self { ssrc, address, rtc, connected: false, sequence: 65_530, heard: Vec::new(), asked: 0 }, offer)
     }
 
-    /// Is told of a stream of somebody.
+    /// Is told of a stream of somebody's audio.
     pub fn expect(&mut self, ssrc: u32) {
+        self.expect_stream(ssrc, None, MediaKind::Audio);
+    }
+
+    /// Is told of a picture of somebody.
+    pub fn expect_picture(&mut self, ssrc: u32) {
+        self.expect_stream(ssrc, Some(ssrc + 1), MediaKind::Video);
+    }
+
+    fn expect_stream(&mut self, ssrc: u32, again: Option<u32>, kind: MediaKind) {
         let mid = format!("{ssrc}");
         let mut direct = self.rtc.direct_api();
-        direct.declare_media(mid.as_str().into(), MediaKind::Audio);
-        direct.expect_stream_rx(ssrc.into(), None, mid.as_str().into(), None);
+        direct.declare_media(mid.as_str().into(), kind);
+        direct.expect_stream_rx(ssrc.into(), again.map(Into::into), mid.as_str().into(), None);
+    }
+
+    /// Sends a packet of its picture, one of VP8 with a frame of its own.
+    pub fn show(&mut self, is_key: bool, now: Instant) {
+        let payload = [0x10, u8::from(!is_key), 0, 0, 0x9D, 0x01, 0x2A];
+        let (number, time) = (self.sequence, self.sequence as u32 * 3000);
+        self.sequence += 1;
+        let mut direct = self.rtc.direct_api();
+        let packet = RtpWrite::new(VP8.0.into(), number.into(), time, now, payload);
+        direct.stream_tx(&(self.ssrc + 1).into()).unwrap().write_rtp(packet.marker(true).nackable(true));
     }
 
     /// Addresses the server by another login.
@@ -112,6 +146,7 @@ impl Peer {
                 Output::Transmit(transmit) => sent.push(transmit.contents.to_vec()),
                 Output::Event(Event::Connected) => self.connected = true,
                 Output::Event(Event::RtpPacket(packet)) => self.heard.push(packet),
+                Output::Event(Event::KeyframeRequest(_)) => self.asked += 1,
                 Output::Event(_) => {}
             }
         }
@@ -159,7 +194,7 @@ impl World {
 
     /// A browser that is connected and has said that it speaks.
     pub fn join_by_browser(&mut self, ssrc: u32, room: u64, address: SocketAddr) -> Peer {
-        self.seat(ssrc, room);
+        self.tell(ssrc, Order::Open(Seat { ssrcs: 3, room: Room(room), rights: BOTH }));
         let (mut peer, offer) = Peer::new(self, ssrc, address);
         self.tell(ssrc, Order::Offer(Box::new(offer)));
         self.tell(ssrc, Order::Bind);

@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use consort_sfu::{Mode, Order, Rights};
+use consort_sfu::{Mode, Order, Rights, Shown, Wants};
 
 use crate::browser::{OPUS, Peer, login};
 use crate::world::{World, address, rtp_header};
@@ -170,4 +170,36 @@ fn a_browser_takes_nobodys_address() {
     ada.say(b"x", world.now());
     let heard = world.run(&mut [&mut ada], 20);
     assert_eq!(heard.iter().filter(|(to, _)| *to == address(2)).count(), 1);
+}
+
+#[test]
+fn a_picture_begins_with_one_that_stands_alone_and_goes_to_those_who_want_it() {
+    let mut world = World::default();
+    world.join(1, 7, MODE);
+    let mut ada = world.join_by_browser(17, 7, there(1));
+    let mut ben = world.join_by_browser(33, 7, there(2));
+    ben.expect_picture(18);
+    let mut shows = |world: &mut World, ada: &mut Peer, is_key: bool| {
+        ada.show(is_key, world.now());
+        let others = world.run(&mut [ada, &mut ben], 50);
+        assert!(!others.iter().any(is_media), "nothing of it is for bots");
+        ben.heard.drain(..).map(|packet| *packet.header.ssrc).collect::<Vec<_>>()
+    };
+    assert!(shows(&mut world, &mut ada, true).is_empty());
+    assert_eq!(world.plane.counts().silenced, 1, "she has not said that she shows something");
+    world.tell(17, Order::Show(Some(Shown { ssrc: 18, layers: vec![(18, 100)] })));
+    assert!(shows(&mut world, &mut ada, false).is_empty());
+    assert_eq!(ada.asked, 1, "nobody can begin with that");
+    assert_eq!(shows(&mut world, &mut ada, true), [18]);
+    assert_eq!(shows(&mut world, &mut ada, false), [18]);
+    let wants = |any| Order::Want(Wants { any, by_ssrc: Vec::new() });
+    world.tell(33, wants(0));
+    assert!(shows(&mut world, &mut ada, true).is_empty());
+    world.tell(33, wants(100));
+    world.now_ms += 1000;
+    assert!(shows(&mut world, &mut ada, false).is_empty());
+    assert_eq!(ada.asked, 2);
+    assert_eq!(shows(&mut world, &mut ada, true), [18]);
+    world.tell(17, Order::Show(None));
+    assert!(shows(&mut world, &mut ada, true).is_empty());
 }

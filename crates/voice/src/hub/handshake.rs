@@ -184,8 +184,8 @@ impl Hub {
         };
         let MediaPlane { ip, port, fingerprint } = &self.media;
         let sdp = sdp::answer(&own, fingerprint, (ip, *port));
-        let sdp::Browser { ice: theirs, fingerprint, opus, extensions } = browser;
-        let offer = sfu::Offer { own, theirs, fingerprint, opus, extensions };
+        let sdp::Browser { ice: theirs, fingerprint, opus, vp8, extensions } = browser;
+        let offer = sfu::Offer { own, theirs, fingerprint, opus, vp8, extensions };
         self.media(ssrc, sfu::Order::Offer(Box::new(offer)));
         self.send(conn, &Message::session_description_of_browser(&sdp, &media_session(ssrc)));
         if is_first {

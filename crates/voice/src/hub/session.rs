@@ -104,6 +104,21 @@ impl Session {
         (u64::from(self.ssrc) + 1..u64::from(self.ssrc) + u64::from(self.ssrcs())).contains(&ssrc)
     }
 
+    /// The layers of what it shows, with their quality; those that it has switched off are none.
+    pub(super) fn layers(&self, video: &Video) -> Vec<(u32, u8)> {
+        let active = video.streams.iter().filter(|stream| stream["active"] != false);
+        let layer = |stream: &Value| {
+            let ssrc = stream["ssrc"].as_u64().and_then(|ssrc| u32::try_from(ssrc).ok())?;
+            let quality = stream["quality"].as_u64().unwrap_or(100).min(100) as u8;
+            Some((ssrc, quality))
+        };
+        let mut layers: Vec<_> = active.filter_map(layer).collect();
+        if layers.is_empty() {
+            layers.push((video.ssrc, 100));
+        }
+        layers
+    }
+
     /// A message that a client which resumes is sent again: its text, numbered if that client knows numbers.
     pub(super) fn keep(&mut self, message: &Message) -> String {
         if !self.version.is_numbered() {

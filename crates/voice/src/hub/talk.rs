@@ -28,6 +28,11 @@ impl Hub {
             Inbound::Select(select) => self.select(who, conn, &select)?,
             Inbound::Speaking(speaking) => self.speak(who, speaking),
             Inbound::Video(video) => self.show(who, video),
+            Inbound::Wants(wants) => {
+                if let Some(ssrc) = self.session_mut(who).map(|session| session.ssrc) {
+                    self.media(ssrc, sfu::Order::Want(wants));
+                }
+            }
             Inbound::Versions => self.send(conn, &Message::versions()),
             Inbound::Ignored => {}
             Inbound::Identify(_) | Inbound::Resume(_) => return Err(CloseCode::AlreadyAuthenticated),
@@ -72,8 +77,11 @@ impl Hub {
             return;
         }
         session.video.clone_from(&video);
-        let (audio, Video { ssrc, streams }) =
-            (session.ssrc, video.unwrap_or(Video { ssrc: 0, streams: Vec::new() }));
+        let shown =
+            video.as_ref().map(|video| sfu::Shown { ssrc: video.ssrc, layers: session.layers(video) });
+        let own = session.ssrc;
+        self.media(own, sfu::Order::Show(shown));
+        let (audio, Video { ssrc, streams }) = (own, video.unwrap_or(Video { ssrc: 0, streams: Vec::new() }));
         self.tell_others(who, &Message::video(who.1, (audio, ssrc), &streams));
     }
 }

@@ -1,8 +1,10 @@
 //! What clients send.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
 
 use consort_model::{GuildId, UserId};
+use consort_sfu::{WANTS_MAX, Wants};
 use serde::Deserialize;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
@@ -26,9 +28,11 @@ pub enum Inbound {
     Resume(Resume),
     /// Says which cameras and screens it sends.
     Video(Video),
+    /// Says what it wants to see of others.
+    Wants(Wants),
     /// Asks for the versions of this server.
     Versions,
-    /// Known, and without a meaning here: what a receiver wants of video, codecs, end-to-end encryption.
+    /// Known, and without a meaning here: codecs, end-to-end encryption.
     Ignored,
 }
 
@@ -144,10 +148,10 @@ pub fn decode(text: &str) -> Result<Inbound, CloseCode> {
         op::SPEAKING => Inbound::Speaking(read_speaking(d)?),
         op::RESUME => Inbound::Resume(read(d)?),
         op::VIDEO => Inbound::Video(read(d)?),
+        op::MEDIA_SINK_WANTS => Inbound::Wants(read_wants(d)?),
         op::VOICE_BACKEND_VERSION => Inbound::Versions,
         op::SIGNAL
         | op::SESSION_UPDATE
-        | op::MEDIA_SINK_WANTS
         | op::DAVE_TRANSITION_READY
         | op::DAVE_MLS_INVALID_COMMIT_WELCOME
         | op::NO_ROUTE => {
@@ -205,6 +209,16 @@ fn read_select(d: &str) -> Result<Select, CloseCode> {
     let mode = data.mode.or(beside.mode).unwrap_or_default();
     let address = address.zip(data.port.or(beside.port));
     Ok(Select { protocol, address, mode, browser: browser.map(Box::new) })
+}
+
+/// Qualities by SSRC, and `any`; what else there is means nothing here.
+fn read_wants(d: &str) -> Result<Wants, CloseCode> {
+    let said: HashMap<&str, &RawValue> = read(d)?;
+    let quality =
+        |value: &RawValue| value.get().parse::<f64>().ok().map(|quality| quality.clamp(0.0, 100.0) as u8);
+    let any = said.get("any").and_then(|value| quality(value)).unwrap_or(Wants::default().any);
+    let by_ssrc = said.iter().filter_map(|(ssrc, value)| Some((ssrc.parse().ok()?, quality(value)?)));
+    Ok(Wants { any, by_ssrc: by_ssrc.take(WANTS_MAX).collect() })
 }
 
 /// Before version 4 it was a truth value.
@@ -292,6 +306,13 @@ mod tests {
             let Ok(Inbound::Select(select)) = decode(&text) else { panic!("{text}") };
             assert_eq!(select.browser.unwrap().opus, 111, "{name}");
         }
+    }
+
+    #[test]
+    fn what_somebody_wants_to_see_is_read_by_ssrc() {
+        let text = r#"{"op":15,"d":{"any":50,"17":100,"x":1,"pixelCounts":{"17":9}}}"#;
+        assert_eq!(decode(text), Ok(Inbound::Wants(Wants { any: 50, by_ssrc: vec![(17, 100)] })));
+        assert_eq!(decode(r#"{"op":15,"d":{}}"#), Ok(Inbound::Wants(Wants::default())));
     }
 
     #[test]

@@ -22,6 +22,8 @@ pub struct Browser {
     pub fingerprint: String,
     /// Its payload type for Opus.
     pub opus: u8,
+    /// Its payload types for VP8, and for what is sent again of that.
+    pub vp8: Option<(u8, Option<u8>)>,
     /// Extensions of RTP headers by its numbers.
     pub extensions: Vec<(u8, String)>,
 }
@@ -34,6 +36,9 @@ pub struct Codec {
     /// The number of its packets.
     #[serde(default)]
     pub payload_type: Option<u8>,
+    /// That of packets that are sent again.
+    #[serde(default)]
+    pub rtx_payload_type: Option<u8>,
 }
 
 /// Reads the lines; `None` when something is missing without which there is no call. What is not known is passed over.
@@ -42,19 +47,25 @@ pub fn read(lines: &str, codecs: &[Codec]) -> Option<Browser> {
     let ufrag = all("a=ice-ufrag:").find(|text| is_ice(text, 4))?.to_owned();
     let password = all("a=ice-pwd:").find(|text| is_ice(text, 22))?.to_owned();
     let fingerprint = all("a=fingerprint:").find_map(fingerprint)?;
-    let said = codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case("opus"));
-    let mapped = || {
+    let said = |name: &str| codecs.iter().find(|codec| codec.name.eq_ignore_ascii_case(name));
+    let mapped = |name: &str| {
         all("a=rtpmap:").find_map(|text| {
-            let (number, name) = text.split_once(' ')?;
-            name.to_ascii_lowercase().starts_with("opus/").then(|| number.parse().ok())?
+            let (number, codec) = text.split_once(' ')?;
+            codec.split('/').next()?.eq_ignore_ascii_case(name).then(|| number.parse().ok())?
         })
     };
-    let opus = said.and_then(|codec| codec.payload_type).or_else(mapped)?;
-    if opus > 127 || RTCP_TYPES.contains(&opus) {
-        return None;
-    }
+    let number = |name: &str| said(name).and_then(|codec| codec.payload_type).or_else(|| mapped(name));
+    let opus = number("opus").filter(is_payload_type)?;
+    let vp8 = number("VP8").filter(is_payload_type).map(|vp8| {
+        let again = said("VP8").and_then(|codec| codec.rtx_payload_type);
+        (vp8, again.filter(is_payload_type).filter(|again| *again != vp8))
+    });
     let extensions = all("a=extmap:").filter_map(extension).take(EXTENSIONS_MAX).collect();
-    Some(Browser { ice: IceLogin { ufrag, password }, fingerprint, opus, extensions })
+    Some(Browser { ice: IceLogin { ufrag, password }, fingerprint, opus, vp8, extensions })
+}
+
+fn is_payload_type(number: &u8) -> bool {
+    *number <= 127 && !RTCP_TYPES.contains(number)
 }
 
 /// Whether a text can be a part of a login: so long, of the characters of RFC 8839, 5.4.
@@ -125,8 +136,13 @@ mod tests {
         assert_eq!((browser.ice.ufrag.as_str(), browser.opus), ("abcd", 111));
         assert_eq!(browser.fingerprint, format!("sha-256 {}", hash("AB")));
         assert_eq!(browser.extensions, [(3, "http://x/twcc".to_owned())]);
-        let codec = |name: &str, payload_type| Codec { name: name.into(), payload_type: Some(payload_type) };
-        assert_eq!(read(&lines(), &[codec("VP8", 96), codec("opus", 109)]).unwrap().opus, 109);
+        let codec = |name: &str, payload_type| Codec {
+            name: name.into(),
+            payload_type: Some(payload_type),
+            rtx_payload_type: Some(97),
+        };
+        let both = read(&lines(), &[codec("VP8", 96), codec("opus", 109)]).unwrap();
+        assert_eq!((both.opus, both.vp8, browser.vp8), (109, Some((96, Some(97))), None));
         assert_eq!(read(&lines(), &[codec("opus", 72)]), None, "a number of RTCP");
         for missing in ["a=ice-ufrag:", "a=ice-pwd:", "a=fingerprint:", "a=rtpmap:"] {
             assert_eq!(read(&lines().replace(missing, "a=other:"), &[]), None, "{missing}");

@@ -1,8 +1,11 @@
-/* Runs in the audio thread of the browser (AudioWorklet): lets the microphone through while it should be heard, and says how loud it is. */
+/* Runs in the browser's audio thread (AudioWorklet): lets the microphone through while it is to be heard, and says how loud it is. */
 /* global AudioWorkletProcessor, currentTime, registerProcessor */
 
-/** How long it stays open after the last loud moment, in seconds: between words nothing is cut off. */
-const HOLD_S = 0.35;
+/**
+ * How long it stays open after the last loud moment, in seconds: between words nothing is cut off, and the others are told no more often
+ * than the voice gateway takes.
+ */
+const HOLD_S = 0.45;
 /** How fast it opens and closes, as a share of the way a frame: without a click. */
 const OPENING = 0.25;
 const CLOSING = 0.02;

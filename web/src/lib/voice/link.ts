@@ -1,5 +1,5 @@
 /** One connection to a voice server: feeds `VoiceCore` from a WebSocket and a timer, and keeps the browser's peer connection in step with it. */
-import { VoiceCore, VoiceOp, type VoiceIdentity, type VoiceInput, type VoiceOutput } from './core';
+import { VoiceCore, VoiceOp, type StreamSlot, type VoiceIdentity, type VoiceInput, type VoiceOutput } from './core';
 import {
   answer,
   codecs,
@@ -49,12 +49,15 @@ export class VoiceLink {
   /** Changes of the description, one after the other. */
   #chain: Promise<unknown> = Promise.resolve();
   #how = 0;
+  #streams: StreamSlot[] = [];
+  #shows = false;
   #stopped = false;
   #nudge = () => this.#input({ type: 'nudge' });
 
   constructor(
     private readonly endpoint: string,
-    private readonly microphone: () => MediaStreamTrack | null,
+    /** What is sent: the microphone, and a camera or a screen. */
+    private readonly tracks: () => { microphone: MediaStreamTrack | null; picture: MediaStreamTrack | null },
     private readonly events: LinkEvents,
   ) {}
 
@@ -81,9 +84,36 @@ export class VoiceLink {
     this.#input({ type: 'send', op: VoiceOp.speaking, d: { speaking: how, delay: 0, ssrc: this.#own.audio } });
   }
 
-  /** Sends another track, or none. */
-  async replaceMicrophone(): Promise<void> {
-    await this.#pc?.getTransceivers()[0]?.sender.replaceTrack(this.microphone());
+  /** Sends what there is to send now. */
+  async replaceTracks(): Promise<void> {
+    const { microphone, picture } = this.tracks();
+    const [voice, sight] = this.#pc?.getTransceivers() ?? [];
+    await voice?.sender.replaceTrack(microphone);
+    await sight?.sender.replaceTrack(picture);
+    this.#tellPicture();
+  }
+
+  /** Tells the others whether there is a picture. */
+  #tellPicture(): void {
+    const stream = this.#streams[0];
+    const { picture } = this.tracks();
+    if (!stream || (!picture && !this.#shows)) return;
+    this.#shows = picture !== null;
+    const { ssrc, rtx_ssrc, rid, quality } = stream;
+    const layer = {
+      type: 'video',
+      rid,
+      ssrc,
+      rtx_ssrc,
+      quality,
+      active: true,
+      max_bitrate: 2_500_000,
+      max_framerate: 30,
+    };
+    const d = picture
+      ? { audio_ssrc: this.#own.audio, video_ssrc: ssrc, rtx_ssrc, streams: [layer] }
+      : { audio_ssrc: this.#own.audio, video_ssrc: 0, rtx_ssrc: 0, streams: [] };
+    this.#input({ type: 'send', op: VoiceOp.video, d });
   }
 
   // --- the socket ---
@@ -112,7 +142,11 @@ export class VoiceLink {
         break;
       }
       case 'ready':
-        this.#own = { audio: output.ssrc };
+        this.#streams = output.streams;
+        this.#own = {
+          audio: output.ssrc,
+          video: output.streams[0] && { ssrc: output.streams[0].ssrc, rtx: output.streams[0].rtx_ssrc },
+        };
         this.#meet();
         break;
       case 'described':
@@ -191,8 +225,9 @@ export class VoiceLink {
       const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
       this.#pc = pc;
       pc.onconnectionstatechange = () => this.#pc === pc && this.#changed(pc.connectionState);
-      const track = this.microphone();
-      pc.addTransceiver(track ?? 'audio', { direction: 'sendrecv' });
+      const { microphone, picture } = this.tracks();
+      pc.addTransceiver(microphone ?? 'audio', { direction: 'sendrecv' });
+      pc.addTransceiver(picture ?? 'video', { direction: 'sendrecv' });
       const sdp = await this.#offer(pc);
       this.#types = payloadTypes(sdp);
       if (!this.#types) throw new Error('this browser has no Opus');
@@ -280,6 +315,7 @@ export class VoiceLink {
     clearTimeout(this.#mending);
     if (state === 'connected') {
       this.speak(this.#how);
+      this.#tellPicture();
       if (this.#core.phase === 'ready') this.events.state('connected');
       this.#measure();
     } else if (state === 'failed') this.#mend();

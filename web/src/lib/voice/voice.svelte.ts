@@ -41,6 +41,8 @@ class Voice {
   readonly speaking = new SvelteSet<Id>();
   /** Pictures of others. */
   readonly cameras = new SvelteMap<Id, MediaStreamTrack>();
+  /** What one shows, and whether it is a screen. */
+  picture = $state.raw<{ track: MediaStreamTrack; isScreen: boolean } | null>(null);
   /** Why one is not heard, in words. */
   problem = $state<string | null>(null);
   /** Of the microphone, 0 to 1, and whether it is let through. */
@@ -138,6 +140,45 @@ class Voice {
     ui.announce(selfDeaf ? 'Deafened' : 'Undeafened');
   }
 
+  /** Whether one may show camera and screen here. */
+  get mayShow(): boolean {
+    const { channel } = this;
+    return !!channel && has(myPermissions(store, channel), Permission.STREAM);
+  }
+
+  /** Shows the camera or a screen, or what is shown no longer. */
+  async toggleShow(what: 'camera' | 'screen'): Promise<void> {
+    const isScreen = what === 'screen';
+    const before = this.picture;
+    this.#hide();
+    if (before?.isScreen === isScreen) return this.#tellShow();
+    try {
+      const stream = isScreen
+        ? await navigator.mediaDevices.getDisplayMedia({ video: { frameRate: 30 } })
+        : await navigator.mediaDevices.getUserMedia({ video: { width: 1280, height: 720, frameRate: 30 } });
+      const track = stream.getVideoTracks()[0];
+      if (!track || !this.place) return stream.getTracks().forEach((t) => t.stop());
+      // Text of a screen is to be sharp, faces are to move.
+      track.contentHint = isScreen ? 'detail' : 'motion';
+      track.onended = () => this.picture?.track === track && (this.#hide(), this.#tellShow());
+      this.picture = { track, isScreen };
+    } catch (error) {
+      const dismissed = isScreen && error instanceof DOMException && error.name === 'NotAllowedError';
+      if (!dismissed) ui.toast(`The ${what} cannot be used.`, 'error');
+    }
+    this.#tellShow();
+  }
+
+  #hide(): void {
+    this.picture?.track.stop();
+    this.picture = null;
+  }
+
+  #tellShow(): void {
+    if (this.place) this.#tell(this.place.channelId, this.place.guildId);
+    void this.#link?.replaceTracks();
+  }
+
   /** The key for talking is held, or is no longer. */
   push(held: boolean): void {
     if (this.held === held) return;
@@ -193,7 +234,7 @@ class Voice {
       channel_id: channelId,
       self_mute: selfMute || selfDeaf,
       self_deaf: selfDeaf,
-      self_video: false,
+      self_video: channelId !== null && this.picture !== null,
     });
   }
 
@@ -239,7 +280,7 @@ class Voice {
     const turn = this.#turn;
     const { VoiceLink } = await parts();
     if (!endpoint || turn !== this.#turn) return;
-    const link: VoiceLink = new VoiceLink(endpoint, () => this.#microphone?.track ?? null, {
+    const link: VoiceLink = new VoiceLink(endpoint, () => this.#tracks(), {
       state: (state) => this.#link === link && this.#linkChanged(state),
       latency: (ms) => (this.latency = ms),
       speaking: (user, how) => this.#setSpeaking(user, (how & 1) !== 0),
@@ -288,6 +329,7 @@ class Voice {
     clearTimeout(this.#answerTimer);
     clearTimeout(this.#returnTimer);
     this.#drop();
+    this.#hide();
     this.place = null;
     this.state = 'idle';
     this.problem = null;
@@ -311,7 +353,11 @@ class Voice {
     }
     if (!this.place && !this.#watchers) return this.#microphone?.close();
     this.#setGate();
-    await this.#link?.replaceMicrophone();
+    await this.#link?.replaceTracks();
+  }
+
+  #tracks() {
+    return { microphone: this.#microphone?.track ?? null, picture: this.picture?.track ?? null };
   }
 
   #setSelf(change: Partial<VoicePrefs>): void {
