@@ -147,7 +147,7 @@ async fn friends(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<S
             .await
             .unwrap_or_default();
         for (key, row) in rows {
-            kinds.insert((person, key.to_id().unwrap_or_default()), row.kind);
+            kinds.extend(row.kind.map(|kind| ((person, key.to_id().unwrap_or_default()), kind)));
         }
     }
     let mirrored = |kind: RelationshipKind| match kind {

@@ -63,8 +63,8 @@ impl TryFrom<u8> for RelationshipKind {
 /// A relationship (`Table::Relationships`, partition: the user, key: the other one).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct RelationshipRow {
-    /// What it is.
-    pub kind: RelationshipKind,
+    /// What it is; `None` when the other is ignored and nothing else.
+    pub kind: Option<RelationshipKind>,
     /// The other one, as last told.
     pub user: User,
     /// The name this account gives the other.
@@ -72,6 +72,16 @@ pub struct RelationshipRow {
     pub nickname: Option<String>,
     /// Since when it is so.
     pub since: Timestamp,
+    /// Whether what the other writes calls this account no more, whatever they are to each other.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub ignored: bool,
+}
+
+impl RelationshipRow {
+    /// What it is as a number (Relationship Type); 0 for nothing.
+    pub fn number(&self) -> u8 {
+        self.kind.map_or(0, u8::from)
+    }
 }
 
 /// How far a channel is read (`Table::ReadStates`, partition: the user, key: the channel).

@@ -6,7 +6,6 @@ import { Op } from './gateway/table';
 import { Gateway } from './gateway/shell';
 import { loadLatest } from './history';
 import { earlyUrl } from './gateway/early';
-import { loadIgnored } from './ignoring';
 import { watchIdle } from './idle';
 import { onInteraction } from './interactions';
 import { Looking } from './looking';
@@ -212,7 +211,6 @@ class Session {
     if (t === 'READY') {
       this.looking.begin();
       this.#fetchOpen();
-      loadIgnored(store);
       void restore();
       keepReady(d);
     }
@@ -236,7 +234,6 @@ class Session {
     const kept = await recallReady();
     if (!kept || store.ready || !this.token) return;
     reduce(store, 'READY', kept);
-    loadIgnored(store);
     void restore();
   }
 

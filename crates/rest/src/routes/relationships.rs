@@ -23,6 +23,7 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new()
         .route("/users/@me/relationships", get(list).post(request).delete(clear))
         .route("/users/@me/relationships/{user_id}", put(set).patch(nickname).delete(remove))
+        .route("/users/@me/relationships/{user_id}/ignore", put(ignore).delete(unignore))
         .route("/users/@me/notes", get(notes))
         .route("/users/@me/notes/{user_id}", get(note).put(put_note))
 }
@@ -83,6 +84,14 @@ async fn nickname(
 
 async fn remove(State(app): State<Arc<App>>, auth: UserAuth, Ids(user): Ids<UserId>) -> Answered {
     ask(&app, &auth, Op::Remove { user }).await
+}
+
+async fn ignore(State(app): State<Arc<App>>, auth: UserAuth, Ids(user): Ids<UserId>) -> Answered {
+    ask(&app, &auth, Op::Ignore { user, ignored: true }).await
+}
+
+async fn unignore(State(app): State<Arc<App>>, auth: UserAuth, Ids(user): Ids<UserId>) -> Answered {
+    ask(&app, &auth, Op::Ignore { user, ignored: false }).await
 }
 
 async fn notes(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {

@@ -14,6 +14,8 @@ pub enum Op {
     Block { user: UserId },
     /// Ends a friendship, takes back or declines a request, or ends a block.
     Remove { user: UserId },
+    /// Ignores somebody, or does so no more: what they write calls the account no longer, and they are not told.
+    Ignore { user: UserId, ignored: bool },
     /// Gives a friend a name of one's own.
     Nickname {
         /// The friend.

@@ -542,6 +542,7 @@ pub fn relationship() -> Vec<user::relationship::Op> {
     let peer = |news: &str| json!({"Peer": {"from": a_user(), "news": news}});
     read(json!([
         "List", "ClearRequests", "Notes", {"Request": {"user": "1"}}, {"Block": {"user": "1"}}, {"Remove": {"user": "1"}},
+        {"Ignore": {"user": "1", "ignored": true}},
         {"Nickname": {"user": "1", "nickname": null}}, {"Nickname": {"user": "1", "nickname": "n"}},
         {"Note": {"user": "1"}}, {"PutNote": {"user": "1", "note": "n"}},
         peer("Requested"), peer("Accepted"), peer("Removed"), peer("Changed"),

@@ -28,7 +28,7 @@ pub(super) struct Reader {
     user: UserId,
     guilds: Vec<GuildId>,
     settings: BTreeMap<u64, Map<String, Value>>,
-    blocked: BTreeSet<UserId>,
+    shunned: BTreeSet<UserId>,
     /// Up to where each channel is read, or counted.
     known: BTreeMap<ChannelId, MessageId>,
     now_ms: u64,
@@ -44,7 +44,7 @@ impl Reader {
             user: user.id,
             guilds: user.guilds.iter().copied().collect(),
             settings: user.guild_settings.clone(),
-            blocked: user.relations.keys().copied().filter(|other| user.has_blocked(*other)).collect(),
+            shunned: user.relations.keys().copied().filter(|other| user.shuns(*other)).collect(),
             known: known.collect(),
             now_ms,
         }
@@ -60,7 +60,7 @@ impl Reader {
     fn count(&self, channel: ChannelId, row: &everyone::Row, joined: MessageId) -> u32 {
         let after = self.known.get(&channel).copied().max(Some(joined));
         let counts = |(message, author): &&(MessageId, UserId)| {
-            Some(*message) > after && *author != self.user && !self.blocked.contains(author)
+            Some(*message) > after && *author != self.user && !self.shunned.contains(author)
         };
         row.0.iter().filter(counts).count() as u32
     }

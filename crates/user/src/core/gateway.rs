@@ -311,7 +311,7 @@ impl User {
     }
 
     pub(super) fn friend_ids(&self) -> impl Iterator<Item = consort_model::UserId> + '_ {
-        self.relations.iter().filter(|(_, row)| row.kind == RelationshipKind::Friend).map(|(id, _)| *id)
+        self.relations.iter().filter(|(_, row)| row.kind == Some(RelationshipKind::Friend)).map(|(id, _)| *id)
     }
 
     /// All sessions, as the account's own clients see them.

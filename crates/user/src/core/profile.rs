@@ -16,7 +16,8 @@ use crate::rows::{RelationshipKind, RelationshipRow};
 
 fn friends_of(cx: &mut Cx<'_>, user: UserId) -> Result<Vec<UserObject>, Stop> {
     let rows = cx.scan_rows::<RelationshipRow>(Table::Relationships, user.get(), Range::all(ROWS_MAX))?;
-    let friends = rows.into_iter().map(|(_, row)| row).filter(|row| row.kind == RelationshipKind::Friend);
+    let friends =
+        rows.into_iter().map(|(_, row)| row).filter(|row| row.kind == Some(RelationshipKind::Friend));
     Ok(friends.map(|row| row.user).collect())
 }
 
@@ -36,7 +37,8 @@ impl User {
         let row = account_of(cx, of)?;
         let theirs = guilds_of(cx, of)?;
         let mutual: Vec<_> = self.guilds.intersection(&theirs).take(MUTUALS_MAX).copied().collect();
-        let known = self.relations.get(&of).is_some_and(|row| row.kind != RelationshipKind::Blocked)
+        let kind = self.relations.get(&of).and_then(|row| row.kind);
+        let known = kind.is_some_and(|kind| kind != RelationshipKind::Blocked)
             || self.channels.values().any(|channel| channel.recipients.contains(&of));
         if mutual.is_empty() && !known {
             return Err(ApiError::missing_access().into());

@@ -120,7 +120,7 @@ impl User {
     }
 
     /// Counts a message that mentions the account. What is muted or suppressed, and what people write whom the account has
-    /// blocked, is not counted.
+    /// blocked or ignores, is not counted.
     pub(super) fn mentioned(
         &mut self,
         cx: &mut Cx<'_>,
@@ -132,7 +132,7 @@ impl User {
         Self::require_system(cx)?;
         let settings = self.guild_settings.get(&guild.map_or(0, GuildId::get));
         let is_quiet = |settings| is_muted(settings, channel, cx.now_ms) || is_suppressed(settings, by);
-        if self.is_bot() || self.has_blocked(author) || settings.is_some_and(is_quiet) {
+        if self.is_bot() || self.shuns(author) || settings.is_some_and(is_quiet) {
             return Outcome::EMPTY;
         }
         let mut row = self.reads.get(&channel).cloned().unwrap_or_default();

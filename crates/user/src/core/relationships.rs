@@ -30,12 +30,12 @@ const ALREADY_FRIENDS: ApiError = ApiError::new(400, 80007, "You are already fri
 pub(super) fn view(id: UserId, row: &RelationshipRow, dedupe: bool) -> View<'_> {
     View {
         id,
-        kind: row.kind.into(),
+        kind: row.number(),
         nickname: row.nickname.as_deref(),
         since: row.since,
         is_spam_request: false,
         stranger_request: false,
-        user_ignored: false,
+        user_ignored: row.ignored,
         user_id: dedupe.then_some(id),
         user: (!dedupe).then_some(&row.user),
         should_notify: None,
@@ -96,6 +96,7 @@ impl User {
             Op::Request { user } => self.request(cx, *user)?,
             Op::Block { user } => self.block(cx, *user)?,
             Op::Remove { user } => self.remove(cx, *user)?,
+            Op::Ignore { user, ignored } => self.ignore(cx, *user, *ignored)?,
             Op::Nickname { user, nickname } => self.nickname(cx, *user, nickname)?,
             Op::ClearRequests => self.clear_requests(cx),
             Op::PutNote { user, note } => self.put_note(cx, *user, note)?,
@@ -103,13 +104,20 @@ impl User {
         Outcome::EMPTY
     }
 
-    /// Whether the account has blocked somebody.
-    pub(super) fn has_blocked(&self, user: UserId) -> bool {
-        self.kind(user) == Some(RelationshipKind::Blocked)
+    /// Whether the account has blocked or ignores somebody, so that what they write does not call it.
+    pub(super) fn shuns(&self, user: UserId) -> bool {
+        self.relations
+            .get(&user)
+            .is_some_and(|row| row.ignored || row.kind == Some(RelationshipKind::Blocked))
     }
 
     fn kind(&self, user: UserId) -> Option<RelationshipKind> {
-        self.relations.get(&user).map(|row| row.kind)
+        self.relations.get(&user)?.kind
+    }
+
+    /// How many relationships there are; those who are only ignored take no room from friends.
+    fn related(&self) -> usize {
+        self.relations.values().filter(|row| row.kind.is_some()).count()
     }
 
     fn request(&mut self, cx: &mut Cx<'_>, user: UserId) -> Result<(), Stop> {
@@ -119,7 +127,7 @@ impl User {
         match self.kind(user) {
             Some(RelationshipKind::Friend) => return Err(ALREADY_FRIENDS.into()),
             Some(RelationshipKind::Outgoing) => return Ok(()),
-            None if self.relations.len() >= RELATIONSHIPS_MAX => return Err(ApiError::max_friends().into()),
+            None if self.related() >= RELATIONSHIPS_MAX => return Err(ApiError::max_friends().into()),
             _ => {}
         }
         let account = account_of(cx, user)?;
@@ -129,7 +137,7 @@ impl User {
         if account.disabled {
             return Err(ApiError::unknown_user().into());
         }
-        let theirs = relation_of(cx, user, self.id)?.map(|row| row.kind);
+        let theirs = relation_of(cx, user, self.id)?.and_then(|row| row.kind);
         if theirs == Some(RelationshipKind::Blocked) {
             return Err(REQUEST_BLOCKED.into());
         }
@@ -154,7 +162,7 @@ impl User {
         let before = self.kind(user);
         match before {
             Some(RelationshipKind::Blocked) => return Ok(()),
-            None if self.relations.len() >= 2 * RELATIONSHIPS_MAX => {
+            None if self.related() >= 2 * RELATIONSHIPS_MAX => {
                 return Err(ApiError::max_friends().into());
             }
             _ => {}
@@ -180,8 +188,35 @@ impl User {
         Ok(())
     }
 
+    /// Nobody else is told. Who is ignored stays so whatever becomes of a friendship or a block.
+    fn ignore(&mut self, cx: &mut Cx<'_>, user: UserId, ignored: bool) -> Result<(), Stop> {
+        if user == self.id {
+            return Err(ApiError::invalid_recipients().into());
+        }
+        match self.relations.get_mut(&user) {
+            Some(row) if row.ignored == ignored => return Ok(()),
+            Some(row) if !ignored && row.kind.is_none() => {
+                self.forget(cx, user);
+                return Ok(());
+            }
+            Some(row) => {
+                row.ignored = ignored;
+                self.retell(cx, user);
+                return Ok(());
+            }
+            None if !ignored => return Ok(()),
+            None => {}
+        }
+        if self.relations.len() - self.related() >= RELATIONSHIPS_MAX {
+            return Err(ApiError::max_friends().into());
+        }
+        let user = account_of(cx, user)?.user().clone();
+        self.add(cx, user, None, (true, false));
+        Ok(())
+    }
+
     fn clear_requests(&mut self, cx: &mut Cx<'_>) {
-        let incoming = self.relations.iter().filter(|(_, row)| row.kind == RelationshipKind::Incoming);
+        let incoming = self.relations.iter().filter(|(_, row)| row.kind == Some(RelationshipKind::Incoming));
         let incoming: Vec<_> = incoming.map(|(id, _)| *id).collect();
         for user in incoming {
             self.end(cx, user);
@@ -190,12 +225,10 @@ impl User {
     }
 
     fn nickname(&mut self, cx: &mut Cx<'_>, user: UserId, nickname: &Patch<String>) -> Result<(), Stop> {
-        let row = self.relations.get_mut(&user).filter(|row| row.kind == RelationshipKind::Friend);
+        let row = self.relations.get_mut(&user).filter(|row| row.kind == Some(RelationshipKind::Friend));
         let row = row.ok_or(NOT_FRIENDS)?;
         nickname.clone().apply(&mut row.nickname);
-        let row = row.clone();
-        cx.put(Table::Relationships, self.id.get(), user.get(), &row);
-        self.tell(cx, "RELATIONSHIP_UPDATE", &view(user, &row, false));
+        self.retell(cx, user);
         Ok(())
     }
 
@@ -207,7 +240,7 @@ impl User {
         match (news, kind) {
             (Peer::Changed, Some(_)) => self.peer_changed(cx, from),
             (Peer::Changed, None) => {}
-            (Peer::Requested, None) if self.relations.len() >= RELATIONSHIPS_MAX => {
+            (Peer::Requested, None) if self.related() >= RELATIONSHIPS_MAX => {
                 self.tell_peer(cx, id, Peer::Removed);
             }
             (Peer::Requested, None) => self.set_relation(cx, from.clone(), Incoming, true),
@@ -247,29 +280,57 @@ impl User {
 
     /// Makes somebody a friend, an asker, and so on. The nickname stays with a friend.
     fn set_relation(&mut self, cx: &mut Cx<'_>, user: UserObject, kind: RelationshipKind, notify: bool) {
+        let ignored = self.relations.get(&user.id).is_some_and(|row| row.ignored);
+        self.add(cx, user, Some(kind), (ignored, notify));
+    }
+
+    fn add(
+        &mut self,
+        cx: &mut Cx<'_>,
+        user: UserObject,
+        kind: Option<RelationshipKind>,
+        (ignored, notify): (bool, bool),
+    ) {
         let id = user.id;
-        let row = RelationshipRow { kind, user, nickname: None, since: Timestamp::from_ms(cx.now_ms) };
+        let row =
+            RelationshipRow { kind, user, nickname: None, since: Timestamp::from_ms(cx.now_ms), ignored };
         cx.put(Table::Relationships, self.id.get(), id.get(), &row);
         let event = View { should_notify: Some(notify), ..view(id, &row, false) };
         self.tell(cx, "RELATIONSHIP_ADD", &event);
         self.relations.insert(id, row);
         match kind {
-            RelationshipKind::Friend if !self.sessions.is_empty() => self.show_friend(cx, id, true),
-            RelationshipKind::Friend => {}
+            Some(RelationshipKind::Friend) if !self.sessions.is_empty() => self.show_friend(cx, id, true),
+            Some(RelationshipKind::Friend) => {}
             _ => self.forget_friend(id),
         }
     }
 
+    /// Ends what two people are to each other; gives what it was.
     fn end(&mut self, cx: &mut Cx<'_>, user: UserId) -> Option<RelationshipKind> {
-        let row = self.relations.remove(&user)?;
-        cx.delete(Table::Relationships, self.id.get(), user.get());
+        let was = self.kind(user)?;
         self.forget_friend(user);
-        self.tell(
-            cx,
-            "RELATIONSHIP_REMOVE",
-            &json!({ "id": user, "type": u8::from(row.kind), "nickname": row.nickname }),
-        );
-        Some(row.kind)
+        match self.relations.get_mut(&user) {
+            Some(row) if row.ignored => {
+                (row.kind, row.nickname) = (None, None);
+                self.retell(cx, user);
+            }
+            _ => self.forget(cx, user),
+        }
+        Some(was)
+    }
+
+    /// Writes and tells what has changed of a relationship.
+    fn retell(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(row) = self.relations.get(&user).cloned() else { return };
+        cx.put(Table::Relationships, self.id.get(), user.get(), &row);
+        self.tell(cx, "RELATIONSHIP_UPDATE", &view(user, &row, false));
+    }
+
+    fn forget(&mut self, cx: &mut Cx<'_>, user: UserId) {
+        let Some(row) = self.relations.remove(&user) else { return };
+        cx.delete(Table::Relationships, self.id.get(), user.get());
+        let gone = json!({ "id": user, "type": row.number(), "nickname": row.nickname });
+        self.tell(cx, "RELATIONSHIP_REMOVE", &gone);
     }
 
     fn forget_friend(&mut self, user: UserId) {
@@ -307,7 +368,8 @@ impl User {
 
     /// Tells everybody who is related that this account looks different.
     pub(super) fn tell_related(&self, cx: &mut Cx<'_>) {
-        let related = self.relations.iter().filter(|(_, row)| row.kind != RelationshipKind::Blocked);
+        let told = |row: &RelationshipRow| row.kind.is_some_and(|kind| kind != RelationshipKind::Blocked);
+        let related = self.relations.iter().filter(|(_, row)| told(row));
         related.for_each(|(user, _)| self.tell_peer(cx, *user, Peer::Changed));
     }
 

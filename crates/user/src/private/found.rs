@@ -76,7 +76,7 @@ impl PrivateChannel {
     /// Groups are made of friends.
     pub(super) fn require_friend(&self, cx: &mut Cx<'_>, caller: UserId, user: UserId) -> Result<(), Stop> {
         let relation = relation_of(cx, caller, user)?;
-        match relation.is_some_and(|relation| relation.kind == RelationshipKind::Friend) {
+        match relation.is_some_and(|relation| relation.kind == Some(RelationshipKind::Friend)) {
             true => Ok(()),
             false => Err(ApiError::invalid_recipients().into()),
         }
@@ -90,7 +90,7 @@ impl PrivateChannel {
         let caller = cx.caller.user;
         let relations = [relation_of(cx, caller, user)?, relation_of(cx, user, caller)?];
         let blocks =
-            relations.map(|relation| relation.is_some_and(|row| row.kind == RelationshipKind::Blocked));
+            relations.map(|relation| relation.is_some_and(|row| row.kind == Some(RelationshipKind::Blocked)));
         if !are_within_reach(cx, caller, user)? {
             return Err(ApiError::no_mutual_guild().into());
         }

@@ -125,7 +125,7 @@ async fn blocks(store: &StoreRef, row: &PrivateChannelRow) -> Result<BTreeSet<Us
         for other in people.iter().filter(|other| *other != user) {
             let relation =
                 store.get_row::<RelationshipRow>(Table::Relationships, user.get(), other.get()).await?;
-            if relation.is_some_and(|relation| relation.kind == RelationshipKind::Blocked) {
+            if relation.is_some_and(|relation| relation.kind == Some(RelationshipKind::Blocked)) {
                 blocks.insert(*user);
             }
         }
@@ -372,7 +372,7 @@ impl PrivateChannel {
 /// Whether two people may speak: they are friends, or share a guild.
 pub(crate) fn are_within_reach(cx: &mut Cx<'_>, a: UserId, b: UserId) -> Result<bool, Stop> {
     let relation = relation_of(cx, a, b)?;
-    if relation.is_some_and(|relation| relation.kind == RelationshipKind::Friend) {
+    if relation.is_some_and(|relation| relation.kind == Some(RelationshipKind::Friend)) {
         return Ok(true);
     }
     Ok(!guilds_of(cx, a)?.is_disjoint(&guilds_of(cx, b)?))

@@ -70,11 +70,12 @@ fn pins_bulk_and_forgetting() {
 }
 
 #[test]
-fn a_mention_by_somebody_blocked_is_not_counted() {
-    let mut world = World::new([1, 2, 3]);
+fn a_mention_by_somebody_blocked_or_ignored_is_not_counted() {
+    let mut world = World::new([1, 2, 3, 4]);
     world.ok(1, Op::Relationship(Relationship::Block { user: UserId::new(2) }));
+    world.ok(1, Op::Relationship(Relationship::Ignore { user: UserId::new(4), ignored: true }));
     world.outside().sessions.clear();
-    for (message, author) in [(10, 2), (11, 3)] {
+    for (message, author) in [(10, 2), (11, 3), (12, 4)] {
         let (channel, message, author) = (ChannelId::new(5), MessageId::new(message), UserId::new(author));
         world.tell(1, Op::Mentioned { guild: None, channel, message, author, by: Reach::Name });
     }

@@ -146,3 +146,67 @@ fn relationships_outlive_their_owners() {
     world.ok(2, remove(1));
     assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
 }
+
+fn ignore(user: u64, ignored: bool) -> Op {
+    op(Relationship::Ignore { user: UserId::new(user), ignored })
+}
+
+/// What a user has of another, as a list has it: its kind and whether it is ignored.
+fn seen(world: &mut World, user: u64, other: u64) -> Option<(u64, bool)> {
+    let list = world.ok(user, op(Relationship::List));
+    let found = list.as_array().unwrap().iter().find(|one| one["id"] == *other.to_string()).cloned()?;
+    Some((found["type"].as_u64().unwrap(), found["user_ignored"].as_bool().unwrap()))
+}
+
+#[test]
+fn whoever_is_ignored_is_not_told_and_stays_so_over_restarts() {
+    let mut world = World::new([1, 2]);
+    let (one, two) = (world.connect(1), world.connect(2));
+    world.ok(1, ignore(2, true));
+    world.ok(1, ignore(2, true));
+    let told = world.take(one);
+    assert_eq!(told.len(), 1, "{told:?}");
+    assert_eq!((told[0].0.as_str(), &told[0].1["type"]), ("RELATIONSHIP_ADD", &json!(0)));
+    assert_eq!(told[0].1["user_ignored"], true);
+    assert!(world.names(two).is_empty());
+    world.outside().sessions.clear();
+    world.restart();
+    let ready = world.connect_as_raw(1, 0).0;
+    assert_eq!(ready["relationships"][0]["user_ignored"], true);
+    assert_eq!((seen(&mut world, 1, 2), seen(&mut world, 2, 1)), (Some((0, true)), None));
+    let one = world.connect(1);
+    world.ok(1, ignore(2, false));
+    world.ok(1, ignore(2, false));
+    assert_eq!(world.names(one), ["RELATIONSHIP_REMOVE"]);
+    assert_eq!(seen(&mut world, 1, 2), None);
+}
+
+#[test]
+fn ignoring_goes_beside_friendship_and_outlasts_it() {
+    let mut world = World::new([1, 2]);
+    let one = world.connect(1);
+    world.ok(1, ignore(2, true));
+    befriend(&mut world, 1, 2);
+    assert_eq!(seen(&mut world, 1, 2), Some((1, true)), "who was ignored may become a friend");
+    world.take(one);
+    world.ok(1, ignore(2, false));
+    world.ok(1, ignore(2, true));
+    assert_eq!(world.names(one), ["RELATIONSHIP_UPDATE", "RELATIONSHIP_UPDATE"]);
+    world.ok(2, remove(1));
+    assert_eq!(seen(&mut world, 1, 2), Some((0, true)));
+    assert_eq!(world.names(one), ["RELATIONSHIP_UPDATE"]);
+    world.ok(1, block(2));
+    world.ok(1, remove(2));
+    assert_eq!(seen(&mut world, 1, 2), Some((0, true)));
+    world.ok(2, request(1));
+    assert_eq!(seen(&mut world, 1, 2), Some((3, true)), "and may ask again");
+}
+
+#[test]
+fn nobody_is_ignored_who_does_not_exist_nor_oneself() {
+    let mut world = World::new([1, 1000]);
+    assert_eq!(world.err(1, ignore(1, true)), (400, 50033));
+    assert_eq!(world.err(1, ignore(99, true)), (404, 10013));
+    assert_eq!(world.err(1000, ignore(1, true)), (403, 20001));
+    world.ok(1, ignore(99, false));
+}

@@ -2,7 +2,6 @@
 import { attempt, openDm } from '../../lib/actions';
 import { guilds, users } from '../../lib/api';
 import { commandItems } from '../../lib/commands.svelte';
-import { setIgnored } from '../../lib/ignoring';
 import { has, Permission } from '../../lib/permissions';
 import { displayName, highestRole, myGuildPermissions, outranks } from '../../lib/store/selectors';
 import { store } from '../../lib/store/store.svelte';
@@ -94,8 +93,7 @@ export function moderationItems(guild: Guild, userId: Id, member: Member | undef
 }
 
 function ignore(user: User): void {
-  setIgnored(store, user.id, true);
-  ui.toast('Ignored on this device. They are not told, and can still write to you.', 'good');
+  void attempt(() => users.ignore(user.id), 'Ignored. They are not told, and can still write to you.');
 }
 
 function relationItems(user: User): MenuItem[] {
@@ -135,7 +133,11 @@ function relationItems(user: User): MenuItem[] {
       ? []
       : [
           store.ignored.has(user.id)
-            ? { label: 'Stop ignoring', icon: 'eye' as const, run: () => setIgnored(store, user.id, false) }
+            ? {
+                label: 'Stop ignoring',
+                icon: 'eye' as const,
+                run: () => void attempt(() => users.stopIgnoring(user.id)),
+              }
             : { label: 'Ignore', icon: 'mute' as const, run: () => ignore(user) },
         ]),
     relation === 2

@@ -74,6 +74,8 @@ export const users = {
   requestFriend: (username: string) => post('/users/@me/relationships', { username, discriminator: null }),
   setRelationship: (id: Id, type?: number) => put(`/users/@me/relationships/${id}`, type ? { type } : {}),
   removeRelationship: (id: Id) => del(`/users/@me/relationships/${id}`),
+  ignore: (id: Id) => put(`/users/@me/relationships/${id}/ignore`),
+  stopIgnoring: (id: Id) => del(`/users/@me/relationships/${id}/ignore`),
   leaveGuild: (id: Id) => del(`/users/@me/guilds/${id}`),
 };
 

@@ -32,7 +32,7 @@ export class Store {
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
   /** Guild -> user -> voice state. */
   readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
-  /** People who are ignored: see `ignoring.ts`. */
+  /** People who are ignored: their messages are folded and call nobody, and they are not told. */
   readonly ignored = new SvelteSet<Id>();
   /** Channel -> how often its pins have changed. */
   readonly pinChanges = new SvelteMap<Id, number>();

@@ -3,7 +3,7 @@ import type { Entries, Ready } from '../../gateway/payloads';
 import { putChannel } from './channel';
 import { putGuild } from './guild';
 import type { Reducers } from './index';
-import { putGuildSettings, putPresence } from './user';
+import { putGuildSettings, putPresence, putRelationship } from './user';
 
 function entries<T>(value: Entries<T> | undefined): T[] {
   if (Array.isArray(value)) return value;
@@ -11,12 +11,7 @@ function entries<T>(value: Entries<T> | undefined): T[] {
 }
 
 function putRelationships(store: Store, list: Ready['relationships']): void {
-  for (const r of entries(list)) {
-    store.addUser(r.user);
-    const id = r.user_id ?? r.user?.id ?? r.id;
-    if (id) store.relationships.set(id, { id, type: r.type });
-    if (id && r.user_ignored) store.ignored.add(id);
-  }
+  for (const r of entries(list)) putRelationship(store, r);
 }
 
 export const readyReducers: Reducers = {

@@ -23,10 +23,15 @@ export function putGuildSettings(store: Store, raw: WireGuildSettings): void {
   });
 }
 
-function putRelationship(store: Store, d: WireRelationship): void {
+export function putRelationship(store: Store, d: WireRelationship): void {
   store.addUser(d.user);
   const id = d.user?.id ?? d.user_id ?? d.id;
-  if (id) store.relationships.set(id, { id, type: d.type });
+  if (!id) return;
+  // Somebody may be ignored, and nothing else.
+  if (d.type) store.relationships.set(id, { id, type: d.type });
+  else store.relationships.delete(id);
+  if (d.user_ignored) store.ignored.add(id);
+  else store.ignored.delete(id);
 }
 
 export const userReducers: Reducers = {
@@ -48,6 +53,8 @@ export const userReducers: Reducers = {
   RELATIONSHIP_ADD: putRelationship,
   RELATIONSHIP_UPDATE: putRelationship,
   RELATIONSHIP_REMOVE(store, d) {
-    store.relationships.delete(d.id ?? d.user?.id ?? '');
+    const id = d.id ?? d.user?.id ?? '';
+    store.relationships.delete(id);
+    store.ignored.delete(id);
   },
 };
