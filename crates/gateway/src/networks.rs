@@ -6,7 +6,7 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
-use consort_runtime::network;
+use consort_runtime::{Pace, network};
 
 use crate::Seat;
 use crate::config::RETRY_AFTER_SECS;
@@ -30,13 +30,13 @@ pub struct PerNetwork {
 struct Count {
     /// Connections that have not identified.
     waiting: usize,
-    /// Each connection moves this on by its part of the window, from now on at least; beyond the window's end there are none.
-    paid_until: Instant,
+    /// How fast it has opened them.
+    pace: Pace,
 }
 
 impl Count {
     fn is_idle(&self, now: Instant) -> bool {
-        self.waiting == 0 && self.paid_until <= now
+        self.waiting == 0 && self.pace.is_idle(now)
     }
 }
 
@@ -76,13 +76,11 @@ impl Networks {
         if counts.len() >= REMEMBERED_MAX && !counts.contains_key(&network) {
             counts.retain(|_, count| !count.is_idle(now));
         }
-        let count = counts.entry(network).or_insert(Count { waiting: 0, paid_until: now });
-        let paid_until = count.paid_until.max(now) + WINDOW / u32::try_from(max).unwrap_or(u32::MAX);
-        if count.waiting >= max || paid_until > now + WINDOW {
+        let count = counts.entry(network).or_insert(Count { waiting: 0, pace: Pace::new(now) });
+        if count.waiting >= max || !count.pace.take(now, max, WINDOW) {
             return Err(HasItsShare);
         }
         count.waiting += 1;
-        count.paid_until = paid_until;
         Ok(Some(Box::new(Place { networks: self.clone(), network })))
     }
 }

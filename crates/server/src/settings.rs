@@ -256,7 +256,7 @@ pub struct Settings {
     /// HTTP connections at once, and WebSockets that have not identified. When there are more, those that keep the server
     /// waiting are closed.
     pub connections_max: usize,
-    /// Of these, for one address. `None` is a sixteenth, and no limit for this machine.
+    /// Of these, for one address, which also opens no more in a second. `None` is a sixteenth, and no limit for this machine.
     pub connections_per_address: Option<usize>,
     /// Threads that own gateway sockets; 0 is one a core.
     pub slices: usize,

@@ -4,7 +4,7 @@
 //! A socket has a seat from the moment it is accepted until it is closed or, on the gateway, has identified. So the
 //! number of descriptors that strangers hold is bounded, and nobody need wait until a silent one has had its time.
 //!
-//! When all seats are taken and nobody can be asked to leave, or an address has its share, some may still stand: they
+//! When all seats are taken and nobody can be asked to leave, or an address has its share or comes too fast, some may still stand: they
 //! are answered once, `/healthz` and whoever brings a token as usual, others that there is no room.
 
 use std::cmp::Reverse;
@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, AtomicU8, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_runtime::network;
+use consort_runtime::{Pace, network};
 use slab::Slab;
 use tokio::sync::Notify;
 use tokio::time::Instant;
@@ -25,13 +25,18 @@ const PATIENCE: Duration = Duration::from_secs(1);
 pub(crate) const WRITE_STALL_MAX: Duration = Duration::from_secs(30);
 /// How fast a client must be not to count as waiting: a byte a millisecond.
 const BYTES_PER_MS: u64 = 1;
+/// In this time a network may open as many connections as it may have. Many programs open one for each request, so it is shorter
+/// than what the gateway's own listeners give.
+const WINDOW: Duration = Duration::from_secs(1);
+/// Networks remembered before those are forgotten that have nothing and may open as many as any.
+const REMEMBERED_MAX: usize = 16 * 1024;
 
 /// How many may be there.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Limits {
     /// Seats.
     pub(crate) seats: usize,
-    /// Of these, for one network.
+    /// Of these, for one network; and in a second as many new ones.
     pub(crate) per_network: usize,
     /// Whether this machine is a network like others. It is not, when what comes from it may come through a proxy.
     pub(crate) limits_local: bool,
@@ -201,13 +206,33 @@ impl Seat {
     }
 }
 
+/// What a network has.
+#[derive(Debug)]
+struct OfNetwork {
+    /// Connections, sitting or standing.
+    here: usize,
+    standing: usize,
+    /// How fast it has opened them.
+    pace: Pace,
+}
+
+impl OfNetwork {
+    fn new(now: std::time::Instant) -> Self {
+        Self { here: 0, standing: 0, pace: Pace::new(now) }
+    }
+
+    fn is_idle(&self, now: std::time::Instant) -> bool {
+        self.here == 0 && self.pace.is_idle(now)
+    }
+}
+
 /// Those who are there.
 #[derive(Debug, Default)]
 struct Hall {
     seats: Slab<Arc<Seat>>,
     standing: usize,
     taken: u64,
-    by_network: HashMap<IpAddr, usize>,
+    by_network: HashMap<IpAddr, OfNetwork>,
 }
 
 impl Hall {
@@ -228,19 +253,38 @@ impl Hall {
     fn take(&mut self, seat: &Arc<Seat>) -> usize {
         self.standing += usize::from(seat.stands);
         self.taken += 1;
-        *self.by_network.entry(seat.network).or_default() += 1;
+        let of_network = self.of_network(seat.network);
+        of_network.here += 1;
+        of_network.standing += usize::from(seat.stands);
         self.seats.insert(seat.clone())
     }
 
     fn free(&mut self, key: usize) {
         let seat = self.seats.remove(key);
         self.standing -= usize::from(seat.stands);
-        if let Some(count) = self.by_network.get_mut(&seat.network) {
-            *count -= 1;
-            if *count == 0 {
+        let now = Instant::now().into_std();
+        if let Some(of_network) = self.by_network.get_mut(&seat.network) {
+            of_network.here -= 1;
+            of_network.standing -= usize::from(seat.stands);
+            if of_network.is_idle(now) {
                 self.by_network.remove(&seat.network);
             }
         }
+    }
+
+    /// What a network has. Those that have nothing are forgotten when there are very many.
+    fn of_network(&mut self, network: IpAddr) -> &mut OfNetwork {
+        let now = Instant::now().into_std();
+        if self.by_network.len() >= REMEMBERED_MAX && !self.by_network.contains_key(&network) {
+            self.by_network.retain(|_, of_network| !of_network.is_idle(now));
+        }
+        self.by_network.entry(network).or_insert_with(|| OfNetwork::new(now))
+    }
+
+    /// Whether a network has less than its share, and does not come too fast; if so, that is one more.
+    fn takes_of_share(&mut self, network: IpAddr, max: usize) -> bool {
+        let of_network = self.of_network(network);
+        of_network.here < max && of_network.pace.take(Instant::now().into_std(), max, WINDOW)
     }
 
     /// Asks at least one to leave, and with it others who have kept the server waiting too long, up to a part of all. Those without
@@ -248,7 +292,7 @@ impl Hall {
     /// least, who is of the network with the most, who has kept the server waiting longest. Whether there was anybody.
     fn make_room(&self, now_ms: u64, may_go: impl Fn(&Seat) -> bool) -> bool {
         let order = |seat: &Seat, waited: u64| {
-            let of_network = self.by_network.get(&seat.network).copied().unwrap_or_default();
+            let of_network = self.by_network.get(&seat.network).map_or(0, |of_network| of_network.here);
             let known = seat.known.load(Ordering::Relaxed);
             let is_new = waited < PATIENCE.as_millis() as u64;
             let rank = (known == Known::Authenticated as u8, is_new, known, Reverse(of_network));
@@ -322,12 +366,12 @@ impl Seats {
         let network = network(ip);
         let is_limited = self.limits.limits_local || !ip.to_canonical().is_loopback();
         let mut hall = self.hall();
-        let of_network = hall.by_network.get(&network).copied().unwrap_or_default();
-        let has_share = is_limited && of_network >= self.limits.per_network;
+        let has_share = is_limited && !hall.takes_of_share(network, self.limits.per_network);
         let now_ms = self.now_ms();
         let has_standing_room = hall.standing < self.limits.standing();
         let stands = if has_share {
-            if !has_standing_room || of_network > self.limits.per_network + self.limits.standing() / 4 {
+            let standing = hall.of_network(network).standing;
+            if !has_standing_room || standing > self.limits.standing() / 4 {
                 hall.make_room(now_ms, |seat| seat.stands && seat.network == network);
                 return None;
             }
@@ -520,6 +564,35 @@ mod tests {
         let strict = seats(100, 1, true);
         let _one = strict.admit(local()).unwrap();
         assert!(strict.admit(local()).unwrap().seat().stands());
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn a_network_opens_so_many_in_a_second_however_soon_they_close() {
+        let seats = seats(100, 10, true);
+        let sits = |n: u8| seats.admit(ip(n)).is_some_and(|place| !place.seat().stands());
+        assert!((0..10).all(|_| sits(1)));
+        assert!(!sits(1), "whoever comes too fast is answered once, standing");
+        assert!(sits(2), "another network is not slowed");
+        advance(100).await;
+        assert!(sits(1) && !sits(1));
+        advance(60_000).await;
+        assert!((0..10).all(|_| sits(1)) && !sits(1), "no more than that is saved up");
+        let standing: Vec<_> = std::iter::from_fn(|| seats.admit(ip(1))).collect();
+        assert_eq!(standing.len(), 12 / 4 + 1, "and does not fill the standing room so");
+    }
+
+    #[tokio::test(start_paused = true)]
+    async fn networks_that_have_nothing_are_forgotten() {
+        let seats = seats(100, 10, true);
+        let stays = seats.admit(ip(1)).unwrap();
+        for n in 0..2 * REMEMBERED_MAX as u32 {
+            let [a, b, c, d] = (n + (11 << 24)).to_be_bytes();
+            drop(seats.admit(IpAddr::from([a, b, c, d])).unwrap());
+            advance(u64::from(n % 64 == 0)).await;
+        }
+        let hall = seats.hall();
+        assert!(hall.by_network.len() <= REMEMBERED_MAX + 100 * 64, "{}", hall.by_network.len());
+        assert!(hall.by_network.contains_key(&stays.seat().network));
     }
 
     #[tokio::test(start_paused = true)]

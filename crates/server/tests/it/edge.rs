@@ -343,3 +343,31 @@ async fn an_address_has_its_share_of_connections() {
     .await;
     world.node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_that_opens_hundreds_of_sockets_has_its_share_and_others_theirs() {
+    let world = World::with(|settings| settings.connections_per_address = Some(20)).await;
+    let address = world.node.address();
+    blocking(move || {
+        let halves = ["", "G", "GET / HTTP/1.1\r\nx: "];
+        let crowd: Vec<_> = (0..300)
+            .map(|n| {
+                let mut raw = Raw::connect_from([127, 0, 0, 2], address);
+                // The server may have closed it already.
+                let _sent = raw.0.write_all(halves[n % halves.len()].as_bytes());
+                raw
+            })
+            .collect();
+        for n in 0..10 {
+            let mut other = Raw::connect_from([127, 0, 0, 10 + n], address);
+            other.send("GET /healthz HTTP/1.1\r\nhost: a\r\n\r\n");
+            assert_eq!(other.answer().0, 200);
+        }
+        // Those beyond its share, and the few who stand beside it, are closed: a read of them ends.
+        let kept = crowd.iter().filter(|raw| !raw.has_answer()).count();
+        assert!(kept <= 20 + 512 / 4 + 1, "{kept}");
+        drop(crowd);
+    })
+    .await;
+    world.node.shutdown().await;
+}
