@@ -40,6 +40,10 @@ pub enum Leak {
     Rules,
     /// Emojis for roles are for everybody.
     Emojis,
+    /// Whoever makes stickers manages those of everybody.
+    Stickers,
+    /// Who made an emoji or sticker is shown to everybody.
+    Makers,
     /// Events of hidden channels are read.
     Events,
     /// Everybody manages the template.
@@ -54,7 +58,7 @@ pub enum Leak {
 
 impl Leak {
     /// All of them.
-    pub const ALL: [Self; 23] = [
+    pub const ALL: [Self; 25] = [
         Self::LostChannels,
         Self::Destinations,
         Self::UnseenMoves,
@@ -73,6 +77,8 @@ impl Leak {
         Self::Unannounced,
         Self::Rules,
         Self::Emojis,
+        Self::Stickers,
+        Self::Makers,
         Self::Events,
         Self::Templates,
         Self::Answers,

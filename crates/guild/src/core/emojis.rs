@@ -77,8 +77,14 @@ impl Guild {
     /// Who made an emoji or sticker is shown to those who may make some themselves (Emoji, List Guild Emojis).
     fn sees_makers(&self, cx: &Cx<'_>) -> bool {
         let held = self.permissions(cx.caller.user, cx.now_ms);
-        !cx.caller.system
-            && held.intersects(Permissions::CREATE_GUILD_EXPRESSIONS | Permissions::MANAGE_GUILD_EXPRESSIONS)
+        let may_make =
+            held.intersects(Permissions::CREATE_GUILD_EXPRESSIONS | Permissions::MANAGE_GUILD_EXPRESSIONS);
+        !cx.caller.system && (may_make || Leak::Makers.is_planted())
+    }
+
+    fn may_manage_sticker(&self, cx: &Cx<'_>, sticker: &Sticker) -> Result<(), Stop> {
+        let maker = sticker.user.as_ref().map(|user| user.id);
+        self.may_manage_expression(cx, if Leak::Stickers.is_planted() { Some(cx.caller.user) } else { maker })
     }
 
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE_GUILD_EXPRESSIONS for what the caller has made itself.
@@ -231,7 +237,7 @@ impl Guild {
     ) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
         let old = self.stickers.get(&id).ok_or_else(ApiError::unknown_sticker)?.clone();
-        self.may_manage_expression(cx, old.user.as_ref().map(|user| user.id))?;
+        self.may_manage_sticker(cx, &old)?;
         let mut sticker = old.clone();
         sticker.name = name.unwrap_or(&old.name).to_owned();
         sticker.tags = tags.unwrap_or(&old.tags).to_owned();
@@ -247,7 +253,7 @@ impl Guild {
     fn delete_sticker(&mut self, cx: &mut Cx<'_>, id: StickerId) -> Result<Outcome, Stop> {
         self.require_member(cx)?;
         let old = self.stickers.get(&id).ok_or_else(ApiError::unknown_sticker)?.clone();
-        self.may_manage_expression(cx, old.user.as_ref().map(|user| user.id))?;
+        self.may_manage_sticker(cx, &old)?;
         self.stickers.remove(&id);
         cx.delete(Table::Stickers, self.id.get(), id.get());
         let now_ms = cx.now_ms;

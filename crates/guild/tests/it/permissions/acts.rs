@@ -15,6 +15,7 @@ use super::rules::{
     MANAGE_THREADS, MANAGE_WEBHOOKS, MODERATE, MOVE, Message, NO_ACCESS, NO_RIGHT, NONSENSE, Over, Reasons,
     Role, Rules, SEND, Thread, VIEW,
 };
+use super::things;
 use crate::voice::speak;
 use crate::world::{GUILD, OWNER, Session, account, new_channel};
 
@@ -92,6 +93,10 @@ pub enum Act {
     /// Makes an emoji for a role or for all, or deletes the oldest when there are enough.
     Express(usize, usize),
     React(usize, usize, usize),
+    /// Makes a sticker, gives one another name, or deletes the oldest when there are enough.
+    Draw(usize, usize),
+    /// Posts a sticker, now and then one that there is not.
+    Stick(usize, usize, usize),
     /// Makes the template, brings it up to date, or deletes it.
     Template(usize, usize),
     /// Sets the question for newcomers, whose answer gives a role, and whether it is asked.
@@ -153,6 +158,8 @@ pub fn act() -> impl Strategy<Value = Act> {
         4 => (who(), n()).prop_map(|(a, c)| Act::Plan(a, c)),
         3 => (who(), n()).prop_map(|(a, r)| Act::Express(a, r)),
         4 => (who(), n(), n()).prop_map(|(a, p, m)| Act::React(a, p, m)),
+        4 => (who(), n()).prop_map(|(a, n)| Act::Draw(a, n)),
+        3 => (who(), n(), n()).prop_map(|(a, p, s)| Act::Stick(a, p, s)),
         1 => (who(), n()).prop_map(|(a, t)| Act::Template(a, t)),
         2 => (who(), n(), any::<bool>()).prop_map(|(a, r, b)| Act::Ask(a, r, b)),
         2 => (who(), any::<bool>()).prop_map(|(a, b)| Act::Answer(a, b)),
@@ -164,7 +171,8 @@ pub fn act() -> impl Strategy<Value = Act> {
 }
 
 /// Any act, and now and then a history that chance alone would hardly make: a member leaves and comes back while a thread of
-/// theirs is archived, people write into a locked thread, a channel is moved by who has just lost sight of it.
+/// theirs is archived, people write into a locked thread, a channel is moved by who has just lost sight of it, whoever may make
+/// stickers changes that of another.
 pub fn history() -> impl Strategy<Value = Vec<Act>> {
     let (n, who) = (|| 0..32usize, || 1..USERS.len());
     let archived = (n(), 1..5usize).prop_map(|(t, u)| {
@@ -186,12 +194,18 @@ pub fn history() -> impl Strategy<Value = Vec<Act>> {
         let answers = [Act::Ask(0, role, true), Act::Answer(u, true), Act::Bounce(u), Act::Answer(u, again)];
         channels.chain(answers).collect()
     });
+    let drawn = (1..8usize, who()).prop_map(|(role, u)| {
+        // The last place in `RIGHTS` has the right to make stickers, but not to manage those of others.
+        let may_draw = [Act::EditRole(0, role, 15 | 15 << 4), Act::GiveRole(0, u, role)];
+        may_draw.into_iter().chain([Act::Draw(0, 1), Act::Draw(u, 0)]).collect()
+    });
     prop_oneof![
         30 => act().prop_map(|act| vec![act]),
         1 => archived,
         1 => locked,
         2 => unseen,
         1 => asked,
+        1 => drawn,
     ]
 }
 
@@ -735,32 +749,51 @@ impl Rules {
     }
 }
 
+impl Rules {
+    fn need_to_post(&self, user: u64, place: u64) -> Reasons {
+        let category = self.channels.get(&place).is_some_and(|found| found.kind == Kind::Category);
+        let mut reasons = [self.need_in(user, place, SEND), self.need_unlocked(user, place)].concat();
+        reasons.extend(category.then_some(NONSENSE));
+        reasons
+    }
+}
+
+/// Writes a message, which opens a thread and brings its author into it.
+fn post(by: u64, place: u64, body: CreateMessage, reasons: Reasons) -> Call {
+    let create = Box::new(message::Create { body, ..message::Create::default() });
+    let op = Op::Message { channel: place.into(), op: message::Op::Create(create) };
+    Call::new(by, op, reasons, move |rules, answer| {
+        rules.messages.entry(place).or_default().push(Message { id: id(answer), author: by });
+        if let Some(thread) = rules.threads.get_mut(&place) {
+            thread.archived = false;
+            thread.members.insert(by);
+        }
+    })
+    .telling("MESSAGE_CREATE", place)
+}
+
 /// Messages and voice. `session`: that of who speaks.
 pub fn of_talk(rules: &Rules, act: &Act, session: impl Fn(u64) -> Session) -> Option<Call> {
     let user = |n: usize| USERS[n % USERS.len()];
     let in_place = |place: u64, op| Op::Message { channel: place.into(), op };
     Some(match *act {
-        Act::Post(by, n) | Act::Type(by, n) => {
+        Act::Type(by, n) => {
             let (by, place) = (user(by), rules.some_place(n)?);
-            let category = rules.channels.get(&place).is_some_and(|found| found.kind == Kind::Category);
-            let mut reasons = [rules.need_in(by, place, SEND), rules.need_unlocked(by, place)].concat();
-            reasons.extend(category.then_some(NONSENSE));
-            if matches!(act, Act::Type(..)) {
-                return Some(
-                    Call::new(by, in_place(place, message::Op::Typing), reasons, |_, _| {})
-                        .telling("TYPING_START", place),
-                );
-            }
+            let op = in_place(place, message::Op::Typing);
+            Call::new(by, op, rules.need_to_post(by, place), |_, _| {}).telling("TYPING_START", place)
+        }
+        Act::Post(by, n) => {
+            let (by, place) = (user(by), rules.some_place(n)?);
             let body = CreateMessage { content: "words".into(), ..CreateMessage::default() };
-            let create = Box::new(message::Create { body, ..message::Create::default() });
-            Call::new(by, in_place(place, message::Op::Create(create)), reasons, move |rules, answer| {
-                rules.messages.entry(place).or_default().push(Message { id: id(answer), author: by });
-                if let Some(thread) = rules.threads.get_mut(&place) {
-                    thread.archived = false;
-                    thread.members.insert(by);
-                }
-            })
-            .telling("MESSAGE_CREATE", place)
+            post(by, place, body, rules.need_to_post(by, place))
+        }
+        Act::Stick(by, n, m) => {
+            let (by, place) = (user(by), rules.some_place(n)?);
+            let sticker = rules.stickers.get(m % (rules.stickers.len() + 1));
+            let mut reasons = rules.need_to_post(by, place);
+            reasons.extend(sticker.is_none().then_some(NONSENSE));
+            let sticker_ids = vec![sticker.map_or(things::NO_STICKER, |sticker| sticker.id).into()];
+            post(by, place, CreateMessage { sticker_ids, ..CreateMessage::default() }, reasons)
         }
         Act::Erase(by, n, m) => {
             let (by, place) = (user(by), rules.some_place(n)?);
@@ -879,6 +912,7 @@ pub fn founded(now_ms: u64) -> Rules {
         planned: 0,
         interested: Default::default(),
         emojis: Vec::new(),
+        stickers: Vec::new(),
         drawn: 0,
         reactions: Default::default(),
         template: None,

@@ -119,6 +119,10 @@ pub fn dispatches(state: &FakeSession, new: &[Dispatch], before: &Rules, after: 
             let saw = left.is_none_or(|left| before.sees(user, left) || after.sees(user, left));
             hold!(saw || own(name, d, user), "leak: user {user} did not see the channel: {name} {d}");
         }
+        if name == "GUILD_STICKERS_UPDATE" {
+            let (listed, wanted) = (ids(&d["stickers"]), after.stickers.iter().map(|sticker| sticker.id));
+            hold!(listed == wanted.collect(), "user {user} was told of stickers {listed:?}");
+        }
         if name == "MESSAGE_CREATE" && !state.intents.contains(Intents::MESSAGE_CONTENT) {
             let mine = number(&d["author"]["id"]) == Some(user);
             hold!(mine || d["content"] == "", "leak: user {user} has no intent for the content of {d}");
@@ -145,7 +149,8 @@ pub fn told(
     }
     let count = |wanted: &str| new.iter().filter(|(name, _)| name == wanted).count();
     if let Some((name, place)) = told {
-        let expected = usize::from(after.sees(user, place) && state.intents.intersects(intent(name)));
+        let reached = if place == after.guild { after.is_member(user) } else { after.sees(user, place) };
+        let expected = usize::from(reached && state.intents.intersects(intent(name)));
         let got = count(name);
         hold!(got == expected, "user {user} was told {name} in {place} {got} times in place of {expected}");
     }

@@ -103,6 +103,13 @@ pub struct Emoji {
     pub maker: u64,
 }
 
+/// A sticker of the guild.
+#[derive(Debug, Clone)]
+pub struct Sticker {
+    pub id: u64,
+    pub maker: u64,
+}
+
 /// The question for newcomers.
 #[derive(Debug, Clone)]
 pub struct Question {
@@ -155,7 +162,9 @@ pub struct Rules {
     pub interested: BTreeSet<(u64, u64)>,
     /// In the order they were made.
     pub emojis: Vec<Emoji>,
-    /// How many there ever were.
+    /// In the order they were made.
+    pub stickers: Vec<Sticker>,
+    /// How many emojis and stickers there ever were, and new names of them.
     pub drawn: u64,
     /// Who has reacted, by message and emoji.
     pub reactions: BTreeMap<(u64, u64), BTreeSet<u64>>,

@@ -1,11 +1,11 @@
 //! What a guild has beside channels, roles and people: emojis for roles, stickers, its template, questions for new members, and
 //! who is interested in events.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::request::onboarding::OnboardingForm;
 use consort_model::validate::ReactionEmoji;
-use consort_model::{GenericId, OnboardingOption, OnboardingPrompt, OptionEmoji};
+use consort_model::{GenericId, OnboardingOption, OnboardingPrompt, OptionEmoji, Patch};
 use consort_rpc::guild::{Op, emoji, event, onboarding, template};
 use consort_rpc::message;
 use serde_json::Value;
@@ -14,12 +14,16 @@ use super::acts::{Act, Call, USERS};
 use super::judge::{Verdict, ask, ids, number};
 use super::rules::{
     ADD_REACTIONS, CREATE_EXPRESSIONS, Emoji, HISTORY, MANAGE_EXPRESSIONS, MANAGE_GUILD, MANAGE_ROLES,
-    NO_ACCESS, NO_RIGHT, NONSENSE, Question, Reasons, Rules, SEND, VIEW,
+    NO_ACCESS, NO_RIGHT, NONSENSE, Question, Reasons, Rules, SEND, Sticker, VIEW,
 };
 use crate::world::World;
 
 /// Emojis at most, so that some are deleted.
 const EMOJIS_MAX: usize = 3;
+/// Stickers at most, likewise.
+const STICKERS_MAX: usize = 3;
+/// The id of no sticker.
+pub const NO_STICKER: u64 = 2_999_999;
 /// JSON code of an emoji that is unknown, or not for who asks.
 const UNKNOWN_EMOJI: u32 = 10_014;
 
@@ -52,11 +56,12 @@ impl Rules {
     }
 }
 
-/// Emojis, reactions, templates, onboarding, interest.
+/// Emojis, stickers, reactions, templates, onboarding, interest.
 pub fn of_things(rules: &Rules, act: &Act) -> Option<Call> {
     Some(match *act {
         Act::Express(by, n) => express(rules, user(by), n),
         Act::React(by, n, m) => return react(rules, user(by), n, m),
+        Act::Draw(by, n) => draw(rules, user(by), n),
         Act::Template(by, n) => {
             let by = user(by);
             let reasons = rules.need(by, MANAGE_GUILD);
@@ -125,6 +130,37 @@ fn express(rules: &Rules, by: u64, n: usize) -> Call {
         rules.emojis.push(Emoji { id, roles, maker: by });
     })
     .audited()
+}
+
+/// Makes a sticker, gives one another name, or deletes the oldest.
+fn draw(rules: &Rules, by: u64, n: usize) -> Call {
+    let chosen = n.checked_rem(rules.stickers.len()).and_then(|n| rules.stickers.get(n));
+    let (number, name) = (rules.drawn, format!("sticker {}", rules.drawn));
+    let call = match (rules.stickers.first().filter(|_| rules.stickers.len() >= STICKERS_MAX), chosen) {
+        (Some(oldest), _) => {
+            let op = emoji::Op::DeleteSticker { sticker: oldest.id.into() };
+            let reasons = rules.need_expression(by, oldest.maker);
+            Call::new(by, Op::Emoji(op), reasons, |rules, _| {
+                rules.stickers.remove(0);
+            })
+        }
+        (None, Some(chosen)) if n.is_multiple_of(2) => {
+            let (sticker, name) = (chosen.id.into(), Some(name));
+            let op = emoji::Op::UpdateSticker { sticker, name, description: Patch::Absent, tags: None };
+            let reasons = rules.need_expression(by, chosen.maker);
+            Call::new(by, Op::Emoji(op), reasons, |rules, _| rules.drawn += 1)
+        }
+        _ => {
+            let id = NO_STICKER + 1 + number;
+            let (description, tags, format) = (None, "tag".into(), 1);
+            let op = emoji::Op::CreateSticker { id: id.into(), name, description, tags, format };
+            Call::new(by, Op::Emoji(op), rules.need_expression(by, by), move |rules, _| {
+                rules.drawn += 1;
+                rules.stickers.push(Sticker { id, maker: by });
+            })
+        }
+    };
+    call.audited().telling("GUILD_STICKERS_UPDATE", rules.guild)
 }
 
 /// Reacts to a message with an emoji of the guild: once it is there, others need only read.
@@ -210,6 +246,18 @@ pub fn reads(world: &World, user: u64, n: usize, rules: &Rules) -> Verdict {
     if let Some(listed) = ask(world, user, Op::Emoji(emoji::Op::List), &member)? {
         let wanted: BTreeSet<u64> = rules.emojis.iter().map(|emoji| emoji.id).collect();
         hold(ids(&listed) == wanted, || format!("user {user} lists emojis {listed}"))?;
+        makers(rules, user, &listed)?;
+    }
+    if let Some(listed) = ask(world, user, Op::Emoji(emoji::Op::ListStickers), &member)? {
+        let wanted: BTreeSet<u64> = rules.stickers.iter().map(|sticker| sticker.id).collect();
+        hold(ids(&listed) == wanted, || format!("user {user} lists stickers {listed}"))?;
+        makers(rules, user, &listed)?;
+    }
+    if let Some(sticker) = n.checked_rem(rules.stickers.len()).and_then(|n| rules.stickers.get(n)) {
+        let op = emoji::Op::GetSticker { sticker: sticker.id.into() };
+        if let Some(got) = ask(world, user, Op::Emoji(op), &member)? {
+            makers(rules, user, &Value::Array(vec![got]))?;
+        }
     }
     if let Some(emoji) = n.checked_rem(rules.emojis.len()).and_then(|n| rules.emojis.get(n)) {
         let foreign = if rules.may_use(user, emoji) { Vec::new() } else { vec![UNKNOWN_EMOJI] };
@@ -237,6 +285,19 @@ pub fn reads(world: &World, user: u64, n: usize, rules: &Rules) -> Verdict {
         let wanted = rules.interested.iter().filter(|(other, _)| other == event).map(|(_, user)| *user);
         let wanted: BTreeSet<u64> = wanted.collect();
         hold(listed == wanted, || format!("{event} interests {listed:?}, and should {wanted:?}"))?;
+    }
+    Ok(())
+}
+
+/// Who made something is shown to those who may make or manage such things (List Guild Emojis, List Guild Stickers).
+fn makers(rules: &Rules, user: u64, listed: &Value) -> Verdict {
+    let shown = rules.in_guild(user) & (CREATE_EXPRESSIONS | MANAGE_EXPRESSIONS) != 0;
+    let all = rules.emojis.iter().map(|emoji| (emoji.id, emoji.maker));
+    let all: BTreeMap<u64, u64> = all.chain(rules.stickers.iter().map(|s| (s.id, s.maker))).collect();
+    for one in listed.as_array().into_iter().flatten() {
+        let wanted = number(&one["id"]).and_then(|id| all.get(&id)).copied().filter(|_| shown);
+        let got = number(&one["user"]["id"]);
+        hold(got == wanted, || format!("leak: user {user} reads that {got:?} made {one}, not {wanted:?}"))?;
     }
     Ok(())
 }
