@@ -117,7 +117,7 @@ impl Guild {
         channel.default_thread_rate_limit_per_user = create.default_thread_rate_limit_per_user;
         if kind.is_voice() {
             channel.bitrate = Some(self.bitrate(create.bitrate)?);
-            channel.user_limit = Some(create.user_limit.unwrap_or(0));
+            channel.user_limit = Some(user_limit(kind, create.user_limit.unwrap_or(0))?);
             channel.rtc_region.clone_from(&create.rtc_region);
             channel.video_quality_mode = create.video_quality_mode;
         }
@@ -128,7 +128,7 @@ impl Guild {
                 next += 1;
                 next.into()
             };
-            channel.available_tags = Some(tags::resolve(wanted, &[], ids));
+            channel.available_tags = Some(tags::resolve(wanted, &[], ids)?);
             channel.default_reaction_emoji =
                 create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
             channel.default_sort_order = create.default_sort_order;
@@ -270,7 +270,7 @@ impl Guild {
         self.apply_update(&mut channel, update)?;
         if let Some(wanted) = update.available_tags.as_ref().filter(|_| channel.kind.is_forum()) {
             let present = old.available_tags.as_deref().unwrap_or_default();
-            channel.available_tags = Some(tags::resolve(wanted, present, || cx.next_id().into()));
+            channel.available_tags = Some(tags::resolve(wanted, present, || cx.next_id().into())?);
         }
         if channel == old {
             return Outcome::json(&channel);
@@ -314,6 +314,9 @@ impl Guild {
         if channel.kind.is_voice() {
             if let Patch::Value(bitrate) = update.bitrate {
                 channel.bitrate = Some(self.bitrate(Some(bitrate))?);
+            }
+            if let Patch::Value(wanted) = update.user_limit {
+                user_limit(channel.kind, wanted)?;
             }
             update.user_limit.apply(&mut channel.user_limit);
             update.rtc_region.clone().apply(&mut channel.rtc_region);
@@ -626,4 +629,17 @@ fn same_overwrites(a: &Channel, b: &Channel) -> bool {
 
 fn value(channel: &Channel) -> Value {
     serde_json::to_value(channel).unwrap_or_default()
+}
+
+/// Refuses more people than a voice or stage channel may be limited to (Channel, `user_limit`).
+fn user_limit(kind: ChannelType, wanted: u32) -> Result<u32, Stop> {
+    let max = match kind {
+        ChannelType::GuildStageVoice => limits::STAGE_USER_LIMIT_MAX,
+        _ => limits::VOICE_USER_LIMIT_MAX,
+    };
+    if wanted <= max {
+        return Ok(wanted);
+    }
+    let message = format!("int value should be less than or equal to {max}.");
+    Err(ApiError::invalid_field("user_limit", "NUMBER_TYPE_MAX", message).into())
 }

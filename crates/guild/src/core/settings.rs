@@ -531,6 +531,17 @@ impl Guild {
         }))
     }
 
+    /// Strangers are shown the welcome screen, so it leads nowhere else.
+    fn require_own_channels(&self, shown: &[Value]) -> Result<(), Stop> {
+        let is_own = |shown: &Value| {
+            let channel = serde_json::from_value(shown["channel_id"].clone());
+            channel.is_ok_and(|channel| self.channels.contains_key(&channel))
+        };
+        let Some(index) = shown.iter().position(|shown| !is_own(shown)) else { return Ok(()) };
+        let path = format!("welcome_channels.{index}.channel_id");
+        Err(ApiError::invalid_field(&path, "GUILD_INVALID_CHANNEL", "Invalid channel").into())
+    }
+
     fn update_welcome(
         &mut self,
         cx: &mut Cx<'_>,
@@ -545,6 +556,7 @@ impl Guild {
             screen["description"] = json!(description.as_option());
         }
         if let Some(channels) = channels {
+            self.require_own_channels(channels)?;
             screen["welcome_channels"] = json!(channels);
         }
         cx.put(Table::GuildMisc, self.id.get(), Key::text(WELCOME), &screen);

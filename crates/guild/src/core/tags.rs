@@ -77,16 +77,19 @@ fn without_id(tag: &Value) -> Value {
 }
 
 /// Tags as asked for. One that has the id of a tag there is stays that tag, once; every other is new and gets an id of `ids`,
-/// whatever id it was sent with.
+/// whatever id it was sent with. No two have one name (40061).
 pub(super) fn resolve(
     wanted: &[Value],
     present: &[ForumTag],
     mut ids: impl FnMut() -> Id<()>,
-) -> Vec<ForumTag> {
+) -> Result<Vec<ForumTag>, ApiError> {
     let mut tags: Vec<ForumTag> = Vec::with_capacity(wanted.len());
     for tag in wanted {
         let text = |key: &str| tag.get(key).and_then(Value::as_str).map(str::to_owned);
         let Some(name) = text("name") else { continue };
+        if tags.iter().any(|tag| tag.name == name) {
+            return Err(ApiError::tag_names_unique());
+        }
         let has = |tags: &[ForumTag], id: Id<()>| tags.iter().any(|tag| tag.id == id);
         let kept = text("id").and_then(|id| id.parse().ok());
         let kept = kept.filter(|id| has(present, *id) && !has(&tags, *id));
@@ -104,7 +107,7 @@ pub(super) fn resolve(
             emoji_name: text("emoji_name"),
         });
     }
-    tags
+    Ok(tags)
 }
 
 #[cfg(test)]
@@ -119,7 +122,7 @@ mod tests {
                 next += 1;
                 Id::new(next)
             };
-            resolve(wanted.as_array().unwrap(), present, ids)
+            resolve(wanted.as_array().unwrap(), present, ids).unwrap()
         };
         let ids = |tags: &[ForumTag]| tags.iter().map(|tag| tag.id.get()).collect::<Vec<_>>();
         let first = resolved(json!([{"name": "a"}, {"name": "b", "id": "18446744073709551615"}]), &[]);
@@ -130,5 +133,11 @@ mod tests {
         assert_eq!(then[0].name, "c");
         // A tag that was taken away leaves its id to nobody.
         assert_eq!(ids(&resolved(json!([{"name": "f"}]), &then)), [14]);
+    }
+
+    #[test]
+    fn no_two_tags_have_one_name() {
+        let twice = [json!({"name": "a"}), json!({"name": "a"})];
+        assert_eq!(resolve(&twice, &[], || Id::new(1)).unwrap_err().code, 40061);
     }
 }

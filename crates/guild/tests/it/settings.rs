@@ -146,14 +146,17 @@ fn a_welcome_screen_is_for_managers_until_it_is_on() {
     let mut world = World::new();
     world.seed([2]);
     let read = || Op::Settings(SettingsOp::WelcomeScreen);
-    let write = |enabled, description| {
+    let general = world.channel("general").to_string();
+    let write_of = |channel: &str, enabled, description| {
         Op::Settings(SettingsOp::UpdateWelcomeScreen {
             enabled,
             description,
-            channels: Some(vec![json!({"channel_id": "1"})]),
+            channels: Some(vec![json!({"channel_id": channel})]),
         })
     };
+    let write = |enabled, description| write_of(&general, enabled, description);
     assert_eq!(world.err(OWNER, read()), (404, 10069));
+    assert_eq!(world.err(OWNER, write_of("1", None, Patch::Absent)), (400, 50035), "a channel of others");
     assert_eq!(world.err(2, write(None, Patch::Absent)), (403, 50013));
     world.ok(OWNER, write(None, Patch::Value("hello".into())));
     assert_eq!(world.err(2, read()), (403, 50013));

@@ -72,6 +72,23 @@ fn only_the_session_that_joined_takes_the_user_out_when_it_ends() {
 }
 
 #[test]
+fn a_channel_is_limited_to_as_many_people_as_its_kind_may_hold() {
+    let mut world = World::new();
+    let create = |kind, user_limit| channel::Create { user_limit, ..new_channel("v", kind) };
+    let op = |create| Op::Channel(channel::Op::Create(Box::new(create)));
+    assert_eq!(world.err(OWNER, op(create(ChannelType::GuildVoice, Some(100)))), (400, 50035));
+    let voice = world.create_channel(create(ChannelType::GuildVoice, Some(99)));
+    world.ok(OWNER, op(create(ChannelType::GuildStageVoice, Some(10_000))));
+    let limited = |wanted| {
+        let update =
+            channel::Update { user_limit: consort_model::Patch::Value(wanted), ..Default::default() };
+        Op::Channel(channel::Op::Update { channel: voice, update: Box::new(update) })
+    };
+    assert_eq!(world.err(OWNER, limited(100)), (400, 50035));
+    assert_eq!(world.ok(OWNER, limited(0))["user_limit"], 0);
+}
+
+#[test]
 fn connecting_needs_the_right_and_a_place() {
     let mut world = World::new();
     world.seed([2, 3]);

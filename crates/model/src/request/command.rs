@@ -4,6 +4,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::command::{Choice, Command, CommandOption, Localizations, Scope, kind, option};
+use crate::validate::{self, Named};
 use crate::{ApiError, CommandId, Form, FormErrors, Permissions};
 
 const NAME_CHARS_MAX: usize = 32;
@@ -101,7 +102,7 @@ impl Draft {
             name: name?,
             name_localizations: match kept("name_localizations") {
                 Some(command) => command.name_localizations.clone(),
-                None => localizations(f, "name_localizations", NAME_CHARS_MAX),
+                None => localized_names(f, kind == kind::CHAT),
             },
             description: description?,
             description_localizations: match kept("description_localizations") {
@@ -190,12 +191,32 @@ fn is_name(text: &str) -> bool {
 }
 
 fn name(f: &Form<'_>, kind: u8) -> Option<String> {
+    if kind != kind::CHAT {
+        return f.name("name", Named::Command);
+    }
     let name = f.text("name", 1..=NAME_CHARS_MAX)?;
-    if kind == kind::CHAT && !is_name(&name) {
+    if !is_name(&name) {
         f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
         return None;
     }
     Some(name)
+}
+
+/// Names in other languages follow the rule of the name itself; `is_written` tells those of commands in the box and of options.
+fn localized_names(f: &Form<'_>, is_written: bool) -> Option<Localizations> {
+    let field = "name_localizations";
+    let mut names = localizations(f, field, NAME_CHARS_MAX)?;
+    for (locale, text) in &mut names {
+        let kept = if is_written { Ok(text.clone()) } else { validate::name(Named::Command, text) };
+        match kept {
+            Ok(kept) if !is_written || is_name(&kept) => *text = kept,
+            _ => {
+                let path = format!("{field}.{locale}");
+                f.error(&path, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+            }
+        }
+    }
+    Some(names)
 }
 
 fn description(f: &Form<'_>, kind: u8) -> Option<String> {
@@ -320,22 +341,38 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
         f.error("autocomplete", "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID", message);
     }
     let length = |field: &str, min: u16| if kind == option::STRING { f.int(field, min..=6000) } else { None };
+    let (min_length, max_length) = (length("min_length", 0), length("max_length", 1));
+    let bound = |field: &str| if is_number { number(f, field, kind) } else { None };
+    let (min_value, max_value) = (bound("min_value"), bound("max_value"));
+    in_order(f, ("min_length", min_length.map(f64::from)), ("max_length", max_length.map(f64::from)));
+    in_order(
+        f,
+        ("min_value", min_value.as_ref().and_then(Number::as_f64)),
+        ("max_value", max_value.as_ref().and_then(Number::as_f64)),
+    );
     Some(CommandOption {
         kind,
         name: name?,
-        name_localizations: localizations(f, "name_localizations", NAME_CHARS_MAX),
+        name_localizations: localized_names(f, true),
         description: description?,
         description_localizations: localizations(f, "description_localizations", *DESCRIPTION_CHARS.end()),
         required: !nests && f.flag("required"),
         choices,
         options: below.filter(|below| !below.is_empty()),
         channel_types: if kind == option::CHANNEL { numbers(f, "channel_types", 16) } else { None },
-        min_value: if is_number { number(f, "min_value", kind) } else { None },
-        max_value: if is_number { number(f, "max_value", kind) } else { None },
-        min_length: length("min_length", 0),
-        max_length: length("max_length", 1),
+        min_value,
+        max_value,
+        min_length,
+        max_length,
         autocomplete,
     })
+}
+
+/// Refuses bounds between which there is nothing, since nobody could use the command.
+fn in_order(f: &Form<'_>, (least, min): (&str, Option<f64>), (most, max): (&str, Option<f64>)) {
+    if min.zip(max).is_some_and(|(min, max)| min > max) {
+        f.error(least, "NUMBER_TYPE_MAX", format!("{least} cannot be greater than {most}."));
+    }
 }
 
 /// A bound of a number, in the form it was sent.
@@ -406,7 +443,17 @@ mod tests {
         for good in ["écho", "c-3_p'o", "नमस्ते", "ทดสอบ"] {
             assert!(Draft::read(&json!({"name": good, "description": "x"})).is_ok(), "{good}");
         }
-        assert!(Draft::read(&json!({"name": "Two Words", "type": 2})).is_ok());
+        let menu =
+            |name: &str| Draft::read(&json!({"name": name, "type": 2, "name_localizations": {"de": name}}));
+        let draft = menu(" Two\u{202e} \0Words").unwrap();
+        assert_eq!(draft.name, "Two Words", "as names of everything else");
+        assert_eq!(draft.name_localizations.unwrap()["de"], "Two Words");
+        assert!(menu("\u{200b}\u{2060}").is_err());
+        let translated =
+            json!({"name": "x", "description": "x", "name_localizations": {"de": "ÄB", "fr": "é"}});
+        let errors = refused(&translated);
+        assert_eq!(errors.get("name_localizations.de").len(), 1);
+        assert!(errors.get("name_localizations.fr").is_empty());
         assert_eq!(refused(&json!({"name": "x"})).get("description")[0].code, "BASE_TYPE_REQUIRED");
         let described = json!({"name": "x", "type": 3, "description": "no"});
         assert_eq!(refused(&described).get("description").len(), 1);

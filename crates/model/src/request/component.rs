@@ -264,8 +264,10 @@ impl Reader {
     fn select(&mut self, form: &Form<'_>, place: Surface, kind: u8) -> Option<Select> {
         let custom_id = self.custom_id(form);
         let (min_values, max_values) = values(form, VALUES_MAX);
+        // Who may choose so many can (discord.py#6984).
+        let most = usize::from(max_values.max(1));
         let options = match kind {
-            3 => Some(options(form, 1..=SELECT_OPTIONS_MAX, true)),
+            3 => Some(options(form, most..=SELECT_OPTIONS_MAX, true)),
             _ => None,
         };
         let default_values = if kind == 3 { Vec::new() } else { default_values(form, kind) };

@@ -5,10 +5,11 @@ use std::ops::RangeInclusive;
 use super::{Checked, sized, tidy, visible, wrong};
 use crate::form::Form;
 use crate::limits::{
-    APPLICATION_NAME_CHARS, AUTOMOD_NAME_CHARS, CHANNEL_NAME_CHARS, CONNECTION_NAME_CHARS,
-    DISPLAY_NAME_CHARS, EMOJI_NAME_CHARS, EVENT_NAME_CHARS, FILE_NAME_CHARS_MAX, FORUM_TAG_NAME_CHARS,
-    GUILD_NAME_CHARS, NICK_CHARS_MAX, ONBOARDING_OPTION_CHARS, ONBOARDING_PROMPT_CHARS, ROLE_NAME_CHARS_MAX,
-    SOUND_NAME_CHARS, STICKER_NAME_CHARS, TEMPLATE_NAME_CHARS, USERNAME_CHARS, WEBHOOK_NAME_CHARS,
+    APPLICATION_NAME_CHARS, ATTACHMENT_DESCRIPTION_CHARS_MAX, AUTOMOD_NAME_CHARS, CHANNEL_NAME_CHARS,
+    COMMAND_NAME_CHARS, CONNECTION_NAME_CHARS, DISPLAY_NAME_CHARS, EMOJI_NAME_CHARS, EVENT_NAME_CHARS,
+    FILE_NAME_CHARS_MAX, FORUM_TAG_NAME_CHARS, GUILD_NAME_CHARS, NICK_CHARS_MAX, ONBOARDING_OPTION_CHARS,
+    ONBOARDING_PROMPT_CHARS, ROLE_NAME_CHARS_MAX, SOUND_NAME_CHARS, STICKER_NAME_CHARS, TEMPLATE_NAME_CHARS,
+    USERNAME_CHARS, WEBHOOK_NAME_CHARS,
 };
 use crate::patch::Patch;
 
@@ -55,6 +56,10 @@ pub enum Named {
     Answer,
     /// What an application says of people.
     Connection,
+    /// Command of an application in a menu; those that are written have a rule of their own.
+    Command,
+    /// What a file is shown as; may be empty.
+    File,
 }
 
 /// Names that nobody speaks under, since a text would seem to mention everyone, or the system to speak (User page, "Usernames
@@ -83,6 +88,8 @@ impl Named {
             Self::Question => ONBOARDING_PROMPT_CHARS,
             Self::Answer => ONBOARDING_OPTION_CHARS,
             Self::Connection => CONNECTION_NAME_CHARS,
+            Self::Command => COMMAND_NAME_CHARS,
+            Self::File => 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX,
         }
     }
 
@@ -205,7 +212,7 @@ pub fn clean_file_name(original: &str) -> FileName {
             Some((stem, _)) if !stem.is_empty() => stem,
             _ => base,
         };
-        visible(stem).chars().take(crate::limits::ATTACHMENT_DESCRIPTION_CHARS_MAX).collect::<String>()
+        visible(stem).chars().take(ATTACHMENT_DESCRIPTION_CHARS_MAX).collect::<String>()
     });
     let spoiler = name.starts_with("SPOILER_");
     FileName { name, title: title.filter(|title| !title.trim().is_empty()), spoiler }

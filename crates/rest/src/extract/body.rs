@@ -122,17 +122,24 @@ fn decode(media: Media, headers: &HeaderMap, bytes: &[u8]) -> Result<Value, ApiE
     }
 }
 
-/// Parses JSON.
+/// Parses JSON. Texts lose U+0000: what others are sent goes into databases that have no such character (PostgreSQL's `text`), and
+/// means nothing.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, ApiError> {
-    let value = serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_json())?;
-    if nests_within(&value, JSON_DEPTH_MAX) { Ok(value) } else { Err(ApiError::invalid_json()) }
+    let mut value = serde_json::from_slice(bytes).map_err(|_| ApiError::invalid_json())?;
+    if settle(&mut value, JSON_DEPTH_MAX) { Ok(value) } else { Err(ApiError::invalid_json()) }
 }
 
-/// Whether a value nests no deeper than `levels`. The decoder itself stops at 128.
-fn nests_within(value: &Value, levels: usize) -> bool {
+/// Drops U+0000 from texts. Whether the value nests no deeper than `levels`; the decoder itself stops at 128.
+fn settle(value: &mut Value, levels: usize) -> bool {
     match value {
-        Value::Array(list) => levels > 0 && list.iter().all(|value| nests_within(value, levels - 1)),
-        Value::Object(map) => levels > 0 && map.values().all(|value| nests_within(value, levels - 1)),
+        Value::Array(list) => levels > 0 && list.iter_mut().all(|value| settle(value, levels - 1)),
+        Value::Object(map) => levels > 0 && map.values_mut().all(|value| settle(value, levels - 1)),
+        Value::String(text) => {
+            if text.contains('\0') {
+                text.retain(|c| c != '\0');
+            }
+            true
+        }
         _ => true,
     }
 }
@@ -199,6 +206,14 @@ mod tests {
         let read = |body: &str| read("application/x-www-form-urlencoded", body);
         assert_eq!(read("payload_json=%7B%22type%22%3A5%7D&x=1"), Ok(json!({"type": 5})));
         assert_eq!(read("payload_json=%7B").unwrap_err().code, 50109);
+    }
+
+    #[test]
+    fn no_text_holds_a_nul() {
+        let sent = r#"{"content":"a\u0000b","options":[{"value":"\u0000"}],"n":0}"#;
+        let kept = json!({"content": "ab", "options": [{"value": ""}], "n": 0});
+        assert_eq!(read("application/json", sent), Ok(kept.clone()));
+        assert_eq!(read("application/x-www-form-urlencoded", &format!("payload_json={sent}")), Ok(kept));
     }
 
     #[test]

@@ -163,10 +163,16 @@ async fn read(
 
 async fn file(index: u64, field: Field<'_>) -> Result<UploadedFile, ApiError> {
     let name = field.file_name().filter(|name| !name.is_empty()).unwrap_or("unknown");
-    let name = name.chars().take(260).collect();
+    let name = as_called(name).chars().take(260).collect();
     let content_type = field.content_type().map(ToString::to_string);
     let bytes = field.bytes().await.map_err(refusal)?;
     Ok(UploadedFile { index, name, content_type, bytes })
+}
+
+/// The name of a file as its owner calls it: browsers write quotes and line ends in it as `%22`, `%0D` and `%0A`, and `%` as it is
+/// (HTML Standard, "multipart/form-data encoding algorithm").
+fn as_called(name: &str) -> String {
+    name.replace("%22", "\"").replace("%0D", "").replace("%0A", " ")
 }
 
 /// Whether a field's name is one of those that files have: `Some(Some(n))` for `files[n]` and `filen`, `Some(None)` for
@@ -224,7 +230,7 @@ mod tests {
     async fn payload_and_files_are_told_apart() {
         let parts = [
             part("name=\"payload_json\"", "{\"content\":\"hi\"}"),
-            part("name=\"files[3]\"; filename=\"a b.txt\"", "one"),
+            part("name=\"files[3]\"; filename=\"a b%22c%0D%0Ad%.txt\"", "one"),
             part("name=\"file\"; filename=\"c.txt\"", "two"),
             part("name=\"file7\"; filename=\"d.txt\"", "three"),
         ];
@@ -232,7 +238,7 @@ mod tests {
         assert_eq!(payload, json!({"content": "hi"}));
         let seen: Vec<_> =
             files.iter().map(|file| (file.index, file.name.as_str(), &file.bytes[..])).collect();
-        assert_eq!(seen, [(3, "a b.txt", &b"one"[..]), (1, "c.txt", b"two"), (7, "d.txt", b"three")]);
+        assert_eq!(seen, [(3, "a b\"c d%.txt", &b"one"[..]), (1, "c.txt", b"two"), (7, "d.txt", b"three")]);
     }
 
     #[tokio::test]

@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 use crate::limits::{
     ATTACHMENT_DESCRIPTION_CHARS_MAX, ATTACHMENTS_MAX, VOICE_MESSAGE_SECS_MAX, WAVEFORM_CHARS_MAX,
 };
+use crate::validate::Named;
 use crate::{Attachment, Form, Patch};
 
 /// Bit of an attachment's `flags`: hidden until clicked (community documentation, "Attachment Flags").
@@ -41,11 +42,11 @@ impl AttachmentRequest {
         let id = if uploaded_filename.is_some() { Some(id.unwrap_or(0)) } else { form.required("id", id) };
         Some(Self {
             filename: form.str("filename", 1..=260),
-            description: match form.patch_str("description", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX) {
+            description: match form.patch_lines("description", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX) {
                 Patch::Value(text) if text.is_empty() => Patch::Null,
                 description => description,
             },
-            title: form.str("title", 0..=ATTACHMENT_DESCRIPTION_CHARS_MAX),
+            title: form.name("title", Named::File).filter(|title| !title.is_empty()),
             duration_secs: form.float("duration_secs", 0.0..=VOICE_MESSAGE_SECS_MAX),
             waveform: form.str("waveform", 0..=WAVEFORM_CHARS_MAX),
             is_spoiler: form.bool("is_spoiler"),
@@ -102,5 +103,16 @@ mod tests {
         assert_eq!(apply(json!({"id": "1", "description": ""})).2, None);
         assert_eq!(apply(json!({"id": "1", "description": "a dog"})).2.as_deref(), Some("a dog"));
         assert_eq!(apply(json!({"id": "1", "description": null})).2, None);
+    }
+
+    #[test]
+    fn what_a_file_is_shown_as_follows_the_rule_of_names() {
+        let title = |text: &str| {
+            let body = json!({"attachments": [{"id": "0", "title": text}]});
+            Form::root(&body).unwrap().check(|form| read(form).value()).unwrap()[0].title.clone()
+        };
+        assert_eq!(title("\u{202e}gpj.exe\u{200b}").as_deref(), Some("gpj.exe"));
+        assert_eq!(title(" two\nlines ").as_deref(), Some("two lines"));
+        assert_eq!(title("\u{2066}\u{200b}"), None);
     }
 }

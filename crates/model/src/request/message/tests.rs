@@ -116,6 +116,7 @@ fn every_field_of_a_component_is_typed() {
             json!("x"),
             "components.1.components.0.max_values",
         ),
+        ("message", "/components/1/components/0/max_values", json!(25), "components.1.components.0.options"),
         (
             "message",
             "/components/1/components/0/min_values",
