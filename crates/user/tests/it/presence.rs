@@ -147,7 +147,9 @@ fn a_login_that_ends_takes_its_sessions_along() {
 /// The owner of the account's secrets takes a login away.
 fn end_login(world: &World, session: SessionKey) {
     let (user, login) = (session.user.get(), session.number);
-    world.write(|batch| drop(batch.delete(Table::UserTokens, user, login)));
+    world.write(|batch| {
+        batch.delete(Table::UserTokens, user, login);
+    });
 }
 
 #[test]
