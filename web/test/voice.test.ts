@@ -1,6 +1,6 @@
 import { describe, expect, it } from 'vitest';
 import { VoiceCore, VoiceOp, type VoiceInput, type VoiceOutput } from '../src/lib/voice/core';
-import { answer, codecs, fragment, payloadTypes, withOwnSsrcs } from '../src/lib/voice/sdp';
+import { answer, codecs, fragment, payloadTypes, ownSsrcs } from '../src/lib/voice/sdp';
 import { levelOf, loudness } from '../src/lib/voice/loudness';
 
 const identity = { server_id: '1', user_id: '2', session_id: 's', token: 't' };
@@ -133,10 +133,10 @@ describe('descriptions', () => {
     expect(codecs(types).map((c) => c.name)).toEqual(['opus']);
   });
 
-  it('sends under the SSRCs that the server gave', () => {
-    const own = withOwnSsrcs(OFFER, { audio: 17 });
-    expect(own).toContain('a=ssrc:17 cname:c\r\na=ssrc:17 msid:m t');
-    expect(own).not.toContain('a=ssrc:5');
+  it('finds under what the browser sends', () => {
+    expect(ownSsrcs(OFFER)).toEqual({ audio: 5, video: { ssrc: 0, rtx: 0 } });
+    const video = 'm=video 9 x 96\r\na=ssrc-group:FID 7 8\r\na=ssrc:7 cname:c\r\na=ssrc:8 cname:c\r\n';
+    expect(ownSsrcs(OFFER + video).video).toEqual({ ssrc: 7, rtx: 8 });
   });
 
   it('answers each section, with a stream where one is placed', () => {

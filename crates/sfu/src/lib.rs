@@ -34,7 +34,7 @@ pub use counts::Counts;
 pub use media::{COMMANDS_WAITING_MAX, Full, Media};
 pub use packet::{DATAGRAM_BYTES_MAX, discovery_request};
 pub use plane::{
-    Choice, Command, LAYERS_MAX, Order, Plane, Rights, Room, SESSION_SSRCS_MAX, Seat, Shown, Transmit,
+    Choice, Command, LAYERS_MAX, Name, Order, Plane, Rights, Room, SESSION_SSRCS_MAX, Seat, Shown, Transmit,
     WANTS_MAX, Wants,
 };
 pub use rtc::{IceLogin, Identity, Offer};

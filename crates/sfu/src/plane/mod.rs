@@ -55,6 +55,8 @@ pub enum Order {
     Select(Choice),
     /// The client is a browser, and has offered how it is reached.
     Offer(Box<Offer>),
+    /// The client is a browser, and sends one of its streams under another SSRC than it was given.
+    Name(Name),
     /// The client shows something (opcode 12), or no longer. Pictures are passed from browsers to browsers.
     Show(Option<Shown>),
     /// The client has said what it wants to see (opcode 15).
@@ -65,6 +67,17 @@ pub enum Order {
     Allow(Rights),
     /// It is gone.
     Close,
+}
+
+/// A stream that a browser sends under an SSRC of its own choice, as some must.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Name {
+    /// What it was given, under which others know the stream.
+    pub given: u32,
+    /// What it sends.
+    pub chosen: u32,
+    /// Under what it sends again what was lost of that.
+    pub again: Option<u32>,
 }
 
 /// Where a session is.
@@ -191,6 +204,9 @@ impl Plane {
                 self.part(index);
             }
             Order::Offer(offer) => self.meet(index, offer, now_ms, out),
+            Order::Name(name) => {
+                self.act(index, now_ms, out, |browser, _| browser.name(*name));
+            }
             Order::Show(shown) => self.show(index, shown.as_ref(), now_ms, out),
             Order::Want(wants) => session.wants = wants.clone(),
             Order::Bind => session.bound = true,

@@ -19,6 +19,7 @@ use str0m::{Candidate, Event, IceCreds, Input, Output, Rtc, RtcConfig, RtcError}
 
 use super::picture::{Fate, Numbers, Picture};
 use super::{Identity, Offer};
+use crate::plane::Name;
 
 /// Where this server is, as ICE sees it, in either family. Only its peer has to know where it really is, and the socket does.
 const HERE: (Ipv4Addr, Ipv6Addr, u16) =
@@ -27,6 +28,8 @@ const HERE: (Ipv4Addr, Ipv6Addr, u16) =
 const ADDRESSES_MAX: usize = 8;
 /// Outputs that are taken of str0m at once; it has some for each packet.
 const OUTPUTS_MAX: usize = 4096;
+/// Streams that a browser sends under SSRCs of its own choice.
+const NAMES_MAX: usize = 16;
 /// Streams of others that are sent to one browser.
 const STREAMS_MAX: usize = 4096;
 
@@ -80,8 +83,10 @@ pub(crate) struct Browser {
     ufrag: String,
     opus: Pt,
     vp8: Option<Pt>,
-    /// The SSRC that its audio has for others.
+    /// The SSRC that its audio has for others, and those of its layers.
     ssrc: u32,
+    layers: Vec<u32>,
+    names: Vec<Name>,
     connected: bool,
     /// From where it has shown itself by ICE, and when something last came from there, the newest last.
     addresses: Vec<(SocketAddr, u64)>,
@@ -142,13 +147,26 @@ impl Browser {
         direct.enable_twcc_feedback();
         direct.declare_media(mid(ssrc), MediaKind::Audio);
         direct.expect_stream_rx(ssrc.into(), None, mid(ssrc), None).suppress_nack(true);
-        for layer in layers.filter(|_| vp8.is_some()) {
+        let layers: Vec<_> = layers.filter(|_| vp8.is_some()).collect();
+        for layer in layers.iter().copied() {
             direct.declare_media(mid(layer), MediaKind::Video);
             let again = offer.vp8.and_then(|(_, rtx)| rtx).map(|_| layer.wrapping_add(1).into());
             direct.expect_stream_rx(layer.into(), again, mid(layer), None);
         }
         let (ufrag, outgoing) = (offer.own.ufrag.clone(), HashMap::new());
-        Ok(Self { rtc, ufrag, opus, vp8, ssrc, connected: false, addresses: Vec::new(), outgoing })
+        let names = Vec::new();
+        Ok(Self {
+            rtc,
+            ufrag,
+            opus,
+            vp8,
+            ssrc,
+            layers,
+            names,
+            connected: false,
+            addresses: Vec::new(),
+            outgoing,
+        })
     }
 
     /// By what checks of ICE name it.
@@ -252,6 +270,33 @@ impl Browser {
         direct.declare_stream_tx(ssrc.into(), again.map(Into::into), mid(ssrc), None);
     }
 
+    /// A stream of the browser comes under another SSRC than it was given. The last word counts.
+    pub(crate) fn name(&mut self, name: Name) {
+        let is_audio = name.given == self.ssrc;
+        let is_own = is_audio || self.layers.contains(&name.given);
+        let full = self.names.len() >= NAMES_MAX;
+        if !is_own || full || name.chosen == 0 || name.chosen == name.given || self.names.contains(&name) {
+            return;
+        }
+        self.names.push(name);
+        let again = name.again.filter(|again| *again != 0).map(Into::into);
+        let mut direct = self.rtc.direct_api();
+        let stream = direct.expect_stream_rx(name.chosen.into(), again, mid(name.given), None);
+        if is_audio {
+            stream.suppress_nack(true);
+        }
+    }
+
+    fn given(&self, chosen: u32) -> u32 {
+        let name = self.names.iter().rev().find(|name| name.chosen == chosen);
+        name.map_or(chosen, |name| name.given)
+    }
+
+    fn chosen(&self, given: u32) -> u32 {
+        let name = self.names.iter().rev().find(|name| name.given == given);
+        name.map_or(given, |name| name.chosen)
+    }
+
     /// Whether it takes pictures.
     pub(crate) fn sees(&self) -> bool {
         self.connected && self.vp8.is_some()
@@ -274,6 +319,7 @@ impl Browser {
 
     /// Asks the browser for a picture that stands alone.
     pub(crate) fn request_keyframe(&mut self, layer: u32) {
+        let layer = self.chosen(layer);
         if let Some(stream) = self.rtc.direct_api().stream_rx(&layer.into()) {
             stream.request_keyframe(KeyframeRequestKind::Pli);
         }
@@ -363,7 +409,7 @@ impl Browser {
                 }
                 // Without a payload it is padding, by which browsers measure.
                 if Some(payload_type) == self.vp8 && !packet.payload.is_empty() {
-                    return Some(Happening::Video(media(*packet.header.ssrc)));
+                    return Some(Happening::Video(media(self.given(*packet.header.ssrc))));
                 }
             }
             Event::KeyframeRequest(request) => {

@@ -93,6 +93,14 @@ impl Peer {
         direct.expect_stream_rx(ssrc.into(), again.map(Into::into), mid.as_str().into(), None);
     }
 
+    /// From now on it sends its audio under an SSRC of its own choice.
+    pub fn send_under(&mut self, ssrc: u32) {
+        self.ssrc = ssrc;
+        let mut direct = self.rtc.direct_api();
+        direct.declare_media("chosen".into(), MediaKind::Audio);
+        direct.declare_stream_tx(ssrc.into(), None, "chosen".into(), None);
+    }
+
     /// Sends a packet of its picture, one of VP8 with a frame of its own.
     pub fn show(&mut self, is_key: bool, now: Instant) {
         let payload = [0x10, u8::from(!is_key), 0, 0, 0x9D, 0x01, 0x2A];

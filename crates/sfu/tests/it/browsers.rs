@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 
-use consort_sfu::{Mode, Order, Rights, Shown, Wants};
+use consort_sfu::{Mode, Name, Order, Rights, Shown, Wants};
 
 use crate::browser::{OPUS, Peer, login};
 use crate::world::{World, address, rtp_header};
@@ -202,4 +202,23 @@ fn a_picture_begins_with_one_that_stands_alone_and_goes_to_those_who_want_it() {
     assert_eq!(shows(&mut world, &mut ada, true), [18]);
     world.tell(17, Order::Show(None));
     assert!(shows(&mut world, &mut ada, true).is_empty());
+}
+
+#[test]
+fn a_browser_that_chooses_its_own_ssrc_is_heard_under_the_one_it_was_given() {
+    let mut world = World::default();
+    world.join(1, 7, MODE);
+    let mut ada = world.join_by_browser(17, 7, there(1));
+    ada.send_under(900);
+    let said = |world: &mut World, ada: &mut Peer| {
+        ada.say(b"x", world.now());
+        let mut heard = world.run(&mut [ada], 20);
+        heard.retain(is_media);
+        heard.iter().map(|(_, packet)| packet[8..12].to_vec()).collect::<Vec<_>>()
+    };
+    assert!(said(&mut world, &mut ada).is_empty());
+    for given in [17, 33] {
+        world.tell(17, Order::Name(Name { given, chosen: 900, again: None }));
+    }
+    assert_eq!(said(&mut world, &mut ada), [[0, 0, 0, 17]], "33 is nothing of hers");
 }

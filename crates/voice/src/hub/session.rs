@@ -90,13 +90,18 @@ impl Session {
 
     /// What READY says of its streams.
     pub(super) fn described_streams(&self) -> Vec<Value> {
-        let described = self.streams.iter().zip((self.ssrc + 1..).step_by(2)).map(|(stream, ssrc)| {
+        let described = self.streams.iter().zip(self.stream_ssrcs()).map(|(stream, ssrc)| {
             json!({
                 "type": stream.kind, "rid": stream.rid, "quality": stream.quality, "ssrc": ssrc,
                 "rtx_ssrc": ssrc + 1, "active": false,
             })
         });
         described.collect()
+    }
+
+    /// The SSRCs of its streams, each with the next for what is sent again.
+    pub(super) fn stream_ssrcs(&self) -> impl Iterator<Item = u32> + use<> {
+        (self.ssrc + 1..).step_by(2).take(self.streams.len())
     }
 
     /// Whether an SSRC is that of one of its streams.

@@ -3,7 +3,7 @@
 use consort_model::{GuildId, UserId};
 use consort_sfu as sfu;
 
-use super::session::Video;
+use super::session::{Transport, Video};
 use super::{ConnId, Hub};
 use crate::protocol::{self, Beat, CloseCode, Inbound, Message, Speaking};
 
@@ -44,30 +44,48 @@ impl Hub {
     fn speak(&mut self, who: (GuildId, UserId), speaking: Speaking) {
         let Some(rights) = self.seat(who).map(|seat| seat.place.rights) else { return };
         let Some(session) = self.session_mut(who) else { return };
+        let is_browser = matches!(session.transport, Some(Transport::Browser));
         let is_first = session.speaking.replace(speaking.how).is_none();
         let (ssrc, shown) = (session.ssrc, session.shown_speaking(rights).unwrap_or(0));
+        if let Some(chosen) = speaking.ssrc.filter(|chosen| is_browser && *chosen != ssrc) {
+            self.media(ssrc, sfu::Order::Name(sfu::Name { given: ssrc, chosen, again: None }));
+        }
         if is_first {
             self.media(ssrc, sfu::Order::Bind);
         }
         self.tell_others(who, &Message::speaking(who.1, ssrc, shown));
     }
 
-    /// Cameras and screens, under the SSRCs that READY has given out.
+    /// Cameras and screens. Others know them by the SSRCs that READY has given out, whatever a browser sends them under.
     fn show(&mut self, who: (GuildId, UserId), video: protocol::Video) {
-        let Some(ssrc) = video.video_ssrc else { return };
+        let Some(said) = video.video_ssrc else { return };
         let may = self.seat(who).is_some_and(|seat| seat.place.rights.video);
         let Some(session) = self.session_mut(who) else { return };
-        let streams = video.streams.into_iter().filter(|stream| {
-            let own = |name| {
-                stream
-                    .get(name)
-                    .and_then(serde_json::Value::as_u64)
-                    .is_some_and(|ssrc| session.has_stream(ssrc))
+        let is_browser = matches!(session.transport, Some(Transport::Browser));
+        let (own, mut ssrc) = (session.ssrc, said);
+        let (mut streams, mut names) = (Vec::new(), Vec::new());
+        for (mut stream, given) in video.streams.into_iter().zip(session.stream_ssrcs()) {
+            let number = |name: &str| stream.get(name).and_then(serde_json::Value::as_u64);
+            let (chosen, again) = (number("ssrc"), number("rtx_ssrc"));
+            if [chosen, again].into_iter().all(|ssrc| ssrc.is_some_and(|ssrc| session.has_stream(ssrc))) {
+                streams.push(stream);
+                continue;
+            }
+            let Some(chosen) = chosen.and_then(|chosen| u32::try_from(chosen).ok()).filter(|_| is_browser)
+            else {
+                continue;
             };
-            own("ssrc") && own("rtx_ssrc")
-        });
-        let streams: Vec<_> = streams.take(session.streams.len()).collect();
+            if chosen == said {
+                ssrc = given;
+            }
+            let again = again.and_then(|again| u32::try_from(again).ok());
+            names.push(sfu::Name { given, chosen, again });
+            stream["ssrc"] = given.into();
+            stream["rtx_ssrc"] = (given + 1).into();
+            streams.push(stream);
+        }
         let shows = may && session.has_stream(u64::from(ssrc));
+        names.into_iter().for_each(|name| self.media(own, sfu::Order::Name(name)));
         self.set_video(who, shows.then_some(Video { ssrc, streams }));
     }
 

@@ -100,6 +100,8 @@ pub enum Beat {
 pub struct Speaking {
     /// How, as a mask of bits: 1 microphone, 2 sound of a screen, 4 with priority.
     pub how: u8,
+    /// Under what it is sent; `None` when that is not said.
+    pub ssrc: Option<u32>,
 }
 
 /// Opcode 7.
@@ -232,13 +234,17 @@ fn read_speaking(d: &str) -> Result<Speaking, CloseCode> {
     #[derive(Deserialize)]
     struct Raw {
         speaking: How,
+        #[serde(default)]
+        ssrc: Option<Number>,
     }
-    let how = match read::<Raw>(d)?.speaking {
+    let Raw { speaking, ssrc } = read(d)?;
+    let ssrc = ssrc.and_then(|ssrc| ssrc.as_u64()).and_then(|ssrc| u32::try_from(ssrc).ok());
+    let how = match speaking {
         // The low bits are those that have a meaning.
         How::Mask(mask) => (mask & 0b111) as u8,
         How::Whether(speaks) => u8::from(speaks),
     };
-    Ok(Speaking { how })
+    Ok(Speaking { how, ssrc: ssrc.filter(|ssrc| *ssrc != 0) })
 }
 
 #[cfg(test)]
@@ -271,8 +277,8 @@ mod tests {
         let numbered = Beat::Numbered { t: 5.into(), seq_ack: Some(-1) };
         assert_eq!(beat(r#"{"t":5,"seq_ack":-1}"#), Ok(Inbound::Heartbeat(numbered)));
         let speaking = |d: &str| decode(&format!(r#"{{"op":5,"d":{{"speaking":{d},"delay":0}}}}"#));
-        assert_eq!(speaking("5"), Ok(Inbound::Speaking(Speaking { how: 5 })));
-        assert_eq!(speaking("true"), Ok(Inbound::Speaking(Speaking { how: 1 })));
+        assert_eq!(speaking("5"), Ok(Inbound::Speaking(Speaking { how: 5, ssrc: None })));
+        assert_eq!(speaking("true"), Ok(Inbound::Speaking(Speaking { how: 1, ssrc: None })));
     }
 
     #[test]

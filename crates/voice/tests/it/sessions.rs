@@ -321,3 +321,34 @@ fn a_browser_is_told_where_to_find_the_media_plane_and_may_offer_anew() {
     }
     assert_ne!(logins[0], logins[1]);
 }
+
+#[test]
+fn a_browser_may_send_under_ssrcs_of_its_own_choice_and_others_know_those_of_ready() {
+    let mut world = World::new();
+    let (other, _) = world.join(2, 5);
+    let place = World::place(1, 5);
+    world.put(place.clone());
+    let conn = world.connect(8);
+    world.identify(conn, &place);
+    let ssrc = world.told(conn)[1]["d"]["ssrc"].as_u64().unwrap();
+    let given = u32::try_from(ssrc).unwrap();
+    world.say(conn, 1, offer("abcd"));
+    world.media();
+    world.told(other);
+    world.say(conn, 5, json!({"speaking": 1, "delay": 0, "ssrc": 900}));
+    let stream = json!({"type": "video", "rid": "100", "quality": 100, "ssrc": 901, "rtx_ssrc": 902});
+    world.say(conn, 12, json!({"audio_ssrc": 900, "video_ssrc": 901, "rtx_ssrc": 902, "streams": [stream]}));
+    let names: Vec<_> = world
+        .media()
+        .into_iter()
+        .filter_map(|(_, order)| match order {
+            Order::Name(name) => Some((name.given, name.chosen, name.again)),
+            _ => None,
+        })
+        .collect();
+    assert_eq!(names, [(given, 900, None), (given + 1, 901, Some(902))]);
+    let told = world.told(other);
+    assert_eq!(told[0]["d"]["ssrc"], given);
+    let shown = &told[1]["d"];
+    assert_eq!((&shown["video_ssrc"], &shown["streams"][0]["ssrc"]), (&json!(given + 1), &json!(given + 1)));
+}

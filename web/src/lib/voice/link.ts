@@ -1,15 +1,6 @@
 /** One connection to a voice server: feeds `VoiceCore` from a WebSocket and a timer, and keeps the browser's peer connection in step with it. */
 import { VoiceCore, VoiceOp, type StreamSlot, type VoiceIdentity, type VoiceInput, type VoiceOutput } from './core';
-import {
-  answer,
-  codecs,
-  fragment,
-  payloadTypes,
-  withOwnSsrcs,
-  type OwnSsrcs,
-  type PayloadTypes,
-  type Slot,
-} from './sdp';
+import { answer, codecs, fragment, payloadTypes, ownSsrcs, type OwnSsrcs, type PayloadTypes, type Slot } from './sdp';
 
 /** How often the way to the server is measured. */
 const MEASURE_MS = 3_000;
@@ -45,7 +36,8 @@ export class VoiceLink {
   #slots: Slot[] = [];
   /** Who is to be heard, by kind and SSRC. */
   readonly #wanted = new Map<string, { audio?: number; video?: { ssrc: number; rtx: number } }>();
-  #own: OwnSsrcs = { audio: 0 };
+  /** Under what the browser sends; the server translates. */
+  #own: OwnSsrcs = { audio: 0, video: { ssrc: 0, rtx: 0 } };
   /** Changes of the description, one after the other. */
   #chain: Promise<unknown> = Promise.resolve();
   #how = 0;
@@ -99,20 +91,12 @@ export class VoiceLink {
     const { picture } = this.tracks();
     if (!stream || (!picture && !this.#shows)) return;
     this.#shows = picture !== null;
-    const { ssrc, rtx_ssrc, rid, quality } = stream;
-    const layer = {
-      type: 'video',
-      rid,
-      ssrc,
-      rtx_ssrc,
-      quality,
-      active: true,
-      max_bitrate: 2_500_000,
-      max_framerate: 30,
-    };
+    const { audio, video } = this.#own;
+    const own = { ssrc: video.ssrc, rtx_ssrc: video.rtx };
+    const layer = { ...stream, ...own, active: true, max_bitrate: 2_500_000, max_framerate: 30 };
     const d = picture
-      ? { audio_ssrc: this.#own.audio, video_ssrc: ssrc, rtx_ssrc, streams: [layer] }
-      : { audio_ssrc: this.#own.audio, video_ssrc: 0, rtx_ssrc: 0, streams: [] };
+      ? { audio_ssrc: audio, video_ssrc: video.ssrc, rtx_ssrc: video.rtx, streams: [layer] }
+      : { audio_ssrc: audio, video_ssrc: 0, rtx_ssrc: 0, streams: [] };
     this.#input({ type: 'send', op: VoiceOp.video, d });
   }
 
@@ -143,10 +127,6 @@ export class VoiceLink {
       }
       case 'ready':
         this.#streams = output.streams;
-        this.#own = {
-          audio: output.ssrc,
-          video: output.streams[0] && { ssrc: output.streams[0].ssrc, rtx: output.streams[0].rtx_ssrc },
-        };
         this.#meet();
         break;
       case 'described':
@@ -244,10 +224,10 @@ export class VoiceLink {
   }
 
   async #offer(pc: RTCPeerConnection): Promise<string> {
-    const { sdp = '' } = await pc.createOffer();
-    const own = withOwnSsrcs(sdp, this.#own);
-    await pc.setLocalDescription({ type: 'offer', sdp: own });
-    return own;
+    await pc.setLocalDescription();
+    const sdp = pc.localDescription?.sdp ?? '';
+    this.#own = ownSsrcs(sdp);
+    return sdp;
   }
 
   /** The server has answered. */

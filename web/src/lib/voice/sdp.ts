@@ -22,7 +22,7 @@ export interface PayloadTypes {
 /** What the own streams are sent under. */
 export interface OwnSsrcs {
   audio: number;
-  video?: { ssrc: number; rtx: number };
+  video: { ssrc: number; rtx: number };
 }
 
 const EXTENSIONS = /abs-send-time|transport-wide-cc/;
@@ -59,25 +59,16 @@ export function codecs({ opus, vp8, rtx }: PayloadTypes) {
   return [audio, { ...video, encode: true, decode: true }];
 }
 
-/** Has the own streams sent under the SSRCs that the server has given out, instead of those that the browser would choose. */
-export function withOwnSsrcs(sdp: string, own: OwnSsrcs): string {
-  const head = sdp.slice(0, sdp.search(/^m=/m));
-  const parts = sections(sdp).map((section) => {
-    const cname = /a=ssrc:\d+ cname:(\S+)/.exec(section)?.[1];
-    if (!cname) return section;
-    const msid = /a=ssrc:\d+ (msid:[^\r\n]+)/.exec(section)?.[1];
-    const kept = lines(section).filter((line) => !/^a=ssrc(-group)?:/.test(line));
-    const add = (ssrc: number) =>
-      kept.push(`a=ssrc:${ssrc} cname:${cname}`, ...(msid ? [`a=ssrc:${ssrc} ${msid}`] : []));
-    if (kindOf(section) === 'audio') add(own.audio);
-    else if (own.video) {
-      kept.push(`a=ssrc-group:FID ${own.video.ssrc} ${own.video.rtx}`);
-      add(own.video.ssrc);
-      add(own.video.rtx);
-    } else return section;
-    return `${kept.join('\r\n')}\r\n`;
-  });
-  return head + parts.join('');
+/** What the browser has chosen to send its own streams under: those of the first section of each kind. */
+export function ownSsrcs(sdp: string): OwnSsrcs {
+  const of = (kind: string) => sections(sdp).find((section) => kindOf(section) === kind) ?? '';
+  const first = (section: string) => Number(/^a=ssrc:(\d+) /m.exec(section)?.[1] ?? 0);
+  const video = of('video');
+  const pair = /^a=ssrc-group:FID (\d+) (\d+)/m.exec(video);
+  return {
+    audio: first(of('audio')),
+    video: pair ? { ssrc: Number(pair[1]), rtx: Number(pair[2]) } : { ssrc: first(video), rtx: 0 },
+  };
 }
 
 /** The answer to an offer that the browser has set: the server's lines in each section, and a stream where one is placed. */
