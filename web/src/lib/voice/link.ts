@@ -7,6 +7,11 @@ const MEASURE_MS = 3_000;
 /** How long a peer connection may be cut before another is made; browsers mend short cuts themselves. */
 const MEND_MS = 4_000;
 
+/** Peer connections that are tried over one session. */
+const FAILURES_MAX = 2;
+/** What browsers say of a socket that ended without a word. */
+const CUT = 1006;
+
 export type LinkState = 'connecting' | 'connected' | 'reconnecting';
 
 export interface LinkEvents {
@@ -43,6 +48,8 @@ export class VoiceLink {
   #how = 0;
   #streams: StreamSlot[] = [];
   #shows = false;
+  /** Peer connections that did not come about, one after the other. */
+  #failures = 0;
   #stopped = false;
   #nudge = () => this.#input({ type: 'nudge' });
 
@@ -212,13 +219,7 @@ export class VoiceLink {
       this.#types = payloadTypes(sdp);
       if (!this.#types) throw new Error('this browser has no Opus');
       const data = fragment(sdp, this.#types);
-      const d = {
-        protocol: 'webrtc',
-        data,
-        sdp: data,
-        codecs: codecs(this.#types),
-        rtc_connection_id: crypto.randomUUID(),
-      };
+      const d = { protocol: 'webrtc', data, sdp: data, codecs: codecs(this.#types) };
       this.#input({ type: 'send', op: VoiceOp.selectProtocol, d });
     });
   }
@@ -294,6 +295,7 @@ export class VoiceLink {
   #changed(state: RTCPeerConnectionState): void {
     clearTimeout(this.#mending);
     if (state === 'connected') {
+      this.#failures = 0;
       this.speak(this.#how);
       this.#tellPicture();
       if (this.#core.phase === 'ready') this.events.state('connected');
@@ -309,6 +311,9 @@ export class VoiceLink {
   #mend(): void {
     clearTimeout(this.#mending);
     if (this.#stopped) return;
+    this.#failures += 1;
+    // Perhaps another server is reached, or none: that is for others to find out.
+    if (this.#failures > FAILURES_MAX) return this.events.lost(CUT);
     this.events.state('reconnecting');
     this.#mending = setTimeout(() => this.#meet(), 500);
   }
