@@ -106,6 +106,26 @@ impl Reader {
     }
 }
 
+/// Several statements that see the same rows. Its statements are prepared once: as long as they are text each time, beginning
+/// and ending take longer than a small read.
+struct Snapshot<'c>(&'c Connection);
+
+impl<'c> Snapshot<'c> {
+    fn begin(connection: &'c Connection) -> rusqlite::Result<Self> {
+        connection.prepare_cached("BEGIN DEFERRED")?.execute([])?;
+        Ok(Self(connection))
+    }
+}
+
+impl Drop for Snapshot<'_> {
+    fn drop(&mut self) {
+        let ended = self.0.prepare_cached("ROLLBACK").and_then(|mut end| end.execute([]));
+        if let Err(error) = ended {
+            tracing::error!(%error, "a snapshot could not be ended");
+        }
+    }
+}
+
 /// Lets nobody wait for a reader that panicked.
 struct Ending<'a>(&'a Queue<ReadJob>);
 
@@ -139,7 +159,7 @@ fn get_many(
     keys: &[Key],
 ) -> Result<Vec<Option<Bytes>>, Failure> {
     // One snapshot for all keys; it only reads, so that dropping the transaction loses nothing.
-    let _snapshot = connection.unchecked_transaction()?;
+    let _snapshot = Snapshot::begin(connection)?;
     let (mut values, mut bytes) = (Vec::with_capacity(keys.len()), 0);
     for key in keys {
         let value = get(connection, table, partition, key)?;
@@ -154,7 +174,7 @@ fn get_many(
 
 fn scan_many(connection: &Connection, scans: &[Scan]) -> Result<Vec<Vec<Row>>, Failure> {
     // One snapshot for all; as above.
-    let _snapshot = connection.unchecked_transaction()?;
+    let _snapshot = Snapshot::begin(connection)?;
     let mut bytes = 0;
     let scan = |wanted: &Scan| scan(connection, wanted.table, wanted.partition, &wanted.range, &mut bytes);
     scans.iter().map(scan).collect()
