@@ -7,9 +7,21 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use futures_util::FutureExt as _;
 use tokio::task::{AbortHandle, JoinHandle};
 
+/// A larger future gets an allocation of its own.
+const MOVED_BYTES_MAX: usize = 512;
+
 /// Starts a task on the runtime. A panic in it is logged, ends that task only, and gives `None`. Started from within a
 /// [`Scope`], the task belongs to it.
 pub fn spawn<F>(name: &'static str, future: F) -> JoinHandle<Option<F::Output>>
+where
+    F: Future + Send + 'static,
+    F::Output: Send + 'static,
+{
+    // On its way into the task a future is moved several times.
+    if size_of::<F>() > MOVED_BYTES_MAX { start(name, Box::pin(future)) } else { start(name, future) }
+}
+
+fn start<F>(name: &'static str, future: F) -> JoinHandle<Option<F::Output>>
 where
     F: Future + Send + 'static,
     F::Output: Send + 'static,
