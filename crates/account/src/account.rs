@@ -2,12 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use consort_actor::{Core, Cx, Outcome, Stop};
+use consort_actor::{Core, Cx, Later, Outcome, Stop};
 use consort_model::object::account::CredentialsRow;
 use consort_model::{ApiError, ApplicationId, AuthSessionId, Timestamp, UserId};
 use consort_rpc::account::{self, Kind, Op, TokenRow};
-use consort_rpc::{Effect, Publication, identity, user};
-use consort_store::{BoxFuture, Error, Key, Range, StoreExt as _, StoreRef, Table};
+use consort_rpc::{Answer, Caller, Effect, Publication, Reply, identity, user};
+use consort_store::{BoxFuture, Error, Key, Range, Row, Scan, StoreExt as _, StoreRef, Table, row};
 
 /// Logins of one account; the oldest beyond it ends.
 pub const LOGINS_MAX: usize = 100;
@@ -32,16 +32,49 @@ impl Core for Account {
 
     const RUNNING_MAX: usize = RUNNING_MAX;
 
-    fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn first_scans(key: u64) -> Vec<Scan> {
+        vec![Scan { table: Table::UserTokens, partition: key, range: Range::all(PAGE_ROWS) }]
+    }
+
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        _now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
             let mut tokens = BTreeMap::new();
-            let mut pages = store.pages(Table::UserTokens, key, Range::all(PAGE_ROWS));
-            while let Some(page) = pages.next_rows::<TokenRow>().await? {
-                tokens.extend(page.into_iter().map(|(_, token)| (token.session, token)));
+            let first = first.into_iter().next().unwrap_or_default();
+            for row in &first {
+                let token: TokenRow = row::decode(&row.value)?;
+                tokens.insert(token.session, token);
+            }
+            if let Some(last) = first.last().filter(|_| first.len() >= PAGE_ROWS) {
+                let rest = Range::after(last.key.clone(), PAGE_ROWS);
+                let mut pages = store.pages(Table::UserTokens, key, rest);
+                while let Some(page) = pages.next_rows::<TokenRow>().await? {
+                    tokens.extend(page.into_iter().map(|(_, token)| (token.session, token)));
+                }
             }
             // An account without secrets is one all the same: it may be given some.
             Ok(Some(Self { id: UserId::new(key), tokens }))
         })
+    }
+
+    /// A token that is looked up: nearly all are those of sessions that begin, once each.
+    fn beside(key: u64, caller: &Caller, op: &Op, now_ms: u64) -> Option<Later> {
+        let Op::Find { hash } = op else { return None };
+        let hash = caller.system.then(|| hash.clone())?;
+        Some(Box::new(move |store| {
+            Box::pin(async move {
+                let rows = store.scan_rows::<TokenRow>(Table::UserTokens, key, Range::all(PAGE_ROWS)).await;
+                let rows = rows.map_err(|error| {
+                    tracing::warn!(%error, "a token could not be looked up");
+                    ApiError::overloaded()
+                })?;
+                found(rows.into_iter().map(|(_, token)| token).find(|token| token.hash == hash), now_ms)
+            })
+        }))
     }
 
     fn not_found() -> ApiError {
@@ -68,9 +101,8 @@ impl Core for Account {
             }
             Op::Add { tokens, using, alone } => self.add(cx, tokens, *using, *alone),
             Op::Find { hash } => {
-                let found = self.tokens.values().find(|token| token.hash == *hash);
-                let found = found.filter(|token| token.works_at(cx.now_ms));
-                Outcome::json(found.ok_or_else(ApiError::unauthorized)?)
+                let token = self.tokens.values().find(|token| token.hash == *hash).cloned();
+                Ok(Outcome::Answer(found(token, cx.now_ms)?))
             }
             Op::List => Outcome::json(&self.tokens.values().collect::<Vec<_>>()),
             Op::End { sessions } => {
@@ -97,6 +129,12 @@ impl Core for Account {
             }
         }
     }
+}
+
+/// What is answered to whoever looks a token up.
+fn found(token: Option<TokenRow>, now_ms: u64) -> Reply {
+    let token = token.filter(|token| token.works_at(now_ms)).ok_or_else(ApiError::unauthorized)?;
+    Ok(Answer::Token(Box::new(token)))
 }
 
 impl Account {

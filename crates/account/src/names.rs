@@ -4,7 +4,7 @@ use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::object::account::{UserRow, username_key};
 use consort_model::{ApiError, UserId};
 use consort_rpc::name::{Kind, Name, Op, RESERVED_MS};
-use consort_store::{BoxFuture, Error, Key, Range, StoreRef, Table, row};
+use consort_store::{BoxFuture, Error, Key, Range, Row, StoreRef, Table, row};
 
 use crate::rows::NameRow;
 
@@ -22,7 +22,12 @@ impl Core for Names {
 
     const RUNNING_MAX: usize = RUNNING_MAX;
 
-    fn load(key: u64, _store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn load(
+        key: u64,
+        _first: Vec<Vec<Row>>,
+        _store: StoreRef,
+        _now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move { Ok(Some(Self { partition: key })) })
     }
 

@@ -8,7 +8,7 @@
 //! time off with each call (a message in a thread) writes nothing for that.
 
 use consort_rpc::Owner;
-use consort_store::{Batch, Error, Key, StoreExt as _, StoreRef, Table};
+use consort_store::{Batch, Error, Key, Range, Row, Scan, Table, row};
 
 use crate::owner_key::{owner_of, prefix, shard};
 
@@ -44,12 +44,18 @@ impl Alarm {
         Self { me, set_ms, wanted_ms }
     }
 
-    /// Reads when the alarm of an owner is.
+    /// Where it stands when the alarm of an owner is.
+    pub(crate) fn scan(owner: &Owner) -> Scan {
+        let range = Range::one(Key::bytes(&prefix(owner)));
+        Scan { table: Table::Alarms, partition: shard(owner), range }
+    }
+
+    /// When the alarm is, by what was found there.
     ///
     /// # Errors
-    /// Those of the store.
-    pub(crate) async fn read(store: &StoreRef, owner: &Owner) -> Result<Option<u64>, Error> {
-        store.get_row(Table::Alarms, shard(owner), Key::bytes(&prefix(owner))).await
+    /// When the row cannot be read.
+    pub(crate) fn of(rows: &[Row]) -> Result<Option<u64>, Error> {
+        rows.first().map(|row| row::decode(&row.value)).transpose()
     }
 
     /// When it is.

@@ -2,8 +2,8 @@
 
 use bytes::Bytes;
 use consort_model::ApiError;
-use consort_rpc::{Answer, Fact, NodeId, Reply, Service};
-use consort_store::{BoxFuture, Error, Key, Range, StoreRef, Table};
+use consort_rpc::{Answer, Caller, Fact, NodeId, Reply, Service};
+use consort_store::{BoxFuture, Error, Key, Range, Row, Scan, StoreRef, Table};
 
 use crate::Cx;
 
@@ -19,8 +19,32 @@ pub trait Core: Sized + Send + 'static {
     /// Whether [`Core::alarm_ms`] is ever something. Others pay nothing for alarms.
     const HAS_ALARMS: bool = false;
 
-    /// Brings the actor to life from its rows. `None` when there is no such thing.
-    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>>;
+    /// The answer to a call that asks for nothing but rows, as they are durable. While the actor does not run there is nothing
+    /// that could be newer, so it is not started for that: whoever asks for each of very many, once, spares that. `None`: the
+    /// call is the actor's.
+    fn beside(
+        _key: u64,
+        _caller: &Caller,
+        _op: &<Self::Service as Service>::Op,
+        _now_ms: u64,
+    ) -> Option<Later> {
+        None
+    }
+
+    /// What [`Core::load`] reads first, whatever it finds there. The kit reads it together with its own rows, since each look
+    /// at the store costs two switches of threads: that is most of what loading a small actor takes.
+    fn first_scans(_key: u64) -> Vec<Scan> {
+        Vec::new()
+    }
+
+    /// Brings the actor to life from its rows. `first`: those of [`Core::first_scans`], in its order. `None` when there is no
+    /// such thing.
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>>;
 
     /// An actor for a key without rows, whose first call may found it (creating a guild). It must answer everything else with
     /// [`Core::not_found`] and be [`Core::is_over`] until it is founded. `None`: nothing can be founded by a call.

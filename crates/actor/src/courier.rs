@@ -9,7 +9,7 @@ use std::time::Duration;
 use bytes::Bytes;
 use consort_rpc::Owner;
 use consort_runtime::Planted;
-use consort_store::{Batch, Bound, Error, Key, Range, Table};
+use consort_store::{Batch, Bound, Error, Key, Range, Row, Scan, Table};
 use tokio::time::{Instant, sleep_until};
 
 use crate::outbox::{caused_ms, decode_number};
@@ -27,7 +27,9 @@ const PAUSE_GROWS: u32 = 4;
 const EAGER: Duration = Duration::from_secs(90);
 /// How much longer than [`EFFECT_LIFE`] a mark is kept: clocks differ, and what is on its way arrives.
 const MARK_GRACE: Duration = Duration::from_secs(24 * 3600);
-/// Marks looked at in one read.
+/// Marks looked at when an owner is loaded: most have few.
+const FIRST_MARKS: usize = 32;
+/// Marks looked at in one read beside it.
 const PAGE_ROWS: usize = 1_000;
 
 /// Serves the owners of a node until the node ends. To be started when all its kinds of owners are there: the first round
@@ -133,20 +135,35 @@ async fn look_at_span(env: &Env, span: (u64, u64), over: bool) -> Result<bool, E
     Ok(some_owe)
 }
 
-/// Deletes the marks that an owner has of senders from whom nothing has come for longer than an effect is kept: what they could
-/// still send again is younger. Runs beside the owner, after it was loaded.
+/// Where the first marks of an owner are.
+pub(crate) fn marks_scan(owner: &Owner) -> Scan {
+    let range = Range::prefix(&prefix(owner), FIRST_MARKS);
+    Scan { table: Table::Marks, partition: owner.key, range }
+}
+
+/// Whether an owner whose first marks are these may have some to be forgotten.
+pub(crate) fn may_have_old_marks(first: &[Row], now_ms: u64) -> bool {
+    first.len() >= FIRST_MARKS || first.iter().any(|row| is_old(&row.value, now_ms))
+}
+
+/// Whether nothing has come from a mark's sender for longer than an effect is kept: what it could still send again is younger.
+fn is_old(mark: &Bytes, now_ms: u64) -> bool {
+    let before_ms = now_ms.saturating_sub((EFFECT_LIFE + MARK_GRACE).as_millis() as u64);
+    decode_number(mark).is_some_and(|mark| caused_ms(mark) < before_ms)
+}
+
+/// Deletes the old marks of an owner. Runs beside it, after it was loaded.
 ///
 /// # Errors
 /// Those of the store.
 pub(crate) async fn forget_marks(env: &Env, owner: &Owner) -> Result<(), Error> {
-    let before_ms = env.clock.now_ms().saturating_sub((EFFECT_LIFE + MARK_GRACE).as_millis() as u64);
+    let now_ms = env.clock.now_ms();
     let mut range = Range::prefix(&prefix(owner), PAGE_ROWS);
     loop {
         let rows = env.store.scan(Table::Marks, owner.key, range.clone()).await?;
         let is_last = rows.len() < PAGE_ROWS;
         let Some(last) = rows.last().map(|row| row.key.clone()) else { return Ok(()) };
-        let is_old = |value: &Bytes| decode_number(value).is_some_and(|mark| caused_ms(mark) < before_ms);
-        for row in rows.into_iter().filter(|row| is_old(&row.value)) {
+        for row in rows.into_iter().filter(|row| is_old(&row.value, now_ms)) {
             forget_mark(env, owner, &row.key, row.value).await?;
         }
         if is_last {

@@ -91,6 +91,11 @@ impl<C: Core> Directory<C> {
         }
     }
 
+    /// Whether there is an actor, at work or at rest.
+    pub(crate) fn has(&self, key: u64) -> bool {
+        self.lock().contains_key(&key)
+    }
+
     /// Has each actor that waits for calls look around.
     pub(crate) fn rouse(&self) {
         let entries = self.lock();

@@ -54,6 +54,8 @@
 //! (the sessions of a user) **rests**: it gives up task, mailbox and rows and keeps that in a few bytes
 //! ([`Core::freeze`]), so that very many accounts may be connected and few be at work.
 //!
+//! What is asked of very many actors once each, and stands in rows, is answered without starting one ([`Core::beside`]).
+//!
 //! If a commit fails, memory and store differ: the actor is dropped with its pending calls (503) and loaded again by the
 //! next call. The store goes on with the batches after a failed one, so nothing is handled after a batch that its
 //! preconditions may stop, or that the store has refused at once, until the store has decided about it.

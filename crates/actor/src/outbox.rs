@@ -15,7 +15,7 @@ use std::time::Duration;
 use consort_model::ApiError;
 use consort_rpc::{Effect, Number, Origin, Owner, Reply};
 use consort_runtime::Planted;
-use consort_store::{Batch, Error, Key, Range, StoreExt as _, StoreRef, Table, row};
+use consort_store::{Batch, Bound, Error, Key, Range, Row, Scan, StoreExt as _, StoreRef, Table, row};
 use tokio::time::Instant;
 
 use crate::owner_key::prefix;
@@ -33,7 +33,9 @@ const PAUSE_MIN: Duration = Duration::from_millis(100);
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// An effect that has broken its receiver so often is given up.
 const BREAKS_MAX: u32 = 8;
-/// Rows read at a time when a sender comes to life.
+/// Rows read together with all else when a sender comes to life: few have any.
+const FIRST_ROWS: usize = 32;
+/// Rows read at a time beyond those.
 const PAGE_ROWS: usize = 1_000;
 
 fn number_bytes(number: Number) -> [u8; 16] {
@@ -105,20 +107,39 @@ impl Outbox {
         Self { me, lanes: BTreeMap::new(), pending: 0, acknowledged: Vec::new(), clean_at: None, named_in: 0 }
     }
 
-    /// Reads what an owner had pending, oldest first. A row that cannot be read is passed over and stays.
+    /// Where the first of what an owner has pending is.
+    pub(crate) fn scan(owner: &Owner) -> Scan {
+        let range = Range::prefix(&prefix(owner), FIRST_ROWS);
+        Scan { table: Table::Outbox, partition: owner.key, range }
+    }
+
+    /// Reads what an owner had pending, oldest first. A row that cannot be read is passed over and stays. `first`: what
+    /// [`Outbox::scan`] has found.
     ///
     /// # Errors
     /// Those of the store.
-    pub(crate) async fn read(store: &StoreRef, owner: &Owner) -> Result<Vec<(Number, Effect)>, Error> {
+    pub(crate) async fn read(
+        store: &StoreRef,
+        owner: &Owner,
+        first: Vec<Row>,
+    ) -> Result<Vec<(Number, Effect)>, Error> {
         let (start, mut pending) = (prefix(owner), Vec::new());
-        let mut pages = store.pages(Table::Outbox, owner.key, Range::prefix(&start, PAGE_ROWS));
-        while let Some(rows) = pages.next().await? {
+        let mut take = |rows: Vec<Row>| {
             for found in rows {
                 let number = decode_number(&found.key.as_bytes()[start.len()..]);
                 match (number, row::decode(&found.value)) {
                     (Some(number), Ok(effect)) => pending.push((number, effect)),
                     _ => tracing::error!(%owner, key = ?found.key, "a pending effect cannot be read"),
                 }
+            }
+        };
+        let last = first.last().filter(|_| first.len() >= FIRST_ROWS).map(|row| row.key.clone());
+        take(first);
+        if let Some(last) = last {
+            let rest = Range { from: Bound::Excluded(last), ..Range::prefix(&start, PAGE_ROWS) };
+            let mut pages = store.pages(Table::Outbox, owner.key, rest);
+            while let Some(rows) = pages.next().await? {
+                take(rows);
             }
         }
         Ok(pending)

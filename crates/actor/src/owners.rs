@@ -15,7 +15,7 @@ use consort_rpc::hand_over::Handed;
 use consort_rpc::relay::{Epoch, Relay};
 use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Now, Planted, Random, Registry, spawn};
-use consort_store::{Batch, Error, StoreRef};
+use consort_store::{Batch, Error, Row, Scan, StoreRef};
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
 use tokio::sync::{Semaphore, mpsc};
@@ -204,6 +204,7 @@ impl<C: Core> Host<C::Service> for Owners<C> {
         if work.is_ending() && (!call.is_sent() || work.is_over()) {
             return work.turn_away(call, self.shared.refusal(key));
         }
+        let Some(call) = self.shared.answer_beside(key, call) else { return };
         self.shared.mail(key, |inbox| {
             let Some(inbox) = inbox else { return work.turn_away(call, self.shared.refusal(key)) };
             // The last places are for what actors send: whoever waits for an answer can ask again.
@@ -258,6 +259,32 @@ impl<C: Core> Shared<C> {
         let handed = tokio::time::timeout_at(until, self.awaited.expect(key)).await;
         self.awaited.forget(key);
         handed.ok()?.ok()
+    }
+
+    /// Has a call answered from rows for which the actor need not be started ([`Core::beside`]). Gives it back if it is not
+    /// such a call.
+    fn answer_beside(&self, key: u64, call: Call<C::Service>) -> Option<Call<C::Service>> {
+        let Some(read) = C::beside(key, &call.caller, &call.op, self.env.clock.now_ms()) else {
+            return Some(call);
+        };
+        if self.directory.has(key) {
+            return Some(call);
+        }
+        let Some(ownership) = self.env.mesh.claim::<C::Service>(key) else { return Some(call) };
+        let Some((task, shared)) = self.env.work.begin().zip(self.own.upgrade()) else { return Some(call) };
+        spawn("owner-beside", async move {
+            let _task = task;
+            // As for those that are loaded: the store is not asked more than it can take.
+            let _turn = shared.loading.acquire().await;
+            if call.deadline < Instant::now() {
+                return;
+            }
+            let reply = read(shared.env.store.clone()).await;
+            // Otherwise what another node has written since may be missing.
+            let holds = shared.env.mesh.holds::<C::Service>(key, ownership);
+            call.respond.send(if holds { reply } else { Err(consort_rpc::moved()) });
+        });
+        None
     }
 
     /// Gives the mailbox of an actor to `send`. One that does not run is started, unless this node does not own it or ends.
@@ -354,6 +381,8 @@ struct Left {
     alarm_ms: Option<u64>,
     /// Nodes that an owner elsewhere spoke to and that are not there any more.
     strangers: Vec<NodeId>,
+    /// Whether marks may be there that nothing can need any more.
+    old_marks: bool,
 }
 
 /// What an actor has kept in memory while it rested or moved.
@@ -383,7 +412,7 @@ async fn load<C: Core>(
     let is_new = memory.is_none();
     let (loaded, mut left) = loop {
         let turn = shared.loading.acquire().await;
-        match read::<C>(env, key, ownership).await {
+        match read::<C>(env, key, ownership, is_new).await {
             // Once a later owner has written, this one is none, and must leave so that its next claim is a new one.
             Err(error) if memory.is_some() && !matches!(error, Error::Closed | Error::StaleEpoch { .. }) => {
                 tracing::warn!(service = C::Service::NAME, key, %error, "a resting actor is read again");
@@ -417,7 +446,7 @@ async fn load<C: Core>(
             env.mesh.tell(Caller::system(), fact);
         }
     }
-    if is_new {
+    if left.old_marks {
         forget_marks::<C>(env, key);
     }
     if moved && thawed {
@@ -443,17 +472,47 @@ fn forget_marks<C: Core>(env: &Env, key: u64) {
 /// Reads the rows of an owner. Where another node could still write them, its epoch is shut out first: a batch of the last owner
 /// that is on its way to the store is then either seen by this reading or never written. Without, it could be acknowledged
 /// and yet be missing in the memory of its successor.
-async fn read<C: Core>(env: &Env, key: u64, ownership: Ownership) -> Result<(Option<C>, Left), Error> {
+///
+/// `is_new`: it does not come back from its rest, so its marks are looked at, too.
+async fn read<C: Core>(
+    env: &Env,
+    key: u64,
+    ownership: Ownership,
+    is_new: bool,
+) -> Result<(Option<C>, Left), Error> {
     if ownership.fenced && !Planted::LoadWithoutFence.is_here() {
         let mut batch = Batch::new();
         batch.require_epoch(C::Service::NAME, key, ownership.epoch);
         env.store.commit(batch).await?;
     }
-    let core = C::load(key, env.store.clone(), env.clock.now_ms()).await?;
-    let me = Owner::of::<C::Service>(key);
-    let pending = Outbox::read(&env.store, &me).await?;
-    let alarm_ms = if C::HAS_ALARMS { Alarm::read(&env.store, &me).await? } else { None };
-    Ok((core, Left { pending, alarm_ms, strangers: Vec::new() }))
+    let (me, now_ms) = (Owner::of::<C::Service>(key), env.clock.now_ms());
+    let mut scans = C::first_scans(key);
+    let of_core = scans.len();
+    scans.push(Outbox::scan(&me));
+    scans.extend(C::HAS_ALARMS.then(|| Alarm::scan(&me)));
+    scans.extend(is_new.then(|| courier::marks_scan(&me)));
+    let mut first = look(&env.store, scans).await?;
+    let mut of_kit = first.split_off(of_core).into_iter();
+    let mut next = || of_kit.next().unwrap_or_default();
+    let outbox = next();
+    let alarm_ms = if C::HAS_ALARMS { Alarm::of(&next())? } else { None };
+    let old_marks = is_new && courier::may_have_old_marks(&next(), now_ms);
+    let core = C::load(key, first, env.store.clone(), now_ms).await?;
+    let pending = Outbox::read(&env.store, &me, outbox).await?;
+    Ok((core, Left { pending, alarm_ms, strangers: Vec::new(), old_marks }))
+}
+
+/// Reads several intervals at once; one after the other what is too large together.
+async fn look(store: &StoreRef, scans: Vec<Scan>) -> Result<Vec<Vec<Row>>, Error> {
+    match store.scan_many(scans.clone()).await {
+        Err(Error::TooLarge) => {}
+        found => return found,
+    }
+    let mut found = Vec::with_capacity(scans.len());
+    for Scan { table, partition, range } in scans {
+        found.push(store.scan(table, partition, range).await?);
+    }
+    Ok(found)
 }
 
 /// Keeps an actor on the operator's list for as long as its task lives, however that ends, and while it rests.

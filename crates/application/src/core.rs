@@ -7,7 +7,7 @@ use consort_files::{Kind, name, orphans};
 use consort_model::{ApiError, Application as Model, ApplicationId, InteractionId};
 use consort_rpc::application::{self, Op};
 use consort_rpc::{Publication, identity};
-use consort_store::{BoxFuture, Error, Key, StoreExt as _, StoreRef, Table};
+use consort_store::{BoxFuture, Error, Key, Range, Row, Scan, StoreRef, Table, row};
 use serde::{Deserialize, Serialize};
 
 use crate::edit::Edit;
@@ -41,10 +41,19 @@ impl Core for Application {
 
     const RUNNING_MAX: usize = RUNNING_MAX;
 
-    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn first_scans(key: u64) -> Vec<Scan> {
+        vec![Scan { table: Table::Applications, partition: key, range: Range::one(Key::empty()) }]
+    }
+
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
-            let model: Option<Model> = store.get_row(Table::Applications, key, Key::empty()).await?;
-            let Some(model) = model else { return Ok(None) };
+            let Some(row) = first.first().and_then(|rows| rows.first()) else { return Ok(None) };
+            let model: Model = row::decode(&row.value)?;
             let waiting = interactions::load(key, &store, now_ms).await?;
             Ok(Some(Self { model: Some(model), waiting, ..Self::empty(key) }))
         })

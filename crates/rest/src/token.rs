@@ -11,7 +11,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use consort_model::{ApiError, ApplicationId, AuthSessionId, Intents, UserId};
 use consort_rpc::account::{self, Op};
 pub use consort_rpc::account::{ClientInfo, Kind, TokenRow};
-use consort_rpc::{Call, Caller, Client, Host, MeshRef, identity};
+use consort_rpc::{Answer, Call, Caller, Client, Host, MeshRef, identity};
 use consort_runtime::{ClockRef, random_bytes};
 use sha2::{Digest as _, Sha256};
 
@@ -183,7 +183,11 @@ impl Tokens {
 
     async fn ask(&self, user: UserId, hash: String) -> Result<Option<TokenRow>, ApiError> {
         match self.accounts.call(user.get(), Caller::system(), Op::Find { hash }).await {
-            Ok(answer) => Ok(Some(crate::reply::read(&answer)?)),
+            Ok(Answer::Token(row)) => Ok(Some(*row)),
+            Ok(_) => {
+                tracing::error!(%user, "an account's owner answers something else than was asked");
+                Err(ApiError::internal())
+            }
             Err(error) if error.status == 401 => Ok(None),
             Err(error) => Err(error),
         }

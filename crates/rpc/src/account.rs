@@ -38,7 +38,7 @@ pub enum Op {
     /// Adds tokens; the oldest beyond the limits end. With `using`, that token must still be there (404 otherwise) and is taken
     /// away in the same step, so that a code works once. With `alone`, all others of the account end.
     Add { tokens: Vec<TokenRow>, using: Option<AuthSessionId>, alone: bool },
-    /// Looks up a token by its hash. Answers its row; 401 when there is none or it has expired.
+    /// Looks up a token by its hash. Answers [`crate::Answer::Token`]; 401 when there is none or it has expired.
     Find { hash: String },
     /// Answers all tokens, oldest first.
     List,

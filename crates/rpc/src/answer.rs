@@ -4,6 +4,7 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use serde::{Deserialize, Serialize};
 
+use crate::account::TokenRow;
 use crate::guild::gateway::ChunkPart;
 use crate::user::gateway::Opened;
 
@@ -19,6 +20,8 @@ pub enum Answer {
     Created(Bytes),
     /// What a session begins with ([`crate::user::gateway::Op::Open`]).
     Opened(Box<Opened>),
+    /// A token ([`crate::account::Op::Find`]).
+    Token(Box<TokenRow>),
     /// What a part of the system itself answers another one, in an encoding of their own.
     Encoded(Bytes),
     /// Some of a guild's members ([`crate::guild::gateway::Op::Chunk`]).
@@ -51,7 +54,7 @@ impl Answer {
     pub fn body(&self) -> Option<&Bytes> {
         match self {
             Self::Json(body) | Self::Created(body) => Some(body),
-            Self::Empty | Self::Opened(_) | Self::Chunk(_) | Self::Encoded(_) => None,
+            Self::Empty | Self::Opened(_) | Self::Token(_) | Self::Chunk(_) | Self::Encoded(_) => None,
         }
     }
 }

@@ -2,6 +2,7 @@
 
 use consort_account::LOGINS_MAX;
 use consort_model::{ApplicationId, AuthSessionId};
+use consort_rpc::Answer;
 use consort_rpc::account::{Kind, Op, TokenRow};
 
 use crate::world::{NOW_MS, World, read, token, world};
@@ -35,7 +36,8 @@ async fn what_was_acknowledged_is_there_for_the_next_owner() {
     let world = world.restart();
     assert_eq!(sessions(&world).await, [1, 3]);
     assert_eq!(read::<String>(world.account(Op::Password).await), "$argon2id$1");
-    assert_eq!(read::<TokenRow>(world.account(find(1)).await).session.get(), 1);
+    let found = world.account(find(1)).await;
+    assert!(matches!(found, Ok(Answer::Token(token)) if token.session.get() == 1));
     assert_eq!(world.account(find(2)).await.unwrap_err().status, 401);
 }
 
@@ -106,4 +108,19 @@ async fn a_person_has_fifty_applications() {
     world.account(more(51)).await.unwrap();
     let list: Vec<ApplicationId> = read(world.account(Op::Applications).await);
     assert_eq!((list.len(), list[2].get()), (50, 4));
+}
+
+#[tokio::test]
+async fn a_token_is_looked_up_without_starting_its_owner_and_as_it_was_acknowledged_last() {
+    let world = world();
+    world.account(add(vec![token(1, Kind::User), token(2, Kind::User)])).await.unwrap();
+    let world = world.restart();
+    for _ in 0..2 {
+        assert!(matches!(world.account(find(1)).await, Ok(Answer::Token(_))));
+        assert_eq!(world.account(find(9)).await.unwrap_err().status, 401);
+        assert!(world.registry.list().is_empty(), "nobody was loaded for it");
+    }
+    world.account(Op::End { sessions: vec![AuthSessionId::new(1)] }).await.unwrap();
+    assert_eq!(world.account(find(1)).await.unwrap_err().status, 401);
+    assert_eq!(world.restart().account(find(1)).await.unwrap_err().status, 401);
 }

@@ -47,6 +47,7 @@ pub struct World {
     mesh: MeshRef,
     pub users: Arc<Told<user::User>>,
     pub nodes: Arc<Told<identity::Identity>>,
+    pub registry: Registry,
 }
 
 pub fn world() -> World {
@@ -56,12 +57,13 @@ pub fn world() -> World {
 fn start(clock: Arc<Manual>, store: StoreRef) -> World {
     let node = NodeId(1);
     let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
+    let registry = Registry::default();
     let env = Env {
         clock: clock.clone(),
         store: store.clone(),
         mesh: mesh.clone(),
         ids: Arc::new(Ids::new(1)),
-        registry: Registry::default(),
+        registry: registry.clone(),
         work: Work::default(),
         links: consort_files::Links::sample(),
     };
@@ -70,7 +72,7 @@ fn start(clock: Arc<Manual>, store: StoreRef) -> World {
     let (users, nodes) = (Arc::new(Told::default()), Arc::new(Told::default()));
     mesh.host::<user::User>(users.clone());
     mesh.host::<identity::Identity>(nodes.clone());
-    World { clock, store, mesh, users, nodes }
+    World { clock, store, mesh, users, nodes, registry }
 }
 
 impl World {

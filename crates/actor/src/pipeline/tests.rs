@@ -5,7 +5,7 @@ use std::time::Duration;
 use consort_model::{ChannelId, MessageId, UserId};
 use consort_rpc::{Caller, NodeId, Nothing, user};
 use consort_runtime::{Ids, Random};
-use consort_store::{BoxFuture, Key, Precondition, StoreRef, Table, Write};
+use consort_store::{BoxFuture, Key, Precondition, Row, StoreRef, Table, Write};
 use serde::{Deserialize, Serialize};
 
 use super::*;
@@ -60,7 +60,12 @@ enum Op {
 impl Core for Counter {
     type Service = Counters;
 
-    fn load(_: u64, _: StoreRef, _: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn load(
+        _: u64,
+        _: Vec<Vec<Row>>,
+        _: StoreRef,
+        _: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async { Ok(None) })
     }
 

@@ -7,7 +7,7 @@ use consort_actor::{Core, Cx, Env, IDLE, LINGER, Outcome, Owners, Stop};
 use consort_model::ApiError;
 use consort_rpc::{Call, Caller, Host, Responder, user};
 use consort_runtime::Ids;
-use consort_store::{BoxFuture, Error, StoreExt, StoreRef, Table};
+use consort_store::{BoxFuture, Error, Row, StoreExt, StoreRef, Table};
 use serde_json::{Value, json};
 use tokio::task::JoinHandle;
 use tokio::time::Instant;
@@ -151,7 +151,12 @@ struct Listener(u64);
 impl Core for Listener {
     type Service = user::User;
 
-    fn load(key: u64, _: StoreRef, _: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn load(
+        key: u64,
+        _: Vec<Vec<Row>>,
+        _: StoreRef,
+        _: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(std::future::ready(Ok(Some(Self(key)))))
     }
 

@@ -3,7 +3,7 @@
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{ApiError, GuildId, UserId};
 use consort_rpc::{Effect, Fact, NodeId, Nothing, Service, user};
-use consort_store::{BoxFuture, Error, Key, Range, StoreExt, StoreRef, Table};
+use consort_store::{BoxFuture, Error, Key, Range, Row, StoreExt, StoreRef, Table};
 use serde::{Deserialize, Serialize};
 
 /// The user whose owner a toy tells what it did.
@@ -87,7 +87,12 @@ impl Core for Toy {
 
     const FROZEN_FORMAT: Option<u16> = Some(1);
 
-    fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn load(
+        key: u64,
+        _first: Vec<Vec<Row>>,
+        store: StoreRef,
+        _now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
             let sum: Option<u64> = store.get_row(Table::Meta, key, 0).await?;
             assert_ne!(sum, Some(666), "a row that breaks the loading");

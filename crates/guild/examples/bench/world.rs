@@ -131,7 +131,9 @@ pub fn names(rows: &StoreRef) -> Vec<String> {
 
 /// The guild of these rows.
 pub fn load(rows: &StoreRef) -> Driven<Guild> {
-    let guild = futures(Guild::load(GUILD.get(), rows.clone(), NOW_MS)).expect("loaded").expect("a guild");
+    let guild = futures(Guild::load(GUILD.get(), Vec::new(), rows.clone(), NOW_MS))
+        .expect("loaded")
+        .expect("a guild");
     Driven::new(guild, NODE, Arc::new(Ids::new(1)))
 }
 

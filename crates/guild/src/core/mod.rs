@@ -45,7 +45,7 @@ use consort_model::{
 };
 use consort_rpc::guild::Op;
 use consort_rpc::{Fact, NodeId, Publication, guild, relay};
-use consort_store::{BoxFuture, Error, StoreRef};
+use consort_store::{BoxFuture, Error, Row, StoreRef};
 use serde::{Serialize, Serializer};
 
 use crate::roster::{Presences, Roster};
@@ -126,7 +126,12 @@ impl Core for Guild {
 
     const FROZEN_FORMAT: Option<u16> = Some(2);
 
-    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn load(
+        key: u64,
+        _first: Vec<Vec<Row>>,
+        store: StoreRef,
+        now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(load::load(GuildId::new(key), store, now_ms))
     }
 

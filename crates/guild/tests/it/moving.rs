@@ -7,7 +7,7 @@ use consort_guild::Guild;
 use consort_model::ApiError;
 use consort_rpc::guild::{Op, gateway};
 use consort_rpc::{Fact, NodeId, guild};
-use consort_store::{BoxFuture, Error, StoreRef};
+use consort_store::{BoxFuture, Error, Row, Scan, StoreRef};
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
@@ -27,8 +27,17 @@ impl Core for Moving {
 
     const FROZEN_FORMAT: Option<u16> = Guild::FROZEN_FORMAT;
 
-    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
-        Box::pin(async move { Ok(Guild::load(key, store, now_ms).await?.map(Self)) })
+    fn first_scans(key: u64) -> Vec<Scan> {
+        Guild::first_scans(key)
+    }
+
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+        Box::pin(async move { Ok(Guild::load(key, first, store, now_ms).await?.map(Self)) })
     }
 
     fn vacant(key: u64) -> Option<Self> {

@@ -22,7 +22,8 @@ const LATER_MS: u64 = NOW_MS + 60_000;
 fn load(store: &Memory) -> Driven<Guild> {
     let store: consort_store::StoreRef = Arc::new(store.clone());
     let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
-    let guild = runtime.block_on(Guild::load(GUILD.get(), store, NOW_MS)).unwrap().expect("a guild");
+    let guild =
+        runtime.block_on(Guild::load(GUILD.get(), Vec::new(), store, NOW_MS)).unwrap().expect("a guild");
     Driven::new(guild, HERE, Arc::new(Ids::new(1)))
 }
 

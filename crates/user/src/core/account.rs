@@ -24,7 +24,7 @@ impl User {
                 Outcome::json(&self.row)
             }
             Op::Get => Outcome::json(&self.row.current),
-            Op::Guilds => Outcome::json(&self.guilds),
+            Op::Guilds => Outcome::json(&self.guilds.keys().collect::<Vec<_>>()),
             Op::Profile { user, mutual_guilds, mutual_friends } => {
                 self.profile(cx, *user, *mutual_guilds, *mutual_friends)
             }
@@ -82,7 +82,7 @@ impl User {
             return;
         }
         let user = self.row.user().clone();
-        for guild in &self.guilds {
+        for guild in self.guilds.keys() {
             let op = guild::gateway::Op::UserChanged { user: Box::new(user.clone()) };
             cx.effect(Effect::Guild { guild: *guild, op: guild::Op::Gateway(op) });
         }

@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::permissions::{compute_base, compute_channel};
 use consort_model::{
-    Channel, ChannelId, Guild, GuildId, Member, MessageId, Permissions, Role, UserId, snowflake,
+    Channel, ChannelId, Guild, GuildId, Member, MessageId, Permissions, Role, Timestamp, UserId, snowflake,
 };
 use consort_rpc::guild::everyone;
 use consort_rpc::user::Reach;
@@ -18,15 +18,15 @@ use serde_json::{Map, Value};
 use super::User;
 use super::settings::{is_muted, is_suppressed};
 use crate::limits::PAGE_ROWS;
-use crate::rows::UserGuildRow;
 
-/// Guilds read at once: two lists of so many fit one look at the store.
+/// Guilds read at once.
 const GUILDS_AT_ONCE: usize = 400;
 
 /// What of an account it takes to count.
 pub(super) struct Reader {
     user: UserId,
-    guilds: Vec<GuildId>,
+    /// Each with when the account has joined it.
+    guilds: Vec<(GuildId, Timestamp)>,
     settings: BTreeMap<u64, Map<String, Value>>,
     shunned: BTreeSet<UserId>,
     /// Up to where each channel is read, or counted.
@@ -42,12 +42,17 @@ impl Reader {
             .filter_map(|(channel, row)| Some((*channel, row.last_message_id.max(row.counted_until)?)));
         Self {
             user: user.id,
-            guilds: user.guilds.iter().copied().collect(),
+            guilds: user.guilds.iter().map(|(guild, joined)| (*guild, *joined)).collect(),
             settings: user.guild_settings.clone(),
             shunned: user.relations.keys().copied().filter(|other| user.shuns(*other)).collect(),
             known: known.collect(),
             now_ms,
         }
+    }
+
+    /// The account's guilds.
+    pub(super) fn guilds(&self) -> &[(GuildId, Timestamp)] {
+        &self.guilds
     }
 
     fn is_quiet(&self, guild: GuildId, channel: ChannelId) -> bool {
@@ -66,41 +71,52 @@ impl Reader {
     }
 }
 
-/// How many messages to everybody the account has not read, by channel that it sees.
+/// Where the messages to everybody of a guild are.
+pub(super) fn scan((guild, _): &(GuildId, Timestamp)) -> Scan {
+    let range = Range::prefix(everyone::PREFIX, PAGE_ROWS);
+    Scan { table: Table::GuildMisc, partition: guild.get(), range }
+}
+
+/// How many messages to everybody the account has not read in these guilds, by channel that it sees.
 ///
 /// # Errors
 /// Those of the store.
-pub(super) async fn unread(store: &StoreRef, reader: &Reader) -> Result<BTreeMap<ChannelId, u32>, Error> {
+pub(super) async fn unread(
+    store: &StoreRef,
+    reader: &Reader,
+    guilds: &[(GuildId, Timestamp)],
+) -> Result<BTreeMap<ChannelId, u32>, Error> {
     let mut unread = BTreeMap::new();
-    for guilds in reader.guilds.chunks(GUILDS_AT_ONCE) {
-        let of_guild = |guild: &GuildId| Scan {
-            table: Table::GuildMisc,
-            partition: guild.get(),
-            range: Range::prefix(everyone::PREFIX, PAGE_ROWS),
-        };
-        let joined = |guild: &GuildId| Scan {
-            table: Table::UserGuilds,
-            partition: reader.user.get(),
-            range: Range::one(guild.get()),
-        };
-        let scans = guilds.iter().flat_map(|guild| [of_guild(guild), joined(guild)]).collect();
-        let mut found = store.scan_many(scans).await?.into_iter();
-        for guild in guilds {
-            let (rows, joined) = (found.next().unwrap_or_default(), found.next().unwrap_or_default());
-            let Some(joined) = first::<UserGuildRow>(&joined)? else { continue };
-            let joined = MessageId::new(snowflake::at(joined.joined_at.ms()));
-            let mut of_guild = BTreeMap::new();
-            for kept in &rows {
-                let Some(channel) = everyone::channel_of(kept.key.as_bytes()) else { continue };
-                let count = reader.count(channel, &row::decode(&kept.value)?, joined);
-                if count > 0 && !reader.is_quiet(*guild, channel) {
-                    of_guild.insert(channel, count);
-                }
+    for guilds in guilds.chunks(GUILDS_AT_ONCE) {
+        let found = store.scan_many(guilds.iter().map(scan).collect()).await?;
+        unread.extend(count(store, reader, guilds.iter().zip(found)).await?);
+    }
+    Ok(unread)
+}
+
+/// As [`unread`], of guilds with what [`scan`] has found of each.
+///
+/// # Errors
+/// Those of the store.
+pub(super) async fn count(
+    store: &StoreRef,
+    reader: &Reader,
+    found: impl Iterator<Item = (&(GuildId, Timestamp), Vec<Row>)>,
+) -> Result<BTreeMap<ChannelId, u32>, Error> {
+    let mut unread = BTreeMap::new();
+    for ((guild, joined), rows) in found {
+        let joined = MessageId::new(snowflake::at(joined.ms()));
+        let mut of_guild = BTreeMap::new();
+        for kept in &rows {
+            let Some(channel) = everyone::channel_of(kept.key.as_bytes()) else { continue };
+            let count = reader.count(channel, &row::decode(&kept.value)?, joined);
+            if count > 0 && !reader.is_quiet(*guild, channel) {
+                of_guild.insert(channel, count);
             }
-            if !of_guild.is_empty() {
-                keep_seen(store, (*guild, reader.user), &mut of_guild).await?;
-                unread.extend(of_guild);
-            }
+        }
+        if !of_guild.is_empty() {
+            keep_seen(store, (*guild, reader.user), &mut of_guild).await?;
+            unread.extend(of_guild);
         }
     }
     Ok(unread)

@@ -10,10 +10,10 @@ use consort_rpc::user::relationship::{FriendPresence, Op as RelationshipOp};
 use consort_rpc::{Answer, Audience, Event, Fact, Publication, guild, user};
 use consort_runtime::Planted;
 use consort_store::{Error, Range, Table};
-use serde_json::{Value, json};
+use serde_json::json;
 
 use super::grace::{AWAY_MS, Grace, Notice};
-use super::presence::{Session, begun, merge};
+use super::presence::{Session, View, begun, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
 use crate::limits::{ACTIVITIES_MAX, SESSIONS_MAX, SESSIONS_PER_PERSON_MAX, SESSIONS_REPLACE_INTERVAL_MS};
@@ -68,7 +68,7 @@ impl User {
             let opened = Opened {
                 ready: ready::of_bot(self),
                 supplemental: None,
-                guilds: self.guilds.iter().copied().collect(),
+                guilds: self.guilds.keys().copied().collect(),
                 owner_since_ms: self.since_ms,
                 heard: cx.shared.then_some(self.said),
             };
@@ -190,7 +190,7 @@ impl User {
         if !std::mem::take(&mut self.forgotten) || !self.sessions.is_empty() {
             return;
         }
-        self.guilds.iter().for_each(|guild| self.show_guild(cx, *guild));
+        self.guilds.keys().for_each(|guild| self.show_guild(cx, *guild));
         self.friend_ids().for_each(|friend| self.show_friend(cx, friend, false));
     }
 
@@ -271,7 +271,7 @@ impl User {
         self.shown = presence;
         self.has_shown |= changed;
         if changed {
-            for guild in &self.guilds {
+            for guild in self.guilds.keys() {
                 self.show_guild(cx, *guild);
             }
         }
@@ -296,7 +296,7 @@ impl User {
     /// Tells a guild that has lost it. Who is offline, or seems so, is not mentioned there anyway.
     pub(super) fn presence_wanted(&self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
-        if self.shown.status != Status::Offline && self.guilds.contains(&guild) {
+        if self.shown.status != Status::Offline && self.guilds.contains_key(&guild) {
             self.show_guild(cx, guild);
         }
         Outcome::EMPTY
@@ -315,7 +315,7 @@ impl User {
     }
 
     /// All sessions, as the account's own clients see them.
-    pub(super) fn session_views(&self) -> Vec<Value> {
+    pub(super) fn session_views(&self) -> Vec<View<'_>> {
         self.sessions.values().map(Session::view).collect()
     }
 
@@ -343,10 +343,11 @@ impl User {
     pub(super) fn guild_joined(&mut self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
         // A guild says it again when somebody accepts an invite who is a member.
-        if !self.guilds.insert(guild) {
+        if self.guilds.contains_key(&guild) {
             return Outcome::EMPTY;
         }
         let row = UserGuildRow { joined_at: Timestamp::from_ms(cx.now_ms) };
+        self.guilds.insert(guild, row.joined_at);
         cx.put(Table::UserGuilds, self.id.get(), guild.get(), &row);
         self.notify(cx, Notice::Join(guild));
         if self.shown.status != Status::Offline {
@@ -357,7 +358,7 @@ impl User {
 
     pub(super) fn guild_left(&mut self, cx: &mut Cx<'_>, guild: GuildId) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
-        if self.guilds.remove(&guild) {
+        if self.guilds.remove(&guild).is_some() {
             cx.delete(Table::UserGuilds, self.id.get(), guild.get());
         }
         if self.guild_settings.remove(&guild.get()).is_some() {

@@ -1,6 +1,6 @@
 //! Bringing an account to life from its rows.
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -17,8 +17,8 @@ use super::settings::{LEGACY_KEY, SAID_KEY, STATUS_KEY, proto_key};
 use crate::limits::{PAGE_ROWS, READ_STATES_MAX};
 use crate::rows::{ReadStateRow, UserGuildRow};
 
-/// Reads an account in one look at the store; what is longer than a page is read on.
-pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Option<User>, Error> {
+/// Where an account is.
+pub(super) fn scans(id: UserId) -> Vec<Scan> {
     let all = Range::all(PAGE_ROWS);
     let scan = |(table, range): (Table, Range)| Scan { table, partition: id.get(), range };
     let scans = [
@@ -30,13 +30,23 @@ pub(super) async fn load(id: UserId, store: StoreRef, now_ms: u64) -> Result<Opt
         (Table::UserGuildSettings, all.clone()),
         (Table::UserSettings, all),
     ];
-    let mut found = store.scan_many(scans.map(scan).into()).await?.into_iter();
+    scans.map(scan).into()
+}
+
+/// Makes an account of what [`scans`] found; what is longer than a page is read on.
+pub(super) async fn load(
+    id: UserId,
+    found: Vec<Vec<Row>>,
+    store: StoreRef,
+    now_ms: u64,
+) -> Result<Option<User>, Error> {
+    let mut found = found.into_iter();
     let mut next = || found.next().unwrap_or_default();
     let Some(row) = next().pop() else { return Ok(None) };
     let mut user = blank(id, row::decode(&row.value)?, now_ms);
     let rest = Rest { store: &store, user: id };
-    user.guilds =
-        rest.rows::<UserGuildRow>(Table::UserGuilds, next()).await?.into_keys().map(Into::into).collect();
+    let guilds = rest.rows::<UserGuildRow>(Table::UserGuilds, next()).await?;
+    user.guilds = guilds.into_iter().map(|(guild, row)| (guild.into(), row.joined_at)).collect();
     user.channels = ids(rest.rows(Table::UserChannels, next()).await?);
     user.relations = ids(rest.rows(Table::Relationships, next()).await?);
     user.reads = ids(rest.rows::<ReadStateRow>(Table::ReadStates, next()).await?);
@@ -54,7 +64,7 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         founded: true,
         since_ms: now_ms,
         row,
-        guilds: BTreeSet::new(),
+        guilds: BTreeMap::new(),
         channels: BTreeMap::new(),
         relations: BTreeMap::new(),
         reads: BTreeMap::new(),

@@ -17,18 +17,18 @@ mod relationships;
 mod rest;
 mod settings;
 
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, VecDeque};
 use std::sync::Arc;
 
 use bytes::Bytes;
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::object::account::UserRow;
-use consort_model::{self as model, ApiError, ChannelId, GuildId, Intents, Presence, UserId};
+use consort_model::{self as model, ApiError, ChannelId, GuildId, Intents, Presence, Timestamp, UserId};
 use consort_rpc::relay::{self, SessionKey};
 use consort_rpc::user::settings::ProtoKind;
 use consort_rpc::user::{self, Op};
 use consort_rpc::{Audience, Event, Fact, NodeId, Publication};
-use consort_store::{BoxFuture, Error, StoreRef, Table};
+use consort_store::{BoxFuture, Error, Row, Scan, StoreRef, Table};
 use serde::Serialize;
 use serde_json::{Map, Value};
 
@@ -46,7 +46,8 @@ pub struct User {
     /// When this owner was loaded, Unix milliseconds; rest does not count.
     pub(crate) since_ms: u64,
     pub(crate) row: UserRow,
-    pub(crate) guilds: BTreeSet<GuildId>,
+    /// With when each was joined.
+    pub(crate) guilds: BTreeMap<GuildId, Timestamp>,
     pub(crate) channels: BTreeMap<ChannelId, UserChannelRow>,
     pub(crate) relations: BTreeMap<UserId, RelationshipRow>,
     pub(crate) reads: BTreeMap<ChannelId, ReadStateRow>,
@@ -87,8 +88,17 @@ impl Core for User {
 
     const FROZEN_FORMAT: Option<u16> = Some(1);
 
-    fn load(key: u64, store: StoreRef, now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
-        Box::pin(load::load(UserId::new(key), store, now_ms))
+    fn first_scans(key: u64) -> Vec<Scan> {
+        load::scans(UserId::new(key))
+    }
+
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+        Box::pin(load::load(UserId::new(key), first, store, now_ms))
     }
 
     fn vacant(key: u64) -> Option<Self> {

@@ -19,6 +19,12 @@ impl Object {
         self.value(value);
     }
 
+    /// Adds a field that is JSON already.
+    pub(super) fn put_text(&mut self, key: &str, value: &[u8]) {
+        self.name(key);
+        self.0.extend_from_slice(value);
+    }
+
     /// Adds fields that are JSON already: `"a":1,"b":2`.
     pub(super) fn put_fields(&mut self, fields: &str) {
         self.comma();

@@ -6,7 +6,6 @@ use consort_model::{Activity, ClientStatus, Presence, Status, UserId, UserRef};
 use consort_rpc::relay::SessionKey;
 use consort_rpc::user::gateway::OpenSession;
 use serde::{Deserialize, Serialize};
-use serde_json::{Value, json};
 
 use crate::limits::ACTIVITIES_MAX;
 use crate::rows::ChosenStatus;
@@ -99,16 +98,34 @@ impl Session {
     }
 
     /// As the account's own clients see it in `sessions`.
-    pub(crate) fn view(&self) -> Value {
-        json!({
-            "session_id": self.id,
-            "status": self.status,
-            "activities": self.activities,
-            "hidden_activities": [],
-            "active": false,
-            "client_info": { "client": self.platform.name(), "os": self.os, "version": 0 },
-        })
+    pub(crate) fn view(&self) -> View<'_> {
+        View {
+            session_id: &self.id,
+            status: self.status,
+            activities: &self.activities,
+            hidden_activities: [],
+            active: false,
+            client_info: ClientInfo { client: self.platform.name(), os: &self.os, version: 0 },
+        }
     }
+}
+
+/// A session in `sessions` of READY and in SESSIONS_REPLACE.
+#[derive(Serialize)]
+pub(crate) struct View<'a> {
+    session_id: &'a str,
+    status: Status,
+    activities: &'a [Activity],
+    hidden_activities: [(); 0],
+    active: bool,
+    client_info: ClientInfo<'a>,
+}
+
+#[derive(Serialize)]
+struct ClientInfo<'a> {
+    client: &'static str,
+    os: &'a str,
+    version: u32,
 }
 
 /// Activities as a session shows them from now on; `before`: those that it has shown until now.

@@ -36,7 +36,8 @@ impl User {
         }
         let row = account_of(cx, of)?;
         let theirs = guilds_of(cx, of)?;
-        let mutual: Vec<_> = self.guilds.intersection(&theirs).take(MUTUALS_MAX).copied().collect();
+        let shared = self.guilds.keys().filter(|guild| theirs.contains(guild));
+        let mutual: Vec<_> = shared.take(MUTUALS_MAX).copied().collect();
         let kind = self.relations.get(&of).and_then(|row| row.kind);
         let known = kind.is_some_and(|kind| kind != RelationshipKind::Blocked)
             || self.channels.values().any(|channel| channel.recipients.contains(&of));

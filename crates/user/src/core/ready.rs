@@ -85,7 +85,7 @@ impl Gathered {
         let settings: Vec<_> = user.guild_settings.values().collect();
         let settings_version = has(capability::VERSIONED_GUILD_SETTINGS).then_some(0);
         put_versioned(&mut ready, "user_guild_settings", &settings, settings_version);
-        ready.put("user_settings", &super::settings::legacy(user));
+        ready.put_text("user_settings", &super::settings::legacy(user));
         ready.put("user_settings_proto", &STANDARD.encode(user.proto(ProtoKind::Preloaded)));
         ready.put("sessions", &user.session_views());
         ready.put("static_client_session_id", &open.session_id);
@@ -102,7 +102,7 @@ impl Gathered {
             reads_version: has(capability::VERSIONED_READ_STATES).then_some(user.read_version),
             reader: everyone::Reader::of(user, now_ms),
             presences: user.friends.values().filter(|presence| is_seen(presence)).cloned().collect(),
-            guilds: user.guilds.iter().copied().collect(),
+            guilds: user.guilds.keys().copied().collect(),
             owner_since_ms: user.since_ms,
             heard: None,
         }
@@ -145,8 +145,8 @@ struct Shown {
 /// READY of a person; `None` when its login has ended meanwhile. The session is registered by now, so a login that ends after this
 /// has looked takes it along.
 pub(super) async fn of_person(store: &StoreRef, mut gathered: Gathered) -> Result<Option<Opened>, Error> {
-    let Some(Stored { channels, hash, notes }) = stored(store, &gathered).await? else { return Ok(None) };
-    let unread = everyone::unread(store, &gathered.reader).await?;
+    let Some(stored) = stored(store, &gathered).await? else { return Ok(None) };
+    let Stored { channels, hash, notes, unread } = stored;
     let dedupe = gathered.has(capability::DEDUPE_USERS);
     let show = |mut channel: Channel| {
         if !dedupe {
@@ -247,24 +247,31 @@ struct Stored {
     channels: Vec<Channel>,
     hash: String,
     notes: BTreeMap<UserId, String>,
+    /// Messages to everybody that the account has not read, by channel.
+    unread: BTreeMap<ChannelId, u32>,
 }
 
-/// Reads it all at once; who has very many private channels waits for more. `None` when the login has ended.
+/// Reads it all at once; who has very many private channels or guilds waits for more. `None` when the login has ended.
 async fn stored(store: &StoreRef, gathered: &Gathered) -> Result<Option<Stored>, Error> {
-    let (id, session) = (gathered.id, gathered.auth_session);
+    let (id, session, reader) = (gathered.id, gathered.auth_session, &gathered.reader);
     let with_notes = !gathered.has(capability::LAZY_NOTES);
-    let token = Scan { table: Table::UserTokens, partition: id.get(), range: Range::one(session) };
     let (first, more) = gathered.listed.split_at(gathered.listed.len().min(SCANS_MAX / 2));
-    let mut scans = vec![token];
+    let (guilds, more_guilds) = reader.guilds().split_at(reader.guilds().len().min(SCANS_MAX / 2 - 2));
+    let token = Scan { table: Table::UserTokens, partition: id.get(), range: Range::one(session) };
+    let mut scans = Vec::with_capacity(2 + first.len() + guilds.len());
+    scans.push(token);
     scans.extend(with_notes.then(|| notes::scan(id)));
     scans.extend(first.iter().map(|channel| channel_scan(*channel)));
+    scans.extend(guilds.iter().map(everyone::scan));
     let mut found = store.scan_many(scans).await?.into_iter();
     let Some(hash) = auth_session_hash(session, &found.next().unwrap_or_default())? else { return Ok(None) };
     let notes = if with_notes { notes::of(&found.next().unwrap_or_default())? } else { BTreeMap::new() };
     let mut channels = Vec::with_capacity(gathered.listed.len());
-    for rows in found {
+    for rows in found.by_ref().take(first.len()) {
         channels.extend(channel_of(id, &rows)?);
     }
     channels.extend(private_channels(store, id, more).await?);
-    Ok(Some(Stored { channels, hash, notes }))
+    let mut unread = everyone::count(store, reader, guilds.iter().zip(found)).await?;
+    unread.extend(everyone::unread(store, reader, more_guilds).await?);
+    Ok(Some(Stored { channels, hash, notes, unread }))
 }

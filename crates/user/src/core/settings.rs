@@ -1,5 +1,7 @@
 //! Settings: the clients' own messages, the older JSON form, and notifications by guild.
 
+use std::sync::LazyLock;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -10,6 +12,7 @@ use consort_rpc::user::settings::{Op, ProtoKind};
 use consort_store::Table;
 use serde_json::{Map, Value, json};
 
+use super::object::Object;
 use super::{User, proto};
 use crate::limits::{CHANNEL_OVERRIDES_MAX, PROTO_BYTES_MAX};
 use crate::rows::ChosenStatus;
@@ -26,7 +29,7 @@ pub(super) const fn proto_key(kind: ProtoKind) -> &'static str {
     }
 }
 
-/// The JSON form with what was never set.
+/// What the JSON form has of what was never set.
 fn legacy_defaults() -> Map<String, Value> {
     let defaults = json!({
         "locale": "en-US", "theme": "dark", "show_current_game": true, "restricted_guilds": [],
@@ -44,13 +47,22 @@ fn legacy_defaults() -> Map<String, Value> {
     defaults
 }
 
-/// The whole JSON form.
-pub(super) fn legacy(user: &User) -> Map<String, Value> {
-    let mut settings = legacy_defaults();
-    settings.extend(user.legacy.clone());
-    settings.insert("status".to_owned(), json!(user.chosen.status));
-    settings.insert("custom_status".to_owned(), custom_status(user.chosen.custom.as_ref()));
-    settings
+/// The whole JSON form. READY has it, and most people have set nothing of it.
+pub(super) fn legacy(user: &User) -> Bytes {
+    static DEFAULTS: LazyLock<Vec<(String, String)>> = LazyLock::new(|| {
+        let text = |(name, value): (String, Value)| (name, value.to_string());
+        legacy_defaults().into_iter().map(text).collect()
+    });
+    let mut settings = Object::new();
+    for (name, default) in DEFAULTS.iter() {
+        match user.legacy.get(name) {
+            Some(own) => settings.put(name, own),
+            None => settings.put_text(name, default.as_bytes()),
+        }
+    }
+    settings.put("status", &user.chosen.status);
+    settings.put("custom_status", &custom_status(user.chosen.custom.as_ref()));
+    settings.finish()
 }
 
 /// An activity of type 4 as the settings have it.
@@ -126,7 +138,7 @@ impl User {
             Op::PatchProto { kind, patch, required_version } => {
                 self.patch_proto(cx, *kind, patch, *required_version)
             }
-            Op::Legacy => Outcome::json(&legacy(self)),
+            Op::Legacy => Outcome::raw(legacy(self)),
             Op::PatchLegacy { patch } => self.patch_legacy(cx, patch),
             Op::PatchGuilds { patches } => self.patch_guilds(cx, patches),
         }
@@ -184,7 +196,7 @@ impl User {
             self.choose(cx, chosen);
             self.show_chosen(cx);
         }
-        Outcome::json(&legacy(self))
+        Outcome::raw(legacy(self))
     }
 
     fn patch_guilds(
@@ -194,7 +206,7 @@ impl User {
     ) -> Result<Outcome, Stop> {
         let mut all = Vec::with_capacity(patches.len());
         for (guild, patch) in patches {
-            if guild.is_some_and(|guild| !self.guilds.contains(&guild)) {
+            if guild.is_some_and(|guild| !self.guilds.contains_key(&guild)) {
                 return Err(ApiError::unknown_guild().into());
             }
             let key = guild.map_or(0, GuildId::get);

@@ -22,7 +22,7 @@ use consort_model::{
 };
 use consort_rpc::private::{self, Op};
 use consort_rpc::{Audience, Effect, Event, message, user};
-use consort_store::{BoxFuture, Error, Key, StoreExt as _, StoreRef, Table};
+use consort_store::{BoxFuture, Error, Key, Range, Row, Scan, StoreExt as _, StoreRef, Table, row};
 
 use crate::reads::{guilds_of, relation_of};
 use crate::rows::{PrivateChannelRow, RelationshipKind, RelationshipRow};
@@ -48,11 +48,19 @@ impl Core for PrivateChannel {
 
     const HAS_ALARMS: bool = true;
 
-    fn load(key: u64, store: StoreRef, _now_ms: u64) -> BoxFuture<'static, Result<Option<Self>, Error>> {
+    fn first_scans(key: u64) -> Vec<Scan> {
+        vec![Scan { table: Table::PrivateChannels, partition: key, range: Range::one(Key::empty()) }]
+    }
+
+    fn load(
+        key: u64,
+        first: Vec<Vec<Row>>,
+        store: StoreRef,
+        _now_ms: u64,
+    ) -> BoxFuture<'static, Result<Option<Self>, Error>> {
         Box::pin(async move {
-            let row: Option<PrivateChannelRow> =
-                store.get_row(Table::PrivateChannels, key, Key::empty()).await?;
-            let Some(row) = row else { return Ok(None) };
+            let Some(row) = first.first().and_then(|rows| rows.first()) else { return Ok(None) };
+            let row: PrivateChannelRow = row::decode(&row.value)?;
             let blocks = if row.channel.kind == ChannelType::Dm {
                 blocks(&store, &row).await?
             } else {
