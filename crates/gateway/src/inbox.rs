@@ -1,6 +1,7 @@
 //! The bounded inbox of a slice.
 //!
-//! The slice takes everything that waits in one go, so its side of the lock is taken once for a whole batch. When the
+//! The slice takes everything that waits in one go, so its side of the lock is taken once for a whole batch. It is woken for
+//! that, unless what comes only has to be there before what comes next. When the
 //! inbox is full nobody waits: `deliver` of a relay must not block.
 //!
 //! * From [`INBOX_VOLATILE_MAX`] (or [`INBOX_BYTES_MAX`]) on, volatile events are dropped.
@@ -139,9 +140,10 @@ impl Inbox {
         } else {
             state.bytes += bytes;
         }
+        let can_wait = input.can_wait();
         state.queue.push_back(input);
         self.depth.store(state.queue.len(), Ordering::Relaxed);
-        let wake = !std::mem::replace(&mut state.woken, true);
+        let wake = !can_wait && !std::mem::replace(&mut state.woken, true);
         drop(state);
         if wake {
             self.waker.wake();
@@ -183,6 +185,7 @@ mod tests {
     use consort_session::Dispatch;
 
     use super::*;
+    use crate::slice::Attached;
 
     struct Count(Arc<AtomicUsize>);
 
@@ -222,6 +225,36 @@ mod tests {
         assert_eq!((batch.len(), wakes.load(Ordering::Relaxed)), (10, 1));
         push(&inbox, Input::Drain);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
+    }
+
+    #[test]
+    fn nobody_is_woken_for_what_is_followed_by_more() {
+        let (inbox, wakes) = inbox();
+        let identity = consort_session::Identity {
+            key: key(1),
+            id: "00010000000000010000000000000000".parse().expect("an id"),
+            viewer: consort_session::Viewer { user: UserId::new(1), intents: Intents::all(), bot: false },
+            bot: false,
+            shard: None,
+            auth_session: 1,
+            token_hash: [0; 32],
+            capabilities: 0,
+            large_threshold: 50,
+        };
+        let (client, conn) = (Default::default(), crate::slice::ConnId(1));
+        let admission = crate::slice::Admission {
+            slot: 0,
+            conn,
+            identity,
+            application: None,
+            client,
+            presence: None,
+            compress: false,
+        };
+        push(&inbox, Input::Admit(Box::new(admission)));
+        assert_eq!((inbox.depth(), wakes.load(Ordering::Relaxed)), (1, 0));
+        push(&inbox, Input::Drain);
+        assert_eq!((inbox.depth(), wakes.load(Ordering::Relaxed)), (2, 1));
     }
 
     #[test]
@@ -271,15 +304,10 @@ mod tests {
     fn large_guilds_take_no_room_from_events_and_are_asked_again() {
         let (inbox, _) = inbox();
         let attached = |number: u64, len: usize| {
-            let guild_create = vec![b' '; len].into();
-            Input::Relay(Op::Attached {
-                session: key(number),
-                guild: GuildId::new(1),
-                question: Question::default(),
-                class: 0,
-                guild_create,
-                late: Vec::new(),
-            })
+            let guild_create = bytes::Bytes::from(vec![b' '; len]).into();
+            let (session, guild, question) = (key(number), GuildId::new(1), Question::default());
+            let attached = Attached { session, question, guild, class: 0, guild_create, late: Vec::new() };
+            Input::Attached(Box::new(attached))
         };
         (1..=9).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX / 4)));
         push(&inbox, event(2, false, vec![b' '; INBOX_BYTES_MAX]));

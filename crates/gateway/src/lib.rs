@@ -19,6 +19,7 @@
 
 mod admission;
 mod auth;
+mod bodies;
 mod config;
 mod fd_passing;
 mod gateway;

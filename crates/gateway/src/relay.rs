@@ -13,9 +13,10 @@ use consort_runtime::Planted;
 use consort_session::Dispatch;
 use tokio::sync::Notify;
 
+use crate::bodies::Bodies;
 use crate::inbox::InboxRef;
 use crate::interest::{Arrival, Interest, Slices};
-use crate::slice::{Input, Said};
+use crate::slice::{Attached, Input, Said};
 
 /// A guild that says nothing for so long, and for twice as long at most, is asked whether something was missed.
 const SILENCE: Duration = Duration::from_secs(10);
@@ -25,6 +26,8 @@ const SILENCE: Duration = Duration::from_secs(10);
 pub(crate) struct Router {
     pub(crate) inboxes: Vec<InboxRef>,
     pub(crate) interest: Arc<Interest>,
+    /// What its sessions hold of guilds.
+    bodies: Bodies,
     /// Weak, since the mesh holds its hosts.
     pub(crate) mesh: Weak<Mesh>,
     /// The map has changed.
@@ -40,7 +43,8 @@ impl Router {
     pub(crate) fn start(inboxes: Vec<InboxRef>, interest: Arc<Interest>, mesh: &Arc<Mesh>) {
         let moved = Arc::new(Notify::new());
         let (mesh_of, gone, was_off) = (Arc::downgrade(mesh), Mutex::default(), false.into());
-        let router = Arc::new(Self { inboxes, interest, mesh: mesh_of, moved, gone, was_off });
+        let bodies = Bodies::default();
+        let router = Arc::new(Self { inboxes, interest, bodies, mesh: mesh_of, moved, gone, was_off });
         let watcher: Weak<Self> = Arc::downgrade(&router);
         mesh.watch(watcher);
         router.watch();
@@ -214,9 +218,12 @@ impl Router {
                     self.put(slice, Input::Relay(Op::Behind { sessions, heard }));
                 }
             }
-            Op::Attached { session, .. } | Op::Refused { session, .. } => {
-                self.put(usize::from(session.slice), Input::Relay(op));
+            Op::Attached { session, guild, question, class, guild_create, late } => {
+                let guild_create = self.bodies.share(session.user, guild, guild_create);
+                let attached = Attached { session, question, guild, class, guild_create, late };
+                self.put(usize::from(session.slice), Input::Attached(Box::new(attached)));
             }
+            Op::Refused { session, .. } => self.put(usize::from(session.slice), Input::Relay(op)),
             Op::Class { guild, .. } | Op::Detach { guild, .. } | Op::Drop { guild } => {
                 self.to(self.interest.slices(guild), &op)
             }

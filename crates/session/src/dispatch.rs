@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use bytes::Bytes;
 use consort_rpc::{Event, View};
 use consort_wire::compress::broadcast::Broadcast;
-use consort_wire::gateway::Encoding;
+use consort_wire::gateway::{Encoding, outbound};
 
 use crate::Choice;
 
@@ -21,21 +21,75 @@ pub struct Dispatch {
     redacted: Option<Box<Body>>,
 }
 
+/// A body of more bytes is a [part](Dispatch::part) of its dispatch: it is not copied behind the event's name.
+pub(crate) const PART_BYTES: usize = 16 * 1024;
+
+/// A JSON text that may stand in several broadcasts.
+pub(crate) type Part = Arc<Broadcast>;
+
 #[derive(Debug)]
 struct Body {
-    d: Bytes,
+    d: D,
     json: OnceLock<Broadcast>,
     etf: OnceLock<Box<Broadcast>>,
 }
 
+/// The JSON of a body.
+#[derive(Debug)]
+enum D {
+    /// In one place; with it as a part, if it was asked for as one.
+    Whole(Bytes, OnceLock<Part>),
+    /// One behind the other; and put together, if that was asked for.
+    Parts(Box<[Part]>, OnceLock<Bytes>),
+}
+
+impl D {
+    fn len(&self) -> usize {
+        match self {
+            Self::Whole(d, _) => d.len(),
+            Self::Parts(parts, _) => parts.iter().map(|part| part.tail_len()).sum(),
+        }
+    }
+
+    fn whole(&self) -> &Bytes {
+        match self {
+            Self::Whole(d, _) => d,
+            Self::Parts(parts, whole) => whole.get_or_init(|| put_together(parts)),
+        }
+    }
+}
+
+fn put_together(parts: &[Part]) -> Bytes {
+    let mut whole = Vec::with_capacity(parts.iter().map(|part| part.tail_len()).sum());
+    parts.iter().for_each(|part| whole.extend_from_slice(part.tail()));
+    whole.into()
+}
+
+/// A part that nobody else has.
+pub(crate) fn part(json: impl Into<Bytes>) -> Part {
+    Arc::new(Broadcast::from_tail(Encoding::Json, json.into()))
+}
+
 impl Body {
     fn new(d: Bytes) -> Self {
+        Self::of(D::Whole(d, OnceLock::new()))
+    }
+
+    fn of(d: D) -> Self {
         Self { d, json: OnceLock::new(), etf: OnceLock::new() }
     }
 
     fn encoded(&self, name: &str, joined: bool, encoding: Encoding) -> &Broadcast {
         let make = || {
-            let broadcast = broadcast(encoding, name, &self.d);
+            let broadcast = match (&self.d, encoding) {
+                (D::Parts(parts, _), Encoding::Json) => in_parts(name, parts),
+                // For few; and then in one place no longer than it takes.
+                (D::Parts(parts, _), Encoding::Etf) => broadcast(encoding, name, &put_together(parts)),
+                (D::Whole(d, own), Encoding::Json) if d.len() > PART_BYTES => {
+                    in_parts(name, std::slice::from_ref(own.get_or_init(|| part(d.clone()))))
+                }
+                (D::Whole(d, _), _) => broadcast(encoding, name, d),
+            };
             if joined { broadcast.joined() } else { broadcast }
         };
         match encoding {
@@ -45,11 +99,18 @@ impl Body {
     }
 }
 
+/// The event with these parts as its `d`.
+fn in_parts(name: &str, d: &[Part]) -> Broadcast {
+    let (begin, end) = outbound::json_tail_around(name);
+    let parts = std::iter::once(part(begin)).chain(d.iter().cloned()).chain([part(end)]);
+    Broadcast::in_parts(parts.collect())
+}
+
 fn broadcast(encoding: Encoding, name: &str, d: &[u8]) -> Broadcast {
     Broadcast::new(encoding, name, d).unwrap_or_else(|error| {
         // An owner's mistake: the number must not be lost for it.
         tracing::error!(event = name, %error, "the body of an event is not JSON");
-        Broadcast::from_tail(encoding, consort_wire::gateway::outbound::etf_tail(name, b"\x73\x03nil"))
+        Broadcast::from_tail(encoding, outbound::etf_tail(name, b"\x73\x03nil"))
     })
 }
 
@@ -62,6 +123,20 @@ impl Dispatch {
     /// An event of the gateway itself, for many sessions. `d` is JSON.
     pub fn shared(name: impl Into<Cow<'static, str>>, d: impl Into<Bytes>) -> Self {
         Self { joined: true, ..Self::new(name, d) }
+    }
+
+    /// An event of the gateway itself, for one session, whose `d` is made of these texts.
+    pub(crate) fn in_parts(name: &'static str, d: Vec<Part>) -> Self {
+        let full = Body::of(D::Parts(d.into(), OnceLock::new()));
+        Self { event: None, name: name.into(), joined: false, full, redacted: None }
+    }
+
+    /// The JSON of `d` for broadcasts that it is a part of: held once, and compressed once, for all of them.
+    pub(crate) fn part(&self) -> Part {
+        match &self.full.d {
+            D::Whole(d, own) => own.get_or_init(|| part(d.clone())).clone(),
+            D::Parts(..) => part(self.full.d.whole().clone()),
+        }
     }
 
     /// An owner's event for the sessions of a guild.
@@ -91,9 +166,9 @@ impl Dispatch {
         self.event.as_ref()
     }
 
-    /// The JSON of `d`.
+    /// The JSON of `d`. One that is in parts is put together for it, and kept.
     pub fn d(&self, choice: Choice) -> &Bytes {
-        &self.body(choice).d
+        self.body(choice).d.whole()
     }
 
     /// Bytes of the JSON of `d`: the measure of every limit.

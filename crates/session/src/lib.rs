@@ -29,6 +29,7 @@ pub use journal::{
     Entry, JOURNAL_BYTES_KEPT, JOURNAL_BYTES_MAX, JOURNAL_EVENTS_KEPT, JOURNAL_EVENTS_MAX, Journal,
 };
 pub use log::{Log, LogPosition};
+pub use ready::GuildCreate;
 pub use session::{
     ATTACH_WINDOW, Attachment, BACKLOG_ATTACH_BYTES, Identity, Opened, READY_GUILDS_BYTES_MAX, ResumeError,
     Session, Step,

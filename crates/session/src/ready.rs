@@ -1,8 +1,13 @@
 //! READY, put together from what the user's owner says and what only the gateway knows.
 
+use std::sync::Arc;
+
 use bytes::Bytes;
 use consort_model::{ApplicationId, GuildId};
 use serde_json::value::RawValue;
+
+use crate::dispatch::{PART_BYTES, Part, part};
+use crate::{Choice, Dispatch};
 
 /// What the gateway adds.
 #[derive(Debug, Clone, Copy)]
@@ -43,9 +48,12 @@ pub fn opening(ready: &[u8], facts: &Facts<'_>) -> Option<Vec<u8>> {
     Some(out)
 }
 
-/// Completes what [`opening`] began.
-pub fn finish(mut opening: Vec<u8>, guilds: &[ReadyGuild]) -> Bytes {
-    opening.reserve_exact(guilds.iter().map(ReadyGuild::len_max).sum::<usize>() + 16);
+/// Completes what [`opening`] began. Small guilds are copied; large ones are the parts that all sessions share which were
+/// given the same.
+pub fn finish(mut opening: Vec<u8>, guilds: &[ReadyGuild]) -> Dispatch {
+    const NAME: &str = "READY";
+    let mut parts: Vec<Part> = Vec::new();
+    opening.reserve_exact(guilds.iter().map(ReadyGuild::copied_max).sum::<usize>() + 16);
     opening.extend_from_slice(b",\"guilds\":[");
     for (index, guild) in guilds.iter().enumerate() {
         if index > 0 {
@@ -55,29 +63,83 @@ pub fn finish(mut opening: Vec<u8>, guilds: &[ReadyGuild]) -> Bytes {
             ReadyGuild::Stub(id) => {
                 opening.extend_from_slice(format!("{{\"id\":\"{id}\",\"unavailable\":true}}").as_bytes());
             }
-            ReadyGuild::Full(_, body) => opening.extend_from_slice(body),
+            ReadyGuild::Full(_, guild) if guild.len() > PART_BYTES => {
+                parts.push(part(std::mem::take(&mut opening)));
+                parts.push(guild.dispatch().part());
+            }
+            ReadyGuild::Full(_, guild) => opening.extend_from_slice(guild.json()),
         }
     }
     opening.extend_from_slice(b"]}");
-    opening.into()
+    if parts.is_empty() {
+        return Dispatch::new(NAME, opening);
+    }
+    parts.push(part(opening));
+    Dispatch::in_parts(NAME, parts)
+}
+
+/// A guild as a session gets it, GUILD_CREATE; clones are one.
+#[derive(Debug, Clone)]
+pub struct GuildCreate(Arc<Dispatch>);
+
+impl GuildCreate {
+    /// The JSON of its `d`.
+    pub fn json(&self) -> &Bytes {
+        self.0.d(Choice::Full)
+    }
+
+    /// Bytes of that.
+    #[allow(clippy::len_without_is_empty, reason = "a guild is an object")]
+    pub fn len(&self) -> usize {
+        self.0.len(Choice::Full)
+    }
+
+    /// As a dispatch.
+    pub fn dispatch(&self) -> &Arc<Dispatch> {
+        &self.0
+    }
+}
+
+impl From<Arc<Dispatch>> for GuildCreate {
+    fn from(dispatch: Arc<Dispatch>) -> Self {
+        Self(dispatch)
+    }
+}
+
+impl From<Bytes> for GuildCreate {
+    fn from(json: Bytes) -> Self {
+        Self(Arc::new(Dispatch::new("GUILD_CREATE", json)))
+    }
+}
+
+impl From<String> for GuildCreate {
+    fn from(json: String) -> Self {
+        Bytes::from(json).into()
+    }
+}
+
+impl From<&'static str> for GuildCreate {
+    fn from(json: &'static str) -> Self {
+        Bytes::from(json).into()
+    }
 }
 
 /// One of READY's guilds.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub enum ReadyGuild {
     /// Not there yet: a GUILD_CREATE follows.
     Stub(GuildId),
     /// The `d` of its GUILD_CREATE.
-    Full(GuildId, Bytes),
+    Full(GuildId, GuildCreate),
 }
 
 impl ReadyGuild {
-    /// Bytes it takes in READY, at most.
-    fn len_max(&self) -> usize {
+    /// Bytes of it that are copied into READY, at most.
+    fn copied_max(&self) -> usize {
         match self {
+            Self::Full(_, guild) if guild.len() <= PART_BYTES => guild.len() + 1,
             // An id has 20 digits at most.
-            Self::Stub(_) => 64,
-            Self::Full(_, body) => body.len() + 1,
+            Self::Stub(_) | Self::Full(..) => 64,
         }
     }
 }
@@ -88,7 +150,7 @@ pub fn supplemental(object: &[u8], guilds: &[ReadyGuild]) -> Option<Bytes> {
     let mut out = Vec::with_capacity(object.len() + 128 * guilds.len() + 64);
     out.extend_from_slice(b"{\"guilds\":[");
     let full = guilds.iter().filter_map(|guild| match guild {
-        ReadyGuild::Full(id, body) => Some((id, body)),
+        ReadyGuild::Full(id, guild) => Some((id, guild.json())),
         ReadyGuild::Stub(_) => None,
     });
     for (index, (id, body)) in full.enumerate() {
@@ -177,7 +239,8 @@ mod tests {
     };
 
     fn ready(owner: &[u8], guilds: &[ReadyGuild]) -> Value {
-        serde_json::from_slice(&finish(opening(owner, &FACTS).unwrap(), guilds)).unwrap()
+        let ready = finish(opening(owner, &FACTS).unwrap(), guilds);
+        serde_json::from_slice(ready.d(Choice::Full)).unwrap()
     }
 
     #[test]

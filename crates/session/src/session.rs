@@ -11,7 +11,7 @@ use consort_runtime::Planted;
 
 use crate::journal::{Entry, Journal};
 use crate::log::LogPosition;
-use crate::ready::{self, ReadyGuild};
+use crate::ready::{self, GuildCreate, ReadyGuild};
 use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
 
 /// Attachments of a session on their way at once; the next one starts when one is answered.
@@ -120,16 +120,16 @@ enum Phase {
 #[derive(Debug)]
 struct Gathering {
     opened: Opened,
-    bodies: BTreeMap<GuildId, Bytes>,
+    bodies: BTreeMap<GuildId, GuildCreate>,
     waiting: BTreeSet<GuildId>,
     /// Of all bodies.
     bytes: usize,
 }
 
 impl Gathering {
-    fn answered(&mut self, id: GuildId, body: Option<Bytes>) {
+    fn answered(&mut self, id: GuildId, body: Option<GuildCreate>) {
         self.waiting.remove(&id);
-        self.bytes += body.as_ref().map_or(0, Bytes::len);
+        self.bytes += body.as_ref().map_or(0, GuildCreate::len);
         let old = match body {
             Some(body) => self.bodies.insert(id, body),
             None => self.bodies.remove(&id),
@@ -408,7 +408,7 @@ impl Session {
     }
 
     /// A guild has answered: the session is attached from here on.
-    pub fn attached(&mut self, id: GuildId, position: u32, guild_create: Bytes) -> Step {
+    pub fn attached(&mut self, id: GuildId, position: u32, guild_create: GuildCreate) -> Step {
         let Ok(index) = self.guilds.binary_search_by_key(&id, |guild| guild.id) else { return Step::None };
         let guild = &mut self.guilds[index];
         if guild.attachment.is_awaited() {
@@ -430,7 +430,7 @@ impl Session {
             return self.ready_if_all_answered();
         }
         if self.identity.viewer.intents.contains(Intents::GUILDS) {
-            self.push(Arc::new(Dispatch::new("GUILD_CREATE", guild_create)), Choice::Full);
+            self.push(guild_create.dispatch().clone(), Choice::Full);
         }
         Step::None
     }
@@ -519,7 +519,7 @@ impl Session {
                 .unwrap_or_else(|| Bytes::from_static(b"{\"guilds\":[]}"));
             self.fill(2, Dispatch::new("READY_SUPPLEMENTAL", body));
         }
-        self.fill(1, Dispatch::new("READY", ready::finish(opened.opening, guilds)));
+        self.fill(1, ready::finish(opened.opening, guilds));
         self.phase = Phase::Live;
     }
 

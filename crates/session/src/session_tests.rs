@@ -89,7 +89,8 @@ fn a_user_is_ready_when_every_guild_has_answered_somehow() {
 fn ready_has_a_bound_and_the_other_guilds_follow_as_the_client_reads() {
     let mut session = Session::new(identity(false, 0));
     session.opened(opened(1..=40));
-    let large = || bytes::Bytes::from(format!("{{\"x\":\"{}\"}}", "y".repeat(READY_GUILDS_BYTES_MAX / 4)));
+    let large =
+        || crate::GuildCreate::from(format!("{{\"x\":\"{}\"}}", "y".repeat(READY_GUILDS_BYTES_MAX / 4)));
     let mut asked: Vec<_> = std::iter::from_fn(|| session.next_attach()).collect();
     assert_eq!(asked.len(), ATTACH_WINDOW);
     let last = asked.pop().unwrap();

@@ -3,11 +3,10 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use bytes::Bytes;
 use consort_model::{GuildId, Intents, UserId};
 use consort_rpc::relay::{Heard, Question, SessionKey};
 use consort_rpc::{ClassId, Event};
-use consort_session::{Attachment, Dispatch, Step};
+use consort_session::{Attachment, Dispatch, GuildCreate, Step};
 use slab::Slab;
 
 use super::subscriber::Subscriber;
@@ -116,7 +115,7 @@ impl Slice {
         now: Instant,
         (key, question): (SessionKey, Question),
         (guild, class): (GuildId, ClassId),
-        (guild_create, late): (Bytes, &[Arc<Event>]),
+        (guild_create, late): (GuildCreate, &[Arc<Event>]),
     ) {
         let index = self.index;
         let Some((slot, held)) = self.at(&key) else {

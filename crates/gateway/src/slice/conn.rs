@@ -1,7 +1,9 @@
 //! One connection: its stream, its decoder, its own small frames, its deadlines.
 
+use std::collections::VecDeque;
 use std::time::{Duration, Instant};
 
+use bytes::{Buf as _, Bytes};
 use consort_wire::compress::stream::{Recipe, Stream};
 use consort_wire::gateway::limits::{COMMAND_WINDOW, MAX_COMMANDS, MAX_USER_PAYLOAD_BYTES};
 use consort_wire::gateway::{CloseCode, Connect, ConnectError, outbound};
@@ -65,6 +67,8 @@ pub(crate) struct Conn {
     /// Frames that are the connection's own, and how much of them is written.
     pub(super) own: Vec<u8>,
     pub(super) own_written: usize,
+    /// Before them: what is left of a dispatch whose session the connection has left.
+    pub(super) rest: VecDeque<Bytes>,
     /// How much of them is a payload of the session's that was compressed by itself.
     pub(super) payload_bytes: usize,
     /// Bytes already written of the session's next frame, and how it was made.
@@ -111,7 +115,24 @@ impl Conn {
     }
 
     pub(super) fn has_output(&self) -> bool {
-        self.own_written < self.own.len()
+        !self.rest.is_empty() || self.own_written < self.own.len()
+    }
+
+    /// So much was written of what is before the own frames and of them. Gives how much was of them.
+    pub(super) fn rest_written(&mut self, mut written: usize) -> usize {
+        while let Some(piece) = self.rest.front_mut() {
+            let taken = written.min(piece.len());
+            piece.advance(taken);
+            written -= taken;
+            if !piece.is_empty() {
+                return 0;
+            }
+            self.rest.pop_front();
+        }
+        if self.rest.capacity() > 0 {
+            self.rest = VecDeque::new();
+        }
+        written
     }
 
     fn deadline(&self, config: &crate::Config) -> Instant {
@@ -239,6 +260,7 @@ impl Slice {
             decoder: ws::Decoder::server(MAX_USER_PAYLOAD_BYTES),
             own: Vec::new(),
             own_written: 0,
+            rest: VecDeque::new(),
             payload_bytes: 0,
             offset: 0,
             recipe: Recipe::default(),

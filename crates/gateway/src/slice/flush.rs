@@ -11,6 +11,7 @@
 use std::io::{self, IoSlice};
 use std::time::Instant;
 
+use bytes::{Buf as _, Bytes};
 use consort_wire::compress::payload_zlib;
 use consort_wire::compress::stream::{Delivery, Recipe, Stream};
 use consort_wire::gateway::outbound::Prefix;
@@ -23,6 +24,9 @@ use crate::config::{DISPATCHES_PER_SEND, FLUSHES_PER_TURN, PAYLOAD_ZLIB_MIN_BYTE
 const fn parts(dispatches: usize) -> usize {
     1 + 2 * dispatches
 }
+
+/// Pieces of one send of what is in more of them than usual; what is behind them goes with the next.
+const PIECES_PER_SEND: usize = 64;
 
 /// What became of a flush.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,6 +161,9 @@ impl Slice {
 
     /// Puts parts together and lends them; `None` when there is nothing to send.
     fn offer(&mut self, slot: usize, put: impl FnOnce(&[IoSlice<'_>])) -> Option<Offer> {
+        if !self.conns[slot].rest.is_empty() {
+            return Some(self.offer_rest(slot, put));
+        }
         let unsent = match self.conns[slot].phase {
             Phase::Live(session) => {
                 let session = &self.sessions[session].session;
@@ -172,6 +179,17 @@ impl Slice {
         }
     }
 
+    /// Lends what is left of a dispatch whose session the connection has left, and its own frames.
+    fn offer_rest(&mut self, slot: usize, put: impl FnOnce(&[IoSlice<'_>])) -> Offer {
+        let conn = &self.conns[slot];
+        let own = &conn.own[conn.own_written..];
+        let rest = conn.rest.iter().map(|piece| &piece[..]);
+        let parts: Vec<_> = rest.chain([own]).take(PIECES_PER_SEND).map(IoSlice::new).collect();
+        let given = parts.iter().map(|part| part.len()).sum();
+        put(&parts);
+        Offer { given, own: given, first_seq: 0, made: None, more: Vec::new() }
+    }
+
     /// As [`Slice::offer`], with room for `MOST` dispatches.
     fn offer_most<const MOST: usize, const PARTS: usize>(
         &mut self,
@@ -184,7 +202,7 @@ impl Slice {
         let mut stream = conn.stream;
         let (mut made, mut more) = (None, Vec::with_capacity(MOST - 1));
         let mut count = 0;
-        let mut first_seq = 0;
+        let (mut first_seq, mut in_parts) = (0, false);
         if let Phase::Live(session) = conn.phase {
             let session = &sessions[session].session;
             let encoding = stream.encoding();
@@ -198,9 +216,14 @@ impl Slice {
             });
             for (seq, entry) in session.unsent().take(most) {
                 let broadcast = entry.dispatch.encoded(entry.choice, encoding);
-                if conn.payload_zlib && broadcast.tail().len() >= PAYLOAD_ZLIB_MIN_BYTES {
+                if conn.payload_zlib && broadcast.tail_len() >= PAYLOAD_ZLIB_MIN_BYTES {
                     break;
                 }
+                // What is in parts goes alone: few are, and they are large.
+                if count > 0 && (in_parts || broadcast.is_in_parts()) {
+                    break;
+                }
+                in_parts = broadcast.is_in_parts();
                 let delivery = if seq == begun && conn.offset > 0 {
                     stream.again(seq, broadcast, conn.recipe, compressor)
                 } else {
@@ -216,30 +239,14 @@ impl Slice {
                 count += 1;
             }
         }
-        let mut parts = [IoSlice::new(&[]); PARTS];
-        let (mut used, mut given) = (0, 0);
         let own = if conn.offset == 0 { &conn.own[conn.own_written..] } else { &[] };
-        if !own.is_empty() {
-            parts[0] = IoSlice::new(own);
-            (used, given) = (1, own.len());
-        }
-        let mut skip = conn.offset;
-        for delivery in deliveries[..count].iter().flatten() {
-            for part in [&delivery.head[..], &delivery.body[..]] {
-                let cut = skip.min(part.len());
-                skip -= cut;
-                if cut < part.len() {
-                    parts[used] = IoSlice::new(&part[cut..]);
-                    used += 1;
-                    given += part.len() - cut;
-                }
-            }
-        }
-        if given == 0 {
-            return None;
-        }
-        put(&parts[..used]);
-        Some(Offer { given, own: own.len(), first_seq, made, more })
+        let given = if in_parts {
+            let mut parts = [IoSlice::new(&[]); PIECES_PER_SEND];
+            lend(&mut parts, own, &deliveries[..count], conn.offset, put)
+        } else {
+            lend(&mut [IoSlice::new(&[]); PARTS], own, &deliveries[..count], conn.offset, put)
+        };
+        (given > 0).then_some(Offer { given, own: own.len(), first_seq, made, more })
     }
 
     /// Takes note of bytes written, in the order in which they were offered.
@@ -249,7 +256,7 @@ impl Slice {
             conn.stalled_since = Some(now);
         }
         let own = taken.min(offer.own);
-        conn.own_written += own;
+        conn.own_written += conn.rest_written(own);
         taken -= own;
         if own > 0 && !conn.has_output() {
             // Own frames are small and rare: an idle connection keeps no buffer.
@@ -315,15 +322,16 @@ impl Slice {
         let Self { conns, sessions, .. } = self;
         let conn = &mut conns[slot];
         let Phase::Live(session) = conn.phase else { return };
-        if !conn.payload_zlib || conn.offset > 0 || conn.own_written < conn.own.len() {
+        if !conn.payload_zlib || conn.offset > 0 || conn.has_output() {
             return;
         }
         let encoding = conn.stream.encoding();
         let Some((seq, entry)) = sessions[session].session.unsent().next() else { return };
-        let tail = entry.dispatch.encoded(entry.choice, encoding).tail();
-        if tail.len() < PAYLOAD_ZLIB_MIN_BYTES {
+        let broadcast = entry.dispatch.encoded(entry.choice, encoding);
+        if broadcast.tail_len() < PAYLOAD_ZLIB_MIN_BYTES {
             return;
         }
+        let tail = broadcast.tail();
         let payload = [&*Prefix::new(encoding, seq), tail].concat();
         match payload_zlib(&payload, 6) {
             Ok(compressed) => ws::put_frame(&mut conn.own, ws::Opcode::Binary, &compressed),
@@ -335,8 +343,8 @@ impl Slice {
         self.go_on(now, session);
     }
 
-    /// Before connection and session part: what is half written of the session's is copied to the connection, so that
-    /// the stream stays whole.
+    /// Before connection and session part: what is half written of the session's stays with the connection, so that the stream
+    /// stays whole. Its body is not copied: it may be large, and many connections may have the same.
     pub(super) fn release_output(&mut self, slot: usize) {
         let Self { conns, sessions, compressor, .. } = self;
         let conn = &mut conns[slot];
@@ -346,14 +354,53 @@ impl Slice {
             return;
         }
         let encoding = conn.stream.encoding();
-        let mut rest = Vec::new();
-        if let Some((seq, entry)) = sessions[session].session.unsent().next() {
-            let broadcast = entry.dispatch.encoded(entry.choice, encoding);
-            conn.stream.again(seq, broadcast, conn.recipe, compressor).put(&mut rest);
-        }
-        rest.drain(..offset.min(rest.len()));
-        // With an offset, own frames have not been begun.
-        rest.extend_from_slice(&conn.own);
-        conn.own = rest;
+        let Some((seq, entry)) = sessions[session].session.unsent().next() else { return };
+        let broadcast = entry.dispatch.encoded(entry.choice, encoding);
+        let delivery = conn.stream.again(seq, broadcast, conn.recipe, compressor);
+        let mut skip = offset;
+        let pieces =
+            std::iter::once(Bytes::copy_from_slice(&delivery.head)).chain(delivery.body.iter().cloned());
+        let rest = pieces
+            .filter_map(|mut piece| {
+                let cut = skip.min(piece.len());
+                skip -= cut;
+                piece.advance(cut);
+                (!piece.is_empty()).then_some(piece)
+            })
+            .collect();
+        // With an offset, own frames have not been begun, and nothing else is left over.
+        debug_assert!(conn.rest.is_empty());
+        conn.rest = rest;
     }
+}
+
+/// Lends the connection's own frames, then deliveries but for the bytes to be skipped, as far as there is room for parts. Gives
+/// how many bytes.
+fn lend<'p>(
+    parts: &mut [IoSlice<'p>],
+    own: &'p [u8],
+    deliveries: &'p [Option<Delivery<'_>>],
+    mut skip: usize,
+    put: impl FnOnce(&[IoSlice<'_>]),
+) -> usize {
+    let (mut used, mut given) = (0, 0);
+    if !own.is_empty() {
+        parts[0] = IoSlice::new(own);
+        (used, given) = (1, own.len());
+    }
+    for delivery in deliveries.iter().flatten() {
+        for part in std::iter::once(&delivery.head[..]).chain(delivery.body.iter().map(|piece| &piece[..])) {
+            let cut = skip.min(part.len());
+            skip -= cut;
+            if cut < part.len() && used < parts.len() {
+                parts[used] = IoSlice::new(&part[cut..]);
+                used += 1;
+                given += part.len() - cut;
+            }
+        }
+    }
+    if given > 0 {
+        put(&parts[..used]);
+    }
+    given
 }

@@ -4,9 +4,9 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{ApplicationId, GuildId, Presence};
-use consort_rpc::Caller;
-use consort_rpc::relay::{self, Heard, SessionKey};
-use consort_session::{Dispatch, Identity, Opened};
+use consort_rpc::relay::{self, Heard, Question, SessionKey};
+use consort_rpc::{Caller, ClassId, Event};
+use consort_session::{Dispatch, GuildCreate, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
 use super::{ClientInfo, Conn, ConnId, MemberChunk, Opening, Slice};
@@ -22,6 +22,8 @@ pub(crate) enum Input {
     Direct(Vec<SessionKey>, Arc<Dispatch>),
     /// An account's word to these sessions, with its number: an event, or a guild that its user has joined.
     Said(u64, Vec<SessionKey>, Said),
+    /// The answer of a guild to a session that attaches, as [`relay::Op::Attached`].
+    Attached(Box<Attached>),
     /// Any other word of an owner to the relay.
     Relay(relay::Op),
     /// A guild's owner is new: whoever is attached attaches again, having heard the one before so far.
@@ -48,6 +50,16 @@ pub(crate) enum Input {
     Drain,
     /// The end.
     Stop,
+}
+
+/// A session is attached to a guild.
+pub(crate) struct Attached {
+    pub(crate) session: SessionKey,
+    pub(crate) question: Question,
+    pub(crate) guild: GuildId,
+    pub(crate) class: ClassId,
+    pub(crate) guild_create: GuildCreate,
+    pub(crate) late: Vec<Arc<Event>>,
 }
 
 /// What an account says to its sessions.
@@ -89,6 +101,11 @@ impl Input {
         }
     }
 
+    /// Whether the slice need not be woken for it: it has to be there before what follows it, and need not be seen before.
+    pub(crate) fn can_wait(&self) -> bool {
+        matches!(self, Self::Admit(_))
+    }
+
     /// Whether losing it costs no more than the sessions it was for.
     pub(crate) fn is_event(&self) -> bool {
         matches!(self, Self::Publish(_) | Self::Direct(..) | Self::Said(..) | Self::Members(..))
@@ -103,7 +120,7 @@ impl Input {
     /// The session it attaches to a guild, and the guild.
     pub(crate) fn attaches(&self) -> Option<(SessionKey, GuildId)> {
         match self {
-            Self::Relay(relay::Op::Attached { session, guild, .. }) => Some((*session, *guild)),
+            Self::Attached(attached) => Some((attached.session, attached.guild)),
             _ => None,
         }
     }
@@ -116,7 +133,8 @@ impl Input {
                 dispatch.len(full)
             }
             Self::Members(_, chunk) => chunk.as_ref().map_or(0, |chunk| chunk.dispatch.len(full)),
-            Self::Relay(relay::Op::Attached { guild_create, late, .. }) => {
+            Self::Attached(attached) => {
+                let Attached { guild_create, late, .. } = &**attached;
                 guild_create.len() + late.iter().map(|event| event.body.len()).sum::<usize>()
             }
             _ => 0,
@@ -139,9 +157,12 @@ impl Input {
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
             Self::Connection { .. } | Self::Adopt { .. } | Self::MakeRoom => Concerns::Sessions(Vec::new()),
             Self::Moved | Self::Unattached(..) => Concerns::Sessions(Vec::new()),
-            Self::Relay(_) | Self::GuildRestarted(..) | Self::Admit(_) | Self::Drain | Self::Stop => {
-                Concerns::Everybody
-            }
+            Self::Attached(_)
+            | Self::Relay(_)
+            | Self::GuildRestarted(..)
+            | Self::Admit(_)
+            | Self::Drain
+            | Self::Stop => Concerns::Everybody,
         }
     }
 }
@@ -153,6 +174,10 @@ impl Slice {
             Input::Publish(dispatch) => self.publish(now, &dispatch),
             Input::Direct(sessions, dispatch) => self.direct(&sessions, &dispatch),
             Input::Said(n, sessions, said) => self.said(now, n, &sessions, &said),
+            Input::Attached(attached) => {
+                let Attached { session, question, guild, class, guild_create, late } = *attached;
+                self.attached(now, (session, question), (guild, class), (guild_create, &late));
+            }
             Input::Relay(op) => self.relay(now, op),
             Input::GuildRestarted(guild, heard) => self.guild_restarted(now, guild, heard),
             Input::Moved => self.moved(),

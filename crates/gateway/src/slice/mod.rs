@@ -43,7 +43,7 @@ pub(crate) use conn::{Conn, ConnId, Gone, Opening, Phase};
 pub(crate) use effect::{Effect, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
-pub(crate) use input::{Admission, Input, Refusal, Said};
+pub(crate) use input::{Admission, Attached, Input, Refusal, Said};
 pub(crate) use members::MemberChunk;
 pub use moving::Departure;
 

@@ -200,7 +200,7 @@ impl Slice {
             },
             Op::Behind { sessions, heard } => self.behind(now, &sessions, heard),
             Op::Attached { session, guild, question, class, guild_create, late } => {
-                self.attached(now, (session, question), (guild, class), (guild_create, &late));
+                self.attached(now, (session, question), (guild, class), (guild_create.into(), &late));
             }
             Op::Refused { session, guild, question, unavailable } => {
                 self.refused(now, (session, question), guild, unavailable);

@@ -27,6 +27,7 @@ mod cohorts;
 mod cost;
 mod cuts;
 mod drain;
+mod large;
 mod members;
 mod moving;
 mod passive;

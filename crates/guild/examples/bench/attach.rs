@@ -2,6 +2,7 @@
 
 use bytes::Bytes;
 use consort_model::{GatewayGuild, GuildId};
+use consort_session::Choice;
 use consort_session::ready::{self, Facts, ReadyGuild};
 
 use super::windows::flip;
@@ -36,7 +37,7 @@ pub fn run() {
         let mut bytes = 0;
         let ready = each(20, |_| {
             let guilds: Vec<_> =
-                bodies.iter().map(|(id, body)| ReadyGuild::Full(*id, body.clone())).collect();
+                bodies.iter().map(|(id, body)| ReadyGuild::Full(*id, body.clone().into())).collect();
             bytes = assemble(&guilds);
         });
         let (ready, all) = (ready / 1_000.0, (ready + attached * GUILDS as f64) / 1_000.0);
@@ -60,6 +61,5 @@ fn assemble(guilds: &[ReadyGuild]) -> usize {
         application: None,
     };
     let opening = ready::opening(b"{}", &facts).expect("an object");
-    let ready = ready::finish(opening, guilds);
-    ready.len()
+    ready::finish(opening, guilds).len(Choice::Full)
 }

@@ -1,12 +1,13 @@
 //! An event for many sessions: encoded once, compressed once for each way in which their streams end.
 
 use std::num::NonZeroU64;
-use std::sync::OnceLock;
 use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
 
 use super::Transport;
+use super::parts::Parts;
 use super::past::{LOOK_BACKS, Past, Trail};
 use super::shared::Compressor;
 use crate::gateway::{Encoding, outbound};
@@ -29,6 +30,8 @@ pub struct Broadcast {
     tail: Bytes,
     zlib: Forms,
     zstd: Forms,
+    /// What it is made of in the place of `tail`.
+    parts: Option<Box<Parts>>,
 }
 
 impl Broadcast {
@@ -43,14 +46,25 @@ impl Broadcast {
 
     /// Makes the broadcast of a tail made by [`outbound::tail`].
     pub fn from_tail(encoding: Encoding, tail: Bytes) -> Self {
-        Broadcast { encoding, id: None, tail, zlib: Forms::default(), zstd: Forms::default() }
+        let (zlib, zstd) = (Forms::default(), Forms::default());
+        Broadcast { encoding, id: None, tail, zlib, zstd, parts: None }
+    }
+
+    /// Makes the JSON broadcast whose tail is these parts one after the other, each a number of whole JSON tokens. A part
+    /// may stand in any number of broadcasts, and is held and compressed once for all of them.
+    pub fn in_parts(parts: Vec<Arc<Broadcast>>) -> Self {
+        debug_assert!(parts.iter().all(|part| part.encoding == Encoding::Json && part.parts.is_none()));
+        Broadcast {
+            parts: Some(Box::new(Parts::new(parts))),
+            ..Self::from_tail(Encoding::Json, Bytes::new())
+        }
     }
 
     /// Says that many get this broadcast, and others before and after it, so that they are compressed after one another.
     #[must_use]
     pub fn joined(mut self) -> Self {
         static LAST: AtomicU64 = AtomicU64::new(0);
-        if self.tail.len() <= JOIN_BYTES_MAX {
+        if self.parts.is_none() && self.tail.len() <= JOIN_BYTES_MAX {
             // 2^64 are never reached.
             self.id = NonZeroU64::new(LAST.fetch_add(1, Ordering::Relaxed) + 1);
         }
@@ -62,9 +76,19 @@ impl Broadcast {
         self.encoding
     }
 
-    /// Returns the tail as it is.
+    /// Returns the tail as it is; one that is in parts is put together for it.
     pub fn tail(&self) -> &Bytes {
-        &self.tail
+        self.parts.as_ref().map_or(&self.tail, |parts| parts.whole())
+    }
+
+    /// Returns the length of the tail.
+    pub fn tail_len(&self) -> usize {
+        self.parts.as_ref().map_or(self.tail.len(), |parts| parts.len())
+    }
+
+    /// Tells whether what is sent of it is several pieces.
+    pub fn is_in_parts(&self) -> bool {
+        self.parts.is_some()
     }
 
     pub(super) fn id(&self) -> Option<NonZeroU64> {
@@ -82,10 +106,10 @@ impl Broadcast {
     /// Returns the form that refers to nothing before it, compressed now if nobody asked before; for plain transports
     /// the tail.
     pub fn alone(&self, transport: Transport, compressor: &mut Compressor) -> &Bytes {
-        let Some(forms) = self.forms(transport) else { return &self.tail };
+        let Some(forms) = self.forms(transport) else { return self.tail() };
         forms.alone.get_or_init(|| match transport {
-            Transport::Zstd => compressor.zstd_padded(&self.tail),
-            _ => compressor.zlib(&self.tail).into_bytes(),
+            Transport::Zstd => compressor.zstd_padded(self.tail()),
+            _ => compressor.zlib(self.tail()).into_bytes(),
         })
     }
 
@@ -110,8 +134,15 @@ impl Broadcast {
         (0, self.alone(transport, compressor))
     }
 
-    /// Returns the form of this number, given by [`Broadcast::after`].
-    pub(super) fn form(&self, number: u8, transport: Transport, compressor: &mut Compressor) -> &Bytes {
+    /// Returns what is sent of the form of this number, given by [`Broadcast::after`].
+    pub(super) fn pieces(&self, number: u8, transport: Transport, compressor: &mut Compressor) -> &[Bytes] {
+        match &self.parts {
+            Some(parts) => parts.forms(transport, compressor),
+            None => std::slice::from_ref(self.form(number, transport, compressor)),
+        }
+    }
+
+    fn form(&self, number: u8, transport: Transport, compressor: &mut Compressor) -> &Bytes {
         let after = self.forms(transport).and_then(|forms| forms.after.get());
         let index = usize::from(number).checked_sub(1);
         match after.zip(index).and_then(|(after, index)| after.forms.get(index)?.get()) {
@@ -123,7 +154,8 @@ impl Broadcast {
     /// Returns the bytes of heap memory that the tail and the forms made so far take.
     pub fn heap_bytes(&self) -> usize {
         let forms = [&self.zlib, &self.zstd].into_iter().map(Forms::heap_bytes);
-        self.tail.len() + forms.sum::<usize>()
+        let parts = self.parts.as_ref().map_or(0, |parts| parts.heap_bytes());
+        self.tail.len() + parts + forms.sum::<usize>()
     }
 }
 

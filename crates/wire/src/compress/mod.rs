@@ -13,6 +13,7 @@
 pub mod broadcast;
 pub mod context;
 mod deflate;
+mod parts;
 pub mod past;
 pub mod shared;
 pub mod stream;

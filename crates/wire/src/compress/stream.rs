@@ -51,13 +51,13 @@ impl Deref for Head {
     }
 }
 
-/// One WebSocket frame in two parts, for one `writev` together with others.
+/// One WebSocket frame as what is the session's own and what is shared, for one `writev` together with others.
 #[derive(Debug, Clone, Copy)]
 pub struct Delivery<'b> {
     /// The frame's header and what is the session's own.
     pub head: Head,
-    /// What all sessions share.
-    pub body: &'b Bytes,
+    /// What all sessions share: one piece, unless the broadcast [is in parts](Broadcast::is_in_parts).
+    pub body: &'b [Bytes],
     /// How to make the same frame again.
     pub recipe: Recipe,
 }
@@ -75,14 +75,14 @@ impl Delivery<'_> {
     /// Returns the bytes of the whole frame.
     #[allow(clippy::len_without_is_empty, reason = "a frame is never empty")]
     pub fn len(&self) -> usize {
-        self.head.len() + self.body.len()
+        self.head.len() + len(self.body)
     }
 
     /// Appends the whole frame to `out`.
     pub fn put(&self, out: &mut Vec<u8>) {
         out.reserve(self.len());
         out.extend_from_slice(&self.head);
-        out.extend_from_slice(self.body);
+        self.body.iter().for_each(|piece| out.extend_from_slice(piece));
     }
 }
 
@@ -150,7 +150,7 @@ impl Stream {
         let (form, body) = broadcast.after(trail, self.transport, compressor);
         trail.push(broadcast);
         self.run = (self.run + 1).min(LOOK_BACK_MAX as u8);
-        self.frame(Recipe { form, opens }, &prefix, body)
+        self.frame(Recipe { form, opens }, &prefix, std::slice::from_ref(body))
     }
 
     /// Returns the same frame as [`Stream::dispatch`] did for the same broadcast, whatever was made since.
@@ -166,10 +166,10 @@ impl Stream {
             Some(padding) => Prefix::etf_padded(seq, padding),
             None => Prefix::new(self.encoding, seq),
         });
-        self.frame(recipe, &prefix, broadcast.form(recipe.form, self.transport, compressor))
+        self.frame(recipe, &prefix, broadcast.pieces(recipe.form, self.transport, compressor))
     }
 
-    fn frame<'b>(&self, recipe: Recipe, prefix: &Prefix, body: &'b Bytes) -> Delivery<'b> {
+    fn frame<'b>(&self, recipe: Recipe, prefix: &Prefix, body: &'b [Bytes]) -> Delivery<'b> {
         match self.transport {
             Transport::Plain => self.deliver(recipe, &[], prefix, body),
             Transport::Zlib => self.deliver(recipe, &deflate::stored_header(prefix.len()), prefix, body),
@@ -199,7 +199,7 @@ impl Stream {
             Transport::Plain => ws::put_frame(out, self.opcode(), message),
             Transport::Zlib => {
                 let piece = compressor.zlib(message);
-                self.deliver(recipe, &[], &[], piece.bytes()).put(out);
+                self.deliver(recipe, &[], &[], std::slice::from_ref(piece.bytes())).put(out);
             }
             Transport::Zstd => self.own_zstd(recipe, message, compressor, out),
         }
@@ -221,9 +221,10 @@ impl Stream {
             // Not an object: nothing of ours, but then without padding.
             let mut raw = Vec::new();
             zstd_block::put_raw(&mut raw, message);
-            self.deliver(recipe, &[], &[], &raw.into()).put(out);
+            self.deliver(recipe, &[], &[], &[raw.into()]).put(out);
         } else {
-            self.deliver(recipe, &zstd_block::raw_header(start.len()), start, piece.bytes()).put(out);
+            let body = std::slice::from_ref(piece.bytes());
+            self.deliver(recipe, &zstd_block::raw_header(start.len()), start, body).put(out);
         }
     }
 
@@ -244,20 +245,24 @@ impl Stream {
     }
 
     /// Puts together a frame: the stream's header if this is its first message, `block` and `own`, then `body`.
-    fn deliver<'b>(&self, recipe: Recipe, block: &[u8], own: &[u8], body: &'b Bytes) -> Delivery<'b> {
+    fn deliver<'b>(&self, recipe: Recipe, block: &[u8], own: &[u8], body: &'b [Bytes]) -> Delivery<'b> {
         let begin: &[u8] = match self.transport {
             _ if !recipe.opens => &[],
             Transport::Plain => &[],
             Transport::Zlib => &deflate::ZLIB_HEADER,
             Transport::Zstd => &zstd_block::FRAME_HEADER,
         };
-        let len = begin.len() + block.len() + own.len() + body.len();
+        let len = begin.len() + block.len() + own.len() + len(body);
         let mut head = Head::new();
         for part in [&*ws::frame_header(self.opcode(), true, len), begin, block, own] {
             head.push(part);
         }
         Delivery { head, body, recipe }
     }
+}
+
+fn len(pieces: &[Bytes]) -> usize {
+    pieces.iter().map(Bytes::len).sum()
 }
 
 /// Writes the start of an ETF map with one entry more: `_`, whose value is the padding that follows.

@@ -151,12 +151,23 @@ pub fn tail(encoding: Encoding, name: &str, d: &[u8]) -> Result<Bytes, serde_jso
 /// Returns the JSON tail `"t":"NAME","op":0,"d":…}`.
 pub fn json_tail(name: &str, d: &[u8]) -> Bytes {
     let mut out = Vec::with_capacity(name.len() + d.len() + 20);
-    out.extend_from_slice(b"\"t\":\"");
-    out.extend_from_slice(name.as_bytes());
-    out.extend_from_slice(b"\",\"op\":0,\"d\":");
+    put_json_start(&mut out, name);
     out.extend_from_slice(d);
     out.push(b'}');
     out.into()
+}
+
+/// Returns what stands before and behind `d` in a JSON tail.
+pub fn json_tail_around(name: &str) -> (Bytes, Bytes) {
+    let mut start = Vec::with_capacity(name.len() + 20);
+    put_json_start(&mut start, name);
+    (start.into(), Bytes::from_static(b"}"))
+}
+
+fn put_json_start(out: &mut Vec<u8>, name: &str) {
+    out.extend_from_slice(b"\"t\":\"");
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b"\",\"op\":0,\"d\":");
 }
 
 /// Returns the ETF tail: the entries `t`, `op` and `d` of a map. `term` has no version byte.

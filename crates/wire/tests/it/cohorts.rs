@@ -67,7 +67,7 @@ impl<'e> Connection<'e> {
         let delivery = self.stream.dispatch(seq, event.of(encoding), &mut trail, compressor);
         let mut frame = Vec::new();
         delivery.put(&mut frame);
-        (frame, delivery.recipe, delivery.body.as_ptr())
+        (frame, delivery.recipe, delivery.body[0].as_ptr())
     }
 
     fn read(&mut self, frame: &[u8]) -> Value {

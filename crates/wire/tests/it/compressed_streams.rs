@@ -1,5 +1,7 @@
 //! Streams made of independent and shared pieces, read by ordinary streaming decoders.
 
+use std::sync::Arc;
+
 use consort_wire::compress::broadcast::Broadcast;
 use consort_wire::compress::context::{ZlibStream, ZstdStream};
 use consort_wire::compress::past::Trail;
@@ -208,6 +210,52 @@ fn one_broadcast_serves_connections_of_every_kind() {
         assert_eq!(broadcast.alone(Transport::Zlib, &mut compressor).as_ptr(), first, "compressed once");
         assert!(broadcast.heap_bytes() > broadcast.tail().len());
     }
+}
+
+/// Large parts are held and compressed once, in whichever broadcasts they stand.
+#[test]
+fn what_is_in_parts_reads_as_if_it_were_whole() {
+    let mut rng = Rng::new(7);
+    let noise: Vec<_> = (0..3000).map(|_| rng.next()).collect();
+    let words = body(&mut rng, 150);
+    let texts = [json!({"n": 1}), words, json!({"noise": noise}), json!({"a": "abcd".repeat(9000)})];
+    let part = |text: String| Arc::new(Broadcast::from_tail(Encoding::Json, text.into()));
+    let shared: Vec<_> = texts.iter().map(|text| part(text.to_string())).collect();
+    let of = |name: &str| {
+        let mut parts = vec![part(format!("\"t\":\"{name}\",\"op\":0,\"d\":["))];
+        for (index, shared) in shared.iter().enumerate() {
+            parts.extend((index > 0).then(|| part(",".to_owned())));
+            parts.push(shared.clone());
+        }
+        parts.push(part("]}".to_owned()));
+        Broadcast::in_parts(parts)
+    };
+    let (first, second) = (of("A"), of("B"));
+    let between = Broadcast::new(Encoding::Json, "C", b"{}").unwrap().joined();
+    let mut compressor = Compressor::default();
+    for transport in [Transport::Plain, Transport::Zlib, Transport::Zstd] {
+        let (mut stream, mut client) = (Stream::new(transport, Encoding::Json), Client::new(transport));
+        let mut bodies = Vec::new();
+        for (seq, (name, broadcast)) in
+            (1..).zip([("A", &first), ("C", &between), ("B", &second), ("C", &between), ("A", &first)])
+        {
+            let mut frame = Vec::new();
+            let delivery = stream.dispatch(seq, broadcast, &mut Trail::default(), &mut compressor);
+            assert_eq!(delivery.body.len() > 1, broadcast.is_in_parts());
+            delivery.put(&mut frame);
+            assert_eq!(frame.len(), delivery.len());
+            bodies.push(delivery.body.iter().map(|piece| piece.as_ptr()).collect::<Vec<_>>());
+            let mut again = Vec::new();
+            stream.again(seq, broadcast, delivery.recipe, &mut compressor).put(&mut again);
+            assert_eq!(again, frame, "as often as it is asked for");
+            let d = if name == "C" { json!({}) } else { json!(texts) };
+            let read = value(Encoding::Json, &client.read(&payload(&frame)));
+            assert_eq!(read, json!({"t": name, "s": seq, "op": 0, "d": d}));
+        }
+        assert_eq!(bodies[0][3], bodies[2][3], "held once");
+        assert_eq!(bodies[0], bodies[4]);
+    }
+    assert_eq!(first.tail().len(), first.tail_len());
 }
 
 /// Shows that the padding is needed: some blocks are read wrong without the reset block before them.
