@@ -2,7 +2,7 @@
 //! and whatever dispatches follow.
 
 use serde_json::{Value, json};
-use std::io::{Read, Write};
+use std::io::{ErrorKind, Read, Write};
 use std::net::{SocketAddr, TcpStream};
 use std::time::Duration;
 
@@ -10,6 +10,8 @@ use std::time::Duration;
 const READ_LIMIT: Duration = Duration::from_secs(20);
 /// A frame larger than this is refused.
 const FRAME_BYTES_MAX: u64 = 16 << 20;
+/// Of a frame that is skipped, so much is looked at.
+const FIRST_BYTES: u64 = 256;
 
 /// A connection that has been upgraded.
 pub struct Gateway(TcpStream);
@@ -20,10 +22,18 @@ impl Gateway {
     /// # Errors
     /// When the server does not answer 101.
     pub fn connect(address: SocketAddr) -> Result<Self, String> {
+        Self::connect_with(address, "")
+    }
+
+    /// As [`Gateway::connect`], with further parameters in the URL.
+    ///
+    /// # Errors
+    /// As [`Gateway::connect`].
+    pub fn connect_with(address: SocketAddr, query: &str) -> Result<Self, String> {
         let mut socket = TcpStream::connect(address).map_err(|error| format!("gateway: {error}"))?;
         socket.set_read_timeout(Some(READ_LIMIT)).map_err(|error| error.to_string())?;
         socket
-            .write_all(upgrade(&address.to_string(), "").as_bytes())
+            .write_all(upgrade(&address.to_string(), query).as_bytes())
             .map_err(|error| format!("gateway: {error}"))?;
         let mut head = Vec::new();
         let mut byte = [0];
@@ -84,6 +94,20 @@ impl Gateway {
     }
 
     fn frame(&mut self) -> Result<(u8, Vec<u8>), String> {
+        let (opcode, length) = self.begin_frame()?;
+        if length > FRAME_BYTES_MAX {
+            return Err(format!("gateway: a frame of {length} bytes"));
+        }
+        let mut body = vec![0; usize::try_from(length).unwrap_or_default()];
+        self.0.read_exact(&mut body).map_err(|error| format!("gateway: {error}"))?;
+        Ok((opcode, body))
+    }
+
+    /// Waits for the next frame and leaves its body where it is; its opcode and length.
+    ///
+    /// # Errors
+    /// When the socket ends or nothing comes.
+    pub fn begin_frame(&mut self) -> Result<(u8, u64), String> {
         let failed = |error: std::io::Error| format!("gateway: {error}");
         let mut head = [0; 2];
         self.0.read_exact(&mut head).map_err(failed)?;
@@ -100,12 +124,36 @@ impl Gateway {
             }
             short => u64::from(short),
         };
-        if length > FRAME_BYTES_MAX {
-            return Err(format!("gateway: a frame of {length} bytes"));
-        }
-        let mut body = vec![0; usize::try_from(length).unwrap_or_default()];
-        self.0.read_exact(&mut body).map_err(failed)?;
-        Ok((head[0] & 0x0f, body))
+        Ok((head[0] & 0x0f, length))
+    }
+
+    /// Reads so much of a frame's body; gives the first bytes of it.
+    ///
+    /// # Errors
+    /// When the socket ends or nothing comes.
+    pub fn skip(&mut self, length: u64) -> Result<Vec<u8>, String> {
+        let failed = |error: std::io::Error| format!("gateway: {error}");
+        let mut first = vec![0; usize::try_from(length.min(FIRST_BYTES)).unwrap_or_default()];
+        self.0.read_exact(&mut first).map_err(failed)?;
+        let rest = length - first.len() as u64;
+        let skipped = std::io::copy(&mut (&mut self.0).take(rest), &mut std::io::sink()).map_err(failed)?;
+        if skipped == rest { Ok(first) } else { Err("gateway: it ends within a frame".to_owned()) }
+    }
+
+    /// Whether anything comes within a time.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub fn is_quiet(&mut self, time: Duration) -> Result<bool, String> {
+        self.0.set_read_timeout(Some(time)).map_err(|error| error.to_string())?;
+        let quiet = match self.0.peek(&mut [0]) {
+            Ok(0) => Err("gateway: it has ended".to_owned()),
+            Ok(_) => Ok(false),
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(true),
+            Err(error) => Err(format!("gateway: {error}")),
+        };
+        self.0.set_read_timeout(Some(READ_LIMIT)).map_err(|error| error.to_string())?;
+        quiet
     }
 }
 

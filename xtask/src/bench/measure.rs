@@ -27,6 +27,24 @@ pub struct Memory {
     pub pss: u64,
 }
 
+/// The most memory that a process has had resident since [`forget_peak`], bytes.
+///
+/// # Errors
+/// When it is gone.
+pub fn peak(pid: u32) -> Result<u64, String> {
+    let status =
+        std::fs::read_to_string(format!("/proc/{pid}/status")).map_err(|error| format!("{pid}: {error}"))?;
+    Ok(kib(&status, "VmHWM:").ok_or_else(|| format!("{pid}: no VmHWM"))? * 1024)
+}
+
+/// Begins the peak of a process anew.
+///
+/// # Errors
+/// When it is gone, or another user's.
+pub fn forget_peak(pid: u32) -> Result<(), String> {
+    std::fs::write(format!("/proc/{pid}/clear_refs"), "5").map_err(|error| format!("{pid}: {error}"))
+}
+
 /// Memory of a process.
 ///
 /// # Errors

@@ -9,6 +9,7 @@ use crate::sh;
 use std::path::PathBuf;
 use std::time::Duration;
 
+mod account;
 mod churn;
 mod compression;
 mod erase;
@@ -32,6 +33,7 @@ mod world;
 /// When there is none of that name or it fails.
 pub fn run(args: &mut Args) -> Result<(), String> {
     match args.task().as_deref() {
+        Some("account") => account::run(args),
         Some("rest") => rest::run(args),
         Some("fanout") => fanout::run(args),
         Some(alone @ ("guild" | "placement" | "search")) => alone_in_a_process(alone, args),
@@ -44,7 +46,8 @@ pub fn run(args: &mut Args) -> Result<(), String> {
         // a helper process
         Some("floor") => floor::run(args),
         other => Err(format!(
-            "no bench {other:?}; there are rest, fanout, offered, churn, slow, erase, passive, compression, guild, placement and search"
+            "no bench {other:?}; there are rest, fanout, offered, churn, slow, erase, account, passive, compression, guild, placement \
+             and search"
         )),
     }
 }
