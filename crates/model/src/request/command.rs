@@ -334,9 +334,10 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
     };
     let is_number = matches!(kind, option::INTEGER | option::NUMBER);
     let may_choose = is_number || kind == option::STRING;
-    let choices = if may_choose { choices(f, kind) } else { None };
+    // No choices and none told of are the same: py-cord sends an empty list beside `autocomplete`.
+    let choices = if may_choose { choices(f, kind) } else { None }.filter(|choices| !choices.is_empty());
     let autocomplete = if may_choose { f.bool("autocomplete") } else { None };
-    if autocomplete == Some(true) && choices.as_ref().is_some_and(|choices| !choices.is_empty()) {
+    if autocomplete == Some(true) && choices.is_some() {
         let message = "Autocomplete may not be set to true if choices are present";
         f.error("autocomplete", "APPLICATION_COMMAND_AUTOCOMPLETE_INVALID", message);
     }
@@ -457,6 +458,22 @@ mod tests {
         assert_eq!(refused(&json!({"name": "x"})).get("description")[0].code, "BASE_TYPE_REQUIRED");
         let described = json!({"name": "x", "type": 3, "description": "no"});
         assert_eq!(refused(&described).get("description").len(), 1);
+    }
+
+    #[test]
+    fn no_choices_are_the_same_as_an_empty_list_of_them() {
+        let typed = json!({"type": 3, "name": "n", "description": "d", "autocomplete": true, "choices": []});
+        let draft = Draft::read(&json!({"name": "c", "description": "d", "options": [typed]})).unwrap();
+        assert_eq!((&draft.options[0].choices, draft.options[0].autocomplete), (&None, Some(true)));
+    }
+
+    #[test]
+    fn bounds_of_options_are_in_order() {
+        let command = |option: Value| json!({"name": "c", "description": "d", "options": [option]});
+        let number = json!({"type": 4, "name": "n", "description": "d", "min_value": 5, "max_value": 1});
+        assert_eq!(refused(&command(number)).get("options.0.min_value")[0].code, "NUMBER_TYPE_MAX");
+        let text = json!({"type": 3, "name": "n", "description": "d", "min_length": 5, "max_length": 1});
+        assert_eq!(refused(&command(text)).get("options.0.min_length")[0].code, "NUMBER_TYPE_MAX");
     }
 
     #[test]

@@ -132,7 +132,8 @@ impl Walk<'_> {
             // Where its application completes, its declaration tells clients. One that is asked elsewhere, too, has only to stay
             // silent; nothing is completed where nothing is typed.
             let is_typed = matches!(declared.kind, option::STRING | option::INTEGER | option::NUMBER);
-            if !is_typed || declared.choices.is_some() {
+            let has_choices = declared.choices.as_ref().is_some_and(|choices| !choices.is_empty());
+            if !is_typed || has_choices {
                 let message = "The option is not typed.";
                 self.out.wrong(
                     &format!("{path}.focused"),
@@ -279,7 +280,7 @@ mod tests {
             {"type": 5, "name": "flag", "description": "x"},
             {"type": 6, "name": "user", "description": "x"},
             {"type": 7, "name": "place", "description": "x", "channel_types": [0]},
-            {"type": 3, "name": "typed", "description": "x", "autocomplete": true},
+            {"type": 3, "name": "typed", "description": "x", "autocomplete": true, "choices": []},
         ]))
     }
 
