@@ -7,7 +7,7 @@ use consort_runtime::random_hex;
 
 use crate::blobs::put;
 use crate::picture::Picture;
-use crate::{Cdn, media};
+use crate::{Cdn, sound};
 
 /// A new name for an image, in the form of upstream's: 16 bytes in hexadecimal, after `a_` when it moves. It says nothing
 /// of the content: an image that is set again gets another name, as that of the first time may be on its way out.
@@ -64,14 +64,11 @@ impl Cdn {
     /// Keeps a soundboard sound, MP3 or Ogg. Its owner must take it soon.
     ///
     /// # Errors
-    /// 400/50123 when it is neither, 507 without room, 503 when it cannot be written.
-    pub async fn put_sound(&self, sound: u64, bytes: Bytes) -> Result<(), ApiError> {
-        match media::media_type("", &bytes) {
-            Some("audio/mpeg" | "audio/ogg") => {}
-            _ if bytes.starts_with(b"\xff\xfb") || bytes.starts_with(b"\xff\xf3") => {}
-            _ => return Err(ApiError::invalid_file_type()),
-        }
-        self.keep(name::sound(sound), bytes).await
+    /// 400/50123 when it is neither, 400/50124 when it is longer than 5.2 s, 400/50192 when there is no sound in it, 507 without
+    /// room, 503 when it cannot be written.
+    pub async fn put_sound(&self, id: u64, bytes: Bytes) -> Result<(), ApiError> {
+        sound::check(&bytes)?;
+        self.keep(name::sound(id), bytes).await
     }
 
     async fn keep(&self, name: String, bytes: Bytes) -> Result<(), ApiError> {

@@ -19,6 +19,7 @@ mod proxy;
 mod range;
 mod serve;
 mod setup;
+mod sound;
 mod sweep;
 mod upload;
 

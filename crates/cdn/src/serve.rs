@@ -129,7 +129,12 @@ async fn get_by_id(
     let is_known = matches!(kind.as_str(), "emojis" | "stickers" | "soundboard-sounds");
     let (Ok(id), true) = (stem(&file).parse::<u64>(), is_known) else { return not_found() };
     // A Lottie sticker has nothing in its bytes that tells what it is.
-    let name = if kind == "stickers" { "sticker.json" } else { "" };
+    let name = match kind.as_str() {
+        "stickers" => "sticker.json",
+        // An MP3 without a tag tells it no better.
+        "soundboard-sounds" => "sound.mp3",
+        _ => "",
+    };
     let tag = id.to_string();
     serve(&cdn, &format!("{kind}/{id}"), What { name, ..What::image(&tag) }, &headers).await
 }

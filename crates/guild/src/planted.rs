@@ -54,11 +54,13 @@ pub enum Leak {
     Stages,
     /// Everybody lets everybody speak on stages.
     Speakers,
+    /// Sounds of other guilds are for everybody.
+    Sounds,
 }
 
 impl Leak {
     /// All of them.
-    pub const ALL: [Self; 25] = [
+    pub const ALL: [Self; 26] = [
         Self::LostChannels,
         Self::Destinations,
         Self::UnseenMoves,
@@ -84,6 +86,7 @@ impl Leak {
         Self::Answers,
         Self::Stages,
         Self::Speakers,
+        Self::Sounds,
     ];
 
     /// Whether the check is left out on this thread.

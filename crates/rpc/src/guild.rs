@@ -19,6 +19,7 @@ pub mod member;
 pub mod onboarding;
 pub mod role;
 pub mod settings;
+pub mod sound;
 pub mod stage;
 pub mod template;
 pub mod thread;
@@ -73,6 +74,8 @@ pub enum Op {
     },
     /// Voice states.
     Voice(voice::Op),
+    /// The soundboard.
+    Sound(sound::Op),
     /// Stages that go on.
     Stage(stage::Op),
     /// What the gateway asks: attach, presence, member chunks.
@@ -94,6 +97,8 @@ pub enum News {
     },
     /// [`gateway::Op::Replay`]: the next word asks again.
     Replay { node: NodeId, line: Epoch, after: u64 },
+    /// [`gateway::Op::Sounds`]: clients do without, and may ask again.
+    Sounds { session: SessionKey },
 }
 
 impl From<News> for Op {
@@ -103,6 +108,7 @@ impl From<News> for Op {
                 gateway::Op::Attach { session, question, large_threshold, presences, heard }
             }
             News::Replay { node, line, after } => gateway::Op::Replay { node, line, after },
+            News::Sounds { session } => gateway::Op::Sounds { session },
         })
     }
 }

@@ -226,11 +226,12 @@ impl Slice {
         self.effects.push(effect);
     }
 
-    /// There is no soundboard here, so every guild has none of its own sounds.
     fn soundboard_sounds(&mut self, session: usize, guilds: &[u64]) {
         for guild in guilds.iter().take(GUILDS_PER_COMMAND_MAX).copied().map(GuildId::new) {
-            if self.sessions[session].session.attachment(guild).is_some() {
-                self.tell(session, "SOUNDBOARD_SOUNDS", &json!({"guild_id": guild, "soundboard_sounds": []}));
+            let held = &self.sessions[session];
+            if held.session.attachment(guild).is_some() {
+                let effect = Effect::sounds(&held.caller(), guild, held.session.identity().key);
+                self.effects.push(effect);
             }
         }
     }

@@ -14,7 +14,7 @@ use super::ConnId;
 pub(crate) enum Effect {
     /// Look at an IDENTIFY: answered by `Refuse`, or by `Admit` and `Opened`.
     Identify(Box<Identifying>),
-    /// Ask a guild's owner to attach a session: what is not answered is asked for again.
+    /// Ask a guild's owner to attach a session, or for its sounds: what is not answered is asked for again.
     Attach { caller: Caller, guild: GuildId, news: Box<guild::News> },
     /// Tell an owner until it has taken it.
     Tell { caller: Caller, fact: Box<Fact> },
@@ -61,6 +61,11 @@ impl Effect {
     ) -> Self {
         let news = guild::News::Attach { session, question, large_threshold, presences, heard };
         Self::Attach { caller: caller.clone(), guild, news: Box::new(news) }
+    }
+
+    /// Opcode 31.
+    pub(super) fn sounds(caller: &Caller, guild: GuildId, session: SessionKey) -> Self {
+        Self::Attach { caller: caller.clone(), guild, news: Box::new(guild::News::Sounds { session }) }
     }
 
     /// A session looks at parts of a member list.

@@ -246,14 +246,20 @@ async fn what_a_session_looks_at_and_where_it_speaks_is_told_and_taken_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_guild_without_sounds_says_so() {
+async fn guilds_are_asked_for_their_sounds_by_who_is_in_them() {
     let rig = Rig::start().await;
     let g = guild_id(1);
     let (mut client, _) = rig.bot_in(2, &[g]).await;
     client.send(json!({"op": 31, "d": {"guild_ids": [g, guild_id(5)]}})).await;
-    let expected = json!({"guild_id": g, "soundboard_sounds": []});
-    assert_eq!(client.dispatch().await, ("SOUNDBOARD_SOUNDS".to_owned(), expected));
+    let session = rig.opened(2).await.session;
+    let asked = |told: &Told<guild::Op>| match told.op {
+        guild::Op::Gateway(guild::gateway::Op::Sounds { session }) => Some((told.key, session)),
+        _ => None,
+    };
+    assert_eq!(rig.guilds.log.wait(asked).await, (g.get(), session));
     client.settle().await;
+    let all: Vec<_> = rig.guilds.log.all().iter().filter_map(asked).collect();
+    assert_eq!(all.len(), 1, "a guild that it is not in is not asked");
 }
 
 #[tokio::test(flavor = "multi_thread")]

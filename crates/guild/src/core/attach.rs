@@ -111,7 +111,9 @@ impl Guild {
         put(&mut out, &self.shown_events(|channel| self.classes.sees(class, channel)));
         put_name(&mut out, "stage_instances");
         put(&mut out, &self.shown_stages(|channel| self.classes.sees(class, channel)));
-        out.extend_from_slice(b",\"soundboard_sounds\":[]}");
+        put_name(&mut out, "soundboard_sounds");
+        out.extend_from_slice(self.sounds.list());
+        out.push(b'}');
         out.into()
     }
 

@@ -74,8 +74,8 @@ impl Guild {
             || emoji.roles.iter().any(|role| held.contains(role))
     }
 
-    /// Who made an emoji or sticker is shown to those who may make some themselves (Emoji, List Guild Emojis).
-    fn sees_makers(&self, cx: &Cx<'_>) -> bool {
+    /// Who made an emoji, sticker or sound is shown to those who may make some themselves (Emoji, List Guild Emojis).
+    pub(super) fn sees_makers(&self, cx: &Cx<'_>) -> bool {
         let held = self.permissions(cx.caller.user, cx.now_ms);
         let may_make =
             held.intersects(Permissions::CREATE_GUILD_EXPRESSIONS | Permissions::MANAGE_GUILD_EXPRESSIONS);
@@ -88,7 +88,7 @@ impl Guild {
     }
 
     /// MANAGE_GUILD_EXPRESSIONS, or CREATE_GUILD_EXPRESSIONS for what the caller has made itself.
-    fn may_manage_expression(&self, cx: &Cx<'_>, maker: Option<UserId>) -> Result<(), Stop> {
+    pub(super) fn may_manage_expression(&self, cx: &Cx<'_>, maker: Option<UserId>) -> Result<(), Stop> {
         let own = maker == Some(cx.caller.user);
         let held = self.permissions(cx.caller.user, cx.now_ms);
         if own && held.contains(Permissions::CREATE_GUILD_EXPRESSIONS) {
@@ -102,7 +102,7 @@ impl Guild {
         self.may_manage_expression(cx, Some(cx.caller.user))
     }
 
-    fn tier(&self) -> usize {
+    pub(super) fn tier(&self) -> usize {
         usize::from(self.info.premium_tier).min(limits::EMOJIS_MAX_BY_TIER.len() - 1)
     }
 
@@ -178,6 +178,7 @@ impl Guild {
         orphans::release(&mut cx.batch, &name::emoji(id.get()), now_ms);
         cx.delete(Table::GuildMisc, id.get(), Key::text(EMOJI_INDEX_KEY));
         self.publish_emojis(cx);
+        self.forget_emoji_of_sounds(cx, id);
         let changes = AuditLogChange::between(&value(&old), &Value::Null, AUDITED);
         self.audit(cx, AuditLogEvent::EmojiDelete, Note::of(id, changes));
         Outcome::EMPTY

@@ -84,7 +84,8 @@ impl Guild {
         let now_ms = cx.now_ms;
         let emojis = self.emojis.keys().map(|id| name::emoji(id.get()));
         let stickers = self.stickers.keys().map(|id| name::sticker(id.get()));
-        for name in emojis.chain(stickers).chain([name::members_of(self.id.get())]) {
+        let sounds = self.sounds.keys().map(|id| name::sound(id.get()));
+        for name in emojis.chain(stickers).chain(sounds).chain([name::members_of(self.id.get())]) {
             orphans::release(&mut cx.batch, &name, now_ms);
         }
     }

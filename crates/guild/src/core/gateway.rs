@@ -42,6 +42,7 @@ impl Guild {
                 self.unwatch_lists(*session);
                 Outcome::EMPTY
             }
+            Op::Sounds { session } => self.tell_sounds(cx, *session),
             Op::BasePermissions { user } => Outcome::json(&self.base_permissions(*user)),
         }
     }

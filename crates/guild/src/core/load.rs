@@ -4,7 +4,8 @@ use std::collections::BTreeSet;
 
 use consort_conversation::read_polls;
 use consort_model::{
-    AutoModerationRule, Channel, Emoji, GuildId, Role, ScheduledEvent, Sticker, ThreadMember, UserId, Webhook,
+    AutoModerationRule, Channel, Emoji, GuildId, Role, ScheduledEvent, SoundboardSound, Sticker,
+    ThreadMember, UserId, Webhook,
 };
 use consort_rpc::guild::everyone;
 use consort_store::{Error, Key, Range, StoreExt, StoreRef, Table};
@@ -94,8 +95,14 @@ pub(super) async fn load(id: GuildId, store: StoreRef, now_ms: u64) -> Result<Op
     Ok(Some(Guild { numbers: Numbers::after(&store, id, now_ms).await?, ..guild }))
 }
 
-/// Scheduled events, with who is interested, and stages.
+async fn read_sounds(rows: &Rows<'_>, guild: &mut Guild) -> Result<(), Error> {
+    let put = |sound: SoundboardSound| drop(guild.sounds.insert(sound.sound_id, sound));
+    rows.each(Table::Sounds, put).await
+}
+
+/// Sounds, stages, and scheduled events with who is interested.
 async fn read_events(rows: &Rows<'_>, guild: &mut Guild, now_ms: u64) -> Result<(), Error> {
+    read_sounds(rows, guild).await?;
     rows.each_with(STAGE, |_, stage: Stage| guild.stages.restore(stage)).await?;
     let mut events = Vec::new();
     rows.each(Table::Events, |event: ScheduledEvent| events.push(event)).await?;

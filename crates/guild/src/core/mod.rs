@@ -27,6 +27,7 @@ mod roles;
 mod searchable;
 mod settings;
 mod shown;
+mod sounds;
 mod stages;
 mod tags;
 mod template;
@@ -40,8 +41,8 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
 use consort_model::{
-    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Lookup, MessageId, Role, RoleId, Sticker,
-    StickerId, ThreadMember, UserId, Webhook, WebhookId,
+    ApiError, Channel, ChannelId, Emoji, EmojiId, GuildId, Lookup, MessageId, Role, RoleId, SoundId,
+    SoundboardSound, Sticker, StickerId, ThreadMember, UserId, Webhook, WebhookId,
 };
 use consort_rpc::guild::Op;
 use consort_rpc::{Fact, NodeId, Publication, guild, relay};
@@ -104,6 +105,7 @@ pub struct Guild {
     pub(crate) automod: automod::AutoMod,
     pub(crate) events: events::Events,
     pub(crate) stages: stages::Stages,
+    pub(crate) sounds: ShownMap<SoundId, SoundboardSound>,
     pub(crate) talk: messages::Talk,
     pub(crate) phase: Phase,
 }
@@ -188,6 +190,7 @@ impl Core for Guild {
             Op::Searchable { nsfw } => self.searchable(cx, *nsfw),
             Op::Voice(op) => self.handle_voice(cx, op),
             Op::Stage(op) => self.handle_stage(cx, op),
+            Op::Sound(op) => self.handle_sound(cx, op),
             Op::Gateway(op) => self.handle_gateway(cx, op),
             Op::May(what) => {
                 self.handle_may(cx, what)?;

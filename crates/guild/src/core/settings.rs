@@ -82,6 +82,7 @@ impl Guild {
             automod: Default::default(),
             events: Default::default(),
             stages: Default::default(),
+            sounds: Default::default(),
             talk: Default::default(),
             phase: Phase::Vacant,
         }
@@ -618,6 +619,7 @@ const GUILD_TABLES: &[Table] = &[
     Table::Members,
     Table::Emojis,
     Table::Stickers,
+    Table::Sounds,
     Table::Bans,
     Table::Invites,
     Table::Webhooks,

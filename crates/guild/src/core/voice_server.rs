@@ -41,7 +41,8 @@ enum Whose {
 
 fn whose(op: &Op) -> Whose {
     match op {
-        Op::Channel(_) | Op::Role(_) | Op::Settings(_) => Whose::Everybodys,
+        // Answers to questions give roles.
+        Op::Channel(_) | Op::Role(_) | Op::Settings(_) | Op::Onboarding(_) => Whose::Everybodys,
         Op::Member(
             member::Op::Update { user, .. }
             | member::Op::AddRole { user, .. }
@@ -117,7 +118,7 @@ impl Guild {
         }
     }
 
-    fn refresh_voice_rights(&mut self, cx: &mut Cx<'_>, user: UserId) {
+    pub(super) fn refresh_voice_rights(&mut self, cx: &mut Cx<'_>, user: UserId) {
         let Some(mut speaker) = self.voice.get(user).cloned() else { return };
         let suppress = self.is_suppressed(cx, user, &speaker.state);
         if suppress == speaker.state.suppress {

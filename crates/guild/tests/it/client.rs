@@ -25,6 +25,7 @@ pub struct Client {
     pub presences: ById,
     pub events: ById,
     pub stages: ById,
+    pub sounds: ById,
     /// Dispatches that made no sense: a change of something it was never told of, or told of twice.
     pub faults: Vec<String>,
 }
@@ -68,6 +69,7 @@ impl Client {
             presences: list("presences", user_id, presence),
             events: list("guild_scheduled_events", id, Value::clone),
             stages: list("stage_instances", id, Value::clone),
+            sounds: list("soundboard_sounds", sound_id, Value::clone),
             faults: Vec::new(),
         };
         client.presences.remove(&client.user);
@@ -131,6 +133,19 @@ impl Client {
             "STAGE_INSTANCE_UPDATE" => put_known(&mut self.stages, &mut self.faults, name, d),
             "STAGE_INSTANCE_DELETE" if self.stages.remove(&id(d)).is_some() => {}
             "STAGE_INSTANCE_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
+            "GUILD_SOUNDBOARD_SOUND_CREATE" | "GUILD_SOUNDBOARD_SOUND_UPDATE" => {
+                let known = self.sounds.insert(sound_id(d), d.clone()).is_some();
+                if known != name.ends_with("UPDATE") {
+                    self.faults.push(format!("{name}: {d}"));
+                }
+            }
+            "GUILD_SOUNDBOARD_SOUND_DELETE" if self.sounds.remove(&sound_id(d)).is_some() => {}
+            "GUILD_SOUNDBOARD_SOUND_DELETE" => self.faults.push(format!("{name}: unknown: {d}")),
+            "GUILD_SOUNDBOARD_SOUNDS_UPDATE" => {
+                for sound in d["soundboard_sounds"].as_array().into_iter().flatten() {
+                    self.sounds.insert(sound_id(sound), sound.clone());
+                }
+            }
             "THREAD_CREATE" => drop(self.threads.insert(id(d), thread(d))),
             "THREAD_UPDATE" if d["thread_metadata"]["archived"] == true => {
                 self.threads.remove(&id(d));
@@ -231,7 +246,7 @@ impl Client {
             ]);
             lists.extend([of("channel", &client.channels), of("thread", &client.threads)]);
             lists.extend([of("member", &client.members), of("event", &client.events)]);
-            lists.push(of("stage", &client.stages));
+            lists.extend([of("stage", &client.stages), of("sound", &client.sounds)]);
             if lively {
                 lists.extend([of("voice", &client.voice), of("presence", &client.presences)]);
             }
@@ -290,6 +305,10 @@ fn text(value: &Value) -> String {
 
 fn id(object: &Value) -> String {
     text(&object["id"])
+}
+
+fn sound_id(object: &Value) -> String {
+    text(&object["sound_id"])
 }
 
 fn user_id(object: &Value) -> String {

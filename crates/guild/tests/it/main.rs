@@ -24,6 +24,7 @@ mod rights;
 mod roles;
 mod settings;
 mod sight;
+mod sounds;
 mod stages;
 mod talk;
 mod templates;

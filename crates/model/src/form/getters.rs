@@ -285,6 +285,21 @@ impl<'a> Form<'a> {
         }
     }
 
+    /// Reads a file from a data URI, whatever it is; `bytes_max` bounds the decoded size.
+    pub fn file(&self, name: &str, bytes_max: usize) -> Option<Vec<u8>> {
+        match image::decode_data_uri(self.string(name)?, bytes_max) {
+            Ok((_, data)) => Some(data),
+            Err((code @ "BINARY_TYPE_MAX_SIZE", message)) => {
+                self.error(name, code, message);
+                None
+            }
+            Err(_) => {
+                self.error(name, "BINARY_TYPE_CONVERT", "Not a data URI in base64.");
+                None
+            }
+        }
+    }
+
     fn not_a_list(&self, name: &str) {
         self.error(name, "LIST_TYPE_CONVERT", "Only iterables may be used in a ListType");
     }

@@ -106,6 +106,12 @@ numeric! {
         ThreadUpdate = 111,
         /// Thread deleted.
         ThreadDelete = 112,
+        /// Sound of the soundboard made.
+        SoundboardSoundCreate = 130,
+        /// Sound of the soundboard changed.
+        SoundboardSoundUpdate = 131,
+        /// Sound of the soundboard deleted.
+        SoundboardSoundDelete = 132,
         /// Rule of the automatic moderation made.
         AutoModerationRuleCreate = 140,
         /// Rule of the automatic moderation changed.

@@ -3,7 +3,9 @@
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use super::{Channel, Emoji, Member, Presence, Role, StageInstance, Sticker, User, VoiceState};
+use super::{
+    Channel, Emoji, Member, Presence, Role, SoundboardSound, StageInstance, Sticker, User, VoiceState,
+};
 use crate::{ApplicationId, ChannelId, GuildId, Permissions, Timestamp, UserId};
 
 /// A guild as REST shows it.
@@ -207,7 +209,7 @@ pub struct GatewayGuild {
     /// Events to come.
     pub guild_scheduled_events: Vec<Value>,
     /// Sounds.
-    pub soundboard_sounds: Vec<Value>,
+    pub soundboard_sounds: Vec<SoundboardSound>,
 }
 
 /// A guild that cannot be had now, or is gone.

@@ -12,16 +12,10 @@ use crate::{Answered, AnyAuth, App, Auth, Ids, json};
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
     Router::new()
-        .route("/soundboard-default-sounds", get(nothing))
         .route("/applications/detectable", get(nothing_for_anybody))
         .route("/users/@me/connections", get(connections))
         .route("/applications/{application_id}/skus", get(nothing_of_application))
         .route("/applications/{application_id}/entitlements", get(nothing_of_application))
-}
-
-/// A bare array: py-cord never becomes ready without a 200 for the default sounds (observed).
-async fn nothing(_auth: Auth) -> Answered {
-    Ok(json(&Value::Array(Vec::new())))
 }
 
 async fn nothing_for_anybody() -> Answered {

@@ -2,7 +2,7 @@
 //!
 //! Paths are those after the version: `/channels/{channel_id}/messages`. Parameters have the same name in every area, or
 //! the router could not be built: `{application_id}`, `{channel_id}`, `{code}`, `{emoji_id}`, `{event_id}`, `{guild_id}`,
-//! `{message_id}`, `{overwrite_id}`, `{role_id}`, `{rule_id}`, `{sticker_id}`, `{user_id}`, `{webhook_id}`, `{webhook_token}`.
+//! `{message_id}`, `{overwrite_id}`, `{role_id}`, `{rule_id}`, `{sound_id}`, `{sticker_id}`, `{user_id}`, `{webhook_id}`, `{webhook_token}`.
 //! Different methods of one path may be added by different areas.
 
 use std::sync::Arc;
@@ -38,6 +38,7 @@ pub mod roles;
 pub mod scheduled_events;
 pub mod search;
 pub mod settings;
+pub mod soundboard;
 pub mod stages;
 pub mod stickers;
 pub mod templates;
@@ -82,6 +83,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(attachments::routes())
         .merge(voice::routes())
         .merge(stages::routes())
+        .merge(soundboard::routes())
         .merge(misc::routes())
 }
 

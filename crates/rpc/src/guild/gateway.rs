@@ -37,6 +37,8 @@ pub enum Op {
     Subscribe { session: SessionKey, request: Box<serde_json::Value> },
     /// A session that was looking is gone.
     Unsubscribe { session: SessionKey },
+    /// Opcode 31: the session is sent SOUNDBOARD_SOUNDS.
+    Sounds { session: SessionKey },
     /// The permissions that a user has in the whole guild, for tests and the console. Answers them as JSON.
     BasePermissions { user: UserId },
 }

@@ -59,6 +59,7 @@ fn what_a_guild_is_asked() {
     all_cross(&samples::thread());
     all_cross(&samples::voice());
     all_cross(&samples::stage());
+    all_cross(&samples::sound());
     all_cross(&samples::gateway());
     all_cross(&samples::may());
     all_cross::<guild::Op>(&samples::guild());

@@ -283,6 +283,18 @@ pub fn scheduled_event() -> Vec<guild::event::Op> {
     ]))
 }
 
+pub fn sound() -> Vec<guild::sound::Op> {
+    let form = json!({"name": "n", "volume": 0.5, "emoji_id": null, "emoji_name": "👍"});
+    let external = json!({
+        "name": "n", "sound_id": "1", "volume": 1.0, "emoji_id": "2", "emoji_name": null, "guild_id": "3", "available": true,
+    });
+    read(json!([
+        "List", {"Get": {"sound": "1"}}, {"Create": {"id": "1", "form": form}}, {"Update": {"sound": "1", "form": form}},
+        {"Update": {"sound": "1", "form": {}}}, {"Delete": {"sound": "1"}},
+        {"Send": {"channel": "1", "sound": "2", "external": null}}, {"Send": {"channel": "1", "sound": "2", "external": external}},
+    ]))
+}
+
 pub fn stage() -> Vec<guild::stage::Op> {
     read(json!([
         {"Get": {"channel": "1"}}, {"Close": {"channel": "1"}}, {"Update": {"channel": "1", "topic": "t"}},
@@ -341,7 +353,7 @@ pub fn gateway() -> Vec<guild::gateway::Op> {
         {"Presence": {"presence": a_presence()}},
         {"Chunk": {"query": "", "limit": 0, "user_ids": ["1"], "presences": true, "nonce": "n", "may_list_all": true}},
         {"UserChanged": {"user": a_user()}}, {"Subscribe": {"session": a_session(), "request": subscribe}},
-        {"Unsubscribe": {"session": a_session()}}, {"BasePermissions": {"user": "1"}},
+        {"Unsubscribe": {"session": a_session()}}, {"Sounds": {"session": a_session()}}, {"BasePermissions": {"user": "1"}},
     ]))
 }
 
@@ -373,6 +385,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.push(Op::Searchable { nsfw: true });
     all.extend(voice().into_iter().map(Op::Voice));
     all.extend(stage().into_iter().map(Op::Stage));
+    all.extend(sound().into_iter().map(Op::Sound));
     all.extend(gateway().into_iter().map(Op::Gateway));
     all.extend(may().into_iter().map(Op::May));
     all

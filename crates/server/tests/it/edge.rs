@@ -151,6 +151,7 @@ async fn whoever_may_not_send_a_picture_is_refused_before_it_comes() {
             // Of who is a member and may not, of who is none, and by which path.
             ("PATCH", of_guild(""), 403, 403),
             ("POST", of_guild("/emojis"), 403, 403),
+            ("POST", of_guild("/soundboard-sounds"), 403, 403),
             ("POST", of_guild("/roles"), 403, 403),
             ("PATCH", of_guild(&format!("/roles/{role}")), 403, 403),
             ("POST", of_guild("/scheduled-events"), 403, 403),

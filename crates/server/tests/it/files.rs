@@ -149,6 +149,47 @@ async fn pictures_are_gone_when_another_takes_their_place_and_when_they_are_refu
     talk.world.node.shutdown().await;
 }
 
+/// An MP3 of so many frames of 26 ms, which are silent, as a data URI.
+pub fn sound_of(frames: usize) -> String {
+    format!("data:audio/mpeg;base64,{}", ["//uQ", &"AAAA".repeat(138)].concat().repeat(frames))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sound_is_served_until_it_is_deleted_and_refused_ones_are_gone() {
+    let talk = talk().await;
+    let channel = talk.done("GET", &format!("/channels/{}", talk.channel), Value::Null).await;
+    let path = format!("/guilds/{}/soundboard-sounds", channel["guild_id"].as_str().unwrap());
+    let sound = talk.done("POST", &path, json!({"name": "quack", "sound": sound_of(100)})).await;
+    let id = sound["sound_id"].as_str().unwrap();
+    let file = json!(talk.world.url(&format!("/cdn/soundboard-sounds/{id}")));
+    assert_eq!(talk.status(&file).await, 200);
+    let stranger = talk.world.person("mallory").await;
+    let token = &talk.token;
+    for (token, sound, code) in [
+        (token, sound_of(250), 50124),
+        (token, PIXEL.to_owned(), 50123),
+        (token, "data:audio/mpeg;base64,SUQzBAAAAAAAAA==".to_owned(), 50192),
+        (token, "quack".to_owned(), 50035),
+        (token, format!("data:audio/mpeg;base64,{}", "AAAA".repeat(200_000)), 50035),
+        (&stranger, sound_of(1), 50001),
+    ] {
+        let body = json!({"name": "quack", "sound": sound});
+        let (_, error) = talk.world.call("POST", &path, token, body).await;
+        assert_eq!(error["code"], code, "{error}");
+    }
+    let bad = json!({"name": "q", "volume": 2, "emoji_name": "no", "sound": sound_of(1)});
+    let (_, error) = talk.world.call("POST", &path, token, bad).await;
+    let fields: Vec<_> = error["errors"].as_object().unwrap().keys().cloned().collect();
+    assert_eq!(fields, ["emoji_name", "name", "volume"]);
+    talk.world.node.app().cdn.sweep_all().await.unwrap();
+    assert_eq!(talk.blobs("soundboard-sounds"), 1);
+    talk.done("DELETE", &format!("{path}/{id}"), Value::Null).await;
+    assert_eq!(talk.status(&file).await, 404);
+    talk.world.node.app().cdn.sweep_all().await.unwrap();
+    assert_eq!(talk.blobs("soundboard-sounds"), 0);
+    talk.world.node.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn addresses_do_not_follow_what_a_request_calls_the_server() {
     let talk = talk().await;

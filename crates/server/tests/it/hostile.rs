@@ -295,6 +295,17 @@ impl Stage {
         let path = of_guild(&format!("/scheduled-events/{planned}"));
         self.add("PATCH", path, event.clone(), reads::<GuildScheduledEvent>);
         self.add("POST", of_guild("/scheduled-events"), event, reads::<GuildScheduledEvent>);
+        let sound =
+            json!({"name": "quack", "sound": crate::files::sound_of(1), "volume": 0.5, "emoji_name": "🦆"});
+        let sounds = of_guild("/soundboard-sounds");
+        let kept = text(&made(&self.world, &self.bot, "POST", &sounds, sound.clone()).await["sound_id"]);
+        self.add("PATCH", format!("{sounds}/{kept}"), sound, anything);
+        let stage = json!({"name": "stage", "type": 13});
+        let stage = text(&made(&self.world, &self.bot, "POST", &of_guild("/channels"), stage).await["id"]);
+        let opened = json!({"channel_id": stage, "topic": "t", "privacy_level": 2});
+        made(&self.world, &self.bot, "POST", "/stage-instances", opened.clone()).await;
+        let read = reads::<twilight_model::channel::StageInstance>;
+        self.add("PATCH", format!("/stage-instances/{stage}"), opened, read);
         let actions = json!([{"type": 1, "metadata": {"custom_message": "no"}},
             {"type": 2, "metadata": {"channel_id": self.channel}}, {"type": 3, "metadata": {"duration_seconds": 60}}]);
         let rule = json!({"name": "r", "event_type": 1, "trigger_type": 1, "actions": actions, "enabled": false,

@@ -16,6 +16,7 @@ use futures_util::SinkExt as _;
 use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message;
 
+use crate::files::sound_of;
 use crate::world::{Socket, World, next};
 
 /// Rows that are about no guild, channel or application, and come and go with time.
@@ -230,6 +231,10 @@ async fn a_deleted_guild_leaves_nothing() {
     fill(&house, &guild, &channel, (&ada, &ben)).await;
     house.ok("POST", &at("/channels"), &ada, json!({"name": "posts", "type": 15})).await;
     house.ok("POST", &at("/emojis"), &ada, json!({"name": "dot", "image": PICTURE})).await;
+    house.ok("POST", &at("/soundboard-sounds"), &ada, json!({"name": "quack", "sound": sound_of(1)})).await;
+    let stage = json!({"name": "stage", "type": 13});
+    let stage = text(&house.ok("POST", &at("/channels"), &ada, stage).await["id"]);
+    house.ok("POST", "/stage-instances", &ada, json!({"channel_id": stage, "topic": "talk"})).await;
     house.ok("POST", &at("/roles"), &ada, json!({"name": "r"})).await;
     invite(&house, &channel, &ada, &carl).await;
     let carl_id = text(&house.ok("GET", "/users/@me", &carl, Value::Null).await["id"]);

@@ -141,7 +141,7 @@ fn a_question_that_nobody_answers_is_asked_again_under_its_number() {
     let asked = bench.slice.take_effects().into_iter().filter_map(|effect| match effect {
         Effect::Attach { news, .. } => match *news {
             consort_rpc::guild::News::Attach { question, .. } => Some(question),
-            consort_rpc::guild::News::Replay { .. } => None,
+            consort_rpc::guild::News::Replay { .. } | consort_rpc::guild::News::Sounds { .. } => None,
         },
         _ => None,
     });

@@ -157,6 +157,7 @@ impl Guild {
         cx.put(Table::Members, self.id.get(), user.get(), &member);
         self.members.insert(&member);
         self.publish_member_update(cx, &member);
+        self.refresh_voice_rights(cx, user);
     }
 
     /// Nobody did it, so the entry has no user; its target is whose text or name it was.

@@ -36,7 +36,7 @@ const RIGHTS: [u64; 16] = [
     BAN,
     MODERATE,
     MOVE | rules::MUTE,
-    rules::CONNECT,
+    rules::CONNECT | rules::SPEAK | rules::SOUNDBOARD | rules::EXTERNAL_SOUNDS,
     rules::SEND_IN_THREADS | rules::CREATE_EVENTS | rules::ADD_REACTIONS | rules::REQUEST,
     MANAGE_WEBHOOKS | AUDIT_LOG | rules::MANAGE_GUILD | rules::CREATE_EXPRESSIONS,
 ];
@@ -84,6 +84,10 @@ pub enum Act {
     Invite(usize, usize, bool),
     /// Asks to speak.
     Plead(usize),
+    /// Makes a sound, or deletes the oldest when there are enough.
+    Record(usize),
+    /// Plays a sound where one is in voice: one of the guild's, or of another.
+    Play(usize, usize, bool),
     /// Out and in again.
     Bounce(usize),
     /// Plans an event in a voice channel, or deletes the last one.
@@ -154,6 +158,8 @@ pub fn act() -> impl Strategy<Value = Act> {
         3 => (who(), n()).prop_map(|(a, c)| Act::Step(a, c)),
         5 => (who(), n(), prop::bool::weighted(0.7)).prop_map(|(a, u, b)| Act::Invite(a, u, b)),
         1 => who().prop_map(Act::Plead),
+        2 => who().prop_map(Act::Record),
+        5 => (who(), n(), any::<bool>()).prop_map(|(a, s, b)| Act::Play(a, s, b)),
         2 => who().prop_map(Act::Rule),
         4 => (who(), n()).prop_map(|(a, c)| Act::Plan(a, c)),
         3 => (who(), n()).prop_map(|(a, r)| Act::Express(a, r)),
@@ -890,7 +896,11 @@ pub fn coming(rules: &Rules, n: usize, code: &str) -> Call {
 /// The rules of a guild that was just founded.
 pub fn founded(now_ms: u64) -> Rules {
     let talks = VIEW | SEND | rules::HISTORY | rules::CONNECT | rules::SEND_IN_THREADS;
-    let does = rules::PUBLIC_THREADS | rules::PRIVATE_THREADS | rules::ADD_REACTIONS;
+    let does = rules::PUBLIC_THREADS
+        | rules::PRIVATE_THREADS
+        | rules::ADD_REACTIONS
+        | rules::SPEAK
+        | rules::SOUNDBOARD;
     let everyone = Role { rights: talks | does, position: 0 };
     Rules {
         guild: GUILD.get(),
@@ -914,6 +924,8 @@ pub fn founded(now_ms: u64) -> Rules {
         emojis: Vec::new(),
         stickers: Vec::new(),
         drawn: 0,
+        sounds: Vec::new(),
+        recorded: 0,
         reactions: Default::default(),
         template: None,
         question: None,

@@ -47,10 +47,11 @@ fn intent(name: &str) -> Intents {
         _ if name.starts_with("GUILD_SCHEDULED_EVENT_") => Intents::GUILD_SCHEDULED_EVENTS,
         _ if name.starts_with("AUTO_MODERATION_RULE_") => Intents::AUTO_MODERATION_CONFIGURATION,
         "GUILD_EMOJIS_UPDATE" | "GUILD_STICKERS_UPDATE" => Intents::GUILD_EXPRESSIONS,
+        _ if name.starts_with("GUILD_SOUNDBOARD_") => Intents::GUILD_EXPRESSIONS,
         _ if name.starts_with("MESSAGE_REACTION_") => Intents::GUILD_MESSAGE_REACTIONS,
         _ if name.starts_with("MESSAGE_") => Intents::GUILD_MESSAGES,
         "TYPING_START" => Intents::GUILD_MESSAGE_TYPING,
-        "VOICE_STATE_UPDATE" => Intents::GUILD_VOICE_STATES,
+        "VOICE_STATE_UPDATE" | "VOICE_CHANNEL_EFFECT_SEND" => Intents::GUILD_VOICE_STATES,
         "THREAD_MEMBERS_UPDATE" => Intents::GUILD_MEMBERS,
         _ => Intents::GUILDS,
     }
@@ -114,6 +115,10 @@ pub fn dispatches(state: &FakeSession, new: &[Dispatch], before: &Rules, after: 
         let held =
             [before, after].map(|rules| rules.lasting_in_guild(user)).into_iter().fold(0, |a, b| a | b);
         hold!(right == 0 || held & right != 0, "leak: user {user} may not read {name} {d}");
+        if name == "VOICE_CHANNEL_EFFECT_SEND" {
+            let inside = after.voice.get(&user).copied() == number(&d["channel_id"]);
+            hold!(inside, "leak: user {user} hears {d} from outside");
+        }
         if name == "VOICE_STATE_UPDATE" && d["channel_id"].is_null() {
             let left = number(&d["user_id"]).and_then(|other| before.voice.get(&other).copied());
             let saw = left.is_none_or(|left| before.sees(user, left) || after.sees(user, left));
@@ -150,7 +155,8 @@ pub fn told(
     let count = |wanted: &str| new.iter().filter(|(name, _)| name == wanted).count();
     if let Some((name, place)) = told {
         let reached = if place == after.guild { after.is_member(user) } else { after.sees(user, place) };
-        let expected = usize::from(reached && state.intents.intersects(intent(name)));
+        let inside = name != "VOICE_CHANNEL_EFFECT_SEND" || after.voice.get(&user) == Some(&place);
+        let expected = usize::from(reached && inside && state.intents.intersects(intent(name)));
         let got = count(name);
         hold!(got == expected, "user {user} was told {name} in {place} {got} times in place of {expected}");
     }

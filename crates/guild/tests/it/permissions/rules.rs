@@ -15,6 +15,7 @@ pub const SEND: u64 = 1 << 11;
 pub const MANAGE_MESSAGES: u64 = 1 << 13;
 pub const HISTORY: u64 = 1 << 16;
 pub const CONNECT: u64 = 1 << 20;
+pub const SPEAK: u64 = 1 << 21;
 pub const MUTE: u64 = 1 << 22;
 pub const MOVE: u64 = 1 << 24;
 pub const MANAGE_ROLES: u64 = 1 << 28;
@@ -27,6 +28,8 @@ pub const MODERATE: u64 = 1 << 40;
 pub const MANAGE_EXPRESSIONS: u64 = 1 << 30;
 pub const CREATE_EXPRESSIONS: u64 = 1 << 43;
 pub const REQUEST: u64 = 1 << 32;
+pub const SOUNDBOARD: u64 = 1 << 42;
+pub const EXTERNAL_SOUNDS: u64 = 1 << 45;
 pub const MANAGE_EVENTS: u64 = 1 << 33;
 pub const CREATE_EVENTS: u64 = 1 << 44;
 const INVITE: u64 = 1 << 0;
@@ -166,6 +169,10 @@ pub struct Rules {
     pub stickers: Vec<Sticker>,
     /// How many emojis and stickers there ever were, and new names of them.
     pub drawn: u64,
+    /// Sounds with who made them, in the order they were made.
+    pub sounds: Vec<(u64, u64)>,
+    /// How many there ever were.
+    pub recorded: u64,
     /// Who has reacted, by message and emoji.
     pub reactions: BTreeMap<(u64, u64), BTreeSet<u64>>,
     /// The code of the template.

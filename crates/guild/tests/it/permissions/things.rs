@@ -1,20 +1,22 @@
-//! What a guild has beside channels, roles and people: emojis for roles, stickers, its template, questions for new members, and
+//! What a guild has beside channels, roles and people: emojis for roles, sounds, its template, questions for new members, and
 //! who is interested in events.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use consort_model::request::onboarding::OnboardingForm;
 use consort_model::validate::ReactionEmoji;
-use consort_model::{GenericId, OnboardingOption, OnboardingPrompt, OptionEmoji, Patch};
-use consort_rpc::guild::{Op, emoji, event, onboarding, template};
+use consort_model::{GenericId, OnboardingOption, OnboardingPrompt, OptionEmoji, Patch, SoundboardSound};
+use consort_rpc::guild::sound::SoundForm;
+use consort_rpc::guild::{Op, emoji, event, onboarding, sound, template};
 use consort_rpc::message;
 use serde_json::Value;
 
 use super::acts::{Act, Call, USERS};
 use super::judge::{Verdict, ask, ids, number};
 use super::rules::{
-    ADD_REACTIONS, CREATE_EXPRESSIONS, Emoji, HISTORY, MANAGE_EXPRESSIONS, MANAGE_GUILD, MANAGE_ROLES,
-    NO_ACCESS, NO_RIGHT, NONSENSE, Question, Reasons, Rules, SEND, Sticker, VIEW,
+    ADD_REACTIONS, CREATE_EXPRESSIONS, EXTERNAL_SOUNDS, Emoji, HISTORY, MANAGE_EXPRESSIONS, MANAGE_GUILD,
+    MANAGE_ROLES, NO_ACCESS, NO_RIGHT, NONSENSE, Question, Reasons, Rules, SEND, SOUNDBOARD, SPEAK, Sticker,
+    VIEW,
 };
 use crate::world::World;
 
@@ -24,6 +26,8 @@ const EMOJIS_MAX: usize = 3;
 const STICKERS_MAX: usize = 3;
 /// The id of no sticker.
 pub const NO_STICKER: u64 = 2_999_999;
+/// Sounds at most.
+const SOUNDS_MAX: usize = 3;
 /// JSON code of an emoji that is unknown, or not for who asks.
 const UNKNOWN_EMOJI: u32 = 10_014;
 
@@ -62,6 +66,8 @@ pub fn of_things(rules: &Rules, act: &Act) -> Option<Call> {
         Act::Express(by, n) => express(rules, user(by), n),
         Act::React(by, n, m) => return react(rules, user(by), n, m),
         Act::Draw(by, n) => draw(rules, user(by), n),
+        Act::Record(by) => record(rules, user(by)),
+        Act::Play(by, n, external) => return play(rules, user(by), n, external),
         Act::Template(by, n) => {
             let by = user(by);
             let reasons = rules.need(by, MANAGE_GUILD);
@@ -163,6 +169,51 @@ fn draw(rules: &Rules, by: u64, n: usize) -> Call {
     call.audited().telling("GUILD_STICKERS_UPDATE", rules.guild)
 }
 
+/// Makes a sound, or deletes the oldest.
+fn record(rules: &Rules, by: u64) -> Call {
+    if let Some((sound, maker)) = rules.sounds.first().copied().filter(|_| rules.sounds.len() >= SOUNDS_MAX) {
+        let op = Op::Sound(sound::Op::Delete { sound: sound.into() });
+        let reasons = rules.need_expression(by, maker);
+        let change = |rules: &mut Rules, _: &Value| {
+            rules.sounds.remove(0);
+        };
+        return Call::new(by, op, reasons, change).audited();
+    }
+    let id = 4_000_000 + rules.recorded;
+    let form = SoundForm { name: Some("quack".into()), ..SoundForm::default() };
+    let op = Op::Sound(sound::Op::Create { id: id.into(), form });
+    Call::new(by, op, rules.need_expression(by, by), move |rules, _| {
+        rules.recorded += 1;
+        rules.sounds.push((id, by));
+    })
+    .audited()
+}
+
+/// Plays a sound in the channel that one is in: SPEAK and USE_SOUNDBOARD, for sounds of elsewhere USE_EXTERNAL_SOUNDS, and not
+/// suppressed (Soundboard page, "Send Soundboard Sound").
+fn play(rules: &Rules, by: u64, n: usize, external: bool) -> Option<Call> {
+    let inside = rules.voice.get(&by).copied();
+    let channel = inside.or_else(|| rules.some_channel(n))?;
+    let sound = rules.sounds.get(n.checked_rem(rules.sounds.len())?)?.0;
+    let right = SPEAK | SOUNDBOARD | if external { EXTERNAL_SOUNDS } else { 0 };
+    let mut reasons = rules.need_in(by, channel, right);
+    reasons.extend(inside.is_none().then_some(NONSENSE));
+    reasons.extend((rules.is_on_stage(by) && !rules.speakers.contains(&by)).then_some(NO_RIGHT));
+    let elsewhere = SoundboardSound {
+        name: "quack".into(),
+        sound_id: 1.into(),
+        volume: 1.0,
+        emoji_id: None,
+        emoji_name: None,
+        guild_id: None,
+        available: true,
+        user: None,
+    };
+    let external = external.then(|| Box::new(elsewhere));
+    let op = Op::Sound(sound::Op::Send { channel: channel.into(), sound: sound.into(), external });
+    Some(Call::new(by, op, reasons, |_, _| {}).telling("VOICE_CHANNEL_EFFECT_SEND", channel))
+}
+
 /// Reacts to a message with an emoji of the guild: once it is there, others need only read.
 fn react(rules: &Rules, by: u64, n: usize, m: usize) -> Option<Call> {
     let place = rules.some_channel(n)?;
@@ -258,6 +309,16 @@ pub fn reads(world: &World, user: u64, n: usize, rules: &Rules) -> Verdict {
         if let Some(got) = ask(world, user, Op::Emoji(op), &member)? {
             makers(rules, user, &Value::Array(vec![got]))?;
         }
+    }
+    if let Some(listed) = ask(world, user, Op::Sound(sound::Op::List), &member)? {
+        let listed: BTreeSet<u64> = listed["items"]
+            .as_array()
+            .into_iter()
+            .flatten()
+            .filter_map(|sound| number(&sound["sound_id"]))
+            .collect();
+        let wanted: BTreeSet<u64> = rules.sounds.iter().map(|(sound, _)| *sound).collect();
+        hold(listed == wanted, || format!("user {user} lists sounds {listed:?}"))?;
     }
     if let Some(emoji) = n.checked_rem(rules.emojis.len()).and_then(|n| rules.emojis.get(n)) {
         let foreign = if rules.may_use(user, emoji) { Vec::new() } else { vec![UNKNOWN_EMOJI] };

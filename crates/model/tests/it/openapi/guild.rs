@@ -460,6 +460,23 @@ fn scheduled_events_conform_by_entity() {
 }
 
 #[test]
+fn sounds_conform() {
+    let sound = SoundboardSound {
+        name: "quack".to_owned(),
+        sound_id: Id::new(63),
+        volume: 0.5,
+        emoji_id: Some(Id::new(64)),
+        emoji_name: None,
+        guild_id: Some(GUILD),
+        available: true,
+        user: Some(user()),
+    };
+    conforms("SoundboardSoundResponse", &sound, &[]);
+    let bare = SoundboardSound { emoji_id: None, emoji_name: Some("🦆".to_owned()), user: None, ..sound };
+    conforms("SoundboardSoundResponse", &bare, &[]);
+}
+
+#[test]
 fn stages_conform() {
     let stage = StageInstance {
         id: Id::new(61),
