@@ -171,10 +171,12 @@ impl Walk<'_> {
     fn exact(&mut self, value: &Value, declared: &CommandOption, path: &str) -> Option<Value> {
         match declared.kind {
             option::STRING => self.text(value, declared, path),
-            option::INTEGER => match number(value).filter(|number| number.abs() <= INTEGER_MAX) {
-                Some(number) => self.within(json!(number), number as f64, declared, path),
-                None => self.mistyped(path, "int"),
-            },
+            option::INTEGER => {
+                match number(value).filter(|number| (-INTEGER_MAX..=INTEGER_MAX).contains(number)) {
+                    Some(number) => self.within(json!(number), number as f64, declared, path),
+                    None => self.mistyped(path, "int"),
+                }
+            }
             option::NUMBER => match float(value) {
                 Some(number) => self.within(json!(number), number, declared, path),
                 None => self.mistyped(path, "float"),
@@ -303,6 +305,18 @@ mod tests {
                 [error, ..] => &error.code,
                 [] => panic!("nothing wrong at {path} in {}: {}", self.1, self.0),
             }
+        }
+    }
+
+    #[test]
+    fn integers_end_where_a_double_is_exact_at_both_ends() {
+        let declared = declared(json!([{"type": 4, "name": "int", "description": "x"}]));
+        for value in [i64::MIN, i64::MAX, INTEGER_MAX + 1, -INTEGER_MAX - 1] {
+            let sent = json!([{"type": 4, "name": "int", "value": value}]);
+            assert_eq!(
+                refused(&sent, &declared, Purpose::Use).at("data.options.0.value"),
+                "NUMBER_TYPE_COERCE"
+            );
         }
     }
 
