@@ -1,4 +1,15 @@
-import { VoiceConnectionStatus, entersState, joinVoiceChannel } from '@discordjs/voice';
+import { Readable } from 'node:stream';
+import {
+  AudioPlayerStatus,
+  EndBehaviorType,
+  NoSubscriberBehavior,
+  StreamType,
+  VoiceConnectionStatus,
+  createAudioPlayer,
+  createAudioResource,
+  entersState,
+  joinVoiceChannel,
+} from '@discordjs/voice';
 import { ChannelType } from 'discord.js';
 import { check, holds, next, same } from '../lib/check.mjs';
 
@@ -24,6 +35,10 @@ export default async function voice({ bot, second, guild }) {
     const event = next(second, 'voiceStateUpdate', (_, after) => after.id === bot.user.id && after.serverMute);
     await guild.members.me.voice.setMute(true);
     await event;
+    // else nobody hears it later: a server mute stays, and holds for packets
+    const unmuted = next(second, 'voiceStateUpdate', (_, after) => after.id === bot.user.id && !after.serverMute);
+    await guild.members.me.voice.setMute(false);
+    await unmuted;
   });
   await check('voice.leave', async () => {
     const event = next(second, 'voiceStateUpdate', (_, after) => after.id === bot.user.id && after.channelId === null);
@@ -34,11 +49,16 @@ export default async function voice({ bot, second, guild }) {
   await calls({ bot, second, guild });
 }
 
+/** Frames that say which they are; nobody decodes them. */
+const frames = Array.from({ length: 25 }, (_, n) => Buffer.from([0xf8, n, ...Buffer.from('a frame of Opus')]));
+
 /** @discordjs/voice, unmodified, on both sides of a call. */
 async function calls({ bot, second, guild }) {
-  const channel = await guild.channels.create({ name: 'One', type: ChannelType.GuildVoice });
+  const [one, two] = await Promise.all(
+    ['One', 'Two'].map((name) => guild.channels.create({ name, type: ChannelType.GuildVoice })),
+  );
   const calls = {};
-  async function connect(client) {
+  async function connect(client, channel) {
     const connection = joinVoiceChannel({
       channelId: channel.id,
       guildId: guild.id,
@@ -48,9 +68,61 @@ async function calls({ bot, second, guild }) {
     });
     return entersState(connection, VoiceConnectionStatus.Ready, 10_000);
   }
+  /**
+   * Waits until the other knows whose packets these are. That is said over the WebSocket, and on a busy machine a whole talk may be over
+   * before it is heard; packets that come first belong to nobody.
+   */
+  async function introduce(from, to) {
+    const { ssrc } = from.state.networking.state.connectionData;
+    if (to.receiver.ssrcMap.get(ssrc)) return;
+    const known = next(to.receiver.ssrcMap, 'create', (data) => data.audioSSRC === ssrc);
+    from.setSpeaking(true);
+    await known;
+  }
+  /** Plays the frames, which arrive at the other as they are, with silence behind them. */
+  async function hears(from, fromUser, to) {
+    await introduce(from, to);
+    const heard = [];
+    const last = withResolvers();
+    const stream = to.receiver.subscribe(fromUser, { end: { behavior: EndBehaviorType.Manual } });
+    stream.on('data', (frame) => {
+      if (frame.length > 3) heard.push(String(frame));
+      else if (heard.length > 0) last.resolve();
+    });
+    const player = createAudioPlayer({ behaviors: { noSubscriber: NoSubscriberBehavior.Play } });
+    const subscription = from.subscribe(player);
+    player.play(createAudioResource(Readable.from(frames), { inputType: StreamType.Opus }));
+    await entersState(player, AudioPlayerStatus.Playing, 5_000);
+    await entersState(player, AudioPlayerStatus.Idle, 10_000);
+    await last.promise;
+    subscription.unsubscribe();
+    // the library forgets a subscription when its stream has closed
+    const closed = new Promise((resolve) => stream.once('close', resolve));
+    stream.destroy();
+    await closed;
+    same(heard, frames.map(String), 'what is heard');
+  }
   await check('voice.connect', async () => {
-    calls.bot = await connect(bot);
-    calls.second = await connect(second);
+    calls.bot = await connect(bot, one);
+    calls.second = await connect(second, one);
+  });
+  await check('voice.hear', () => hears(calls.bot, bot.user.id, calls.second));
+  await check('voice.answer', () => hears(calls.second, second.user.id, calls.bot));
+  await check('voice.resume', async () => {
+    calls.second.state.networking.state.ws.ws._socket.destroy();
+    await hears(calls.bot, bot.user.id, calls.second);
+    await entersState(calls.second, VoiceConnectionStatus.Ready, 10_000);
+  });
+  await check('voice.move', async () => {
+    await Promise.all(
+      Object.values(calls).map(async (connection) => {
+        const left = entersState(connection, VoiceConnectionStatus.Connecting, 10_000);
+        connection.rejoin({ channelId: two.id, selfDeaf: false, selfMute: false });
+        await left;
+        await entersState(connection, VoiceConnectionStatus.Ready, 10_000);
+      }),
+    );
+    await hears(calls.second, second.user.id, calls.bot);
   });
   await check('voice.disconnect', async () => {
     const gone = entersState(calls.bot, VoiceConnectionStatus.Disconnected, 10_000);
@@ -58,5 +130,11 @@ async function calls({ bot, second, guild }) {
     await gone;
   });
   Object.values(calls).forEach((connection) => connection.destroy());
-  await channel.delete();
+  await Promise.all([one, two].map((channel) => channel.delete()));
+}
+
+function withResolvers() {
+  const parts = {};
+  parts.promise = new Promise((resolve) => (parts.resolve = resolve));
+  return parts;
 }
