@@ -7,8 +7,8 @@ use consort_model::request::message::{
     Reference,
 };
 use consort_model::{
-    ApiError, ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageSnapshot, MessageType,
-    Permissions, SnapshotMessage, StickerItem, UserId,
+    ApiError, Attachment, ChannelId, Message, MessageFlags, MessageId, MessageReference, MessageSnapshot,
+    MessageType, Permissions, SnapshotMessage, StickerItem, UserId,
 };
 use consort_rpc::message::{Create, Speaker};
 
@@ -130,7 +130,10 @@ pub fn compose<H: Host>(
     message.tts = body.tts;
     message.embeds.clone_from(&body.embeds);
     message.components.clone_from(&body.components);
-    message.attachments.clone_from(&create.attachments);
+    message.attachments = match body_is_spoken(&create.body) {
+        true => create.attachments.clone(),
+        false => create.attachments.iter().map(plain).collect(),
+    };
     cx.links.take_back(&mut message.embeds, &mut message.components, &message.attachments);
     require_files(&message.components, &message.attachments)?;
     message.sticker_items = stickers;
@@ -193,9 +196,18 @@ fn earlier<H: Host>(
     Ok(Some(shown))
 }
 
+fn body_is_spoken(body: &CreateMessage) -> bool {
+    body.flags & FLAG_VOICE_MESSAGE != 0
+}
+
+/// A file without what only those of voice messages have (Message, Attachment Object).
+pub(crate) fn plain(file: &Attachment) -> Attachment {
+    Attachment { duration_secs: None, waveform: None, ..file.clone() }
+}
+
 /// Rights that single parts of a message need.
 fn rights(body: &CreateMessage, create: &Create, held: Permissions) -> Result<(), Stop> {
-    let voice = body.flags & FLAG_VOICE_MESSAGE != 0;
+    let voice = body_is_spoken(body);
     let needs = [
         (body.tts, Permissions::SEND_TTS_MESSAGES),
         (!body.embeds.is_empty(), Permissions::EMBED_LINKS),
@@ -216,14 +228,18 @@ fn refuse_empty(body: &CreateMessage, create: &Create) -> Result<(), Stop> {
     if body.is_empty() && create.attachments.is_empty() && !forward {
         return Err(ApiError::cannot_send_empty_message().into());
     }
-    if body.flags & FLAG_VOICE_MESSAGE == 0 {
+    if !body_is_spoken(body) {
         return Ok(());
     }
     if !body.is_empty() {
         return Err(ApiError::voice_message_extra_content().into());
     }
+    let is_audio = |file: &Attachment| {
+        file.content_type.as_deref().is_some_and(|media_type| media_type.starts_with("audio/"))
+    };
     match create.attachments.as_slice() {
-        [audio] if audio.waveform.is_some() && audio.duration_secs.is_some() => Ok(()),
+        [audio] if !is_audio(audio) => Err(ApiError::voice_message_one_attachment().into()),
+        [audio] if audio.waveform.is_some() && audio.duration_secs.is_some_and(|secs| secs > 0.0) => Ok(()),
         [_] => Err(ApiError::voice_message_metadata().into()),
         _ => Err(ApiError::voice_message_one_attachment().into()),
     }

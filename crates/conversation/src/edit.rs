@@ -13,6 +13,7 @@ use consort_rpc::message::Edit;
 
 use crate::access::{not_archived, require};
 use crate::changes::note_messages;
+use crate::create::plain;
 use crate::events::publish_edited;
 use crate::history::answer;
 use crate::mentions::{self, Pings};
@@ -45,6 +46,11 @@ pub(crate) fn edit<H: Host>(
     not_archived(host, channel)?;
     if own && message.poll.is_some() && !edit.body.only_flags() {
         return Err(ApiError::poll_not_editable().into());
+    }
+    if message.flags.contains(MessageFlags::IS_VOICE_MESSAGE)
+        && !(edit.body.only_flags() && edit.attachments.is_empty())
+    {
+        return Err(ApiError::voice_message_not_editable().into());
     }
     let before = message.clone();
     set_flags(&mut message, &edit.body, own);
@@ -94,7 +100,7 @@ fn change(cx: &Cx<'_>, message: &mut Message, edit: &Edit) -> Result<(), Stop> {
     body.components.clone().apply_or(&mut message.components, Vec::new());
     let kept = keep(&message.attachments, &body.attachments)?;
     message.attachments = kept;
-    message.attachments.extend(edit.attachments.iter().cloned());
+    message.attachments.extend(edit.attachments.iter().map(plain));
     cx.links.take_back(&mut message.embeds, &mut message.components, &message.attachments);
     if body.components.is_present() {
         require_files(&message.components, &message.attachments)?;

@@ -22,6 +22,8 @@ pub const FILE_NAME_CHARS_MAX: usize = 120;
 pub const ATTACHMENT_DESCRIPTION_CHARS_MAX: usize = 1024;
 /// Base64 characters of a voice message's waveform: 256 points.
 pub const WAVEFORM_CHARS_MAX: usize = 400;
+/// Points of a voice message's waveform, a byte each.
+pub const WAVEFORM_POINTS_MAX: usize = 256;
 /// Seconds of a voice message; our own choice.
 pub const VOICE_MESSAGE_SECS_MAX: f64 = 1200.0;
 /// Bytes of an avatar, icon, banner or splash in a data URI; our own choice, equal to a file's.

@@ -87,6 +87,11 @@ pub fn decode_data_uri(text: &str, bytes_max: usize) -> Result<(&str, Vec<u8>), 
     Ok((media_type.split(';').next().unwrap_or_default(), bytes))
 }
 
+/// Decodes base64, with its padding or without.
+pub fn decode_base64(text: &str) -> Option<Vec<u8>> {
+    BASE64.decode(text).ok()
+}
+
 fn too_big(bytes_max: usize) -> (&'static str, String) {
     let message = match bytes_max {
         big if big >= 1 << 20 => {

@@ -30,7 +30,7 @@ use serde_json::{Map, Value};
 
 use crate::error::{ApiError, FormErrors};
 
-pub use image::{Image, ImageFormat, decode_data_uri};
+pub use image::{Image, ImageFormat, decode_base64, decode_data_uri};
 
 /// Object of a request under decoding, with the errors found so far below it.
 #[derive(Debug)]

@@ -382,6 +382,50 @@ async fn announcements_are_crossposted_once() {
 }
 
 #[tokio::test]
+async fn a_voice_message_is_one_sound_with_its_shape_and_stays_as_it_is() {
+    const VOICE: u64 = 1 << 13;
+    let world = world().await;
+    let general = world.channel("general").await;
+    let sound = |more: Value| {
+        let mut sound = json!({
+            "id": "77", "filename": "voice-message.ogg", "size": 9, "url": "attachments/1/77/voice-message.ogg",
+            "proxy_url": "", "content_type": "audio/ogg", "waveform": "AAECAw==", "duration_secs": 1.5,
+        });
+        sound.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        sound
+    };
+    let say = async |body: Value, files: Vec<Value>| {
+        let body = CreateMessage::parse(&body).unwrap();
+        let attachments = files.into_iter().map(|file| serde_json::from_value(file).unwrap()).collect();
+        let create = Create { body, attachments, ..Create::default() };
+        world.message(ANN, general, Op::Create(Box::new(create))).await.map_err(|error| error.code)
+    };
+    let spoken = |more: Value| {
+        let mut body = json!({"flags": VOICE, "attachments": [{"id": 0}]});
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        body
+    };
+    for (body, files, code) in [
+        (spoken(json!({"content": "words"})), vec![sound(json!({}))], 50159),
+        (spoken(json!({})), vec![sound(json!({})), sound(json!({"id": "78"}))], 50160),
+        (spoken(json!({})), vec![sound(json!({"content_type": "image/png"}))], 50160),
+        (spoken(json!({})), vec![sound(json!({"waveform": null}))], 50161),
+        (spoken(json!({})), vec![sound(json!({"duration_secs": 0.0}))], 50161),
+    ] {
+        assert_eq!(say(body.clone(), files).await, Err(code), "{body}");
+    }
+    let plain = say(json!({"content": "a song"}), vec![sound(json!({}))]).await.unwrap();
+    assert!(plain["attachments"][0].get("waveform").is_none(), "only voice messages have a shape");
+    let message = say(spoken(json!({})), vec![sound(json!({}))]).await.unwrap();
+    let shown = &message["attachments"][0];
+    assert_eq!((&shown["waveform"], &shown["duration_secs"]), (&json!("AAECAw=="), &json!(1.5)));
+    let id: MessageId = message["id"].as_str().unwrap().parse().unwrap();
+    let edited = world.message(ANN, general, edit(id, json!({"content": "words"}))).await;
+    assert_eq!(edited.unwrap_err().code, 50162);
+    world.message(ANN, general, edit(id, json!({"flags": VOICE | 1 << 2}))).await.unwrap();
+}
+
+#[tokio::test]
 async fn who_moderates_hides_embeds_of_others_and_changes_no_other_flag() {
     let world = world().await;
     let general = world.channel("general").await;

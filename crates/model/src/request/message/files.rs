@@ -2,8 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::form::decode_base64;
 use crate::limits::{
     ATTACHMENT_DESCRIPTION_CHARS_MAX, ATTACHMENTS_MAX, VOICE_MESSAGE_SECS_MAX, WAVEFORM_CHARS_MAX,
+    WAVEFORM_POINTS_MAX,
 };
 use crate::validate::Named;
 use crate::{Attachment, Form, Patch};
@@ -35,6 +37,16 @@ pub struct AttachmentRequest {
     pub uploaded_filename: Option<String>,
 }
 
+/// Notes an error when a text is not the base64 of 1 to 256 points.
+fn is_waveform(form: &Form<'_>, text: &str) -> bool {
+    let points = decode_base64(text).map(|points| points.len());
+    let sound = points.is_some_and(|points| (1..=WAVEFORM_POINTS_MAX).contains(&points));
+    if !sound {
+        form.error("waveform", "BASE64_INVALID", "Must be the base64 of 1 to 256 bytes.");
+    }
+    sound
+}
+
 impl AttachmentRequest {
     fn read(form: &Form<'_>) -> Option<Self> {
         let id = form.cursor::<crate::marker::Attachment>("id").map(|id| id.get());
@@ -48,7 +60,7 @@ impl AttachmentRequest {
             },
             title: form.name("title", Named::File).filter(|title| !title.is_empty()),
             duration_secs: form.float("duration_secs", 0.0..=VOICE_MESSAGE_SECS_MAX),
-            waveform: form.str("waveform", 0..=WAVEFORM_CHARS_MAX),
+            waveform: form.str("waveform", 0..=WAVEFORM_CHARS_MAX).filter(|text| is_waveform(form, text)),
             is_spoiler: form.bool("is_spoiler"),
             uploaded_filename,
             id: id?,
@@ -81,6 +93,20 @@ pub(super) fn read(form: &Form<'_>) -> Patch<Vec<AttachmentRequest>> {
 mod tests {
     use super::*;
     use serde_json::json;
+
+    #[test]
+    fn the_shape_of_a_voice_message_is_base64_of_up_to_256_points() {
+        let read = |waveform: &str| {
+            let body = json!({"attachments": [{"id": 0, "waveform": waveform, "duration_secs": 1.5}]});
+            Form::root(&body).unwrap().check(|form| read(form).value())
+        };
+        assert_eq!(read("AAECAw==").unwrap()[0].waveform.as_deref(), Some("AAECAw=="));
+        assert!(read(&"AAAA".repeat(85)).is_ok());
+        for bad in ["", "no base64!", &"AAAA".repeat(86)] {
+            let errors = read(bad).unwrap_err().errors.unwrap();
+            assert_eq!(errors.get("attachments.0.waveform")[0].code, "BASE64_INVALID", "{bad}");
+        }
+    }
 
     #[test]
     fn a_kept_file_is_hidden_shown_described_and_no_longer_described() {
