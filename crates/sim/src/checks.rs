@@ -1,5 +1,6 @@
 //! What must be true when everything works again and all that was caused had time to happen.
 
+mod apps;
 mod things;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -25,6 +26,7 @@ pub(crate) async fn all(world: &World, people: &People) -> Vec<String> {
     mentions(memory, &facts, world.people(), &mut broken).await;
     friends(memory, &facts, world.people(), &mut broken).await;
     things::all(memory, &facts, &mut broken).await;
+    apps::all(world, &facts, &mut broken).await;
     effects(memory, &mut broken).await;
     broken
 }

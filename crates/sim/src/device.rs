@@ -25,6 +25,8 @@ const STATUSES: [&str; 4] = ["online", "idle", "dnd", "invisible"];
 struct Known {
     id: String,
     seq: u64,
+    /// With what it was begun.
+    login: u64,
     /// The life of the node that has it.
     life: Arc<Life>,
     /// When it was last connected.
@@ -46,6 +48,8 @@ enum End {
 /// A client. It goes on until everything works again, and then says whether what it knows is what is so.
 pub(crate) struct Device {
     user: u64,
+    /// With what it has identified last.
+    login: u64,
     world: Arc<World>,
     chance: Chance,
     known: Option<Known>,
@@ -91,7 +95,8 @@ impl Line {
 impl Device {
     pub(crate) fn new(user: u64, world: Arc<World>) -> Self {
         let chance = world.chance.fork();
-        Self { user, world, chance, known: None, view: View::default(), events: 0, shows: None }
+        let (known, view) = (None, View::default());
+        Self { user, login: user, world, chance, known, view, events: 0, shows: None }
     }
 
     /// Lives until it was judged, and gives what it found wrong.
@@ -160,6 +165,7 @@ impl Device {
                 line.say(&json!({"op": 1, "d": self.known.as_ref().map(|known| known.seq)}));
             }
             self.show(&line);
+            self.speak(&line);
             if self.chance.per_mille(20) && self.world.stage() == Stage::Busy {
                 // One that does not read for a while.
                 sleep(self.chance.millis(100..1_500)).await;
@@ -202,16 +208,32 @@ impl Device {
         }
     }
 
+    /// Joins a voice channel now and then, goes to another, or leaves.
+    fn speak(&mut self, line: &Line) {
+        if self.world.stage() != Stage::Busy || !self.chance.per_mille(20) {
+            return;
+        }
+        let channels: Vec<(u64, u64)> = self.view.voice_channels().collect();
+        let Some((guild, channel)) = self.chance.pick(&channels).copied() else { return };
+        let channel = self.chance.per_mille(700).then(|| channel.to_string());
+        let d = json!({"guild_id": guild.to_string(), "channel_id": channel, "self_mute": false, "self_deaf": false});
+        line.say(&json!({"op": 4, "d": d}));
+    }
+
     /// Identifies or resumes. Gives when the session was last connected, if its node must still have it.
-    fn greet(&self, line: &Line) -> Option<Instant> {
+    fn greet(&mut self, line: &Line) -> Option<Instant> {
         match &self.known {
-            Some(Known { id, seq, parted, .. }) => {
-                let d = json!({"token": self.user.to_string(), "session_id": id, "seq": seq});
+            Some(Known { id, seq, login, parted, .. }) => {
+                let d = json!({"token": token(self.user, *login), "session_id": id, "seq": seq});
                 line.say(&json!({"op": 6, "d": d}));
                 Some(*parted)
             }
             None => {
-                line.say(&identify(self.user));
+                // Now and then it does not know yet that it has another login.
+                if self.world.stage() != Stage::Busy || self.chance.per_mille(700) {
+                    self.login = self.world.logins().of(self.user);
+                }
+                line.say(&identify(self.user, self.login));
                 None
             }
         }
@@ -230,6 +252,13 @@ impl Device {
             if payload["d"] == 4007 {
                 broken.push(format!("a number of person {user}'s session that was sent is said not to be"));
             }
+            if payload["d"] == 4004 {
+                let login = self.known.take().map_or(self.login, |known| known.login);
+                if !self.world.logins().is_ending(login) {
+                    broken.push(format!("a login of person {user} that nobody has ended is refused"));
+                }
+                self.view.guilds.clear();
+            }
             return false;
         }
         match payload["op"].as_u64() {
@@ -237,7 +266,9 @@ impl Device {
             Some(7) => return false,
             Some(9) => {
                 let known = self.known.take().filter(|known| Arc::ptr_eq(&known.life, life));
-                let kept = known.is_some_and(|known| known.ended == life.edge.invalidated());
+                let kept = known.is_some_and(|known| {
+                    known.ended == life.edge.invalidated() && !self.world.logins().is_ending(known.login)
+                });
                 if !kept {
                     self.world.report().ended += 1;
                 }
@@ -268,7 +299,8 @@ impl Device {
             Some(known) => known.seq = seq,
             None => {
                 let id = d["session_id"].as_str().unwrap_or_default().to_owned();
-                self.known = Some(Known { id, seq, life: life.clone(), parted: Instant::now(), ended: 0 });
+                let (login, parted) = (self.login, Instant::now());
+                self.known = Some(Known { id, seq, login, life: life.clone(), parted, ended: 0 });
                 let found = std::mem::take(&mut self.view.broken);
                 self.view = View { broken: found, ..View::default() };
             }
@@ -278,7 +310,12 @@ impl Device {
 
     /// Whether what the client knows is what it would be told now, and whether it has heard every message.
     async fn judge(&mut self, life: &Arc<Life>, broken: &mut Vec<String>) {
-        let Some(fresh) = fresh(self.user, life).await else {
+        let login = self.known.as_ref().map_or(self.login, |known| known.login);
+        if self.world.logins().has_ended(login) {
+            broken.push(format!("a session of person {} is open, whose login has ended", self.user));
+        }
+        let current = self.world.logins().of(self.user);
+        let Some(fresh) = fresh((self.user, current), life).await else {
             return broken.push(format!("person {} cannot identify although all works", self.user));
         };
         let user = self.user;
@@ -308,15 +345,19 @@ impl Device {
     }
 }
 
-fn identify(user: u64) -> Value {
+fn token(user: u64, login: u64) -> String {
+    format!("{user}-{login}")
+}
+
+fn identify(user: u64, login: u64) -> Value {
     let properties = json!({"os": "sim", "browser": "sim", "device": "sim"});
-    json!({"op": 2, "d": {"token": user.to_string(), "properties": properties, "large_threshold": 250}})
+    json!({"op": 2, "d": {"token": token(user, login), "properties": properties, "large_threshold": 250}})
 }
 
 /// What a session is told that begins now.
-async fn fresh(user: u64, life: &Arc<Life>) -> Option<View> {
+async fn fresh((user, login): (u64, u64), life: &Arc<Life>) -> Option<View> {
     let mut line = Line { socket: life.edge.connect()?, decoder: Decoder::client(MESSAGE_MAX) };
-    line.say(&identify(user));
+    line.say(&identify(user, login));
     let until = Instant::now() + Duration::from_secs(6);
     let (mut view, mut ready) = (View::default(), false);
     while Instant::now() < until {

@@ -21,18 +21,22 @@ pub(crate) const HEARTBEAT: Duration = Duration::from_secs(8);
 /// What the system takes for a client that does not read, bytes.
 const ROOM: usize = 4096;
 
-/// Knows tokens: each is the number of its account.
+/// Knows tokens: each is the number of its account and of a login. One that has ended is taken for good, as by a node that has not heard
+/// of the end yet.
 struct Tokens;
 
 impl Authenticator for Tokens {
     fn authenticate<'a>(&'a self, token: &'a str) -> AuthFuture<'a> {
-        let user = token.parse().map(UserId::new).map_err(|_| AuthError::Invalid);
-        let principal = user.map(|user| Principal {
+        let read = || {
+            let (user, login) = token.split_once('-')?;
+            Some((UserId::new(user.parse().ok()?), login.parse().ok()?))
+        };
+        let principal = read().ok_or(AuthError::Invalid).map(|(user, auth_session)| Principal {
             user,
             bot: false,
             application: None,
             application_flags: 0,
-            auth_session: 1,
+            auth_session,
         });
         Box::pin(std::future::ready(principal))
     }

@@ -9,7 +9,7 @@
 //! One seed decides all of it. A failure prints the seed; `cargo xtask sim --seed N` replays it.
 //!
 //! * `world`: nodes, their lives, and the faults. `disk`, `network`, `directory`, `clock`: what a node stands on.
-//! * `people`: who does what, and what each was answered. `edge`: the gateway of a node. `device`: its clients. `view`: what
+//! * `people`: who does what, and what each was answered. `logins`: with what they are logged in. `edge`: the gateway of a node. `device`: its clients. `view`: what
 //!   they know.
 //! * `checks`: what must be true when all is over. `queues`: what must be true of queues while it runs, and then.
 
@@ -20,6 +20,7 @@ mod device;
 mod directory;
 mod disk;
 mod edge;
+mod logins;
 mod network;
 mod people;
 mod queues;

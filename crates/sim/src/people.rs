@@ -1,6 +1,7 @@
 //! What people do, and what each of them was answered.
 
 mod acts;
+mod apps;
 mod crafts;
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -10,7 +11,8 @@ use std::time::Duration;
 use consort_model::object::account::UserRow;
 use consort_model::request::message::CreateMessage;
 use consort_model::{
-    ChannelId, CurrentUser, GuildId, MessageId, Nonce, Overwrite, Patch, Permissions, RoleId, User, UserId,
+    Attachment, ChannelId, CurrentUser, GuildId, MessageId, Nonce, Overwrite, Patch, Permissions, RoleId,
+    User, UserId,
 };
 use consort_rpc::{Caller, Reply, Service, guild, message, private, user};
 use consort_store::{Batch, Key, Store as _, Table};
@@ -21,6 +23,7 @@ use self::crafts::Hook;
 pub(crate) use self::crafts::Thing;
 use crate::chance::Chance;
 use crate::world::{Life, World};
+use consort_rpc::account::Kind;
 
 /// Communities at most.
 const GUILDS_MAX: usize = 4;
@@ -105,12 +108,14 @@ pub(crate) struct Posted {
     /// Whether somebody tried to delete it.
     pub(crate) doomed: bool,
     pub(crate) is_poll: bool,
+    /// The file that it has.
+    pub(crate) file: Option<u64>,
 }
 
 impl Posted {
     fn new(channel: ChannelId, author: u64, mentioned: Option<u64>, began: u64) -> Self {
         let (id, outcome) = (None, Outcome::Unknown);
-        Self { channel, author, mentioned, id, outcome, began, doomed: false, is_poll: false }
+        Self { channel, author, mentioned, id, outcome, began, doomed: false, is_poll: false, file: None }
     }
 }
 
@@ -156,6 +161,8 @@ impl People {
             };
             let row = UserRow { current, admin: false, application: None, disabled: false };
             batch.put_row(Table::Users, id, Key::empty(), &row);
+            let login = apps::token(id, id, Kind::User, world.wall_ms());
+            batch.put_row(Table::UserTokens, id, id, &login);
         }
         world.memory.commit(batch).await.expect("people are registered");
         Self(Mutex::default())
@@ -188,12 +195,16 @@ pub(crate) struct Person {
     posts: u64,
     edits: u64,
     tokens: Vec<u64>,
+    has_application: bool,
+    /// The commands of the own application, by name.
+    commands: BTreeMap<String, u64>,
 }
 
 impl Person {
     pub(crate) fn new(id: u64, world: Arc<World>, people: Arc<People>) -> Self {
         let chance = world.chance.fork();
-        Self { id, world, people, chance, posts: 0, edits: 0, tokens: Vec::new() }
+        let (tokens, commands) = (Vec::new(), BTreeMap::new());
+        Self { id, world, people, chance, posts: 0, edits: 0, tokens, has_application: false, commands }
     }
 
     /// Does things until the time is over.
@@ -203,7 +214,7 @@ impl Person {
         while Instant::now() < end && acts < self.world.plan.acts_max {
             acts += 1;
             sleep(self.chance.millis(20..1_500)).await;
-            match self.chance.of(0..120) {
+            match self.chance.of(0..132) {
                 0..8 => self.found().await,
                 8..25 => self.join().await,
                 25..31 => self.leave().await,
@@ -224,6 +235,10 @@ impl Person {
                 107..110 => self.use_webhook().await,
                 110..112 => self.use_invite().await,
                 112..114 => self.use_token().await,
+                114..117 => self.change_login().await,
+                117..121 => self.use_command().await,
+                121..124 => self.interact().await,
+                124..127 => self.post_file().await,
                 _ => self.write_privately().await,
             }
         }
@@ -423,15 +438,15 @@ impl Person {
         mentioned: Option<u64>,
         wrap: impl Fn(message::Op) -> S::Op,
     ) {
-        self.write_as::<S>(owner, channel, (mentioned, CreateMessage::default()), wrap).await;
+        self.write_with::<S>(owner, channel, (mentioned, CreateMessage::default(), None), wrap).await;
     }
 
-    /// As [`Person::write`], with what `body` has besides text.
-    async fn write_as<S: Service>(
+    /// As [`Person::write`], with what `body` has besides text, and a file.
+    async fn write_with<S: Service>(
         &mut self,
         owner: u64,
         channel: ChannelId,
-        (mentioned, body): (Option<u64>, CreateMessage),
+        (mentioned, body, file): (Option<u64>, CreateMessage, Option<Attachment>),
         wrap: impl Fn(message::Op) -> S::Op,
     ) {
         self.posts += 1;
@@ -442,7 +457,8 @@ impl Person {
         };
         let began = self.people.facts().tick();
         let is_poll = body.poll.is_some();
-        let posted = Posted { is_poll, ..Posted::new(channel, self.id, mentioned, began) };
+        let file_id = file.as_ref().map(|file| file.id.get());
+        let posted = Posted { is_poll, file: file_id, ..Posted::new(channel, self.id, mentioned, began) };
         self.people.facts().posts.insert(content.clone(), posted);
         for again in 0..=POSTS_AGAIN {
             let Some(life) = self.life() else { return };
@@ -452,7 +468,9 @@ impl Person {
                 enforce_nonce: true,
                 ..body.clone()
             };
-            let op = message::Op::Create(Box::new(message::Create { body, ..message::Create::default() }));
+            let attachments = file.clone().into_iter().collect();
+            let create = message::Create { body, attachments, ..message::Create::default() };
+            let op = message::Op::Create(Box::new(create));
             let (outcome, shown) = self.ask::<S>(&life, owner, wrap(op)).await;
             if let Some(posted) = self.people.facts().posts.get_mut(&content) {
                 // A refusal after an unknown outcome does not take back what may have happened before.

@@ -53,6 +53,8 @@ pub(crate) struct Guild {
     threads: BTreeMap<u64, Thread>,
     pub(crate) channels: BTreeMap<u64, Channel>,
     roles: BTreeMap<u64, Value>,
+    /// Who is in which voice channel.
+    voice: BTreeMap<u64, u64>,
 }
 
 /// Everything.
@@ -137,12 +139,18 @@ impl Guild {
             threads: items(body, "threads").map(|t| (number(&t["id"]), Thread::of(t))).collect(),
             channels: items(body, "channels").map(|c| (number(&c["id"]), Channel::of(c))).collect(),
             roles: items(body, "roles").map(|role| (number(&role["id"]), role.clone())).collect(),
+            voice: items(body, "voice_states").filter_map(voice).collect(),
         }
     }
 }
 
 fn text(message: &Value) -> String {
     message["content"].as_str().unwrap_or_default().to_owned()
+}
+
+/// Who is in voice, and where.
+fn voice(body: &Value) -> Option<(u64, u64)> {
+    (!body["channel_id"].is_null()).then(|| (number(&body["user_id"]), number(&body["channel_id"])))
 }
 
 /// Who is seen, and how; nobody who is not.
@@ -166,6 +174,15 @@ impl Guild {
 }
 
 impl View {
+    /// The voice channels that are known, with their communities.
+    pub(crate) fn voice_channels(&self) -> impl Iterator<Item = (u64, u64)> + '_ {
+        let is_voice = |channel: &Channel| channel.shown.get("type").is_some_and(|kind| *kind == json!(2));
+        self.guilds.iter().flat_map(move |(guild, known)| {
+            let voice = known.channels.iter().filter(move |(_, channel)| is_voice(channel));
+            voice.map(|(channel, _)| (*guild, *channel))
+        })
+    }
+
     /// Takes an event.
     pub(crate) fn take(&mut self, name: &str, d: &Value) {
         match name {
@@ -233,6 +250,10 @@ impl View {
             "PRESENCE_UPDATE" => {
                 guild.presences.remove(&number(&d["user"]["id"]));
                 guild.presences.extend(presence(d));
+            }
+            "VOICE_STATE_UPDATE" => {
+                guild.voice.remove(&number(&d["user_id"]));
+                guild.voice.extend(voice(d));
             }
             "THREAD_CREATE" => drop(guild.threads.entry(id).or_insert_with(|| Thread::of(d))),
             "THREAD_UPDATE" => {
@@ -313,6 +334,7 @@ impl View {
             differ("its members count", one.count.to_string(), other.count.to_string());
             differ("members are", format!("{:?}", one.members), format!("{:?}", other.members));
             differ("seen are", one.seen(user), other.seen(user));
+            differ("in voice are", format!("{:?}", one.voice), format!("{:?}", other.voice));
             let threads = |guild: &Guild| {
                 let names = guild.threads.iter().map(|(id, thread)| (*id, thread.name.clone()));
                 format!("{:?}", names.collect::<BTreeMap<_, _>>())

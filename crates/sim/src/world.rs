@@ -7,10 +7,13 @@ use std::time::Duration;
 
 use consort_account::Account;
 use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
+use consort_application::Application;
 use consort_files::Links;
 use consort_guild::Guild;
 use consort_model::Message;
-use consort_rpc::{Mesh, MeshRef, NodeId, account, guild, private, user};
+use consort_rpc::{
+    Answer, Call, Host, Mesh, MeshRef, NodeId, account, application, guild, private, user, voice,
+};
 use consort_runtime::{Ids, Registry, Scope, spawn};
 use consort_store::memory::Memory;
 use consort_store::{Range, StoreExt as _, Table};
@@ -23,6 +26,7 @@ use crate::device::Device;
 use crate::directory::{Maps, Seen};
 use crate::disk::{Disk, Ledger};
 use crate::edge::Edge;
+use crate::logins::Logins;
 use crate::network::{End, Network};
 use crate::people::{People, Person};
 use crate::{Plan, Report, checks, queues};
@@ -36,6 +40,15 @@ const CONVERGE: Duration = Duration::from_secs(120);
 /// How long clients take to be judged.
 const JUDGE: Duration = Duration::from_secs(60);
 
+/// A voice server that carries nothing.
+struct Silent;
+
+impl Host<voice::Voice> for Silent {
+    fn deliver(&self, _guild: u64, call: Call<voice::Voice>) {
+        call.respond.send(Ok(Answer::Empty));
+    }
+}
+
 /// One life of a node, from its start to its crash.
 pub(crate) struct Life {
     pub(crate) scope: Scope,
@@ -44,7 +57,7 @@ pub(crate) struct Life {
     pub(crate) edge: Arc<Edge>,
     pub(crate) registry: Registry,
     seen: Arc<Seen>,
-    disk: Arc<Disk>,
+    pub(crate) disk: Arc<Disk>,
     clock: Arc<SimClock>,
 }
 
@@ -63,6 +76,7 @@ pub(crate) struct World {
     sound: Arc<AtomicBool>,
     lives: Mutex<BTreeMap<NodeId, Arc<Life>>>,
     stage: Mutex<Stage>,
+    logins: Mutex<Logins>,
 }
 
 /// How far a simulation is.
@@ -154,11 +168,17 @@ impl World {
             sound: Arc::new((!plan.faults).into()),
             lives: Mutex::default(),
             stage: Mutex::new(Stage::Busy),
+            logins: Mutex::default(),
         })
     }
 
     pub(crate) fn report(&self) -> MutexGuard<'_, Report> {
         self.report.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// With what people are logged in.
+    pub(crate) fn logins(&self) -> MutexGuard<'_, Logins> {
+        self.logins.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn lives(&self) -> MutexGuard<'_, BTreeMap<NodeId, Arc<Life>>> {
@@ -234,6 +254,8 @@ impl World {
             mesh.host::<user::User>(Owners::<User>::new(env.clone()));
             mesh.host::<account::Account>(Owners::<Account>::new(env.clone()));
             mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
+            mesh.host::<application::Application>(Owners::<Application>::new(env.clone()));
+            mesh.host::<voice::Voice>(Arc::new(Silent));
             spawn("courier", run_courier(env.clone()));
             spawn("scheduler", run_scheduler(env));
             spawn("gateway", edge.clone().serve());

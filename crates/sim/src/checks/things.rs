@@ -50,7 +50,11 @@ async fn found(memory: &Memory, thing: &Thing) -> u64 {
             let row = memory.get_row::<Vec<u8>>(Table::Polls, message, Key::bytes(&key)).await.ok().flatten();
             row.and_then(|answers| answers.first().copied()).map_or(0, u64::from)
         }
-        Thing::Webhook { .. } | Thing::Invite { .. } | Thing::Token { .. } => 0,
+        Thing::Webhook { .. }
+        | Thing::Invite { .. }
+        | Thing::Token { .. }
+        | Thing::Command { .. }
+        | Thing::Answer { .. } => 0,
     }
 }
 
@@ -66,7 +70,11 @@ async fn made(memory: &Memory, thing: &Thing, wanted: Option<u64>, broken: &mut 
             Some(has(memory, Table::InviteIndex, index_partition(code), Key::text(code)).await),
         ),
         Thing::Token { user, session } => (has(memory, Table::UserTokens, *user, *session).await, None),
-        Thing::Pin { .. } | Thing::Text { .. } | Thing::Vote { .. } => return,
+        Thing::Pin { .. }
+        | Thing::Text { .. }
+        | Thing::Vote { .. }
+        | Thing::Command { .. }
+        | Thing::Answer { .. } => return,
     };
     if wanted.is_some_and(|wanted| (wanted == 1) != there) {
         broken.push(format!("{thing:?} is there: {there}, but the contrary was acknowledged"));

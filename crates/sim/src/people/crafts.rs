@@ -1,11 +1,11 @@
 //! What people make and change besides messages: pins, edits, polls, webhooks, invites, tokens.
 
-use consort_model::UserId;
 use consort_model::request::message::{CreateMessage, EditMessage, NewPoll};
 use consort_model::{AuthSessionId, MessageId, Patch, WebhookId};
-use consort_rpc::account::{self, ClientInfo, Kind, TokenRow};
+use consort_rpc::account::{self, Kind};
 use consort_rpc::{Caller, Service, guild, message, private};
 
+use super::apps::token;
 use super::{Founded, Outcome, Person, Posted, id_of};
 
 /// Webhooks of a community at most.
@@ -30,6 +30,10 @@ pub(crate) enum Thing {
     Invite { guild: u64, code: String },
     /// Whether a token of an account works.
     Token { user: u64, session: u64 },
+    /// What the description of a command says, 0 when there is none.
+    Command { application: u64, name: String },
+    /// Whether an interaction was answered.
+    Answer { application: u64, interaction: u64 },
 }
 
 /// A webhook and its token.
@@ -117,7 +121,7 @@ impl Person {
         let body = CreateMessage { poll: Some(poll), ..CreateMessage::default() };
         let channel = guild.channel;
         let wrap = move |op| guild::Op::Message { channel, op };
-        self.write_as::<guild::Guild>(guild.id.get(), channel, (None, body), wrap).await;
+        self.write_with::<guild::Guild>(guild.id.get(), channel, (None, body, None), wrap).await;
     }
 
     /// Makes a webhook in an own community, speaks through one, or deletes one.
@@ -228,15 +232,7 @@ impl Person {
             true => Kind::User,
             false => Kind::Bot { application: session.into() },
         };
-        let token = TokenRow {
-            user: UserId::new(user),
-            session: AuthSessionId::new(session),
-            kind,
-            hash: session.to_string(),
-            created_ms: self.world.wall_ms(),
-            expires_ms: None,
-            client: ClientInfo::default(),
-        };
+        let token = token(user, session, kind, self.world.wall_ms());
         self.tokens.push(session);
         let op = account::Op::Add { tokens: vec![token], using: None, alone: false };
         self.wish::<account::Account>(system, user, (Thing::Token { user, session }, 1), op).await;
