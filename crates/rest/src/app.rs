@@ -131,7 +131,7 @@ pub struct App {
     /// Snowflakes of this node.
     pub ids: Arc<Ids>,
     /// Rate limits.
-    pub limiter: Limiter,
+    pub limiter: Arc<Limiter>,
     /// Owners of accounts' secrets.
     pub accounts: Client<account::Account>,
     /// Owners of applications.
@@ -174,7 +174,7 @@ impl App {
             guilds: mesh.client(),
             users: mesh.client(),
             privates: mesh.client(),
-            limiter: Limiter::new(),
+            limiter: Arc::new(Limiter::new(mesh.clone())),
             accounts: mesh.client(),
             applications: mesh.client(),
             names: mesh.client(),

@@ -12,7 +12,8 @@ use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io, PerNetwork};
 use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
-    InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, name, private, search, user,
+    InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, limiter, name, private, search,
+    user,
 };
 use consort_runtime::{Ahead, Clock as _, ClockRef, Health, Ids, Registry, System, spawn};
 use consort_search::{Indexes, Shareable};
@@ -174,10 +175,8 @@ impl Node {
                 ..edge_config(settings)
             },
         });
-        let search = match roles.has(Role::Search) {
-            true => Some(start_search(settings, &mesh, &store, &common.clock)?),
-            false => None,
-        };
+        host_limiter(roles, &app);
+        let search = start_search(settings, &app)?;
         let gateway = match roles.has(Role::Gateway) {
             true => Some(start_gateway(settings, &mesh, &app, &common)?),
             false => None,
@@ -282,18 +281,27 @@ fn host_owners(roles: &Roles, env: &Env) {
     }
 }
 
-/// Hosts the indexes of messages.
+/// Counts requests for the nodes that serve the API.
+fn host_limiter(roles: &Roles, app: &App) {
+    if roles.has(Role::Limiter) {
+        app.mesh.host::<limiter::Limiter>(app.limiter.counter(app.clock.clone()));
+    }
+}
+
+/// Hosts the indexes of messages, if that is one of the roles.
 fn start_search(
     settings: &Settings,
-    mesh: &MeshRef,
-    store: &StoreRef,
-    clock: &ClockRef,
-) -> Result<tokio::task::JoinHandle<Option<()>>, String> {
+    app: &App,
+) -> Result<Option<tokio::task::JoinHandle<Option<()>>>, String> {
+    if !settings.roles.has(Role::Search) {
+        return Ok(None);
+    }
     let folder = settings.data.join("search");
     let failed = |error: &dyn fmt::Display| format!("{}: {error}", settings.data.display());
-    let indexes = Indexes::open(folder, store.clone(), clock.clone()).map_err(|error| failed(&error))?;
-    mesh.host::<search::Search>(Arc::new(Shareable(indexes.clone())));
-    Ok(spawn("search sweep", indexes.sweep_forever()))
+    let indexes =
+        Indexes::open(folder, app.store.clone(), app.clock.clone()).map_err(|error| failed(&error))?;
+    app.mesh.host::<search::Search>(Arc::new(Shareable(indexes.clone())));
+    Ok(Some(spawn("search sweep", indexes.sweep_forever())))
 }
 
 fn start_gateway(

@@ -25,6 +25,8 @@ pub enum Role {
     Application,
     /// Indexes of messages, for those who search.
     Search,
+    /// Rate limits that several nodes with `rest` count in.
+    Limiter,
     /// Voice: its gateway, and the packets.
     Voice,
     /// What is done beside: erasing what large deletions leave behind, taking files away that belong to nothing.
@@ -35,7 +37,7 @@ pub enum Role {
 
 impl Role {
     /// All of them.
-    pub const ALL: [Self; 12] = [
+    pub const ALL: [Self; 13] = [
         Self::Gateway,
         Self::Rest,
         Self::Cdn,
@@ -45,6 +47,7 @@ impl Role {
         Self::Account,
         Self::Application,
         Self::Search,
+        Self::Limiter,
         Self::Voice,
         Self::Scheduler,
         Self::Store,
@@ -62,6 +65,7 @@ impl Role {
             Self::Account => "account",
             Self::Application => "application",
             Self::Search => "search",
+            Self::Limiter => "limiter",
             Self::Voice => "voice",
             Self::Scheduler => "scheduler",
             Self::Store => "store",
@@ -74,9 +78,9 @@ impl Role {
     }
 }
 
-/// Roles that are known and not built yet: each node that serves the API limits by itself, and one with voice carries its packets. Taken and said in the log, so that a list
-/// of roles is the same now and then.
-const LATER: [&str; 2] = ["limiter", "sfu"];
+/// Roles that are known and not built yet: a node with voice carries its packets. Taken and said in the log, so that a list of roles is the
+/// same now and then.
+const LATER: [&str; 1] = ["sfu"];
 
 /// The role that runs a service; the empty one is run by every node.
 pub fn role_of(service: &str) -> &str {
@@ -156,13 +160,13 @@ mod tests {
 
     #[test]
     fn a_list_of_names_is_read_and_a_wrong_one_is_named() {
-        let roles: Roles = "rest, gateway,limiter".parse().unwrap();
+        let roles: Roles = "rest, gateway,sfu".parse().unwrap();
         assert_eq!(roles.to_string(), "gateway,rest");
         assert!(!roles.have_owners() && roles.missing().contains(&"guild"));
         assert_eq!("all".parse(), Ok(Roles::default()));
         assert!("guild".parse::<Roles>().unwrap().have_owners());
         assert!("guilds".parse::<Roles>().unwrap_err().contains("guilds"));
-        assert!("".parse::<Roles>().is_err() && "limiter".parse::<Roles>().is_err());
+        assert!("".parse::<Roles>().is_err() && "sfu".parse::<Roles>().is_err());
     }
 
     #[test]

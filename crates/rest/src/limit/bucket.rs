@@ -4,13 +4,15 @@ use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
+use consort_rpc::limiter::Taken;
+
 use super::quota::Quota;
 
 /// Locks the buckets are spread over.
-const SHARDS: usize = 16;
+pub(super) const SHARDS: usize = 16;
 /// Buckets of one lock. Beyond it those whose window is over are forgotten; if all are running, all are, which lets some
 /// requests through twice rather than let memory grow.
-const BUCKETS_MAX: usize = 16_384;
+pub(super) const BUCKETS_MAX: usize = 16_384;
 
 /// What became of a request.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -36,7 +38,8 @@ struct Window {
     reset_ms: u64,
 }
 
-/// Windows by key. Keys are hashed with a random seed, so nobody can aim at another's bucket.
+/// Windows by name. A node that counts alone hashes keys with a random seed, so nobody can aim at another's bucket; where several count
+/// together names are halves of a SHA-256.
 #[derive(Debug)]
 pub struct Buckets {
     seeds: [RandomState; 2],
@@ -55,37 +58,63 @@ impl Default for Buckets {
 impl Buckets {
     /// Counts one request in the bucket `key`. A window begins with its first request.
     pub fn take(&self, now_ms: u64, quota: &Quota, key: &[&str]) -> Verdict {
-        let [low, high] = [self.seeds[0].hash_one(key), self.seeds[1].hash_one(key)];
-        let mut windows = self.shard(low);
+        self.take_at(now_ms, quota, self.name(key))
+    }
+
+    /// The same, by the bucket's name.
+    pub(super) fn take_at(&self, now_ms: u64, quota: &Quota, name: u128) -> Verdict {
+        let Taken { granted, left, ends_in_ms } =
+            self.take_many(now_ms, (quota.limit, quota.window_ms), name, 1);
+        Verdict { allowed: granted > 0, remaining: left, reset_ms: now_ms + ends_in_ms }
+    }
+
+    /// Takes some of what is left of a bucket's window.
+    pub(super) fn take_many(
+        &self,
+        now_ms: u64,
+        (limit, window_ms): (u32, u64),
+        name: u128,
+        want: u32,
+    ) -> Taken {
+        let mut windows = self.shard(name);
         if windows.len() >= BUCKETS_MAX {
             windows.retain(|_, window| window.reset_ms > now_ms);
             if windows.len() >= BUCKETS_MAX {
                 windows.clear();
             }
         }
-        let fresh = Window { used: 0, reset_ms: now_ms + quota.window_ms };
-        let window = windows.entry(u128::from(low) << 64 | u128::from(high)).or_insert(fresh);
+        let fresh = Window { used: 0, reset_ms: now_ms + window_ms };
+        let window = windows.entry(name).or_insert(fresh);
         if window.reset_ms <= now_ms {
             *window = fresh;
         }
-        let allowed = window.used < quota.limit;
-        window.used += u32::from(allowed);
-        Verdict { allowed, remaining: quota.limit.saturating_sub(window.used), reset_ms: window.reset_ms }
+        let granted = limit.saturating_sub(window.used).min(want);
+        window.used += granted;
+        let (left, ends_in_ms) = (limit.saturating_sub(window.used), window.reset_ms - now_ms);
+        Taken { granted, left, ends_in_ms }
     }
 
     /// What [`Buckets::take`] would say; counts nothing.
     pub fn look(&self, now_ms: u64, quota: &Quota, key: &[&str]) -> Verdict {
-        let [low, high] = [self.seeds[0].hash_one(key), self.seeds[1].hash_one(key)];
-        let windows = self.shard(low);
-        let window = windows.get(&(u128::from(low) << 64 | u128::from(high)));
-        let running = window.copied().filter(|window| window.reset_ms > now_ms);
+        self.look_at(now_ms, quota, self.name(key))
+    }
+
+    /// The same, by the bucket's name.
+    pub(super) fn look_at(&self, now_ms: u64, quota: &Quota, name: u128) -> Verdict {
+        let windows = self.shard(name);
+        let running = windows.get(&name).copied().filter(|window| window.reset_ms > now_ms);
         let Window { used, reset_ms } =
             running.unwrap_or(Window { used: 0, reset_ms: now_ms + quota.window_ms });
         Verdict { allowed: used < quota.limit, remaining: quota.limit.saturating_sub(used), reset_ms }
     }
 
-    fn shard(&self, low: u64) -> MutexGuard<'_, HashMap<u128, Window>> {
-        self.shards[low as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
+    fn name(&self, key: &[&str]) -> u128 {
+        let [low, high] = [self.seeds[0].hash_one(key), self.seeds[1].hash_one(key)];
+        u128::from(low) << 64 | u128::from(high)
+    }
+
+    fn shard(&self, name: u128) -> MutexGuard<'_, HashMap<u128, Window>> {
+        self.shards[name as usize % SHARDS].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     #[cfg(test)]

@@ -1,10 +1,12 @@
-//! Rate limits: the pure counting in [`bucket`], the table of quotas in [`quota`], and the layer that applies them.
+//! Rate limits: the pure counting in [`bucket`], the table of quotas in [`quota`], the buckets of several nodes in [`shared`], and the
+//! layer that applies them.
 //!
 //! Every limited answer carries all five `X-RateLimit` headers, or none does: twilight reads them as a set. What the
 //! headers mean is in "Rate Limits" of the API documentation; the numbers are ours.
 
 pub mod bucket;
 pub mod quota;
+pub mod shared;
 
 use std::sync::Arc;
 
@@ -17,8 +19,9 @@ use consort_runtime::network;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
-use self::bucket::{Buckets, Verdict};
+use self::bucket::Verdict;
 use self::quota::{Per, Quota};
+pub use self::shared::Limiter;
 use crate::extract::Identity;
 use crate::token::Kind;
 use crate::{App, Failure, normalise};
@@ -27,17 +30,6 @@ use crate::{App, Failure, normalise};
 const GLOBAL: Quota = Quota { name: "global", limit: 50, window_ms: 1000, per: Per::Caller };
 /// Messages older than this have a deletion bucket of their own (discord.js, eris and oceanic count so).
 const OLD_MESSAGE_MS: u64 = 14 * 24 * 3600 * 1000;
-
-/// The counters of a node.
-#[derive(Debug, Default)]
-pub struct Limiter(Buckets);
-
-impl Limiter {
-    /// No request counted yet.
-    pub fn new() -> Self {
-        Self::default()
-    }
-}
 
 /// Who is counted: an account, whichever of its logins it uses; what an application does for a person, apart from the
 /// person; an address, of who has no token.
@@ -102,29 +94,29 @@ impl Asked {
     }
 
     /// Limits beside that of the route: those of the address that does everything wrong, and of the caller altogether.
-    fn beside(&self, app: &App, now_ms: u64) -> Result<(), ApiError> {
-        let buckets = &app.limiter.0;
+    async fn beside(&self, app: &App, now_ms: u64) -> Result<(), ApiError> {
+        let limiter = &app.limiter;
         let refuse_unless = |verdict: Verdict| match verdict.allowed {
             true => Ok(()),
             false => Err(ApiError::rate_limited(verdict.reset_after_secs(now_ms), true)),
         };
         if self.is_guarded {
-            refuse_unless(buckets.look(now_ms, &invalid(app), &[INVALID, &self.address]))?;
+            refuse_unless(limiter.look(now_ms, &invalid(app), &[INVALID, &self.address]))?;
         }
         refuse_unless(match quota::is_exempt_from_global(&self.template) {
-            true => buckets.look(now_ms, &GLOBAL, &[MISSES, &self.address]),
-            false => buckets.take(now_ms, &GLOBAL, &[GLOBAL.name, &self.caller]),
+            true => limiter.look(now_ms, &GLOBAL, &[MISSES, &self.address]),
+            false => limiter.take(now_ms, &GLOBAL, &[GLOBAL.name, &self.caller]).await,
         })
     }
 
     /// Counts what came of it.
     fn note(&self, app: &App, now_ms: u64, status: StatusCode) {
-        let buckets = &app.limiter.0;
+        let limiter = &app.limiter;
         if self.is_guarded && matches!(status.as_u16(), 401 | 403 | 429) {
-            buckets.take(now_ms, &invalid(app), &[INVALID, &self.address]);
+            limiter.count(now_ms, invalid(app), [INVALID, &self.address]);
         }
         if status.is_client_error() && quota::is_exempt_from_global(&self.template) {
-            buckets.take(now_ms, &GLOBAL, &[MISSES, &self.address]);
+            limiter.count(now_ms, GLOBAL, [MISSES, &self.address]);
         }
     }
 }
@@ -148,7 +140,7 @@ pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next
     let Some(asked) = Asked::read(&app, &mut request, now_ms).await else {
         return next.run(request).await;
     };
-    let response = match asked.beside(&app, now_ms) {
+    let response = match asked.beside(&app, now_ms).await {
         Ok(()) => in_bucket(&app, &asked, now_ms, request, next).await,
         Err(refusal) => Failure(refusal).into_response(),
     };
@@ -159,7 +151,7 @@ pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next
 /// Applies the limit of the route.
 async fn in_bucket(app: &App, asked: &Asked, now_ms: u64, request: Request, next: Next) -> Response {
     let Asked { quota, shared, top, who, .. } = asked;
-    let verdict = app.limiter.0.take(now_ms, quota, &[quota.name, shared, top, who]);
+    let verdict = app.limiter.take(now_ms, quota, &[quota.name, shared, top, who]).await;
     let mut response = match verdict.allowed {
         true => next.run(request).await,
         false => Failure(ApiError::rate_limited(verdict.reset_after_secs(now_ms), false)).into_response(),

@@ -7,8 +7,8 @@ use std::sync::Arc;
 
 use consort_model::{ApiError, Intents, Patch};
 use consort_rpc::{
-    Answer, Audience, Caller, ClassSet, Effect, Event, Publication, Reply, View, guild, message, private,
-    relay, user,
+    Answer, Audience, Caller, ClassSet, Effect, Event, Publication, Reply, View, guild, limiter, message,
+    private, relay, user,
 };
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -69,6 +69,13 @@ fn what_a_guild_is_asked() {
 fn what_is_asked_of_messages_and_private_channels() {
     all_cross::<message::Op>(&samples::message());
     all_cross::<private::Op>(&samples::private());
+}
+
+#[test]
+fn what_is_asked_of_a_bucket() {
+    let take = limiter::Op::Take { bucket: (u64::MAX, 1), limit: u32::MAX, window_ms: 600_000, want: 1 };
+    all_cross::<limiter::Op>(&[take]);
+    crosses(&limiter::Taken { granted: 1, left: u32::MAX, ends_in_ms: 5 });
 }
 
 #[test]
