@@ -5,11 +5,13 @@
 //! have made of it; and both must show the same. What one owner causes in another may arrive after the start, so a writer
 //! is asked again for a while.
 
+mod accounts;
 mod cycle;
 mod kept;
 mod people;
 mod single;
 mod timed;
+mod untouched;
 
 use crate::api::{Api, User};
 use crate::server::Server;
@@ -196,7 +198,7 @@ impl People {
 fn writers(api: &Api) -> Result<Vec<Box<dyn Writer>>, String> {
     let names = [
         "owner", "founder", "joiner", "asker", "asked", "talker", "listener", "reader", "blocker", "blocked",
-        "grouper", "grouped", "third",
+        "grouper", "grouped", "third", "arriver", "sender", "first", "second",
     ];
     let people = People::register(api, &names)?;
     let owner = people.get("owner")?;
@@ -216,9 +218,15 @@ fn writers(api: &Api) -> Result<Vec<Box<dyn Writer>>, String> {
     )?;
     let invite = crate::api::text(&invite, "code")?;
     let room = |name: &str| api.channel(&owner.token, &guild, name);
+    let commands = accounts::commands(&reader, &answering, &guild);
     let interactions =
         timed::Interactions::new(api, talker.clone(), answering, (guild.clone(), room("interactions")?))?;
     let group = people::groups(api, people.get("grouper")?, people.get("grouped")?, people.get("third")?)?;
+    let secrets = ("arriver.crash@example.test".to_owned(), "correct-horse-crash".to_owned());
+    let logins = accounts::logins(api, people.get("arriver")?, secrets)?;
+    let receivers = vec![people.get("first")?, people.get("second")?];
+    let untouched = untouched::Untouched::new(people.get("sender")?, receivers);
+    let spoken = accounts::webhook_messages(api, &owner, &room("spoken")?)?;
     let stranger = people.get("blocked")?;
     Ok(vec![
         Box::new(single::Founding::new(people.get("founder")?)),
@@ -242,6 +250,11 @@ fn writers(api: &Api) -> Result<Vec<Box<dyn Writer>>, String> {
         Box::new(kept::threads(&owner, &reader, (&guild, &room("threads")?))),
         Box::new(kept::invites(&owner, &stranger, &room("invites")?)),
         Box::new(kept::uploads(&owner, room("uploads")?)),
+        Box::new(logins),
+        Box::new(untouched),
+        Box::new(accounts::applications(&owner)),
+        Box::new(commands),
+        Box::new(spoken),
     ])
 }
 

@@ -26,12 +26,12 @@ type Remove = Box<dyn Fn(&Api, &str) -> Result<(), String> + Send>;
 type Elsewhere = Box<dyn Fn(&Api, &str) -> Result<bool, String> + Send>;
 
 /// How a kind of things is made and looked at.
-struct Kind {
-    make: Make,
-    list: List,
-    remove: Remove,
+pub(super) struct Kind {
+    pub(super) make: Make,
+    pub(super) list: List,
+    pub(super) remove: Remove,
     /// Whether one is there for somebody who does not ask the list.
-    elsewhere: Elsewhere,
+    pub(super) elsewhere: Elsewhere,
 }
 
 /// Makes things of a kind, and takes the oldest away when there are enough.
@@ -44,11 +44,18 @@ pub(super) struct Kept {
     gone: Vec<String>,
     /// Being taken away when the server died: it may be there or not.
     going: Option<String>,
+    /// Whether taking one away is several steps, of which some may be done: then it is taken away again.
+    in_steps: bool,
 }
 
 impl Kept {
-    fn new(name: &'static str, kind: Kind) -> Self {
-        Self { name, kind, made: 0, there: Vec::new(), gone: Vec::new(), going: None }
+    pub(super) fn new(name: &'static str, kind: Kind) -> Self {
+        Self { name, kind, made: 0, there: Vec::new(), gone: Vec::new(), going: None, in_steps: false }
+    }
+
+    /// Taking one away is several steps.
+    pub(super) fn in_steps(self) -> Self {
+        Self { in_steps: true, ..self }
     }
 }
 
@@ -72,7 +79,11 @@ impl Writer for Kept {
     }
 
     fn check(&mut self, api: &Api, _server: &Server) -> Result<usize, String> {
-        let listed = (self.kind.list)(api)?;
+        let mut listed = (self.kind.list)(api)?;
+        if let Some(going) = self.going.clone().filter(|going| self.in_steps && listed.contains(going)) {
+            (self.kind.remove)(api, &going)?;
+            listed = (self.kind.list)(api)?;
+        }
         if let Some(going) = self.going.take() {
             let left = if listed.contains(&going) { &mut self.there } else { &mut self.gone };
             left.push(going);
@@ -105,12 +116,12 @@ impl Writer for Kept {
 }
 
 /// The values of `field` in a list.
-fn each(list: &Value, field: &str) -> Result<Vec<String>, String> {
+pub(super) fn each(list: &Value, field: &str) -> Result<Vec<String>, String> {
     list.as_array().into_iter().flatten().map(|one| text(one, field)).collect()
 }
 
 /// Whether a path is answered 200; 404 is no.
-fn found(api: &Api, path: &str, token: &str) -> Result<bool, String> {
+pub(super) fn found(api: &Api, path: &str, token: &str) -> Result<bool, String> {
     match api.call("GET", path, token, None)? {
         (200, _) => Ok(true),
         (404, _) => Ok(false),
