@@ -13,7 +13,9 @@ use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::hand_over::Handed;
 use consort_rpc::relay::{Epoch, Relay};
-use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
+use consort_rpc::{
+    CALL_DEADLINE, Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher,
+};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Now, Planted, Random, Registry, spawn};
 use consort_store::{Batch, Error, Row, Scan, StoreRef};
 use futures_util::StreamExt as _;
@@ -36,6 +38,8 @@ use crate::{LINGER, LOADING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PA
 
 /// Between two looks at an actor that nobody calls and whose effects nobody takes.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
+/// How long after a change of the map calls of nodes that have gone may still come: twice what any call may take.
+const CALLS_LATE_MAX: Duration = CALL_DEADLINE.saturating_mul(2);
 
 /// What every owner of a node shares.
 #[derive(Clone)]
@@ -645,6 +649,7 @@ impl<C: Core> Actor<C> {
             if let Some(end) = self.wait(now).await {
                 return end;
             }
+            self.check_strangers();
             self.gauge.queue.store(self.receiver.len() as u64, Ordering::Relaxed);
             self.gauge.commits_pending.store(self.pipeline.committing() as u64, Ordering::Relaxed);
         };
@@ -705,6 +710,16 @@ impl<C: Core> Actor<C> {
         let strangers = if missed.more { self.strangers() } else { Vec::new() };
         let news = strangers.into_iter().chain(missed.nodes);
         news.for_each(|node| self.feed(Input::NodeGone(node)));
+    }
+
+    /// A call may be on its way for longer than its node lives: nobody else says that the node is gone to an owner which was loaded in
+    /// between, or had heard it before.
+    fn check_strangers(&mut self) {
+        let moved_at = *self.shared.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
+        if moved_at.is_some_and(|moved_at| moved_at.elapsed() < CALLS_LATE_MAX) {
+            let strangers = self.strangers();
+            strangers.into_iter().for_each(|node| self.feed(Input::NodeGone(node)));
+        }
     }
 
     /// Nodes that it speaks to and that are not there any more.

@@ -54,7 +54,7 @@ pub enum Leak {
     Stages,
     /// Everybody lets everybody speak on stages.
     Speakers,
-    /// Sounds of other guilds are for everybody.
+    /// Sounds of other guilds are for everybody, and the audience of a stage plays sounds.
     Sounds,
 }
 

@@ -28,6 +28,8 @@ const STICKERS_MAX: usize = 3;
 pub const NO_STICKER: u64 = 2_999_999;
 /// Sounds at most.
 const SOUNDS_MAX: usize = 3;
+/// A sound of another guild.
+const ELSEWHERE: u64 = 1;
 /// JSON code of an emoji that is unknown, or not for who asks.
 const UNKNOWN_EMOJI: u32 = 10_014;
 
@@ -192,16 +194,22 @@ fn record(rules: &Rules, by: u64) -> Call {
 /// Plays a sound in the channel that one is in: SPEAK and USE_SOUNDBOARD, for sounds of elsewhere USE_EXTERNAL_SOUNDS, and not
 /// suppressed (Soundboard page, "Send Soundboard Sound").
 fn play(rules: &Rules, by: u64, n: usize, external: bool) -> Option<Call> {
+    // Few are in voice, and the others may not play anything: most of the time it is one of those few.
+    let speaker = rules.voice.keys().nth(n.checked_rem(rules.voice.len()).unwrap_or_default());
+    let by = speaker.copied().filter(|_| n % 4 > 0).unwrap_or(by);
     let inside = rules.voice.get(&by).copied();
     let channel = inside.or_else(|| rules.some_channel(n))?;
-    let sound = rules.sounds.get(n.checked_rem(rules.sounds.len())?)?.0;
+    let sound = match external {
+        true => ELSEWHERE,
+        false => rules.sounds.get(n.checked_rem(rules.sounds.len())?)?.0,
+    };
     let right = SPEAK | SOUNDBOARD | if external { EXTERNAL_SOUNDS } else { 0 };
     let mut reasons = rules.need_in(by, channel, right);
     reasons.extend(inside.is_none().then_some(NONSENSE));
     reasons.extend((rules.is_on_stage(by) && !rules.speakers.contains(&by)).then_some(NO_RIGHT));
     let elsewhere = SoundboardSound {
         name: "quack".into(),
-        sound_id: 1.into(),
+        sound_id: ELSEWHERE.into(),
         volume: 1.0,
         emoji_id: None,
         emoji_name: None,
