@@ -196,7 +196,7 @@ fn record(rules: &Rules, by: u64) -> Call {
 fn play(rules: &Rules, by: u64, n: usize, external: bool) -> Option<Call> {
     // Few are in voice, and the others may not play anything: most of the time it is one of those few.
     let speaker = rules.voice.keys().nth(n.checked_rem(rules.voice.len()).unwrap_or_default());
-    let by = speaker.copied().filter(|_| n % 4 > 0).unwrap_or(by);
+    let by = speaker.copied().filter(|_| !n.is_multiple_of(4)).unwrap_or(by);
     let inside = rules.voice.get(&by).copied();
     let channel = inside.or_else(|| rules.some_channel(n))?;
     let sound = match external {
