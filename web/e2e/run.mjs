@@ -1,4 +1,4 @@
-import { finish, start } from './harness.mjs';
+import { failed, finish, start } from './harness.mjs';
 
 await start();
 const world = {};
@@ -39,8 +39,7 @@ try {
     await run(world);
   }
 } catch (error) {
-  console.log(`FAIL the run broke off: ${error?.stack ?? error}`);
-  process.exitCode = 1;
+  await failed('the run broke off', error);
 } finally {
   await finish();
 }

@@ -22,6 +22,7 @@ mod run;
 mod server;
 mod sh;
 mod sim;
+mod telling;
 mod test;
 mod tidy;
 mod web;

@@ -1,5 +1,6 @@
 //! Child processes: run one with a log and a time limit, follow its tail, end it with its descendants.
 
+use crate::telling;
 use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
@@ -107,7 +108,10 @@ pub fn logged(name: &str, command: &mut Command, limit: Duration) -> Result<Stri
             format!("nothing written for {} s, ended", limit.as_secs())
         }
     };
-    Err(format!("{shown}\n{verdict}; the end of {}:\n{}", path.display(), tail(&read(&path))))
+    let log = read(&path);
+    // What failed early in a long log is not in its end.
+    let failures = telling::lines(&log, TAIL_LINES);
+    Err(format!("{shown}\n{verdict}\n{failures}\n\nthe end of {}:\n{}", path.display(), tail(&log)))
 }
 
 /// Waits for the end of what writes to a log; `None` when it wrote nothing for as long as `silence`.

@@ -5,7 +5,7 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{cluster, conformance, crash, etcd, permissions, prepare, sh, sim, tidy, web};
+use crate::{cluster, conformance, crash, etcd, permissions, prepare, sh, sim, telling, tidy, web};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -101,7 +101,7 @@ impl Board {
         }
     }
 
-    /// Prints the summary; the last line is `N passed, N failed`.
+    /// Prints the summary, and once more what failed; the last line is `N passed, N failed`.
     fn finish(self, start: Instant) -> Result<(), String> {
         let results = self.results.into_inner().unwrap_or_default();
         println!("\n{:<16} {:>7} {:>7} {:>9}", "section", "passed", "failed", "seconds");
@@ -114,6 +114,14 @@ impl Board {
             println!("stopped at the first failing section; --keep-going runs the others too");
         }
         println!("whole run: {:.0} s", start.elapsed().as_secs_f64());
+        let broken: Vec<(&str, &str)> = results
+            .iter()
+            .filter(|(_, tally, _)| tally.failed > 0)
+            .map(|(name, tally, _)| (*name, tally.text.as_str()))
+            .collect();
+        if !broken.is_empty() {
+            println!("{}", telling::summary(&broken));
+        }
         println!("{passed} passed, {failed} failed");
         if failed == 0 { Ok(()) } else { Err("there are failures".to_owned()) }
     }
