@@ -8,6 +8,7 @@
 //! * Never: knows what a row means. Indices, counters and permissions belong to the services.
 //! * Invariant: what [`Store::commit`] acknowledged survives a crash. [`Store`] says which batches are visible whole or not
 //!   at all, and which law each table relies on.
+//! * A store may split the partitions of tables that grow without end; [`bucket`] says how.
 //! * Invariant: a batch with [`Precondition::Epoch`] of an older epoch than one recorded never commits, so two
 //!   owners of the same state can not both write.
 //! * There is no count, no join, no scan over partitions and no transaction over a read: whoever needs those keeps
@@ -29,6 +30,7 @@
 #![warn(missing_docs)]
 
 mod batch;
+pub mod bucket;
 pub mod contract;
 pub mod erasure;
 mod error;
@@ -37,6 +39,8 @@ pub mod limits;
 pub mod memory;
 mod range;
 pub mod row;
+#[cfg(test)]
+mod split;
 mod store;
 mod table;
 

@@ -16,7 +16,8 @@ pub type StoreRef = Arc<dyn Store>;
 /// A read that begins after a commit was acknowledged sees it. What more a batch may count on depends on what it touches:
 ///
 /// * **One partition** of one table: the batch is atomic and isolated, a read of the partition sees it whole or not at all, and
-///   its preconditions decide between rivals. Most tables that no owner writes rely on this law alone: `Meta`, `Erasures`,
+///   its preconditions decide between rivals. Where a table's partitions are split ([`bucket`](crate::bucket)), this is
+///   said of each bucket. Most tables that no owner writes rely on this law alone: `Meta`, `Erasures`,
 ///   `Orphans`, and `Senders` and `Marks` where they are forgotten.
 /// * **One owner's log**: a batch with [`Precondition::Epoch`](crate::Precondition::Epoch) may touch any partitions. Batches of
 ///   one owner (service and key) are applied in the order of their submission, each in all its partitions in the end, also

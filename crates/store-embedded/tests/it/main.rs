@@ -5,6 +5,7 @@ mod contract;
 mod crash;
 mod damage;
 mod group_commit;
+mod layout;
 mod opening;
 
 use consort_store::{Batch, Error, Key, Range, Row, Store, StoreExt, Table};

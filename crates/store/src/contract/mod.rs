@@ -11,6 +11,7 @@
 //! A backend's test is `contract::run(|| Subject::in_a_new_directory()).await`.
 
 mod batches;
+mod buckets;
 mod lifecycle;
 mod log;
 mod model;
@@ -56,6 +57,8 @@ pub async fn every_store<S: Subject>(make: impl Fn() -> S) {
     reads::answers_many_intervals_in_their_order(&make()).await;
     reads::refuses_answers_above_the_limit(&make()).await;
     reads::pages_through_an_interval(&make()).await;
+    buckets::reads_over_years_as_over_seconds(&make()).await;
+    buckets::deletes_over_years_as_over_seconds(&make()).await;
     batches::refuses_what_is_too_large_or_invalid(&make()).await;
     batches::applies_a_batch_whose_future_was_dropped(&make()).await;
     lifecycle::keeps_what_it_acknowledged(&mut make()).await;
