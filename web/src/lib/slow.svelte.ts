@@ -1,29 +1,34 @@
-/** Slow mode: until when the own user has to wait in each channel. */
+/** Slow mode: when the own user last wrote in each channel. How long that keeps them is up to the channel, which may change it. */
 import { SvelteMap } from 'svelte/reactivity';
 import type { Id } from './types';
 
-const until = new SvelteMap<Id, number>();
-const timers = new Map<Id, ReturnType<typeof setInterval>>();
+const TICK_MS = 250;
+
+const wroteAt = new SvelteMap<Id, number>();
 let now = $state(Date.now());
 
-/** Seconds left in a channel; 0 when one may write. */
-export function secondsLeft(channelId: Id): number {
-  const end = until.get(channelId);
-  return end === undefined ? 0 : Math.max(0, Math.ceil((end - now) / 1000));
+/** Seconds left in a channel in which one may write once in `pause` seconds; 0 when one may write. */
+export function secondsLeft(channelId: Id, pause: number): number {
+  const at = wroteAt.get(channelId);
+  return at === undefined ? 0 : Math.max(0, Math.ceil((at + pause * 1000 - now) / 1000));
 }
 
-/** The own user has written, and has to wait so long, in seconds. */
-export function wait(channelId: Id, seconds: number): void {
-  if (seconds <= 0) return;
+/** The own user has written. */
+export function noteWritten(channelId: Id): void {
   now = Date.now();
-  until.set(channelId, now + seconds * 1000);
-  clearInterval(timers.get(channelId));
-  const tick = setInterval(() => {
+  wroteAt.set(channelId, now);
+}
+
+/** Counts down as long as there is something left; for an effect of whatever shows it. */
+export function countDown(channelId: Id, pause: number): (() => void) | undefined {
+  const at = wroteAt.get(channelId);
+  if (at === undefined || !pause) return undefined;
+  const end = at + pause * 1000;
+  const timer = setInterval(tick, TICK_MS);
+  function tick(): void {
     now = Date.now();
-    if (secondsLeft(channelId) > 0) return;
-    clearInterval(tick);
-    timers.delete(channelId);
-    until.delete(channelId);
-  }, 250);
-  timers.set(channelId, tick);
+    if (now >= end) clearInterval(timer);
+  }
+  tick();
+  return () => clearInterval(timer);
 }

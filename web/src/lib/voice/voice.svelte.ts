@@ -289,6 +289,9 @@ class Voice {
       lost: () => this.#link === link && this.#comeBack(),
     });
     this.#link = link;
+    // Who has begun to speak meanwhile says nothing more of it until the next pause.
+    link.speak(this.open ? 1 : 0);
+    this.#setSpeaking(me, this.open);
     link.start({ server_id: place.guildId, user_id: me, session_id: this.#sessionId, token });
   }
 

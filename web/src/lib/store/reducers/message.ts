@@ -84,6 +84,8 @@ function react(by: 1 | -1): Reducer<ReactionChange> {
   };
 }
 
+export const voteKey = (messageId: Id, answerId: number): string => `${messageId}/${answerId}`;
+
 /** The answers' counts after a vote more or less. The own vote was counted when it was given. */
 export function withVote(poll: Poll, answerId: number, by: 1 | -1, mine: boolean): Poll {
   const results = poll.results ?? { is_finalized: false, answer_counts: [] };
@@ -99,6 +101,7 @@ export function withVote(poll: Poll, answerId: number, by: 1 | -1, mine: boolean
 function vote(by: 1 | -1): Reducer<Vote> {
   return (store, d) => {
     const mine = d.user_id === store.me?.id;
+    if (mine && store.echoes.is(voteKey(d.message_id, d.answer_id), by > 0)) return;
     store
       .knownLog(d.channel_id)
       ?.count(d.message_id, (m) => (m.poll ? { ...m, poll: withVote(m.poll, d.answer_id, by, mine) } : m));
