@@ -10,6 +10,7 @@ use std::process::ExitCode;
 mod api;
 mod args;
 mod bench;
+mod cassandra;
 mod cluster;
 mod conformance;
 mod crash;
@@ -37,8 +38,9 @@ cargo xtask TASK
   conformance [--bless] [SUITE …]           client libraries against a fresh server
   libraries [--bless] [--only STEP] [NAME …] bots of further client libraries, each against a fresh server
   crash [--rounds N] [--seed N]             kill the server under load and look for what it acknowledged
-  cluster [--nodes N] [--store embedded-rpc] start etcd and a cluster of nodes on this machine
-  chaos kill|hang|rolling [--people N] [--guilds N] [--blows N]
+  cluster [--nodes N] [--store embedded-rpc|cassandra]
+                                            start etcd and a cluster of nodes on this machine
+  chaos kill|hang|rolling [--people N] [--guilds N] [--blows N] [--store embedded-rpc|cassandra]
                                             strike nodes of a cluster under load and look for what was promised
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed

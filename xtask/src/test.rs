@@ -5,7 +5,9 @@
 
 use crate::args::Args;
 use crate::server::{self, Options, Server};
-use crate::{cluster, conformance, crash, etcd, permissions, prepare, sh, sim, telling, tidy, web};
+use crate::{
+    cassandra, cluster, conformance, crash, etcd, permissions, prepare, sh, sim, telling, tidy, web,
+};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -169,6 +171,7 @@ fn cargo_lane(board: &Board) {
 /// What needs servers that are not part of the project.
 fn foreign_sections(board: &Board) {
     board.on_demand("etcd", etcd_tests);
+    board.on_demand("cassandra", cassandra_tests);
 }
 
 fn tools_lane(board: &Board) {
@@ -241,6 +244,38 @@ fn etcd_tests() -> Tally {
     let mut tests = sh::cargo();
     tests.args(["test", "-p", "consort-discovery", "--features", "etcd", "--test", "etcd", "--locked"]);
     sh::logged("etcd", tests.env("CONSORT_ETCD", program), LIMIT).into()
+}
+
+/// How many nodes the ring has that tests get: one, unless this says more. Of three they kill one, which wants four processors.
+const CASSANDRA_NODES: &str = "CONSORT_CASSANDRA_NODES";
+
+/// Tests against a real Cassandra.
+fn cassandra_tests() -> Tally {
+    let run = || {
+        let nodes = std::env::var(CASSANDRA_NODES).unwrap_or_else(|_| "1".to_owned());
+        let nodes = nodes.parse().map_err(|_| format!("{CASSANDRA_NODES}: a number"))?;
+        let ring = cassandra::Ring::start(&sh::fresh("cassandra")?, nodes)?;
+        let mut tests = sh::cargo();
+        tests.args([
+            "test",
+            "-p",
+            "consort-store-cassandra",
+            "--features",
+            "cassandra",
+            "--test",
+            "cassandra",
+            "--locked",
+        ]);
+        tests.env("CONSORT_CASSANDRA", ring.hosts());
+        if let Some(victim) = ring.victim() {
+            tests.env("CONSORT_CASSANDRA_VICTIM", victim.to_string());
+        }
+        sh::logged("cassandra", &mut tests, LIMIT)
+    };
+    match run() {
+        Ok(log) => Tally { passed: count_tests(&log).0, failed: 0, text: String::new() },
+        Err(text) => Tally::failure(text),
+    }
 }
 
 /// Adds up the lines `test result: ok. 3 passed; 0 failed; …`.

@@ -9,8 +9,9 @@ use consort_mesh::{Certificates, Links, Listener, Peer, Peers};
 use consort_rest::GatewayElsewhere;
 use consort_rpc::relay::Relay;
 use consort_rpc::{Mesh, MeshRef, NodeId};
-use consort_runtime::{Ids, random_u64};
+use consort_runtime::{Clock as _, Ids, System, random_u64};
 use consort_store::{Key, Store as _, StoreRef, Table};
+use consort_store_cassandra::{Address, Cassandra};
 use consort_store_rpc::{Remote, Shared, StoreService};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout_at};
@@ -52,11 +53,13 @@ pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Resul
     let socket = TcpListener::bind(place.mesh_listen).await;
     let socket = socket.map_err(|error| format!("{}: {error}", place.mesh_listen))?;
     let ids = Arc::new(OnceLock::new());
-    let store = match (place.store, settings.roles.has(Role::Store)) {
+    let keeps_files = settings.roles.has(Role::Store);
+    let store = match (&place.store, keeps_files) {
         (StoreKind::Embedded, true) => Some(open_own_store(settings, &ids).await?),
         (StoreKind::Embedded, false) => None,
+        (StoreKind::Cassandra(address), _) => Some(open_ring(address).await?),
     };
-    let cluster = join(settings, place, &socket, store.is_some()).await?;
+    let cluster = join(settings, place, &socket, keeps_files).await?;
     let (node, generation) = (cluster.node(), cluster.generation());
     let ids = ids.get_or_init(|| Arc::new(Ids::new(node.0))).clone();
     ids.observe_ms(cluster.floor_ms());
@@ -64,11 +67,11 @@ pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Resul
     let peers: Arc<dyn Peers> = Arc::new(Members(cluster.clone()));
     let links = Links::new(node, certificates.clone(), peers.clone());
     let mesh = Mesh::new(node, cluster.clone(), Arc::new(links));
-    if let Some(own) = &store {
+    if let (StoreKind::Embedded, Some(own)) = (&place.store, &store) {
         mesh.host::<StoreService>(Shared::new(own.clone()));
     }
-    let files: Arc<dyn Blobs> = match &store {
-        Some(_) => {
+    let files: Arc<dyn Blobs> = match keeps_files {
+        true => {
             let folder = settings.data.join("blobs");
             let folder =
                 Folder::open(folder).map_err(|error| format!("{}: {error}", settings.data.display()))?;
@@ -76,7 +79,7 @@ pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Resul
             mesh.host::<FilesService>(SharedBlobs::new(blobs.clone()));
             blobs
         }
-        None => Arc::new(RemoteBlobs::new(&mesh)),
+        false => Arc::new(RemoteBlobs::new(&mesh)),
     };
     let life = cluster.clone();
     let me = (Arc::downgrade(&mesh), node);
@@ -100,11 +103,21 @@ async fn open_own_store(settings: &Settings, ids: &Arc<OnceLock<Arc<Ids>>>) -> R
     Ok(store)
 }
 
+/// Connects to the ring that has the rows of all nodes.
+async fn open_ring(address: &Address) -> Result<StoreRef, String> {
+    let store = Cassandra::connect(address).await;
+    let store = store.map_err(|error| format!("Cassandra at {}: {error}", address.hosts.join(", ")))?;
+    let store: StoreRef = Arc::new(store);
+    let migrated = consort_actor::migrate(&store, System.now_ms()).await;
+    migrated.map_err(|error| format!("bringing the store to this version: {error}"))?;
+    Ok(store)
+}
+
 async fn join(
     settings: &Settings,
     place: &ClusterSettings,
     socket: &TcpListener,
-    has_store: bool,
+    keeps_files: bool,
 ) -> Result<Arc<Cluster>, String> {
     let mesh = socket.local_addr().map_err(|error| error.to_string())?;
     let reachable = !mesh.ip().is_unspecified();
@@ -120,7 +133,7 @@ async fn join(
         version: env!("CARGO_PKG_VERSION").to_owned(),
         region: place.region.clone(),
         lease: LEASE,
-        alone_in: has_store.then(|| Role::Store.name().to_owned()).into_iter().collect(),
+        alone_in: keeps_files.then(|| Role::Store.name().to_owned()).into_iter().collect(),
     };
     tracing::info!(name = joining.name, etcd = ?joining.etcd, "joining the cluster");
     Cluster::join(joining, role_of).await.map_err(|error| error.to_string())

@@ -8,6 +8,8 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use consort_store_cassandra::{Address, AddressError};
+
 use crate::roles::Roles;
 use crate::voice::{VoiceArgs, VoiceSettings};
 
@@ -67,7 +69,8 @@ pub struct ClusterArgs {
     /// The node's name, unique in the cluster; the one in its certificate
     #[arg(long, env = "CONSORT_NODE")]
     pub node: Option<String>,
-    /// The store of the cluster: `embedded` (or `embedded-rpc`) is on the node with the role store, and reached by the others
+    /// The store of the cluster: `embedded` (or `embedded-rpc`) is on the node with the role store, and reached by the others;
+    /// `cassandra://HOST[:PORT][,HOST…]/KEYSPACE` is in a ring that all nodes reach
     #[arg(long, env = "CONSORT_STORE")]
     pub store: Option<StoreKind>,
     /// Address at which other nodes are listened to
@@ -85,10 +88,12 @@ pub struct ClusterArgs {
 }
 
 /// What keeps the rows.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub enum StoreKind {
     /// The embedded store. In a cluster one node has it, that with the role store, and serves it to the others.
     Embedded,
+    /// A keyspace in a ring of Cassandra, which each node of the cluster reaches by itself.
+    Cassandra(Address),
 }
 
 impl FromStr for StoreKind {
@@ -98,9 +103,9 @@ impl FromStr for StoreKind {
         match text {
             "embedded" | "embedded-rpc" => Ok(Self::Embedded),
             _ if text.starts_with("cassandra://") => {
-                Err("Cassandra is not built yet; embedded is".to_owned())
+                text.parse().map(Self::Cassandra).map_err(|error: AddressError| error.to_string())
             }
-            _ => Err("neither embedded nor embedded-rpc".to_owned()),
+            _ => Err("neither embedded nor embedded-rpc nor cassandra://HOST/KEYSPACE".to_owned()),
         }
     }
 }
@@ -136,6 +141,7 @@ impl ClusterSettings {
                 ("--mesh-address", mesh_address.is_some()),
                 ("--mesh-certs", mesh_certs.is_some()),
                 ("--region", region.is_some()),
+                ("--store cassandra", matches!(store, Some(StoreKind::Cassandra(_)))),
             ];
             return match given.iter().find(|(_, given)| *given) {
                 Some((name, _)) => Err(format!("{name} is for a node of a cluster, which needs --etcd")),
@@ -393,8 +399,16 @@ mod tests {
             mesh_certs: Some("certs".into()),
             ..etcd
         };
-        assert_eq!(of(whole).unwrap().cluster.unwrap().store, StoreKind::Embedded);
-        assert!("cassandra://a/b".parse::<StoreKind>().unwrap_err().contains("not built"));
+        assert_eq!(of(whole.clone()).unwrap().cluster.unwrap().store, StoreKind::Embedded);
+        assert!("cassandra://a".parse::<StoreKind>().unwrap_err().contains("keyspace"));
+        let shared =
+            ClusterArgs { store: Some("cassandra://a,b/c".parse().unwrap()), ..ClusterArgs::default() };
+        assert!(of(shared.clone()).unwrap_err().contains("--etcd"), "a node that is alone has its own store");
+        let whole = ClusterArgs { store: shared.store, ..whole };
+        let StoreKind::Cassandra(address) = of(whole).unwrap().cluster.unwrap().store else {
+            panic!("the store is a ring")
+        };
+        assert_eq!((address.hosts.len(), &*address.keyspace), (2, "c"));
     }
 
     #[test]

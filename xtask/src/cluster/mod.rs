@@ -14,7 +14,7 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rig::Rig;
+use rig::{Kept, Rig};
 pub use trial::check;
 
 /// Set for the process that does not end on a signal itself: the file that is there once the cluster is to end.
@@ -32,24 +32,22 @@ while :; do
 done
 "#;
 
-/// Starts a cluster and stays until Ctrl-C or SIGTERM: `--nodes N`, `--store embedded-rpc`.
+/// Starts a cluster and stays until Ctrl-C or SIGTERM: `--nodes N`, `--store embedded-rpc|cassandra`.
 ///
 /// # Errors
 /// When a part does not start.
 pub fn run(args: &mut Args) -> Result<(), String> {
     let nodes = args.option("--nodes")?.unwrap_or(4usize);
     let store = args.option::<String>("--store")?.unwrap_or_else(|| "embedded-rpc".to_owned());
+    let kept: Kept = store.parse()?;
     args.rest()?;
-    if store != "embedded-rpc" {
-        return Err(format!("--store {store}: only embedded-rpc is built"));
-    }
     if !(1..=16).contains(&nodes) {
         return Err("--nodes: 1 to 16".to_owned());
     }
-    let end = shield(nodes)?;
+    let end = shield(nodes, &store)?;
     web::build()?;
     let binary = server::build(false)?;
-    let rig = Rig::start(&binary, "cluster", nodes, &[])?;
+    let rig = Rig::start(&binary, "cluster", nodes, kept, &[])?;
     println!("\n  etcd            {}", rig.etcd());
     for member in &rig.members {
         let server = member.server.as_ref().ok_or("a node has ended")?;
@@ -71,7 +69,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
 /// Nodes end in order on Ctrl-C, which the terminal sends to all processes; this one must wait for them, and has them end on SIGTERM,
 /// which only it is sent. So it starts itself again in a shell that signals do not end. Gives the file that is there once the
 /// cluster is to end.
-fn shield(nodes: usize) -> Result<PathBuf, String> {
+fn shield(nodes: usize, store: &str) -> Result<PathBuf, String> {
     if let Some(end) = std::env::var_os(SHIELDED) {
         return Ok(end.into());
     }
@@ -79,7 +77,8 @@ fn shield(nodes: usize) -> Result<PathBuf, String> {
     let own = std::env::current_exe().map_err(|error| error.to_string())?;
     let mut again = Command::new("sh");
     again.args(["-c", SHIELD]).arg(own);
-    let error = again.args(["cluster", "--nodes", &nodes.to_string()]).env(SHIELDED, end).exec();
+    let error =
+        again.args(["cluster", "--nodes", &nodes.to_string(), "--store", store]).env(SHIELDED, end).exec();
     Err(format!("sh: {error}"))
 }
 

@@ -1,12 +1,13 @@
 //! A cluster on this machine: etcd, certificates, and nodes that are processes of the shipped binary.
 
 use crate::server::{Options, Server, free_address};
-use crate::{etcd, sh};
+use crate::{cassandra, etcd, sh};
 use serde_json::Value;
 use std::fs::File;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::str::FromStr;
 use std::time::Duration;
 
 /// The roles of a node at the edge, and of one that owns.
@@ -61,6 +62,28 @@ impl Drop for Etcd {
     }
 }
 
+/// What keeps the rows of a cluster.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kept {
+    /// The embedded store of one node.
+    #[default]
+    EmbeddedRpc,
+    /// A Cassandra of one node beside the cluster.
+    Cassandra,
+}
+
+impl FromStr for Kept {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "embedded-rpc" => Ok(Self::EmbeddedRpc),
+            "cassandra" => Ok(Self::Cassandra),
+            _ => Err(format!("{text}: embedded-rpc or cassandra")),
+        }
+    }
+}
+
 /// A node: its name, its roles, and its process while it runs.
 pub struct Member {
     pub name: String,
@@ -85,6 +108,9 @@ pub struct Rig {
     binary: PathBuf,
     home: PathBuf,
     extra: Vec<String>,
+    /// What `--store` says, and what stands behind it.
+    store: String,
+    _ring: Option<cassandra::Ring>,
 }
 
 /// Names and roles of so many nodes: one does everything, of several half are at the edge.
@@ -104,13 +130,26 @@ impl Rig {
     ///
     /// # Errors
     /// When a part does not start.
-    pub fn start(binary: &Path, name: &str, nodes: usize, extra: &[&str]) -> Result<Self, String> {
+    pub fn start(
+        binary: &Path,
+        name: &str,
+        nodes: usize,
+        kept: Kept,
+        extra: &[&str],
+    ) -> Result<Self, String> {
         let home = sh::fresh(name)?;
         let etcd = Etcd::start(&home)?;
+        let ring = match kept {
+            Kept::EmbeddedRpc => None,
+            Kept::Cassandra => Some(cassandra::Ring::start(&home, 1)?),
+        };
+        let of_ring = |ring: &cassandra::Ring| format!("cassandra://{}/consort", ring.hosts());
+        let store = ring.as_ref().map_or_else(|| "embedded-rpc".to_owned(), of_ring);
         let ca = home.join("ca");
         consort(binary, &["cert", "ca", "--out"], &ca, None)?;
         let extra = extra.iter().map(|word| (*word).to_owned()).collect();
-        let mut rig = Self { members: Vec::new(), etcd, binary: binary.to_owned(), home, extra };
+        let mut rig =
+            Self { members: Vec::new(), etcd, binary: binary.to_owned(), home, extra, store, _ring: ring };
         for (name, roles) in layout(nodes) {
             let out = rig.home.join("certs").join(&name);
             consort(binary, &["cert", "node", &name, "--ca"], &ca, Some(&out))?;
@@ -132,7 +171,7 @@ impl Rig {
         let (certs, data) = (self.home.join("certs").join(name), self.home.join("data").join(name));
         let certs = certs.display().to_string();
         let mut words = vec!["--node", name, "--roles", roles, "--etcd", &self.etcd.url];
-        words.extend(["--store", "embedded-rpc", "--mesh-listen", "127.0.0.1:0", "--mesh-certs", &certs]);
+        words.extend(["--store", &self.store, "--mesh-listen", "127.0.0.1:0", "--mesh-certs", &certs]);
         words.extend(["--dev", "--slices", "1"]);
         words.extend(self.extra.iter().map(String::as_str));
         let log = format!("{}-{name}", self.home.file_name().unwrap_or_default().to_string_lossy());

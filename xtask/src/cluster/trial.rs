@@ -5,7 +5,7 @@
 //! measured and not judged: that depends on the machine.
 
 use super::people::{Ear, Heard, history, private, say};
-use super::rig::Rig;
+use super::rig::{Kept, Rig};
 use crate::api::{Api, User};
 use crate::args::Args;
 use crate::{server, sh};
@@ -32,6 +32,7 @@ struct Size {
     people: usize,
     guilds: usize,
     blows: Vec<Blow>,
+    kept: Kept,
 }
 
 /// What is done to a node.
@@ -106,13 +107,14 @@ struct Outcome {
 /// # Errors
 /// With what did not hold.
 pub fn check() -> Result<usize, String> {
-    let size = Size { people: 2, guilds: 2, blows: vec![Blow::Kill, Blow::Hang, Blow::Roll] };
+    let (blows, kept) = (vec![Blow::Kill, Blow::Hang, Blow::Roll], Kept::EmbeddedRpc);
+    let size = Size { people: 2, guilds: 2, blows, kept };
     let outcome = trial(&size, "cluster-trial")?;
     println!("     {}", outcome.tell());
     if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
 }
 
-/// `kill`, `hang` or `rolling`, `--people N --guilds N --blows N`: strikes nodes of owners under load, and prints what came of it.
+/// `kill`, `hang` or `rolling`, `--people N --guilds N --blows N --store embedded-rpc|cassandra`: strikes nodes of owners under load, and prints what came of it.
 ///
 /// # Errors
 /// With what did not hold.
@@ -125,8 +127,10 @@ pub fn chaos(kind: &str, args: &mut Args) -> Result<(), String> {
     };
     let (people, guilds) = (args.option("--people")?.unwrap_or(8), args.option("--guilds")?.unwrap_or(12));
     let blows: usize = args.option("--blows")?.unwrap_or(4);
+    let kept = args.option("--store")?.unwrap_or_default();
     args.rest()?;
-    let outcome = trial(&Size { people, guilds, blows: vec![blow; blows] }, &format!("chaos-{kind}"))?;
+    let size = Size { people, guilds, blows: vec![blow; blows], kept };
+    let outcome = trial(&size, &format!("chaos-{kind}"))?;
     let Outcome { acknowledged, refused, broken, again, .. } = &outcome;
     let (half, most, last) = (outcome.back(50), outcome.back(99), outcome.back(100));
     println!("{kind}: {NODES} nodes, {guilds} guilds, {people} people, {blows} blows");
@@ -165,7 +169,8 @@ impl Outcome {
 
 fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
     let binary = server::build(false)?;
-    let mut stage = Stage::set(Rig::start(&binary, name, NODES, &["--rate-limits", "off"])?, size)?;
+    let mut stage =
+        Stage::set(Rig::start(&binary, name, NODES, size.kept, &["--rate-limits", "off"])?, size)?;
     let talk = Talk {
         began: Instant::now(),
         over: AtomicBool::new(false),
