@@ -77,6 +77,7 @@ mod driven;
 mod gone;
 mod hand_over;
 mod inbox;
+mod moves;
 mod outbox;
 mod owner_key;
 mod owners;

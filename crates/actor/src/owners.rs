@@ -5,7 +5,7 @@ use std::fmt;
 use std::future::Future;
 use std::pin::Pin;
 use std::sync::atomic::Ordering;
-use std::sync::{Arc, Mutex, OnceLock, PoisonError, Weak};
+use std::sync::{Arc, OnceLock, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -13,9 +13,7 @@ use consort_files::Links;
 use consort_model::ApiError;
 use consort_rpc::hand_over::Handed;
 use consort_rpc::relay::{Epoch, Relay};
-use consort_rpc::{
-    CALL_DEADLINE, Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher,
-};
+use consort_rpc::{Call, Caller, Effect, Host, MeshRef, NodeId, Number, Owner, Ownership, Service, Watcher};
 use consort_runtime::{ActorGauge, ClockRef, Ids, Now, Planted, Random, Registry, spawn};
 use consort_store::{Batch, Error, Row, Scan, StoreRef};
 use futures_util::StreamExt as _;
@@ -29,6 +27,7 @@ use crate::courier;
 use crate::directory::{Directory, Inbox, Receiver, Resting};
 use crate::gone::Gone;
 use crate::hand_over::{self, Awaited, HAND_OVER_WAIT};
+use crate::moves::{LateCalls, Moves};
 use crate::outbox::{Outbox, Sending};
 use crate::pipeline::{End, Input, Loaded, Output, Pipeline};
 use crate::scheduler::STAYS_BEFORE_MS;
@@ -38,8 +37,6 @@ use crate::{LINGER, LOADING_MAX, MAILBOX_CALLS_MAX, MAILBOX_CASTS_MAX, RELOAD_PA
 
 /// Between two looks at an actor that nobody calls and whose effects nobody takes.
 const LOOK_AGAIN: Duration = Duration::from_secs(5);
-/// How long after a change of the map calls of nodes that have gone may still come: twice what any call may take.
-const CALLS_LATE_MAX: Duration = CALL_DEADLINE.saturating_mul(2);
 
 /// What every owner of a node shares.
 #[derive(Clone)]
@@ -86,8 +83,8 @@ struct Shared<C: Core> {
     loading: Semaphore,
     /// The nodes that have gone since this one began.
     gone: Gone,
-    /// When the map changed last: owners elsewhere may be about to hand over what they hold.
-    moved_at: Mutex<Option<Instant>>,
+    /// When the map changed: owners elsewhere may be about to hand over what they hold, and calls of nodes that have gone to come.
+    moves: Moves,
     /// Actors that wait for that.
     awaited: Awaited,
     /// Where actors run, once there was one: to wake them from whatever thread changes the map.
@@ -110,7 +107,7 @@ impl<C: Core> Owners<C> {
             directory: Directory::default(),
             loading: Semaphore::new(LOADING_MAX),
             gone: Gone::default(),
-            moved_at: Mutex::default(),
+            moves: Moves::default(),
             awaited: Awaited::default(),
             runtime: OnceLock::new(),
             own: own.clone(),
@@ -186,7 +183,7 @@ impl<C: Core> Watcher for Shared<C> {
 
     fn moved(&self) {
         let (mesh, service) = (&self.env.mesh, C::Service::NAME);
-        *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner) = Some(Instant::now());
+        self.moves.note();
         let dropped = self.directory.drop_resting(|key, ownership| mesh.holds::<C::Service>(key, ownership));
         let handed = dropped.into_iter().filter_map(|(key, resting)| {
             self.env.registry.remove(service, key, &resting.gauge);
@@ -255,8 +252,8 @@ impl<C: Core> Shared<C> {
 
     /// Waits for what the owner before, on another node, hands over, if the map has just changed.
     async fn await_hand_over(&self, key: u64, ownership: Ownership) -> Option<Handed> {
-        let moved_at = *self.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
-        let until = moved_at.filter(|_| ownership.fenced && C::FROZEN_FORMAT.is_some())? + HAND_OVER_WAIT;
+        let may_come = ownership.fenced && C::FROZEN_FORMAT.is_some();
+        let until = self.moves.last().filter(|_| may_come)? + HAND_OVER_WAIT;
         if until <= Instant::now() {
             return None;
         }
@@ -605,6 +602,7 @@ struct Actor<C: Core> {
     stay_until: Instant,
     /// How many of the nodes that have gone it has seen.
     gone_seen: usize,
+    late_calls: LateCalls,
 }
 
 impl<C: Core> Actor<C> {
@@ -631,6 +629,7 @@ impl<C: Core> Actor<C> {
             called,
             stay_until,
             gone_seen,
+            late_calls: LateCalls::default(),
         }
     }
 
@@ -715,8 +714,7 @@ impl<C: Core> Actor<C> {
     /// A call may be on its way for longer than its node lives: nobody else says that the node is gone to an owner which was loaded in
     /// between, or had heard it before.
     fn check_strangers(&mut self) {
-        let moved_at = *self.shared.moved_at.lock().unwrap_or_else(PoisonError::into_inner);
-        if moved_at.is_some_and(|moved_at| moved_at.elapsed() < CALLS_LATE_MAX) {
+        if self.late_calls.are_expected(&self.shared.moves) {
             let strangers = self.strangers();
             strangers.into_iter().for_each(|node| self.feed(Input::NodeGone(node)));
         }

@@ -294,3 +294,21 @@ async fn a_state_is_taken_only_if_nobody_was_the_owner_since() {
         assert_eq!(cluster.ask(1, key, Op::Sum).await, Ok(json!(1)));
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_call_that_comes_after_its_node_has_gone_leaves_no_listener() {
+    let cluster = Cluster::new();
+    let key = cluster.key();
+    cluster.ask(0, key, Op::Add(1)).await.unwrap();
+    let listeners = async || cluster.ask(0, key, Op::Listeners).await;
+    cluster.ask(0, key, Op::Listen(NODES[1])).await.unwrap();
+    assert_eq!(listeners().await, Ok(json!([2])));
+    cluster.directory.set(vec![NODES[0]]);
+    assert_eq!(listeners().await, Ok(json!([])), "the node has gone");
+    // Calls that it had sent before are still on their way to an owner that has heard of its end.
+    cluster.ask(0, key, Op::Listen(NODES[1])).await.unwrap();
+    assert_eq!(listeners().await, Ok(json!([])));
+    tokio::time::sleep(Duration::from_secs(10)).await;
+    cluster.ask(0, key, Op::Listen(NODES[1])).await.unwrap();
+    assert_eq!(listeners().await, Ok(json!([])));
+}

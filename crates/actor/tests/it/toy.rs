@@ -54,6 +54,10 @@ pub enum Op {
     Busy(bool),
     /// Takes something into memory that is no row, and gives back what was there.
     Hold(Option<u64>),
+    /// A session on a node listens from now on.
+    Listen(NodeId),
+    /// The nodes that are listened on.
+    Listeners,
 }
 
 pub struct Toy {
@@ -63,11 +67,12 @@ pub struct Toy {
     busy: bool,
     held: Option<u64>,
     alarm: Option<(u64, u64)>,
+    listeners: Vec<NodeId>,
 }
 
 impl Toy {
     fn new(key: u64, sum: Option<u64>) -> Self {
-        Self { key, sum, over: sum.is_none(), busy: false, held: None, alarm: None }
+        Self { key, sum, over: sum.is_none(), busy: false, held: None, alarm: None, listeners: Vec::new() }
     }
 
     fn add(&mut self, cx: &mut Cx<'_>, n: u64) -> u64 {
@@ -171,6 +176,11 @@ impl Core for Toy {
                 self.busy = *busy;
                 Outcome::EMPTY
             }
+            Op::Listen(node) => {
+                self.listeners.push(*node);
+                Outcome::EMPTY
+            }
+            Op::Listeners => Outcome::json(&self.listeners.iter().map(|node| node.0).collect::<Vec<_>>()),
             Op::Hold(held) => Outcome::json(&std::mem::replace(&mut self.held, *held)),
         }
     }
@@ -183,6 +193,14 @@ impl Core for Toy {
         let Some((_, add)) = self.alarm.take() else { return };
         assert_ne!(add, 0, "broken on purpose");
         self.add(cx, add);
+    }
+
+    fn node_gone(&mut self, _cx: &mut Cx<'_>, node: NodeId) {
+        self.listeners.retain(|listener| *listener != node);
+    }
+
+    fn listeners(&self) -> Vec<NodeId> {
+        self.listeners.clone()
     }
 
     fn is_idle(&self) -> bool {
