@@ -428,6 +428,9 @@ impl<C: Core> Pipeline<C> {
                     let changes = !turn.batch.is_empty() || !turn.after.is_empty();
                     let changes = changes && !self.machine.core.is_over();
                     self.inbox.applied(origin, changes.then_some(&mut turn.batch));
+                    // Nobody sends it again once it is acknowledged, so an owner that may be none any more must not do that from memory:
+                    // the next one may have begun without it.
+                    turn.confirmed = true;
                 }
                 self.commit(now, turn, respond);
                 self.free(origin.as_ref());

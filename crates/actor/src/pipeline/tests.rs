@@ -484,6 +484,7 @@ fn effects_of_one_sender_do_not_overtake_each_other_when_one_must_read() {
     let mut bench = Bench::new();
     bench.effect(Op::Nothing, 9, None);
     bench.no_mark();
+    bench.commit();
     assert_eq!(bench.answers(), [(1, Ok(0))]);
     bench.effect(Op::ReadAndAdd, 10, None);
     bench.effect(Op::Add, 11, Some(10));
@@ -564,6 +565,7 @@ fn nothing_is_handled_behind_a_batch_that_a_precondition_may_stop() {
     let mut bench = Bench::new();
     bench.effect(Op::Nothing, 9, None);
     bench.no_mark();
+    bench.commit();
     bench.effect(Op::ReadAndAdd, 10, None);
     bench.call(Op::Claim);
     assert!(!bench.pipeline.may_take());
@@ -604,6 +606,20 @@ fn what_must_not_come_from_the_past_waits_for_the_stores_word() {
     bench.decide(Err(Error::StaleEpoch { service: "counter", owner: 7, epoch: 3, stored: 4 }));
     assert_eq!(bench.answers(), [(2, Err(503))]);
     assert_eq!(bench.pipeline.ended(), Some(End::Deposed));
+}
+
+#[test]
+fn an_effect_that_writes_nothing_is_acknowledged_by_nobody_but_the_owner() {
+    let mut bench = Bench::new();
+    bench.effect(Op::Nothing, 10, None);
+    bench.no_mark();
+    assert_eq!(bench.answers(), [], "not from memory");
+    let batch = bench.commit();
+    assert!(batch.writes.is_empty() && batch.preconditions.len() == 1, "{batch:?}");
+    assert_eq!(bench.answers(), [(1, Ok(0))]);
+    bench.effect(Op::Nothing, 11, Some(10));
+    bench.decide(Err(Error::StaleEpoch { service: "counter", owner: 7, epoch: 3, stored: 4 }));
+    assert_eq!(bench.answers(), [(2, Err(503))], "the sender asks the next owner");
 }
 
 #[test]
