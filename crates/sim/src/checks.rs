@@ -24,7 +24,7 @@ pub(crate) async fn all(world: &World, people: &People) -> Vec<String> {
     members(memory, &facts, world.people(), &mut broken).await;
     messages(memory, &facts, &mut broken).await;
     mentions(memory, &facts, world.people(), &mut broken).await;
-    friends(memory, &facts, world.people(), &mut broken).await;
+    friends(memory, world.people(), &mut broken).await;
     things::all(memory, &facts, &mut broken).await;
     apps::all(world, &facts, &mut broken).await;
     effects(memory, &mut broken).await;
@@ -141,7 +141,7 @@ async fn mentions(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<
 }
 
 /// Two people say the same of each other.
-async fn friends(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<String>) {
+async fn friends(memory: &Memory, people: u64, broken: &mut Vec<String>) {
     let mut kinds = BTreeMap::new();
     for person in 1..=people {
         let rows = memory
@@ -159,12 +159,12 @@ async fn friends(memory: &Memory, facts: &Facts, people: u64, broken: &mut Vec<S
     };
     for ((one, other), kind) in &kinds {
         let there = kinds.get(&(*other, *one)).copied();
-        // A block is nobody else's business, and the request of somebody blocked stays unanswered.
-        let blocked = facts.blocks.contains(&((*one).min(*other), (*one).max(*other)));
-        if blocked && *kind != RelationshipKind::Friend {
-            continue;
-        }
-        if there != Some(mirrored(*kind)) {
+        // A block is nobody else's business, and leaves the other nothing but a block of its own.
+        let fits = match *kind {
+            RelationshipKind::Blocked => there.is_none_or(|kind| kind == RelationshipKind::Blocked),
+            kind => there == Some(mirrored(kind)),
+        };
+        if !fits {
             broken.push(format!("person {one} has {kind:?} with {other}, who has {there:?}"));
         }
     }

@@ -4,7 +4,7 @@ mod acts;
 mod apps;
 mod crafts;
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -126,8 +126,6 @@ pub(crate) struct Facts {
     pub(crate) guilds: Vec<Founded>,
     /// Guilds whose founding nobody knows the outcome of are not here; nobody uses them.
     pub(crate) ways: BTreeMap<(u64, GuildId), Vec<(Way, Span)>>,
-    /// Two people of whom one wanted to block the other, the lower number first.
-    pub(crate) blocks: BTreeSet<(u64, u64)>,
     /// By content, which is unique.
     pub(crate) posts: BTreeMap<String, Posted>,
     /// What people wanted things to be, and what came of it.

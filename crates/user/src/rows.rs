@@ -75,6 +75,12 @@ pub struct RelationshipRow {
     /// Whether what the other writes calls this account no more, whatever they are to each other.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub ignored: bool,
+    /// The number of this account's wish to be friends (`consort_rpc::user::relationship::Peer`), while it asks or is a friend.
+    #[serde(default)]
+    pub wish: u64,
+    /// The number of the other's, while that asks or is a friend.
+    #[serde(default)]
+    pub peer_wish: u64,
 }
 
 impl RelationshipRow {

@@ -33,19 +33,26 @@ pub enum Op {
     /// Writes the note on somebody; empty removes it.
     PutNote { user: UserId, note: String },
     /// Another account's owner tells of its side. From the system.
-    Peer { from: Box<User>, news: Peer },
+    Peer {
+        from: Box<User>,
+        news: Peer,
+        /// The number of a wish to be friends, see [`Peer`]; 0 where it does not matter, and in what was written before wishes had numbers.
+        #[serde(default)]
+        wish: u64,
+    },
     /// A friend's owner tells its presence. From the system.
     Presence(Box<FriendPresence>),
 }
 
-/// What happened on the other side of a relationship. Each is true of the other side when it is sent and may be told twice.
+/// What happened on the other side of a relationship. Two accounts are friends when each wishes it: a request is a wish, and so is its
+/// acceptance. Each wish of an account has a number, higher than those before it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Peer {
-    /// It wants to be friends.
+    /// It wishes to be friends; `wish` is that wish.
+    #[serde(alias = "Accepted")]
     Requested,
-    /// It holds this account for a friend, as it accepted or both asked.
-    Accepted,
-    /// It has ended the friendship or the request.
+    /// It has taken back its wish, and that of this account as far as it knew of one: up to `wish`. A later one, which has crossed this
+    /// news, stands.
     Removed,
     /// It has another name or avatar.
     Changed,

@@ -552,13 +552,13 @@ pub fn session() -> Vec<user::gateway::Op> {
 }
 
 pub fn relationship() -> Vec<user::relationship::Op> {
-    let peer = |news: &str| json!({"Peer": {"from": a_user(), "news": news}});
+    let peer = |news: &str| json!({"Peer": {"from": a_user(), "news": news, "wish": u64::MAX}});
     read(json!([
         "List", "ClearRequests", "Notes", {"Request": {"user": "1"}}, {"Block": {"user": "1"}}, {"Remove": {"user": "1"}},
         {"Ignore": {"user": "1", "ignored": true}},
         {"Nickname": {"user": "1", "nickname": null}}, {"Nickname": {"user": "1", "nickname": "n"}},
         {"Note": {"user": "1"}}, {"PutNote": {"user": "1", "note": "n"}},
-        peer("Requested"), peer("Accepted"), peer("Removed"), peer("Changed"),
+        peer("Requested"), peer("Removed"), peer("Changed"),
         {"Presence": {"presence": a_presence(), "watching": true, "wants_reply": false}},
     ]))
 }

@@ -101,7 +101,6 @@ impl Person {
         }
         let Some(life) = self.life() else { return };
         let other = self.other();
-        self.people.facts().blocks.insert((self.id.min(other), self.id.max(other)));
         let op = user::relationship::Op::Block { user: UserId::new(other) };
         self.ask::<user::User>(&life, self.id, user::Op::Relationship(op)).await;
     }

@@ -153,6 +153,10 @@ impl Core for User {
         }
     }
 
+    fn newest_id(&self) -> Option<u64> {
+        Some(self.newest_wish()).filter(|wish| *wish > 0)
+    }
+
     fn next_deadline_ms(&self) -> Option<u64> {
         let grace = self.grace.as_ref().map(Grace::until_ms);
         grace.into_iter().chain(self.replace_due_ms).min()

@@ -1,7 +1,8 @@
 //! Friends, requests, blocks and notes.
 //!
-//! Each owner keeps its own side and tells the other what has become true of it ([`Peer`]). Such news may come twice or cross,
-//! so they are taken as facts, and answered where the two sides do not fit.
+//! Each owner keeps its own side and tells the other what it wishes ([`Peer`]). News come once and in order, but those of the two sides
+//! may cross. Whoever takes something back says up to which wish of the other it knew, so that both sides come to the same end: a wish
+//! that has crossed it stands as a request.
 
 use std::sync::Arc;
 
@@ -84,7 +85,7 @@ impl User {
     pub(super) fn handle_relationship(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
         self.require_self(cx)?;
         match op {
-            Op::Peer { from, news } => return self.peer(cx, from, *news),
+            Op::Peer { from, news, wish } => return self.peer(cx, from, *news, *wish),
             Op::Presence(presence) => return self.friend_presence(cx, presence),
             _ if self.is_bot() => return Err(ApiError::bots_not_allowed().into()),
             Op::List => {
@@ -143,14 +144,15 @@ impl User {
         }
         let was_blocked = self.kind(user) == Some(RelationshipKind::Blocked);
         let dm = if was_blocked { dm_of(cx, self.id, user)? } else { None };
-        let asked =
-            self.kind(user) == Some(RelationshipKind::Incoming) || theirs == Some(RelationshipKind::Outgoing);
-        let (kind, news) = match asked {
-            true => (RelationshipKind::Friend, Peer::Accepted),
-            false => (RelationshipKind::Outgoing, Peer::Requested),
+        let (kind, peer_wish) = match self.relations.get(&user) {
+            Some(row) if row.kind == Some(RelationshipKind::Incoming) => {
+                (RelationshipKind::Friend, row.peer_wish)
+            }
+            _ => (RelationshipKind::Outgoing, 0),
         };
-        self.set_relation(cx, account.user().clone(), kind, false);
-        self.tell_peer(cx, user, news);
+        let wish = cx.next_id();
+        self.set_relation(cx, account.user().clone(), kind, (wish, peer_wish), false);
+        self.tell_peer(cx, user, Peer::Requested, wish);
         self.tell_block(cx, dm, false);
         Ok(())
     }
@@ -169,9 +171,10 @@ impl User {
         }
         let account = account_of(cx, user)?;
         let dm = dm_of(cx, self.id, user)?;
-        self.set_relation(cx, account.user().clone(), RelationshipKind::Blocked, false);
+        let known = self.peer_wish(user);
+        self.set_relation(cx, account.user().clone(), RelationshipKind::Blocked, (0, 0), false);
         if before.is_some() {
-            self.tell_peer(cx, user, Peer::Removed);
+            self.tell_peer(cx, user, Peer::Removed, known);
         }
         self.tell_block(cx, dm, true);
         Ok(())
@@ -182,8 +185,11 @@ impl User {
             let dm = dm_of(cx, self.id, user)?;
             self.end(cx, user);
             self.tell_block(cx, dm, false);
-        } else if self.end(cx, user).is_some() {
-            self.tell_peer(cx, user, Peer::Removed);
+        } else {
+            let known = self.peer_wish(user);
+            if self.end(cx, user).is_some() {
+                self.tell_peer(cx, user, Peer::Removed, known);
+            }
         }
         Ok(())
     }
@@ -211,16 +217,16 @@ impl User {
             return Err(ApiError::max_friends().into());
         }
         let user = account_of(cx, user)?.user().clone();
-        self.add(cx, user, None, (true, false));
+        self.add(cx, user, None, (0, 0), (true, false));
         Ok(())
     }
 
     fn clear_requests(&mut self, cx: &mut Cx<'_>) {
         let incoming = self.relations.iter().filter(|(_, row)| row.kind == Some(RelationshipKind::Incoming));
-        let incoming: Vec<_> = incoming.map(|(id, _)| *id).collect();
-        for user in incoming {
+        let incoming: Vec<_> = incoming.map(|(id, row)| (*id, row.peer_wish)).collect();
+        for (user, known) in incoming {
             self.end(cx, user);
-            self.tell_peer(cx, user, Peer::Removed);
+            self.tell_peer(cx, user, Peer::Removed, known);
         }
     }
 
@@ -233,35 +239,44 @@ impl User {
     }
 
     /// Takes what the other side has told.
-    fn peer(&mut self, cx: &mut Cx<'_>, from: &UserObject, news: Peer) -> Result<Outcome, Stop> {
-        use RelationshipKind::{Blocked, Friend, Incoming, Outgoing};
+    fn peer(&mut self, cx: &mut Cx<'_>, from: &UserObject, news: Peer, wish: u64) -> Result<Outcome, Stop> {
         Self::require_system(cx)?;
-        let (id, kind) = (from.id, self.kind(from.id));
-        match (news, kind) {
-            (Peer::Changed, Some(_)) => self.peer_changed(cx, from),
-            (Peer::Changed, None) => {}
-            (Peer::Requested, None) if self.related() >= RELATIONSHIPS_MAX => {
-                self.tell_peer(cx, id, Peer::Removed);
-            }
-            (Peer::Requested, None) => self.set_relation(cx, from.clone(), Incoming, true),
-            (Peer::Requested, Some(Outgoing)) => {
-                // Both have asked: they are friends.
-                self.set_relation(cx, from.clone(), Friend, true);
-                self.tell_peer(cx, id, Peer::Accepted);
-            }
-            (Peer::Requested, Some(Friend)) => self.tell_peer(cx, id, Peer::Accepted),
-            // A request from somebody blocked just stays unanswered.
-            (Peer::Requested, Some(Incoming | Blocked)) => {}
-            (Peer::Accepted, Some(Outgoing | Incoming)) => self.set_relation(cx, from.clone(), Friend, true),
-            (Peer::Accepted, Some(Friend)) => {}
-            // It was taken back meanwhile.
-            (Peer::Accepted, None | Some(Blocked)) => self.tell_peer(cx, id, Peer::Removed),
-            (Peer::Removed, Some(Friend | Incoming | Outgoing)) => {
-                self.end(cx, id);
-            }
-            (Peer::Removed, None | Some(Blocked)) => {}
+        match news {
+            Peer::Changed => self.peer_changed(cx, from),
+            Peer::Requested => self.peer_requested(cx, from, wish),
+            Peer::Removed => self.peer_removed(cx, from, wish),
         }
         Outcome::EMPTY
+    }
+
+    fn peer_requested(&mut self, cx: &mut Cx<'_>, from: &UserObject, wish: u64) {
+        use RelationshipKind::{Blocked, Friend, Incoming, Outgoing};
+        let (own, kind) = (self.wish(from.id), self.kind(from.id));
+        match kind {
+            None if self.related() >= RELATIONSHIPS_MAX => self.tell_peer(cx, from.id, Peer::Removed, wish),
+            // It was on its way when the block came.
+            Some(Blocked) => self.tell_peer(cx, from.id, Peer::Removed, wish),
+            None => self.set_relation(cx, from.clone(), Incoming, (0, wish), true),
+            // Both have asked: they are friends.
+            Some(Outgoing) => self.set_relation(cx, from.clone(), Friend, (own, wish), true),
+            Some(Incoming | Friend) => {
+                let Some(row) = self.relations.get_mut(&from.id) else { return };
+                row.peer_wish = wish;
+                cx.put(Table::Relationships, self.id.get(), from.id.get(), row);
+            }
+        }
+    }
+
+    /// The other has taken back its wish, and those of this account up to `known`.
+    fn peer_removed(&mut self, cx: &mut Cx<'_>, from: &UserObject, known: u64) {
+        use RelationshipKind::{Blocked, Friend, Incoming, Outgoing};
+        let own = self.wish(from.id);
+        match self.kind(from.id) {
+            Some(Friend) if own > known => self.set_relation(cx, from.clone(), Outgoing, (own, 0), false),
+            Some(Outgoing) if own > known => {}
+            Some(Friend | Incoming | Outgoing) => drop(self.end(cx, from.id)),
+            None | Some(Blocked) => {}
+        }
     }
 
     fn peer_changed(&mut self, cx: &mut Cx<'_>, from: &UserObject) {
@@ -278,10 +293,32 @@ impl User {
         self.tell(cx, "PRESENCE_UPDATE", &body);
     }
 
-    /// Makes somebody a friend, an asker, and so on. The nickname stays with a friend.
-    fn set_relation(&mut self, cx: &mut Cx<'_>, user: UserObject, kind: RelationshipKind, notify: bool) {
+    /// The number of this account's wish to be friends with somebody; 0 for none.
+    fn wish(&self, user: UserId) -> u64 {
+        self.relations.get(&user).map_or(0, |row| row.wish)
+    }
+
+    /// The number of somebody's wish to be friends with this account; 0 for none.
+    fn peer_wish(&self, user: UserId) -> u64 {
+        self.relations.get(&user).map_or(0, |row| row.peer_wish)
+    }
+
+    /// The newest number that a wish of this account has.
+    pub(super) fn newest_wish(&self) -> u64 {
+        self.relations.values().map(|row| row.wish).max().unwrap_or(0)
+    }
+
+    /// Makes somebody a friend, an asker, and so on, with the wishes of both. The nickname stays with a friend.
+    fn set_relation(
+        &mut self,
+        cx: &mut Cx<'_>,
+        user: UserObject,
+        kind: RelationshipKind,
+        wishes: (u64, u64),
+        notify: bool,
+    ) {
         let ignored = self.relations.get(&user.id).is_some_and(|row| row.ignored);
-        self.add(cx, user, Some(kind), (ignored, notify));
+        self.add(cx, user, Some(kind), wishes, (ignored, notify));
     }
 
     fn add(
@@ -289,11 +326,11 @@ impl User {
         cx: &mut Cx<'_>,
         user: UserObject,
         kind: Option<RelationshipKind>,
+        (wish, peer_wish): (u64, u64),
         (ignored, notify): (bool, bool),
     ) {
-        let id = user.id;
-        let row =
-            RelationshipRow { kind, user, nickname: None, since: Timestamp::from_ms(cx.now_ms), ignored };
+        let (id, since) = (user.id, Timestamp::from_ms(cx.now_ms));
+        let row = RelationshipRow { kind, user, nickname: None, since, ignored, wish, peer_wish };
         cx.put(Table::Relationships, self.id.get(), id.get(), &row);
         let event = View { should_notify: Some(notify), ..view(id, &row, false) };
         self.tell(cx, "RELATIONSHIP_ADD", &event);
@@ -312,6 +349,7 @@ impl User {
         match self.relations.get_mut(&user) {
             Some(row) if row.ignored => {
                 (row.kind, row.nickname) = (None, None);
+                (row.wish, row.peer_wish) = (0, 0);
                 self.retell(cx, user);
             }
             _ => self.forget(cx, user),
@@ -361,8 +399,8 @@ impl User {
         Outcome::EMPTY
     }
 
-    fn tell_peer(&self, cx: &mut Cx<'_>, user: UserId, news: Peer) {
-        let op = Op::Peer { from: Box::new(self.row.user().clone()), news };
+    fn tell_peer(&self, cx: &mut Cx<'_>, user: UserId, news: Peer, wish: u64) {
+        let op = Op::Peer { from: Box::new(self.row.user().clone()), news, wish };
         cx.effect(Effect::User { user, op: user::Op::Relationship(op) });
     }
 
@@ -370,7 +408,7 @@ impl User {
     pub(super) fn tell_related(&self, cx: &mut Cx<'_>) {
         let told = |row: &RelationshipRow| row.kind.is_some_and(|kind| kind != RelationshipKind::Blocked);
         let related = self.relations.iter().filter(|(_, row)| told(row));
-        related.for_each(|(user, _)| self.tell_peer(cx, *user, Peer::Changed));
+        related.for_each(|(user, _)| self.tell_peer(cx, *user, Peer::Changed, 0));
     }
 
     /// Tells the DM with somebody of a block.

@@ -1,6 +1,7 @@
 use consort_model::{Patch, UserId};
 use consort_rpc::user::Op;
 use consort_rpc::user::relationship::{Op as Relationship, Peer};
+use consort_store::Table;
 use serde_json::json;
 
 use crate::world::{World, account};
@@ -26,6 +27,11 @@ fn kind(world: &mut World, user: u64, other: u64) -> u64 {
     let list = world.ok(user, op(Relationship::List));
     let found = list.as_array().unwrap().iter().find(|one| one["id"] == *other.to_string()).cloned();
     found.map_or(0, |one| one["type"].as_u64().unwrap())
+}
+
+/// What the owner of the first account tells another.
+fn news(news: Peer, wish: u64) -> Op {
+    op(Relationship::Peer { from: Box::new(account(1)), news, wish })
 }
 
 pub fn befriend(world: &mut World, a: u64, b: u64) {
@@ -96,24 +102,49 @@ fn a_block_ends_a_friendship_and_unblocking_does_not_bring_it_back() {
 }
 
 #[test]
-fn news_of_the_other_side_may_come_twice_or_too_late() {
+fn a_request_that_crosses_the_end_of_an_older_one_stands_for_both() {
     let mut world = World::new([1, 2]);
     world.connect(2);
-    let news = |news| op(Relationship::Peer { from: Box::new(account(1)), news });
-    // Nobody of the two has asked: an acceptance is answered with the truth.
-    world.tell(2, news(Peer::Accepted));
-    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
-    world.ok(1, request(2));
-    world.tell(2, news(Peer::Requested));
-    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (4, 3));
     world.ok(2, request(1));
-    world.tell(2, news(Peer::Requested));
-    world.tell(2, news(Peer::Accepted));
+    // The first had asked before and taken it back; it knew of no request of the second then.
+    world.tell(2, news(Peer::Requested, 1));
+    assert_eq!(kind(&mut world, 2, 1), 1);
+    world.tell(2, news(Peer::Removed, 0));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (3, 4));
+    world.ok(1, request(2));
     assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (1, 1));
+    assert_eq!(world.err(2, news(Peer::Requested, 1)), (403, 50013), "only owners tell");
+}
+
+#[test]
+fn a_request_that_crosses_a_block_ends() {
+    let mut world = World::new([1, 2]);
+    world.connect(2);
+    world.ok(1, request(2));
+    let asked = world.row_of_relationship(1, 2).wish;
+    world.ok(2, remove(1));
     world.ok(2, block(1));
-    world.tell(2, news(Peer::Removed));
+    world.tell(2, news(Peer::Requested, asked));
     assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 2));
-    assert_eq!(world.err(2, news(Peer::Requested)), (403, 50013));
+    world.tell(2, news(Peer::Removed, u64::MAX));
+    assert_eq!(kind(&mut world, 2, 1), 2, "a block stays whatever the other does");
+}
+
+#[test]
+fn relationships_from_before_wishes_had_numbers_end_for_both() {
+    let mut world = World::new([1, 2]);
+    befriend(&mut world, 1, 2);
+    for (user, other) in [(1, 2), (2, 1)] {
+        let mut row = serde_json::to_value(world.row_of_relationship(user, other)).unwrap();
+        let fields = row.as_object_mut().unwrap();
+        assert!(fields.remove("wish").is_some() && fields.remove("peer_wish").is_some());
+        world.write(|batch| {
+            batch.put_row(Table::Relationships, user, other, &row);
+        });
+    }
+    world.restart();
+    world.ok(1, remove(2));
+    assert_eq!((kind(&mut world, 1, 2), kind(&mut world, 2, 1)), (0, 0));
 }
 
 #[test]

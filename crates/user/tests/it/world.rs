@@ -20,6 +20,7 @@ use consort_rpc::{
 };
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::{Batch, Key, Range, Store, StoreExt as _, Table, memory::Memory};
+use consort_user::rows::RelationshipRow;
 use consort_user::{PrivateChannel, User};
 use serde_json::{Value, json};
 
@@ -234,6 +235,12 @@ impl World {
         let mut batch = Batch::new();
         fill(&mut batch);
         self.runtime.block_on(self.store.commit(batch)).expect("written");
+    }
+
+    /// What an account keeps of another.
+    pub fn row_of_relationship(&self, user: u64, other: u64) -> RelationshipRow {
+        let row = self.runtime.block_on(self.store.get_row(Table::Relationships, user, other));
+        row.expect("read").expect("a relationship")
     }
 
     pub fn outside(&self) -> MutexGuard<'_, Outside> {
