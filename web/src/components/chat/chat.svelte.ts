@@ -52,12 +52,12 @@ export class ChatState {
     this.editing = id;
   }
 
-  stopEdit(): void {
+  stopEdit(refocus = true): void {
     this.editing = null;
-    this.focusComposer();
+    if (refocus) this.focusComposer();
   }
 
   openPicker(from: HTMLElement, onpick: (emoji: Emoji) => void): void {
-    this.picker = { from, onpick };
+    this.picker = this.picker?.from === from ? null : { from, onpick };
   }
 }
