@@ -105,8 +105,11 @@ const OBJECTS = {
   Onboarding: ['UserGuildOnboardingResponse', 'prompts default_channel_ids enabled mode'],
   VoiceState: [
     'VoiceStateResponse',
-    'user_id channel_id | guild_id member self_mute self_deaf self_video mute deaf suppress session_id',
+    `user_id channel_id | guild_id member self_mute self_deaf self_video mute deaf suppress request_to_speak_timestamp
+     session_id`,
   ],
+  StageInstance: ['StageInstanceResponse', 'id guild_id channel_id topic'],
+  SoundboardSound: ['SoundboardSoundResponse', 'sound_id name volume | emoji_id emoji_name guild_id available user'],
   InviteGuild: ['InviteGuildResponse', 'id name | icon description'],
   InviteChannel: ['InviteChannelResponse', 'id type | name'],
   Invite: [

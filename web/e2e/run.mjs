@@ -16,6 +16,8 @@ try {
     'searching',
     'posts',
     'voice',
+    'stages',
+    'sounds',
     'bots',
     'moderation',
     'governing',

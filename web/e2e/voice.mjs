@@ -3,7 +3,7 @@ import { violations } from './axe.mjs';
 import { box, channels, createCommunity, guildMenu, invite, register } from './person.mjs';
 
 /** The loudest level of somebody's voice on a page within a time, 0 to 1, measured where it is played. */
-const hears = (page, who, ms = 1300) =>
+export const hears = (page, who, ms = 1300) =>
   page.evaluate(
     async ([who, ms]) => {
       const label = `Voice of ${who}`;
@@ -28,7 +28,7 @@ const hears = (page, who, ms = 1300) =>
   );
 const people = (page) => page.getByRole('list', { name: 'Connected to Rehearsal room' });
 const row = (page, who) => people(page).getByRole('button', { name: new RegExp(`^${who}`) });
-const connected = (page) => page.locator('[data-voice="connected"]').waitFor();
+export const connected = (page) => page.locator('[data-voice="connected"]').waitFor();
 const panel = (page) => page.getByRole('region', { name: 'Your account' });
 /** Waits until somebody is shown to speak, which a beep may be for some frames only: too short for what looks now and then. */
 const speaks = (page, who, yes = true) =>

@@ -45,6 +45,10 @@ export function stickerUrl(sticker: { id: Id; format_type?: number | null }): st
   return `/cdn/stickers/${sticker.id}.${ending}`;
 }
 
+export function soundUrl(id: Id): string {
+  return `/cdn/soundboard-sounds/${id}`;
+}
+
 /** A steady hue for whoever has no picture; ids made one after another must not look alike. */
 export function hueOf(id: Id): number {
   let h = 0x811c9dc5;

@@ -20,6 +20,8 @@ export type {
   PollMedia,
   Reaction,
   Role,
+  SoundboardSound,
+  StageInstance,
   Sticker,
   StickerItem,
   ThreadMetadata,
@@ -137,6 +139,7 @@ export interface LocalState {
 
 export interface Guild extends Wire.WireGuild {
   member_count: number;
+  sounds?: Wire.SoundboardSound[];
   /** So large that the gateway may keep back what is not looked at. */
   large?: boolean;
   joined_at?: string;

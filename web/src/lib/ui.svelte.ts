@@ -35,6 +35,7 @@ export type Dialog =
   | { kind: 'welcome'; guildId: Id }
   | { kind: 'onboarding'; guildId: Id; newcomer?: boolean; then?: () => void }
   | { kind: 'member-profile'; guildId: Id }
+  | { kind: 'stage'; channelId: Id }
   | { kind: 'folder'; folderId: number }
   | { kind: 'custom-status' }
   | { kind: 'follow'; channelId: Id }

@@ -6,7 +6,8 @@ import type { IconName } from '../ui/icons';
 export function channelIcon(channel: Channel, guildId?: string): IconName {
   if (isThread(channel)) return 'thread';
   if (channel.type === ChannelType.category) return 'list';
-  if (channel.type === ChannelType.voice || channel.type === ChannelType.stage) return 'speaker';
+  if (channel.type === ChannelType.voice) return 'speaker';
+  if (channel.type === ChannelType.stage) return 'mic';
   if (channel.type === ChannelType.forum) return 'forum';
   if (channel.type === ChannelType.media) return 'image';
   if (channel.type === ChannelType.announcement) return 'megaphone';

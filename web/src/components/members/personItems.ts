@@ -4,6 +4,7 @@ import { guilds, users } from '../../lib/api';
 import { commandItems } from '../../lib/commands.svelte';
 import { has, Permission } from '../../lib/permissions';
 import { displayName, highestRole, myGuildPermissions, outranks } from '../../lib/store/selectors';
+import { stageItems } from '../../lib/stage';
 import { store } from '../../lib/store/store.svelte';
 import type { Channel, Guild, Id, Member, User } from '../../lib/types';
 import { ui } from '../../lib/ui.svelte';
@@ -163,6 +164,7 @@ export function personItems(
   const relations = relationItems(user);
   return [
     ...(user.id === store.me?.id ? [] : [{ label: 'Message', icon: 'mail' as const, run: () => void openDm(user.id) }]),
+    ...stageItems(store, channel, user.id),
     ...(apps.length ? [{ label: 'Apps', icon: 'bot' as const, items: apps }] : []),
     ...(moderation.length ? [null, ...moderation] : []),
     ...(relations.length ? [null, ...relations] : []),

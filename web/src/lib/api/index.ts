@@ -9,6 +9,8 @@ import type {
   Command,
   Integration,
   Onboarding,
+  SoundboardSound,
+  StageInstance,
   Sticker,
   Webhook,
   WelcomeScreen,
@@ -138,6 +140,40 @@ export const guilds = {
     put(`/guilds/${id}/onboarding-responses`, { onboarding_responses: options }),
   deleteEmoji: (id: Id, emoji: Id) => del(`/guilds/${id}/emojis/${emoji}`),
 };
+
+export const sounds = {
+  create: (guild: Id, body: { name: string; sound: string; volume: number; emoji_id?: Id; emoji_name?: string }) =>
+    post<SoundboardSound>(`/guilds/${guild}/soundboard-sounds`, body),
+  modify: (guild: Id, sound: Id, body: Record<string, unknown>) =>
+    patch<SoundboardSound>(`/guilds/${guild}/soundboard-sounds/${sound}`, body),
+  remove: (guild: Id, sound: Id) => del(`/guilds/${guild}/soundboard-sounds/${sound}`),
+  play: (channel: Id, sound: Id, guild?: Id | null) =>
+    post(`/channels/${channel}/send-soundboard-sound`, { sound_id: sound, source_guild_id: guild }),
+};
+
+/** Only communities see their stages: the other levels of privacy are no more (Discord developer docs, "Stage Instance"). */
+const GUILD_ONLY = 2;
+
+export const stages = {
+  open: (channel: Id, topic: string, notify: boolean) =>
+    post<StageInstance>('/stage-instances', {
+      channel_id: channel,
+      topic,
+      privacy_level: GUILD_ONLY,
+      send_start_notification: notify,
+    }),
+  modify: (channel: Id, topic: string) => patch<StageInstance>(`/stage-instances/${channel}`, { topic }),
+  close: (channel: Id) => del(`/stage-instances/${channel}`),
+  /** Of somebody, or of the own user. */
+  modifyVoice: (guild: Id, channel: Id, user: Id | null, body: SpeakingChange) =>
+    patch(`/guilds/${guild}/voice-states/${user ?? '@me'}`, { channel_id: channel, ...body }),
+};
+
+/** Who may speak on a stage, and who asks to (Discord developer docs, "Modify Current User Voice State"). */
+export interface SpeakingChange {
+  suppress?: boolean;
+  request_to_speak_timestamp?: string | null;
+}
 
 export const invites = {
   get: (code: string) => get<Invite>(`/invites/${encodeURIComponent(code)}`, { with_counts: true }),

@@ -356,7 +356,24 @@ export interface components {
       mute?: boolean;
       deaf?: boolean;
       suppress?: boolean;
+      request_to_speak_timestamp?: string | null;
       session_id?: string;
+    };
+    StageInstance: {
+      id: components['schemas']['Id'];
+      guild_id: components['schemas']['Id'];
+      channel_id: components['schemas']['Id'];
+      topic: string;
+    };
+    SoundboardSound: {
+      sound_id: components['schemas']['Id'];
+      name: string;
+      volume: number;
+      emoji_id?: null | components['schemas']['Id'];
+      emoji_name?: string | null;
+      guild_id?: components['schemas']['Id'];
+      available?: boolean;
+      user?: components['schemas']['User'];
     };
     InviteGuild: {
       id: components['schemas']['Id'];
@@ -530,6 +547,8 @@ export type OnboardingOption = components['schemas']['OnboardingOption'];
 export type OnboardingPrompt = components['schemas']['OnboardingPrompt'];
 export type Onboarding = components['schemas']['Onboarding'];
 export type VoiceState = components['schemas']['VoiceState'];
+export type StageInstance = components['schemas']['StageInstance'];
+export type SoundboardSound = components['schemas']['SoundboardSound'];
 export type InviteGuild = components['schemas']['InviteGuild'];
 export type InviteChannel = components['schemas']['InviteChannel'];
 export type Invite = components['schemas']['Invite'];

@@ -6,6 +6,8 @@ import type {
   Emoji,
   Id,
   Role,
+  SoundboardSound,
+  StageInstance,
   Sticker,
   ThreadMember,
   User,
@@ -19,7 +21,7 @@ import type { Activity, Status } from '../types';
 import type { ListGroup, WireListOp } from '../store/memberlist.svelte';
 import type { ChannelOverride, MuteConfig } from '../store/notify';
 
-export type { User, VoiceState, WireChannel } from '../api/schema';
+export type { SoundboardSound, StageInstance, User, VoiceState, WireChannel } from '../api/schema';
 
 /** A member as some events have it: with the id alone instead of the account. */
 export type PartialMember = Partial<WireMember> & { user_id?: Id };
@@ -46,6 +48,8 @@ export interface GatewayGuild extends Partial<WireGuild> {
   threads?: WireChannel[];
   presences?: WirePresence[];
   voice_states?: VoiceState[];
+  stage_instances?: StageInstance[];
+  soundboard_sounds?: SoundboardSound[];
 }
 export interface GuildGone {
   id: Id;
@@ -67,6 +71,23 @@ export interface EmojisChanged {
 export interface StickersChanged {
   guild_id: Id;
   stickers?: Sticker[];
+}
+export interface SoundGone {
+  guild_id: Id;
+  sound_id: Id;
+}
+export interface SoundsChanged {
+  guild_id: Id;
+  soundboard_sounds?: SoundboardSound[];
+}
+/** Somebody in the own voice channel plays a sound; each client has the file itself. */
+export interface VoiceEffect {
+  channel_id: Id;
+  guild_id: Id;
+  user_id: Id;
+  sound_id?: Id;
+  sound_volume?: number;
+  emoji?: Emoji | null;
 }
 export interface MemberGone {
   guild_id: Id;

@@ -23,6 +23,10 @@ import type {
   Recipient,
   RoleChanged,
   RoleGone,
+  SoundGone,
+  SoundboardSound,
+  SoundsChanged,
+  StageInstance,
   StickersChanged,
   ThreadGone,
   ThreadList,
@@ -31,6 +35,7 @@ import type {
   Typing,
   User,
   UserSettings,
+  VoiceEffect,
   VoiceState,
   Vote,
   WireChannel,
@@ -94,6 +99,14 @@ export interface Dispatches {
   CHANNEL_UNREAD_UPDATE: ChannelsUnread;
   TYPING_START: Typing;
   VOICE_STATE_UPDATE: VoiceState;
+  VOICE_CHANNEL_EFFECT_SEND: VoiceEffect;
+  STAGE_INSTANCE_CREATE: StageInstance;
+  STAGE_INSTANCE_UPDATE: StageInstance;
+  STAGE_INSTANCE_DELETE: StageInstance;
+  GUILD_SOUNDBOARD_SOUND_CREATE: SoundboardSound;
+  GUILD_SOUNDBOARD_SOUND_UPDATE: SoundboardSound;
+  GUILD_SOUNDBOARD_SOUND_DELETE: SoundGone;
+  GUILD_SOUNDBOARD_SOUNDS_UPDATE: SoundsChanged;
   MESSAGE_CREATE: GatewayMessage;
   MESSAGE_UPDATE: MessageChange;
   MESSAGE_DELETE: MessageGone;

@@ -1,6 +1,17 @@
 /** Everything the client knows, in maps whose values are replaced, never changed in place. */
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
-import type { Channel, Guild, Id, Member, Presence, ReadState, Relationship, User, VoiceState } from '../types';
+import type {
+  Channel,
+  Guild,
+  Id,
+  Member,
+  Presence,
+  ReadState,
+  Relationship,
+  StageInstance,
+  User,
+  VoiceState,
+} from '../types';
 import type { GuildFolder } from '../gateway/payloads';
 import { Echoes } from './echoes';
 import { ChannelLog } from './log.svelte';
@@ -32,6 +43,8 @@ export class Store {
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
   /** Guild -> user -> voice state. */
   readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
+  /** What goes on in stage channels, by channel. */
+  readonly stages = new SvelteMap<Id, StageInstance>();
   /** People who are ignored: their messages are folded and call nobody, and they are not told. */
   readonly ignored = new SvelteSet<Id>();
   /** Channel -> how often its pins have changed. */
@@ -113,6 +126,7 @@ export class Store {
 
   removeChannel(id: Id): void {
     this.channels.delete(id);
+    this.stages.delete(id);
     this.lastMessage.delete(id);
     this.readStates.delete(id);
     this.typing.delete(id);
@@ -140,6 +154,7 @@ export class Store {
       this.readStates,
       this.typing,
       this.voiceStates,
+      this.stages,
       this.memberLists,
       this.ignored,
     ])

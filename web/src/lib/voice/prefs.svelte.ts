@@ -17,6 +17,8 @@ export interface VoicePrefs {
   autoGain: boolean;
   selfMute: boolean;
   selfDeaf: boolean;
+  /** Of the soundboard, 0 to 1. */
+  sounds: number;
   /** Of people, 0 to 1, where it is not 1. */
   volumes: Record<Id, number>;
 }
@@ -33,6 +35,7 @@ const DEFAULTS: VoicePrefs = {
   autoGain: true,
   selfMute: false,
   selfDeaf: false,
+  sounds: 0.7,
   volumes: {},
 };
 

@@ -4,11 +4,13 @@ import { has, Permission } from '../permissions';
 import { displayName, myPermissions } from '../store/selectors';
 import { store } from '../store/store.svelte';
 import type { Channel, Id, VoiceState } from '../types';
+import type { VoiceEffect } from '../gateway/payloads';
 import { ui } from '../ui.svelte';
 import type { LinkState, VoiceLink } from './link';
 import { levelOf } from './loudness';
 import type { GateMode, Microphone } from './microphone';
 import { voicePrefs, type VoicePrefs } from './prefs.svelte';
+import { emojiOf, Sounds } from './sounds.svelte';
 
 /** How long the server may take to say where the call is. */
 const ANSWER_MS = 10_000;
@@ -48,6 +50,8 @@ class Voice {
   /** Of the microphone, 0 to 1, and whether it is let through. */
   level = $state(0);
   open = $state(false);
+  /** What is played on the soundboard. */
+  readonly sounds = new Sounds();
   /** The key for talking is held. */
   held = $state(false);
   /** Sends what the gateway is told of one's voice; set by who has the connection. */
@@ -92,7 +96,9 @@ class Voice {
 
   /** Others have taken the voice away: a moderator, or the channel's rules. */
   get silenced(): boolean {
-    return this.own?.mute === true || this.own?.suppress === true;
+    const { own } = this;
+    // An invitation to speak is there to be taken up first.
+    return own?.mute === true || own?.suppress === true || !!own?.request_to_speak_timestamp;
   }
 
   /** Whether one is heard only while a key is held. */
@@ -215,6 +221,7 @@ class Voice {
   heard(t: string, d: unknown): void {
     if (t === 'VOICE_STATE_UPDATE') this.#stateChanged(d as VoiceState);
     else if (t === 'VOICE_SERVER_UPDATE') void this.#serverChanged(d as ServerUpdate);
+    else if (t === 'VOICE_CHANNEL_EFFECT_SEND') this.#effect(d as VoiceEffect);
     else if (t === 'READY' && this.place) this.#comeBack();
     else if (t === 'CHANNEL_DELETE' && (d as Channel).id === this.place?.channelId) this.#forget();
     else if (t === 'GUILD_DELETE' && (d as { id: Id }).id === this.place?.guildId) this.#forget();
@@ -333,11 +340,24 @@ class Voice {
     clearTimeout(this.#returnTimer);
     this.#drop();
     this.#hide();
+    this.sounds.stop();
     this.place = null;
     this.state = 'idle';
     this.problem = null;
     this.#sessionId = '';
     if (!this.#watchers) this.#microphone?.close();
+  }
+
+  /** Somebody plays a sound. */
+  #effect(d: VoiceEffect): void {
+    if (d.channel_id !== this.place?.channelId || !d.sound_id) return;
+    const sound = [...store.guilds.values()].flatMap((g) => g.sounds ?? []).find((s) => s.sound_id === d.sound_id);
+    const name = sound?.name ?? 'a sound';
+    this.sounds.show(d.user_id, { emoji: d.emoji ?? (sound ? emojiOf(sound) : null), name });
+    if (d.user_id !== store.me?.id) ui.announce(`${displayName(store, d.user_id, d.guild_id)} played ${name}`);
+    if (this.deafened) return;
+    const volume = (d.sound_volume ?? 1) * voicePrefs.all.sounds * voicePrefs.volumeOf(d.user_id);
+    this.sounds.play(d.sound_id, volume, (element) => this.#direct(element));
   }
 
   // --- what is said ---

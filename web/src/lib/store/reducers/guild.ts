@@ -3,8 +3,8 @@ import { RangedList } from '../memberlist.svelte';
 import type { Store } from '../store.svelte';
 import { isAfter } from '../../snowflake';
 import { putChannel } from './channel';
-import type { GatewayGuild, RoleChanged } from '../../gateway/payloads';
-import type { Reducers } from './index';
+import type { GatewayGuild, RoleChanged, SoundboardSound, StageInstance } from '../../gateway/payloads';
+import type { Reducer, Reducers } from './index';
 import { noteNewest } from './message';
 import { putPresence } from './user';
 
@@ -43,6 +43,7 @@ export function putGuild(store: Store, raw: GatewayGuild): void {
     roles: raw.roles ?? [],
     emojis: raw.emojis ?? [],
     stickers: raw.stickers ?? [],
+    sounds: raw.soundboard_sounds ?? [],
     member_count: raw.member_count ?? raw.members?.length ?? 0,
     joined_at: raw.joined_at,
   };
@@ -52,7 +53,20 @@ export function putGuild(store: Store, raw: GatewayGuild): void {
   for (const c of [...(raw.channels ?? []), ...(raw.threads ?? [])]) putChannel(store, c, raw.id);
   for (const p of raw.presences ?? []) putPresence(store, p);
   for (const v of raw.voice_states ?? []) store.setVoiceState(raw.id, v);
+  for (const stage of [...store.stages.values()]) if (stage.guild_id === raw.id) store.stages.delete(stage.channel_id);
+  for (const stage of raw.stage_instances ?? []) store.stages.set(stage.channel_id, stage);
 }
+
+function putSounds(store: Store, guildId: string, sounds: SoundboardSound[]): void {
+  const changed = new Set(sounds.map((s) => s.sound_id));
+  patchGuild(store, guildId, (g) => ({
+    ...g,
+    sounds: [...(g.sounds ?? []).filter((s) => !changed.has(s.sound_id)), ...sounds],
+  }));
+}
+
+const putSound: Reducer<SoundboardSound> = (store, d) => putSounds(store, d.guild_id ?? '', [d]);
+const putStage: Reducer<StageInstance> = (store, d) => void store.stages.set(d.channel_id, d);
 
 function patchGuild(store: Store, id: string, change: (guild: Guild) => Guild): void {
   const guild = store.guilds.get(id);
@@ -99,6 +113,19 @@ export const guildReducers: Reducers = {
   },
   GUILD_STICKERS_UPDATE(store, d) {
     patchGuild(store, d.guild_id, (g) => ({ ...g, stickers: d.stickers ?? [] }));
+  },
+  GUILD_SOUNDBOARD_SOUND_CREATE: putSound,
+  GUILD_SOUNDBOARD_SOUND_UPDATE: putSound,
+  GUILD_SOUNDBOARD_SOUNDS_UPDATE(store, d) {
+    putSounds(store, d.guild_id, d.soundboard_sounds ?? []);
+  },
+  GUILD_SOUNDBOARD_SOUND_DELETE(store, d) {
+    patchGuild(store, d.guild_id, (g) => ({ ...g, sounds: g.sounds?.filter((s) => s.sound_id !== d.sound_id) }));
+  },
+  STAGE_INSTANCE_CREATE: putStage,
+  STAGE_INSTANCE_UPDATE: putStage,
+  STAGE_INSTANCE_DELETE(store, d) {
+    store.stages.delete(d.channel_id);
   },
   GUILD_MEMBER_ADD(store, d) {
     const known = store.member(d.guild_id, d.user?.id ?? '');
