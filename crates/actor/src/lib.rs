@@ -24,7 +24,7 @@
 //! * The receiver writes the number of the last effect of each sender (`Table::Marks`) with what that effect changes, so
 //!   it applies each effect once, in the sender's order. It acknowledges once that is durable.
 //! * Numbers of a sender rise for ever: epoch, then snowflake.
-//! * An owner with pending effects is not put away. When its process dies, [`run_courier`] of the next one finds the rows
+//! * An owner with pending effects is not put away. When its process dies, [`run_recovery`] of the next one finds the rows
 //!   and wakes it. A full mailbox only delays an effect.
 //! * A turn without effects costs nothing of this.
 //!
@@ -70,7 +70,6 @@ use std::time::Duration;
 
 mod alarm;
 mod core;
-mod courier;
 mod cx;
 mod directory;
 mod driven;
@@ -82,6 +81,7 @@ mod outbox;
 mod owner_key;
 mod owners;
 mod pipeline;
+mod recovery;
 mod rows;
 mod scheduler;
 mod senders;
@@ -89,11 +89,11 @@ mod turn;
 mod work;
 
 pub use self::core::{Core, Later, Load, Outcome, Stop};
-pub use courier::run_courier;
 pub use cx::Cx;
 pub use driven::{Driven, Leaving};
 pub use hand_over::{HAND_OVER_BYTES_MAX, HAND_OVER_WAIT};
 pub use owners::{Env, Owners};
+pub use recovery::run_recovery;
 pub use scheduler::run_scheduler;
 pub use senders::migrate;
 pub use work::Work;

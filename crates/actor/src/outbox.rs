@@ -1,8 +1,8 @@
 //! The sender's side of effects: which are pending, for whom, and when they are sent.
 //!
-//! A lane is what one sender has for one receiver, in order. Up to [`WINDOW`] effects of a lane are under way at a time, each
+//! A queue is what one sender has for one receiver, in order. Up to [`WINDOW`] effects of a queue are under way at a time, each
 //! naming the one before it, so that the receiver refuses what comes before its turn. When one is refused or not answered
-//! the lane pauses, and then sends again from its first.
+//! the queue pauses, and then sends again from its first.
 //!
 //! Each pending effect is a row of [`Table::Outbox`], in the sender's own partition, written with the turn that caused it and
 //! deleted, with a later commit or after [`CLEANUP`], once the receiver has acknowledged it. A successor of the sender, in this
@@ -21,15 +21,15 @@ use tokio::time::Instant;
 use crate::owner_key::prefix;
 use crate::{EFFECT_LIFE, EFFECTS_PENDING_MAX, senders};
 
-/// Effects of one lane under way at a time.
+/// Effects of one queue under way at a time.
 const WINDOW: usize = 256;
 /// Rows of acknowledged effects that one batch deletes.
 const CLEANED_MAX: usize = 256;
 /// Rows of acknowledged effects are deleted with the next commit, and without one after this.
 const CLEANUP: Duration = Duration::from_secs(1);
-/// Pause of a lane after the first failure; it doubles with each further one.
+/// Pause of a queue after the first failure; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
-/// Longest pause of a lane.
+/// Longest pause of a queue.
 const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// An effect that has broken its receiver so often is given up.
 const BREAKS_MAX: u32 = 8;
@@ -76,9 +76,9 @@ struct Item {
 }
 
 #[derive(Default)]
-struct Lane {
+struct Queue {
     /// What is not acknowledged, in order.
-    queue: VecDeque<Item>,
+    items: VecDeque<Item>,
     /// How many of them are under way.
     sent: usize,
     /// Counts the failures, so that answers to what was sent before one are not taken for a failure of what was sent after.
@@ -93,7 +93,7 @@ struct Lane {
 /// The pending effects of one owner.
 pub(crate) struct Outbox {
     me: Owner,
-    lanes: BTreeMap<Owner, Lane>,
+    queues: BTreeMap<Owner, Queue>,
     pending: usize,
     /// Numbers of acknowledged effects whose rows are still there.
     acknowledged: Vec<Number>,
@@ -104,7 +104,14 @@ pub(crate) struct Outbox {
 
 impl Outbox {
     pub(crate) fn new(me: Owner) -> Self {
-        Self { me, lanes: BTreeMap::new(), pending: 0, acknowledged: Vec::new(), clean_at: None, named_in: 0 }
+        Self {
+            me,
+            queues: BTreeMap::new(),
+            pending: 0,
+            acknowledged: Vec::new(),
+            clean_at: None,
+            named_in: 0,
+        }
     }
 
     /// Where the first of what an owner has pending is.
@@ -164,25 +171,25 @@ impl Outbox {
         Key::bytes(&key)
     }
 
-    /// Takes an effect whose row is durable, and sends it unless its lane pauses or is full.
+    /// Takes an effect whose row is durable, and sends it unless its queue pauses or is full.
     pub(crate) fn add(&mut self, number: Number, effect: Effect, out: &mut Vec<Sending>) {
         let receiver = effect.receiver();
         self.pending += 1;
-        self.lanes.entry(receiver.clone()).or_default().queue.push_back(Item { number, effect });
+        self.queues.entry(receiver.clone()).or_default().items.push_back(Item { number, effect });
         self.fill(&receiver, out);
     }
 
     fn fill(&mut self, receiver: &Owner, out: &mut Vec<Sending>) {
-        let Some(lane) = self.lanes.get_mut(receiver).filter(|lane| lane.paused_until.is_none()) else {
+        let Some(queue) = self.queues.get_mut(receiver).filter(|queue| queue.paused_until.is_none()) else {
             return;
         };
-        while lane.sent < lane.queue.len().min(WINDOW) {
-            let item = &lane.queue[lane.sent];
-            let after = lane.sent.checked_sub(1).map(|before| lane.queue[before].number);
+        while queue.sent < queue.items.len().min(WINDOW) {
+            let item = &queue.items[queue.sent];
+            let after = queue.sent.checked_sub(1).map(|before| queue.items[before].number);
             let origin = Origin { sender: self.me.clone(), number: item.number, after };
             let (effect, receiver) = (item.effect.clone(), receiver.clone());
-            out.push(Sending { effect, origin, receiver, attempt: lane.attempt });
-            lane.sent += 1;
+            out.push(Sending { effect, origin, receiver, attempt: queue.attempt });
+            queue.sent += 1;
         }
     }
 
@@ -194,7 +201,7 @@ impl Outbox {
         reply: &Reply,
         out: &mut Vec<Sending>,
     ) -> Vec<Number> {
-        let Some(lane) = self.lanes.get_mut(receiver) else { return Vec::new() };
+        let Some(queue) = self.queues.get_mut(receiver) else { return Vec::new() };
         let failure = reply.as_ref().err().filter(|error| error.status >= 500);
         let failure = failure.filter(|_| !Planted::EffectNotSentAgain.is_here());
         if let Some(error) = failure {
@@ -203,13 +210,13 @@ impl Outbox {
         if let Err(error) = reply {
             tracing::debug!(sender = %self.me, %receiver, status = error.status, code = error.code, "an effect was refused");
         }
-        let done: Vec<_> = std::iter::from_fn(|| lane.queue.pop_front_if(|item| item.number <= number))
+        let done: Vec<_> = std::iter::from_fn(|| queue.items.pop_front_if(|item| item.number <= number))
             .map(|i| i.number)
             .collect();
-        lane.sent = lane.sent.saturating_sub(done.len());
-        (lane.failures, lane.breaks) = (0, 0);
-        if lane.queue.is_empty() {
-            self.lanes.remove(receiver);
+        queue.sent = queue.sent.saturating_sub(done.len());
+        (queue.failures, queue.breaks) = (0, 0);
+        if queue.items.is_empty() {
+            self.queues.remove(receiver);
         } else {
             self.fill(receiver, out);
         }
@@ -231,19 +238,19 @@ impl Outbox {
         (receiver, number, attempt): (&Owner, Number, u32),
         error: &ApiError,
     ) -> Vec<Number> {
-        let Some(lane) = self.lanes.get_mut(receiver).filter(|lane| lane.attempt == attempt) else {
+        let Some(queue) = self.queues.get_mut(receiver).filter(|queue| queue.attempt == attempt) else {
             return Vec::new();
         };
-        let pause = PAUSE_MIN.saturating_mul(1 << lane.failures.min(10)).min(PAUSE_MAX);
-        lane.paused_until = Some(now + pause);
-        lane.attempt = lane.attempt.wrapping_add(1);
-        lane.failures = lane.failures.saturating_add(1);
-        lane.sent = 0;
-        if error.status != 500 || lane.queue.front().is_none_or(|item| item.number != number) {
+        let pause = PAUSE_MIN.saturating_mul(1 << queue.failures.min(10)).min(PAUSE_MAX);
+        queue.paused_until = Some(now + pause);
+        queue.attempt = queue.attempt.wrapping_add(1);
+        queue.failures = queue.failures.saturating_add(1);
+        queue.sent = 0;
+        if error.status != 500 || queue.items.front().is_none_or(|item| item.number != number) {
             return Vec::new();
         }
-        lane.breaks += 1;
-        if lane.breaks < BREAKS_MAX {
+        queue.breaks += 1;
+        if queue.breaks < BREAKS_MAX {
             return Vec::new();
         }
         tracing::error!(sender = %self.me, %receiver, "an effect is given up: it has broken its receiver too often");
@@ -251,11 +258,11 @@ impl Outbox {
     }
 
     fn give_up_first(&mut self, now: Instant, receiver: &Owner) -> Vec<Number> {
-        let Some(lane) = self.lanes.get_mut(receiver) else { return Vec::new() };
-        lane.breaks = 0;
-        let done: Vec<_> = lane.queue.pop_front().map(|item| item.number).into_iter().collect();
-        if lane.queue.is_empty() {
-            self.lanes.remove(receiver);
+        let Some(queue) = self.queues.get_mut(receiver) else { return Vec::new() };
+        queue.breaks = 0;
+        let done: Vec<_> = queue.items.pop_front().map(|item| item.number).into_iter().collect();
+        if queue.items.is_empty() {
+            self.queues.remove(receiver);
         }
         self.finished(now, &done);
         done
@@ -264,21 +271,25 @@ impl Outbox {
     /// Sends again what has paused long enough. Gives what is given up, since nobody has taken it for [`EFFECT_LIFE`]:
     /// marks of receivers are kept a little longer than that, and no longer.
     pub(crate) fn resume(&mut self, now: Instant, now_ms: u64, out: &mut Vec<Sending>) -> Vec<Number> {
-        let due = |lane: &Lane| lane.paused_until.is_some_and(|until| until <= now);
-        let due: Vec<Owner> =
-            self.lanes.iter().filter(|(_, lane)| due(lane)).map(|(receiver, _)| receiver.clone()).collect();
+        let due = |queue: &Queue| queue.paused_until.is_some_and(|until| until <= now);
+        let due: Vec<Owner> = self
+            .queues
+            .iter()
+            .filter(|(_, queue)| due(queue))
+            .map(|(receiver, _)| receiver.clone())
+            .collect();
         let mut given_up = Vec::new();
         for receiver in due {
-            let too_old = |lane: &Lane| {
-                let first = lane.queue.front();
+            let too_old = |queue: &Queue| {
+                let first = queue.items.front();
                 first.is_some_and(|item| caused_ms(item.number) + EFFECT_LIFE.as_millis() as u64 <= now_ms)
             };
-            while self.lanes.get(&receiver).is_some_and(too_old) {
+            while self.queues.get(&receiver).is_some_and(too_old) {
                 tracing::error!(sender = %self.me, %receiver, "an effect is given up: nobody has taken it for very long");
                 given_up.extend(self.give_up_first(now, &receiver));
             }
-            if let Some(lane) = self.lanes.get_mut(&receiver) {
-                lane.paused_until = None;
+            if let Some(queue) = self.queues.get_mut(&receiver) {
+                queue.paused_until = None;
             }
             self.fill(&receiver, out);
         }
@@ -287,8 +298,8 @@ impl Outbox {
 
     /// Receivers may have moved to where they can be reached: nothing pauses any longer.
     pub(crate) fn hurry(&mut self, now: Instant) {
-        let paused = self.lanes.values_mut().filter(|lane| lane.paused_until.is_some());
-        paused.for_each(|lane| lane.paused_until = Some(now));
+        let paused = self.queues.values_mut().filter(|queue| queue.paused_until.is_some());
+        paused.for_each(|queue| queue.paused_until = Some(now));
     }
 
     /// Deletes rows of acknowledged effects with this batch.
@@ -324,11 +335,11 @@ impl Outbox {
 
     /// Whether an answer to something sent may come.
     pub(crate) fn is_sending(&self) -> bool {
-        self.lanes.values().any(|lane| lane.sent > 0)
+        self.queues.values().any(|queue| queue.sent > 0)
     }
 
     /// When there is something to do here.
     pub(crate) fn deadline(&self) -> Option<Instant> {
-        self.lanes.values().filter_map(|lane| lane.paused_until).chain(self.clean_at).min()
+        self.queues.values().filter_map(|queue| queue.paused_until).chain(self.clean_at).min()
     }
 }

@@ -23,13 +23,13 @@ use tokio::time::Instant;
 
 use crate::alarm::Alarm;
 use crate::core::{Core, Load};
-use crate::courier;
 use crate::directory::{Directory, Inbox, Receiver, Resting};
 use crate::gone::Gone;
 use crate::hand_over::{self, Awaited, HAND_OVER_WAIT};
 use crate::moves::{LateCalls, Moves};
 use crate::outbox::{Outbox, Sending};
 use crate::pipeline::{End, Input, Loaded, Output, Pipeline};
+use crate::recovery;
 use crate::scheduler::STAYS_BEFORE_MS;
 use crate::turn::Machine;
 use crate::work::{Kind, Task, Work};
@@ -363,7 +363,7 @@ fn start<C: Core>(
     Some(sender)
 }
 
-/// Has the courier look for an actor whose task breaks where nobody can say so any more: it may have effects pending.
+/// Has the recovery task look for an actor whose task breaks where nobody can say so any more: it may have effects pending.
 struct Broken(Option<Work>);
 
 impl Drop for Broken {
@@ -464,7 +464,7 @@ fn forget_marks<C: Core>(env: &Env, key: u64) {
     let env = env.clone();
     spawn("owner-marks", async move {
         let (_task, owner) = (task, Owner::of::<C::Service>(key));
-        if let Err(error) = courier::forget_marks(&env, &owner).await {
+        if let Err(error) = recovery::forget_marks(&env, &owner).await {
             tracing::warn!(%owner, %error, "old marks could not be forgotten");
         }
     });
@@ -491,13 +491,13 @@ async fn read<C: Core>(
     let of_core = scans.len();
     scans.push(Outbox::scan(&me));
     scans.extend(C::HAS_ALARMS.then(|| Alarm::scan(&me)));
-    scans.extend(is_new.then(|| courier::marks_scan(&me)));
+    scans.extend(is_new.then(|| recovery::marks_scan(&me)));
     let mut first = look(&env.store, scans).await?;
     let mut of_kit = first.split_off(of_core).into_iter();
     let mut next = || of_kit.next().unwrap_or_default();
     let outbox = next();
     let alarm_ms = if C::HAS_ALARMS { Alarm::of(&next())? } else { None };
-    let old_marks = is_new && courier::may_have_old_marks(&next(), now_ms);
+    let old_marks = is_new && recovery::may_have_old_marks(&next(), now_ms);
     let core = C::load(key, first, env.store.clone(), now_ms).await?;
     let pending = Outbox::read(&env.store, &me, outbox).await?;
     Ok((core, Left { pending, alarm_ms, strangers: Vec::new(), old_marks }))

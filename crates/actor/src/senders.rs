@@ -1,4 +1,4 @@
-//! Who may have effects pending: names in [`Table::Senders`], for the courier of the next process.
+//! Who may have effects pending: names in [`Table::Senders`], for the recovery task of the next process.
 //!
 //! Effects lie in the partitions of their senders, where nobody finds them who does not know the sender. So a sender writes its
 //! name, with the first effect of each span of time ([`SPAN_MS`]) and in the same batch, to the partition of its shard and the span.

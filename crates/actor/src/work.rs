@@ -28,7 +28,7 @@ struct State {
     casts_dropped: AtomicU64,
     /// Set when an owner with effects pending may not be awake.
     owing: AtomicBool,
-    /// The courier has something to look at.
+    /// The recovery task has something to look at.
     news: Notify,
     kinds: Mutex<Vec<Weak<dyn Kind>>>,
 }
@@ -98,13 +98,13 @@ impl Work {
         self.0.casts_dropped.load(Ordering::Relaxed)
     }
 
-    /// Has the courier look at all senders: one with effects pending may not be awake.
+    /// Has the recovery task look at all senders: one with effects pending may not be awake.
     pub(crate) fn may_owe(&self) {
         self.0.owing.store(true, Ordering::Release);
         self.0.news.notify_one();
     }
 
-    /// Has the courier see at once that the map has changed.
+    /// Has the recovery task see at once that the map has changed.
     pub(crate) fn has_moved(&self) {
         self.0.news.notify_one();
     }

@@ -81,24 +81,24 @@ impl Networks {
             return Err(HasItsShare);
         }
         count.waiting += 1;
-        Ok(Some(Box::new(Place { networks: self.clone(), network })))
+        Ok(Some(Box::new(Unidentified { networks: self.clone(), network })))
     }
 }
 
 /// One connection that has not identified.
-struct Place {
+struct Unidentified {
     networks: Arc<Networks>,
     network: IpAddr,
 }
 
-impl Seat for Place {
+impl Seat for Unidentified {
     /// Who is to leave when there is no room, the slice knows.
     fn may_wait(&self) -> bool {
         true
     }
 }
 
-impl Drop for Place {
+impl Drop for Unidentified {
     fn drop(&mut self) {
         if let Some(count) = self.networks.counts().get_mut(&self.network) {
             count.waiting -= 1;

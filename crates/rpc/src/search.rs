@@ -39,14 +39,14 @@ pub struct Scope {
     /// Since when they belong there: what they joined before is none of theirs.
     pub since: Timestamp,
     /// Channels and active threads.
-    pub places: Vec<Place>,
+    pub channels: Vec<SearchedChannel>,
     /// Channels whose private threads they read also without being in them.
     pub moderated: Vec<ChannelId>,
 }
 
 /// A channel or an active thread.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct SearchedChannel {
     /// Its id.
     pub channel: ChannelId,
     /// The newest message that was ever in it.

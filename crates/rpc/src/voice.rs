@@ -34,7 +34,7 @@ impl From<Nothing> for Op {
 pub enum Op {
     /// A user is in a voice channel. A token that is not known yet is told to the session, with the address of this server:
     /// VOICE_SERVER_UPDATE.
-    Put(Box<Place>),
+    Put(Box<Participant>),
     /// A user is in no voice channel any more.
     Remove { user: UserId },
 }
@@ -43,15 +43,15 @@ impl Op {
     /// Whom it is about.
     pub fn user(&self) -> UserId {
         match self {
-            Self::Put(place) => place.user,
+            Self::Put(participant) => participant.user,
             Self::Remove { user } => *user,
         }
     }
 }
 
-/// Where somebody is in voice.
+/// Somebody in a voice channel.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Place {
+pub struct Participant {
     /// Who.
     pub user: UserId,
     /// The gateway session that has joined.
@@ -81,9 +81,9 @@ pub struct Rights {
 
 /// VOICE_SERVER_UPDATE for a session. Without an endpoint no server carries the guild's voice now, and the client waits (Gateway
 /// Events, "Voice Server Update").
-pub fn server_update(guild: GuildId, place: &Place, endpoint: Option<&str>) -> Publication {
-    let body = json!({"token": place.token, "guild_id": guild, "endpoint": endpoint});
+pub fn server_update(guild: GuildId, participant: &Participant, endpoint: Option<&str>) -> Publication {
+    let body = json!({"token": participant.token, "guild_id": guild, "endpoint": endpoint});
     let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
-    let message = relay::Op::Direct { sessions: vec![place.session], event: Arc::new(event) };
-    Publication::Relay { node: place.session.node, message }
+    let message = relay::Op::Direct { sessions: vec![participant.session], event: Arc::new(event) };
+    Publication::Relay { node: participant.session.node, message }
 }

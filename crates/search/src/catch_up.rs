@@ -74,10 +74,10 @@ impl Source {
     /// Brings an index up to date with all that a reader may read.
     pub(crate) async fn catch_up(&self, index: &Shared, scope: &Scope, now_ms: u64) -> Result<()> {
         self.follow_changes(index, now_ms).await?;
-        for place in &scope.places {
-            let channel = place.channel;
+        for searched in &scope.channels {
+            let channel = searched.channel;
             let indexed_to = index.with(move |index| index.indexed_to(channel)).await?;
-            if place.newest.is_some_and(|newest| newest > indexed_to) {
+            if searched.newest.is_some_and(|newest| newest > indexed_to) {
                 self.read_on(index, channel, indexed_to).await?;
             }
         }

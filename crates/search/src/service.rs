@@ -184,8 +184,11 @@ impl Indexes {
 
     /// The channels and threads that a reader may read.
     async fn allowed(&self, index: &Shared, scope: &Scope) -> Result<BTreeSet<u64>, Stopped> {
-        let mut allowed: BTreeSet<u64> = scope.places.iter().map(|place| place.channel.get()).collect();
-        for parent in scope.places.iter().filter(|place| place.has_threads).map(|place| place.channel) {
+        let mut allowed: BTreeSet<u64> =
+            scope.channels.iter().map(|searched| searched.channel.get()).collect();
+        for parent in
+            scope.channels.iter().filter(|searched| searched.has_threads).map(|searched| searched.channel)
+        {
             let mut threads = index.with(move |index| index.threads_of(parent)).await?;
             let moderated = scope.moderated.contains(&parent);
             let open = threads.iter().filter(|thread| !thread.private || moderated);

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use consort_model::{
     Channel, ChannelId, ChannelType, GuildId, Message, MessageId, Timestamp, UserId, snowflake,
 };
-use consort_rpc::search::{Answer, CHANGE_KEPT_MS, Change, Place, Query, Scope};
+use consort_rpc::search::{Answer, CHANGE_KEPT_MS, Change, Query, Scope, SearchedChannel};
 use consort_runtime::Manual;
 use consort_search::Indexes;
 use consort_store::memory::Memory;
@@ -77,11 +77,11 @@ impl World {
 
     async fn found(&self, places: &[ChannelId], content: &str) -> Vec<MessageId> {
         let newest = Some(MessageId::new(self.next));
-        let place = |channel: &ChannelId| Place { channel: *channel, newest, has_threads: true };
+        let place = |channel: &ChannelId| SearchedChannel { channel: *channel, newest, has_threads: true };
         let scope = Scope {
             reader: UserId::new(9),
             since: Timestamp::from_ms(START_MS),
-            places: places.iter().map(place).collect(),
+            channels: places.iter().map(place).collect(),
             moderated: Vec::new(),
         };
         let query = Query { content: content.to_owned(), limit: 25, ..Query::default() };

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
+use consort_actor::{Env, Owners, Work, run_recovery, run_scheduler};
 use consort_cdn::blobs::{Blobs, Folder};
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io, PerNetwork};
@@ -276,7 +276,7 @@ fn host_owners(roles: &Roles, env: &Env) {
         mesh.host::<private::Private>(Owners::<consort_user::PrivateChannel>::new(env.clone()));
     }
     if roles.have_owners() {
-        spawn("courier", run_courier(env.clone()));
+        spawn("recovery", run_recovery(env.clone()));
         spawn("scheduler", run_scheduler(env.clone()));
     }
 }

@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use consort_account::Account;
-use consort_actor::{Env, Owners, Work, run_courier, run_scheduler};
+use consort_actor::{Env, Owners, Work, run_recovery, run_scheduler};
 use consort_application::Application;
 use consort_files::Links;
 use consort_guild::Guild;
@@ -256,7 +256,7 @@ impl World {
             mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env.clone()));
             mesh.host::<application::Application>(Owners::<Application>::new(env.clone()));
             mesh.host::<voice::Voice>(Arc::new(Silent));
-            spawn("courier", run_courier(env.clone()));
+            spawn("recovery", run_recovery(env.clone()));
             spawn("scheduler", run_scheduler(env));
             spawn("gateway", edge.clone().serve());
         });

@@ -13,7 +13,7 @@ use std::{
     },
 };
 
-type Place = (Table, u64, Key);
+type RowKey = (Table, u64, Key);
 
 /// A store that keeps its rows in memory. A clone is the same handle; [`Memory::reopen`] makes a new one.
 ///
@@ -32,7 +32,7 @@ struct Handle {
 
 #[derive(Default)]
 struct Data {
-    rows: BTreeMap<Place, Bytes>,
+    rows: BTreeMap<RowKey, Bytes>,
     /// The partition of every key of the snowflake-keyed tables, since those keys are unique over all partitions.
     snowflakes: HashMap<(Table, Key), u64>,
 }
@@ -204,13 +204,13 @@ impl Data {
             Write::Delete { table, partition, key } => self.remove((table, partition, key)),
             Write::DeleteRange { table, partition, from, to } => {
                 let Some(bounds) = places(table, partition, &from, &to) else { return };
-                let places: Vec<Place> = self.rows.range(bounds).map(|(place, _)| place.clone()).collect();
+                let places: Vec<RowKey> = self.rows.range(bounds).map(|(place, _)| place.clone()).collect();
                 places.into_iter().for_each(|place| self.remove(place));
             }
         }
     }
 
-    fn remove(&mut self, place: Place) {
+    fn remove(&mut self, place: RowKey) {
         if self.rows.remove(&place).is_some() && place.0.is_snowflake_keyed() {
             self.snowflakes.remove(&(place.0, place.2));
         }
@@ -223,7 +223,7 @@ fn places(
     partition: u64,
     from: &Bound<Key>,
     to: &Bound<Key>,
-) -> Option<impl RangeBounds<Place> + use<>> {
+) -> Option<impl RangeBounds<RowKey> + use<>> {
     let from = match from {
         Bound::Included(key) => key.clone(),
         Bound::Excluded(key) => key.successor(),

@@ -350,7 +350,7 @@ fn an_effect_that_is_not_answered_is_sent_again_with_those_after_it_in_order() {
     bench.acknowledge(&sent[1], Err(ApiError::overloaded()));
     bench.call(Op::Tell(vec![5], false));
     bench.commit();
-    assert!(bench.sent().is_empty(), "the lane pauses");
+    assert!(bench.sent().is_empty(), "the queue pauses");
     bench.call(Op::Tell(vec![6], false));
     bench.commit();
     assert_eq!(bench.sent(), [(6, 5, false)], "others are not held up");

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use consort_actor::{Env, Owners, Work, run_courier};
+use consort_actor::{Env, Owners, Work, run_recovery};
 use consort_model::ApiError;
 use consort_rpc::hand_over::{self, HandOver, Handed};
 use consort_rpc::{
@@ -187,19 +187,19 @@ async fn effects_that_an_owner_could_not_deliver_are_sent_by_the_next() {
     cluster.network.part(NODES[0]);
     cluster.directory.set(vec![NODES[1]]);
     *cluster.listener().away.lock().unwrap() = false;
-    let courier = tokio::spawn(run_courier(cluster.nodes[1].env.clone()));
+    let recovery = tokio::spawn(run_recovery(cluster.nodes[1].env.clone()));
     tokio::time::sleep(Duration::from_secs(3)).await;
     let told = cluster.listener().sums.lock().unwrap().clone();
     assert_eq!(told, [-11, 1, 11], "the next owner has come by itself, and both effects with it");
     assert_eq!(cluster.store.row_count(Table::Outbox), 0, "their rows are deleted before it is put away");
-    courier.abort();
+    recovery.abort();
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_node_that_has_been_quiet_for_long_takes_over_pending_effects_at_once() {
     let cluster = Cluster::new();
     let key = cluster.key();
-    let courier = tokio::spawn(run_courier(cluster.nodes[1].env.clone()));
+    let recovery = tokio::spawn(run_recovery(cluster.nodes[1].env.clone()));
     tokio::time::sleep(Duration::from_secs(3600)).await;
     cluster.nodes.iter().for_each(|node| *node.told.away.lock().unwrap() = true);
     cluster.ask(0, key, Op::Add(1)).await.unwrap();
@@ -208,7 +208,7 @@ async fn a_node_that_has_been_quiet_for_long_takes_over_pending_effects_at_once(
     cluster.directory.set(vec![NODES[1]]);
     tokio::time::sleep(Duration::from_secs(1)).await;
     assert_eq!(*cluster.nodes[1].told.sums.lock().unwrap(), [-1, 1]);
-    courier.abort();
+    recovery.abort();
 }
 
 #[tokio::test(start_paused = true)]
@@ -227,14 +227,14 @@ async fn an_owner_with_pending_effects_that_breaks_while_it_is_loaded_is_woken_a
     cluster.network.part(NODES[0]);
     cluster.directory.set(vec![NODES[1]]);
     *cluster.listener().away.lock().unwrap() = false;
-    let courier = tokio::spawn(run_courier(cluster.nodes[1].env.clone()));
+    let recovery = tokio::spawn(run_recovery(cluster.nodes[1].env.clone()));
     tokio::time::sleep(Duration::from_secs(200)).await;
     assert!(cluster.listener().sums.lock().unwrap().is_empty());
     // It broke without a word. Once it can be loaded, nobody has to call it.
     set(1).await;
     tokio::time::sleep(Duration::from_secs(31)).await;
     assert_eq!(*cluster.listener().sums.lock().unwrap(), [-1, 1]);
-    courier.abort();
+    recovery.abort();
 }
 
 #[tokio::test(start_paused = true)]

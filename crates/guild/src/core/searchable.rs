@@ -2,7 +2,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{Channel, ChannelType, Permissions, Timestamp};
-use consort_rpc::search::{Place, Scope};
+use consort_rpc::search::{Scope, SearchedChannel};
 
 use super::Guild;
 use crate::roster::Packed;
@@ -18,7 +18,7 @@ impl Guild {
         let mut scope = Scope {
             reader,
             since: self.members.get(reader).map_or(Timestamp::from_ms(cx.now_ms), Packed::joined_at),
-            places: Vec::new(),
+            channels: Vec::new(),
             moderated: Vec::new(),
         };
         for channel in self.channels.values().filter(|channel| !restricted(channel)) {
@@ -26,7 +26,7 @@ impl Guild {
             if channel.kind == ChannelType::GuildCategory || !held.contains(wanted) {
                 continue;
             }
-            scope.places.push(Place {
+            scope.channels.push(SearchedChannel {
                 channel: channel.id,
                 newest: channel.last_message_id,
                 has_threads: true,
@@ -40,7 +40,7 @@ impl Guild {
             let held = self.permissions_in(reader, thread.id, cx.now_ms).unwrap_or_default();
             if held.contains(wanted) && !parent.is_none_or(restricted) {
                 let newest = thread.last_message_id.or(Some(thread.id.cast()));
-                scope.places.push(Place { channel: thread.id, newest, has_threads: false });
+                scope.channels.push(SearchedChannel { channel: thread.id, newest, has_threads: false });
             }
         }
         Outcome::json(&scope)

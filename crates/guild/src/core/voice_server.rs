@@ -7,7 +7,7 @@ use std::collections::BTreeMap;
 use consort_actor::Cx;
 use consort_model::{ChannelType, Permissions, UserId};
 use consort_rpc::guild::{Op, member};
-use consort_rpc::voice::{self, Place, Rights};
+use consort_rpc::voice::{self, Participant, Rights};
 use consort_rpc::{Fact, relay::SessionKey};
 
 use super::voice::Speaker;
@@ -20,7 +20,7 @@ const TOKEN_CHARS: usize = 32;
 /// What the voice server knows.
 #[derive(Debug, Default)]
 pub(super) struct Told {
-    places: BTreeMap<UserId, Place>,
+    participants: BTreeMap<UserId, Participant>,
     /// When timeouts of those in voice end, Unix milliseconds.
     timeouts: BTreeMap<UserId, u64>,
 }
@@ -73,22 +73,22 @@ impl Guild {
         let (session, session_id, token) = (*session, state.session_id.clone(), token.clone());
         // The account that joined is the one to be told, whatever is said of its session.
         let session = SessionKey { user, ..session };
-        let place = Place { user, session, session_id, channel, token, rights };
+        let participant = Participant { user, session, session_id, channel, token, rights };
         let timeout = self.members.get(user).and_then(Packed::timeout).map(|until| until.ms());
         let told = &mut self.voice.told;
         match timeout.filter(|until| *until > cx.now_ms) {
             Some(until) => drop(told.timeouts.insert(user, until)),
             None => drop(told.timeouts.remove(&user)),
         }
-        if told.places.get(&user) != Some(&place) {
-            told.places.insert(user, place.clone());
-            cx.tell(Fact::Voice { guild: self.id, op: voice::Op::Put(Box::new(place)) });
+        if told.participants.get(&user) != Some(&participant) {
+            told.participants.insert(user, participant.clone());
+            cx.tell(Fact::Voice { guild: self.id, op: voice::Op::Put(Box::new(participant)) });
         }
     }
 
     /// Tells the voice server that a user has left.
     pub(super) fn tell_voice_left(&mut self, cx: &mut Cx<'_>, user: UserId) {
-        self.voice.told.places.remove(&user);
+        self.voice.told.participants.remove(&user);
         self.voice.told.timeouts.remove(&user);
         cx.tell(Fact::Voice { guild: self.id, op: voice::Op::Remove { user } });
     }

@@ -192,7 +192,7 @@ fn a_deleted_guild_is_gone_for_everybody_and_leaves_no_row() {
         assert!(matches!(world.told(user).last(), Some(user::Op::GuildLeft { guild }) if *guild == GUILD));
     }
     world.erase();
-    // The epoch stays: nobody who owned the guild before may write to it again. The courier takes names of senders off later.
+    // The epoch stays: nobody who owned the guild before may write to it again. The recovery task takes names of senders off later.
     let stay = [consort_store::Table::Epochs, consort_store::Table::Senders];
     for table in consort_store::Table::ALL.iter().filter(|table| !stay.contains(table)) {
         // Its files are to be swept: those of each channel and of its members.

@@ -5,31 +5,31 @@ use std::time::Duration;
 use consort_model::{ChannelId, ChannelType, Overwrite, Patch, Permissions, Timestamp};
 use consort_rpc::guild::member::{self, Update};
 use consort_rpc::guild::{Op, channel, role, settings};
-use consort_rpc::voice::{self, Place, Rights};
+use consort_rpc::voice::{self, Participant, Rights};
 
 use crate::voice::speak;
 use crate::world::{GUILD, OWNER, Session, World, new_channel};
 
 /// The last that the voice server was told of a user; it was told of no other.
-fn told(world: &World, user: u64) -> Option<Place> {
+fn told(world: &World, user: u64) -> Option<Participant> {
     let told = world.told_voice();
     assert!(told.iter().all(|op| op.user() == user.into()), "{told:?}");
     match told.into_iter().next_back()? {
-        voice::Op::Put(place) => Some(*place),
+        voice::Op::Put(participant) => Some(*participant),
         voice::Op::Remove { .. } => None,
     }
 }
 
 /// A member in a voice channel, of which everything was told.
-fn joined() -> (World, ChannelId, Session, Place) {
+fn joined() -> (World, ChannelId, Session, Participant) {
     let mut world = World::new();
     world.seed([2]);
     let session = world.connect(2);
     let channel = world.create_channel(new_channel("v", ChannelType::GuildVoice));
     world.ok(2, speak(session, Some(channel)));
-    let place = told(&world, 2).unwrap();
+    let participant = told(&world, 2).unwrap();
     world.look_away();
-    (world, channel, session, place)
+    (world, channel, session, participant)
 }
 
 fn update(user: u64, update: Update) -> Op {
@@ -38,20 +38,23 @@ fn update(user: u64, update: Update) -> Op {
 
 #[test]
 fn a_place_says_who_where_and_what_for() {
-    let (_, channel, session, place) = joined();
-    assert_eq!((place.user, place.channel, &*place.session_id), (2.into(), channel, "session1"));
-    assert_eq!((place.session.number, place.token.len()), (session.0, 32));
+    let (_, channel, session, participant) = joined();
+    assert_eq!(
+        (participant.user, participant.channel, &*participant.session_id),
+        (2.into(), channel, "session1")
+    );
+    assert_eq!((participant.session.number, participant.token.len()), (session.0, 32));
     let rights = Rights { speak: true, hear: true, priority: false, video: true };
-    assert_eq!(place.rights, rights);
+    assert_eq!(participant.rights, rights);
 }
 
 #[test]
 fn who_asks_for_what_is_so_gets_both_events_and_who_changes_flags_only_one() {
-    let (mut world, channel, session, place) = joined();
+    let (mut world, channel, session, participant) = joined();
     world.ok(2, speak(session, Some(channel)));
     assert_eq!(world.names(session), ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]);
     let again = told(&world, 2).unwrap();
-    assert_ne!(again.token, place.token);
+    assert_ne!(again.token, participant.token);
     let flags = consort_rpc::guild::voice::Flags { self_deaf: true, ..Default::default() };
     let deafened = Op::Voice(consort_rpc::guild::voice::Op::Update {
         session: session.key(),
@@ -67,8 +70,8 @@ fn who_asks_for_what_is_so_gets_both_events_and_who_changes_flags_only_one() {
 
 #[test]
 fn mute_roles_overwrites_and_timeouts_reach_the_voice_server() {
-    let (mut world, channel, session, place) = joined();
-    let may_speak = |world: &World| told(world, 2).map(|place| place.rights.speak);
+    let (mut world, channel, session, participant) = joined();
+    let may_speak = |world: &World| told(world, 2).map(|participant| participant.rights.speak);
     let mute = |muted| update(2, Update { mute: Patch::Value(muted), ..Update::default() });
     world.ok(OWNER, mute(true));
     assert_eq!(may_speak(&world), Some(false));
@@ -96,18 +99,18 @@ fn mute_roles_overwrites_and_timeouts_reach_the_voice_server() {
     );
     assert_eq!(may_speak(&world), Some(false));
     world.advance(Duration::from_secs(61));
-    assert_eq!(told(&world, 2).unwrap(), place, "as it was, with the token that it had");
+    assert_eq!(told(&world, 2).unwrap(), participant, "as it was, with the token that it had");
 }
 
 #[test]
 fn a_move_has_a_token_of_its_own_and_who_leaves_is_taken_out() {
-    let (mut world, channel, session, place) = joined();
+    let (mut world, channel, session, participant) = joined();
     let other = world.create_channel(new_channel("w", ChannelType::GuildVoice));
     world.ok(OWNER, update(2, Update { channel_id: Patch::Value(other), ..Update::default() }));
     assert_eq!(world.names(session)[1..], ["VOICE_STATE_UPDATE", "VOICE_SERVER_UPDATE"]);
     let moved = told(&world, 2).unwrap();
     assert_eq!(moved.channel, other);
-    assert_ne!(moved.token, place.token);
+    assert_ne!(moved.token, participant.token);
     let removed = [voice::Op::Remove { user: 2.into() }];
     world.ok(2, speak(session, None));
     assert_eq!(world.told_voice(), removed);
@@ -119,10 +122,10 @@ fn a_move_has_a_token_of_its_own_and_who_leaves_is_taken_out() {
 
 #[test]
 fn an_owner_that_is_loaded_again_goes_on_with_the_tokens_there_are() {
-    let (mut world, _, _, place) = joined();
+    let (mut world, _, _, participant) = joined();
     world.restart();
     world.told_voice();
     world.ok(OWNER, update(2, Update { mute: Patch::Value(true), ..Update::default() }));
-    let muted = Place { rights: Rights { speak: false, ..place.rights }, ..place };
+    let muted = Participant { rights: Rights { speak: false, ..participant.rights }, ..participant };
     assert_eq!(told(&world, 2), Some(muted));
 }

@@ -8,7 +8,9 @@ use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
 use consort_model::{Channel, ChannelId, Form, GuildId, Intents, MessageId, Timestamp};
-use consort_rpc::search::{Answer, AuthorKind, Op, Part, Place, Query as Wanted, Scope, Wanted as Property};
+use consort_rpc::search::{
+    Answer, AuthorKind, Op, Part, Query as Wanted, Scope, SearchedChannel, Wanted as Property,
+};
 use consort_rpc::{Caller, guild, message, private};
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use serde_json::{Value, json};
@@ -138,7 +140,7 @@ async fn in_channel(
     let scope = Scope {
         reader: auth.user_id(),
         since: Timestamp::from_ms(0),
-        places: vec![Place { channel, newest: found.last_message_id, has_threads: false }],
+        channels: vec![SearchedChannel { channel, newest: found.last_message_id, has_threads: false }],
         moderated: Vec::new(),
     };
     search(&app, &auth, (channel.get(), None), scope, wanted).await

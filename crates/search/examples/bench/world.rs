@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU64, Ordering::Relaxed};
 
 use consort_model::{ChannelId, Message, MessageId, Timestamp, UserId, snowflake};
-use consort_rpc::search::{Place, Scope};
+use consort_rpc::search::{Scope, SearchedChannel};
 use consort_store::{Batch, Key, Row, Store as _, Table, row};
 use consort_store_embedded::Embedded;
 use serde_json::json;
@@ -155,7 +155,7 @@ impl World {
     /// What somebody who may read everything in it may read.
     pub fn scope(&self, guild: usize) -> Scope {
         let guild = &self.guilds[guild];
-        let place = |(channel, newest): (&ChannelId, &AtomicU64)| Place {
+        let place = |(channel, newest): (&ChannelId, &AtomicU64)| SearchedChannel {
             channel: *channel,
             newest: Some(MessageId::new(newest.load(Relaxed))),
             has_threads: true,
@@ -163,7 +163,7 @@ impl World {
         Scope {
             reader: UserId::new(9),
             since: Timestamp::from_ms(START_MS),
-            places: guild.channels.iter().zip(&guild.newest).map(place).collect(),
+            channels: guild.channels.iter().zip(&guild.newest).map(place).collect(),
             moderated: Vec::new(),
         }
     }

@@ -46,9 +46,9 @@ impl Hub {
     /// ask who is in voice.
     fn identify(&mut self, conn: ConnId, identify: Identify, now_ms: u64) -> Result<(), CloseCode> {
         let who = (identify.server_id, identify.user_id);
-        let seat = self.seat(who).filter(|seat| is_same(&seat.place.token, &identify.token));
+        let seat = self.seat(who).filter(|seat| is_same(&seat.participant.token, &identify.token));
         let seat = seat.ok_or(CloseCode::AuthenticationFailed)?;
-        if seat.place.session_id != identify.session_id {
+        if seat.participant.session_id != identify.session_id {
             return Err(CloseCode::SessionInvalid);
         }
         let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
@@ -62,7 +62,8 @@ impl Hub {
             return Ok(());
         };
         seat.session = Some(session);
-        let (room, rights) = (sfu::Room(seat.place.channel.get()), media_rights(seat.place.rights));
+        let (room, rights) =
+            (sfu::Room(seat.participant.channel.get()), media_rights(seat.participant.rights));
         self.hold(conn, who, now_ms);
         self.media(ssrc, sfu::Order::Open(sfu::Seat { ssrcs, room, rights }));
         let (ip, port) = (self.media.ip.clone(), self.media.port);
@@ -100,10 +101,10 @@ impl Hub {
         let (version, from) = (connection.version, connection.peer.ip());
         let seats = self.guilds.get_mut(&resume.server_id).into_iter().flatten();
         let found = seats.into_iter().find_map(|(user, seat)| {
-            let known = seat.place.session_id == resume.session_id;
-            let place_token = &seat.place.token;
+            let known = seat.participant.session_id == resume.session_id;
+            let participant_token = &seat.participant.token;
             let session = seat.session.as_mut().filter(|_| known)?;
-            let fits = is_same(place_token, &resume.token) | is_same(&session.token, &resume.token);
+            let fits = is_same(participant_token, &resume.token) | is_same(&session.token, &resume.token);
             fits.then_some((*user, session))
         });
         let (user, session) = found.ok_or(CloseCode::SessionInvalid)?;
@@ -198,7 +199,7 @@ impl Hub {
     fn show_others(&mut self, who: (GuildId, UserId)) {
         let mut messages = Vec::new();
         for (user, seat, session) in self.others(who) {
-            if let Some(how) = session.shown_speaking(seat.place.rights) {
+            if let Some(how) = session.shown_speaking(seat.participant.rights) {
                 messages.push(Message::speaking(user, session.ssrc, how));
             }
             if let Some(video) = &session.video {

@@ -14,7 +14,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
 
 use consort_model::{GuildId, UserId};
-use consort_rpc::voice::{self, Place};
+use consort_rpc::voice::{self, Participant};
 use consort_runtime::Random;
 use consort_sfu as sfu;
 
@@ -80,8 +80,8 @@ pub enum Output {
     Send(ConnId, String),
     /// Close a connection. Nothing comes for it after that.
     Close(ConnId, CloseCode),
-    /// Tell the session of a place that this server has its voice: VOICE_SERVER_UPDATE.
-    Announce(GuildId, Box<Place>),
+    /// Tell the session of a participant that this server has its voice: VOICE_SERVER_UPDATE.
+    Announce(GuildId, Box<Participant>),
     /// Tell the media plane.
     Media(sfu::Command),
 }
@@ -156,28 +156,30 @@ impl Hub {
     /// What the owner of a guild says.
     pub fn hear(&mut self, guild: GuildId, op: voice::Op, now_ms: u64) {
         match op {
-            voice::Op::Put(place) => self.put(guild, *place, now_ms),
+            voice::Op::Put(participant) => self.put(guild, *participant, now_ms),
             voice::Op::Remove { user } => self.remove((guild, user), now_ms),
         }
     }
 
-    fn put(&mut self, guild: GuildId, place: Place, now_ms: u64) {
-        let who = (guild, place.user);
-        let before = self.seat(who).map(|seat| seat.place.clone());
-        let stays = |before: &Place| before.channel == place.channel && before.session_id == place.session_id;
+    fn put(&mut self, guild: GuildId, participant: Participant, now_ms: u64) {
+        let who = (guild, participant.user);
+        let before = self.seat(who).map(|seat| seat.participant.clone());
+        let stays = |before: &Participant| {
+            before.channel == participant.channel && before.session_id == participant.session_id
+        };
         let moved = before.as_ref().is_some_and(|before| !stays(before));
-        let is_news = before.as_ref().is_none_or(|before| before.token != place.token);
+        let is_news = before.as_ref().is_none_or(|before| before.token != participant.token);
         if moved {
             self.end_session(who, CloseCode::Disconnected, self.limits.moved_ms, now_ms);
         }
         if is_news {
-            self.outputs.push(Output::Announce(guild, Box::new(place.clone())));
+            self.outputs.push(Output::Announce(guild, Box::new(participant.clone())));
         }
-        let rights = place.rights;
-        match self.guilds.entry(guild).or_default().get_mut(&place.user) {
-            Some(seat) => seat.place = place,
+        let rights = participant.rights;
+        match self.guilds.entry(guild).or_default().get_mut(&participant.user) {
+            Some(seat) => seat.participant = participant,
             None => {
-                let seat = Seat { place, session: None };
+                let seat = Seat { participant, session: None };
                 self.guilds.entry(guild).or_default().insert(who.1, seat);
             }
         }
@@ -327,10 +329,10 @@ impl Hub {
 
     /// The others with a session in the channel of a user.
     fn others(&self, who: (GuildId, UserId)) -> impl Iterator<Item = (UserId, &Seat, &Session)> {
-        let channel = self.seat(who).map(|seat| seat.place.channel);
+        let channel = self.seat(who).map(|seat| seat.participant.channel);
         let seats = self.guilds.get(&who.0).into_iter().flatten();
         seats
-            .filter(move |(user, seat)| **user != who.1 && Some(seat.place.channel) == channel)
+            .filter(move |(user, seat)| **user != who.1 && Some(seat.participant.channel) == channel)
             .filter_map(|(user, seat)| Some((*user, seat, seat.session.as_ref()?)))
     }
 
@@ -349,7 +351,7 @@ impl Hub {
     fn apply_rights(&mut self, who: (GuildId, UserId)) {
         let Some(seat) = self.seat(who) else { return };
         let Some(session) = &seat.session else { return };
-        let (ssrc, rights, video) = (session.ssrc, seat.place.rights, session.video.is_some());
+        let (ssrc, rights, video) = (session.ssrc, seat.participant.rights, session.video.is_some());
         let shown = session.shown_speaking(rights);
         self.media(ssrc, sfu::Order::Allow(media_rights(rights)));
         if let Some(how) = shown {

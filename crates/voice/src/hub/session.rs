@@ -2,7 +2,7 @@
 
 use std::net::IpAddr;
 
-use consort_rpc::voice::{Place, Rights};
+use consort_rpc::voice::{Participant, Rights};
 use consort_sfu as sfu;
 use serde_json::{Value, json};
 
@@ -17,7 +17,7 @@ const _: () = assert!(1 + 2 * STREAMS_MAX == sfu::SESSION_SSRCS_MAX as usize);
 /// Where a user is, and its session, if it has connected.
 #[derive(Debug)]
 pub(super) struct Seat {
-    pub(super) place: Place,
+    pub(super) participant: Participant,
     pub(super) session: Option<Session>,
 }
 

@@ -42,7 +42,7 @@ impl Hub {
 
     /// The first of these says that the SSRC is in use. The others learn from it whose the SSRC is.
     fn speak(&mut self, who: (GuildId, UserId), speaking: Speaking) {
-        let Some(rights) = self.seat(who).map(|seat| seat.place.rights) else { return };
+        let Some(rights) = self.seat(who).map(|seat| seat.participant.rights) else { return };
         let Some(session) = self.session_mut(who) else { return };
         let is_browser = matches!(session.transport, Some(Transport::Browser));
         let is_first = session.speaking.replace(speaking.how).is_none();
@@ -59,7 +59,7 @@ impl Hub {
     /// Cameras and screens. Others know them by the SSRCs that READY has given out, whatever a browser sends them under.
     fn show(&mut self, who: (GuildId, UserId), video: protocol::Video) {
         let Some(said) = video.video_ssrc else { return };
-        let may = self.seat(who).is_some_and(|seat| seat.place.rights.video);
+        let may = self.seat(who).is_some_and(|seat| seat.participant.rights.video);
         let Some(session) = self.session_mut(who) else { return };
         let is_browser = matches!(session.transport, Some(Transport::Browser));
         let (own, mut ssrc) = (session.ssrc, said);

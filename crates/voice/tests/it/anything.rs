@@ -1,6 +1,6 @@
 //! Whatever happens in whatever order, the hub stands, and nobody who has left is left behind.
 
-use consort_rpc::voice::{Place, Rights};
+use consort_rpc::voice::{Participant, Rights};
 use consort_voice::protocol::decode;
 use consort_voice::{ConnId, Output};
 use proptest::prelude::*;
@@ -54,11 +54,11 @@ proptest! {
         let mut open = std::collections::BTreeSet::new();
         for step in steps {
             match step {
-                Step::Put(user, channel, rights) => world.put(Place { rights, ..World::place(user, channel) }),
+                Step::Put(user, channel, rights) => world.put(Participant { rights, ..World::participant(user, channel) }),
                 Step::Remove(user) => world.remove(user),
                 Step::Connect(version) => drop(open.insert(world.connect(version))),
-                Step::Identify(conn, user, channel) => world.identify(ConnId(conn), &World::place(user, channel)),
-                Step::Resume(conn, user, channel, seq) => world.resume(ConnId(conn), &World::place(user, channel), seq),
+                Step::Identify(conn, user, channel) => world.identify(ConnId(conn), &World::participant(user, channel)),
+                Step::Resume(conn, user, channel, seq) => world.resume(ConnId(conn), &World::participant(user, channel), seq),
                 Step::Select(conn) => world.select(ConnId(conn)),
                 Step::Say(conn, said) => world.hub.receive(ConnId(conn), decode(&said), world.now_ms),
                 Step::Disconnected(conn) => {

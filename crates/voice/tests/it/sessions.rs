@@ -11,12 +11,12 @@ use crate::world::{GUILD, World};
 fn a_client_is_told_step_by_step_what_it_needs_and_in_an_order_that_every_library_takes() {
     let mut world = World::new();
     let (speaker, speaker_ssrc) = world.join(2, 5);
-    let place = World::place(1, 5);
-    world.put(place.clone());
-    assert_eq!(world.look(), [Output::Announce(GUILD, Box::new(place.clone()))]);
+    let participant = World::participant(1, 5);
+    world.put(participant.clone());
+    assert_eq!(world.look(), [Output::Announce(GUILD, Box::new(participant.clone()))]);
     let conn = world.connect(8);
     assert_eq!(world.told(conn), [json!({"op": 8, "d": {"v": 8, "heartbeat_interval": 13_750}})]);
-    world.identify(conn, &place);
+    world.identify(conn, &participant);
     let told = world.told(conn);
     let ready = &told[0]["d"];
     assert_eq!(
@@ -45,13 +45,13 @@ fn a_client_is_told_step_by_step_what_it_needs_and_in_an_order_that_every_librar
 }
 
 #[test]
-fn nobody_begins_without_the_token_of_its_place() {
+fn nobody_begins_without_the_token_of_its_participant() {
     let mut world = World::new();
-    let (place, other) = (World::place(1, 5), World::place(2, 5));
-    world.put(place.clone());
+    let (participant, other) = (World::participant(1, 5), World::participant(2, 5));
+    world.put(participant.clone());
     world.put(other.clone());
-    let mut closed = |change: fn(&mut consort_rpc::voice::Place)| {
-        let mut said = place.clone();
+    let mut closed = |change: fn(&mut consort_rpc::voice::Participant)| {
+        let mut said = participant.clone();
         change(&mut said);
         let conn = world.connect(8);
         world.identify(conn, &said);
@@ -64,7 +64,7 @@ fn nobody_begins_without_the_token_of_its_place() {
     assert_eq!(closed(|_| {}), None);
     world.remove(1);
     let conn = world.connect(8);
-    world.identify(conn, &place);
+    world.identify(conn, &participant);
     assert_eq!(world.closed(conn), Some(CloseCode::AuthenticationFailed), "it has left");
 }
 
@@ -80,7 +80,7 @@ fn what_comes_out_of_turn_is_refused_by_its_code() {
     assert_eq!(closed(&[(3, json!(1)), (99, json!({}))]), Some(CloseCode::UnknownOpcode));
     let mut world = World::new();
     let (conn, _) = world.join(1, 5);
-    world.identify(conn, &World::place(1, 5));
+    world.identify(conn, &World::participant(1, 5));
     assert_eq!(world.closed(conn), Some(CloseCode::AlreadyAuthenticated));
     for (d, code) in [
         (json!({"protocol": "tcp", "data": {}}), CloseCode::UnknownProtocol),
@@ -134,7 +134,7 @@ fn a_client_that_was_cut_off_resumes_and_hears_what_it_has_missed() {
     assert_eq!(world.media(), []);
     world.look();
     let again = world.connect(8);
-    world.resume(again, &World::place(1, 5), seq);
+    world.resume(again, &World::participant(1, 5), seq);
     let told = world.told(again);
     let ops: Vec<_> = told.iter().map(|message| message["op"].as_u64().unwrap()).collect();
     assert_eq!(ops, [8, 9, 4, 5, 5]);
@@ -142,7 +142,7 @@ fn a_client_that_was_cut_off_resumes_and_hears_what_it_has_missed() {
     assert_eq!(world.ops(other), [0u64; 0], "nobody has left");
     // A connection that is there still gives way to one that resumes.
     let third = world.connect(8);
-    world.resume(third, &World::place(1, 5), seq + 2);
+    world.resume(third, &World::participant(1, 5), seq + 2);
     assert_eq!(world.closed(again), Some(CloseCode::SessionInvalid));
     assert_eq!(world.ops(third), [8, 9, 4]);
     // Before version 8 nothing has a number, and nothing is said again.
@@ -159,21 +159,21 @@ fn what_cannot_be_resumed_is_begun_anew() {
     let mut world = World::new();
     let (conn, _) = world.join(1, 5);
     world.join(2, 5);
-    let mut refused = |change: fn(&mut consort_rpc::voice::Place), seq| {
-        let mut place = World::place(1, 5);
-        change(&mut place);
+    let mut refused = |change: fn(&mut consort_rpc::voice::Participant), seq| {
+        let mut participant = World::participant(1, 5);
+        change(&mut participant);
         let again = world.connect(8);
-        world.resume(again, &place, seq);
+        world.resume(again, &participant, seq);
         world.closed(again) == Some(CloseCode::SessionInvalid)
     };
-    assert!(refused(|place| place.session_id = "nobody".into(), -1));
-    assert!(refused(|place| place.token = "token-2-5".into(), -1));
+    assert!(refused(|participant| participant.session_id = "nobody".into(), -1));
+    assert!(refused(|participant| participant.token = "token-2-5".into(), -1));
     assert!(refused(|_| {}, 900), "a number that was not given");
     assert!(!refused(|_| {}, -1));
     world.hub.disconnected(conn, world.now_ms);
     world.remove(1);
     let again = world.connect(8);
-    world.resume(again, &World::place(1, 5), -1);
+    world.resume(again, &World::participant(1, 5), -1);
     assert_eq!(world.closed(again), Some(CloseCode::SessionInvalid), "it has left");
 }
 
@@ -191,9 +191,9 @@ fn a_cut_that_nobody_mends_ends_the_session_for_the_others() {
         (world.told(other)[0]["d"].clone(), world.media()),
         (json!({"user_id": "1"}), vec![(ssrc, Order::Close)])
     );
-    // Its place is still there.
+    // It still counts as in the channel.
     let again = world.connect(8);
-    world.identify(again, &World::place(1, 5));
+    world.identify(again, &World::participant(1, 5));
     assert_eq!(world.ops(again)[1], 2);
 }
 
@@ -217,7 +217,7 @@ fn a_move_ends_the_session_for_the_old_channel_at_once_and_for_the_client_a_litt
     let mut world = World::new();
     let ((conn, ssrc), (other, _)) = (world.join(1, 5), world.join(2, 5));
     world.look();
-    let moved = World::place(1, 6);
+    let moved = World::participant(1, 6);
     world.put(moved.clone());
     assert_eq!(world.media(), [(ssrc, Order::Close)]);
     assert_eq!(world.ops(other), [13]);
@@ -237,14 +237,14 @@ fn a_token_that_is_new_is_told_and_a_live_session_goes_on_with_the_old_or_the_ne
     let mut world = World::new();
     let (conn, _) = world.join(1, 5);
     world.look();
-    let renewed = consort_rpc::voice::Place { token: "renewed".into(), ..World::place(1, 5) };
+    let renewed = consort_rpc::voice::Participant { token: "renewed".into(), ..World::participant(1, 5) };
     world.put(renewed.clone());
     world.put(renewed.clone());
     assert_eq!(world.look(), [Output::Announce(GUILD, Box::new(renewed.clone()))], "once");
     world.hub.disconnected(conn, world.now_ms);
-    for place in [renewed, World::place(1, 5)] {
+    for participant in [renewed, World::participant(1, 5)] {
         let again = world.connect(8);
-        world.resume(again, &place, -1);
+        world.resume(again, &participant, -1);
         assert_eq!(world.ops(again)[1], 9);
     }
 }
@@ -291,10 +291,10 @@ fn offer(ufrag: &str) -> Value {
 fn a_browser_is_told_where_to_find_the_media_plane_and_may_offer_anew() {
     let mut world = World::new();
     let (_, speaker_ssrc) = world.join(2, 5);
-    let place = World::place(1, 5);
-    world.put(place.clone());
+    let participant = World::participant(1, 5);
+    world.put(participant.clone());
     let conn = world.connect(8);
-    world.identify(conn, &place);
+    world.identify(conn, &participant);
     world.told(conn);
     world.media();
     let mut logins = Vec::new();
@@ -326,10 +326,10 @@ fn a_browser_is_told_where_to_find_the_media_plane_and_may_offer_anew() {
 fn a_browser_may_send_under_ssrcs_of_its_own_choice_and_others_know_those_of_ready() {
     let mut world = World::new();
     let (other, _) = world.join(2, 5);
-    let place = World::place(1, 5);
-    world.put(place.clone());
+    let participant = World::participant(1, 5);
+    world.put(participant.clone());
     let conn = world.connect(8);
-    world.identify(conn, &place);
+    world.identify(conn, &participant);
     let ssrc = world.told(conn)[1]["d"]["ssrc"].as_u64().unwrap();
     let given = u32::try_from(ssrc).unwrap();
     world.say(conn, 1, offer("abcd"));

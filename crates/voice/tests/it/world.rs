@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use consort_model::{GuildId, UserId};
 use consort_rpc::NodeId;
 use consort_rpc::relay::SessionKey;
-use consort_rpc::voice::{Op, Place, Rights};
+use consort_rpc::voice::{Op, Participant, Rights};
 use consort_runtime::Random;
 use consort_sfu::{Command, Order};
 use consort_voice::protocol::{CloseCode, Version, decode};
@@ -29,10 +29,10 @@ impl World {
         Self { hub, now_ms: 1_000_000, outputs: Vec::new() }
     }
 
-    pub fn place(user: u64, channel: u64) -> Place {
+    pub fn participant(user: u64, channel: u64) -> Participant {
         let user = UserId::new(user);
         let session = SessionKey { node: NodeId(1), generation: 1, slice: 0, number: user.get(), user };
-        Place {
+        Participant {
             user,
             session,
             session_id: format!("session-{user}"),
@@ -42,8 +42,8 @@ impl World {
         }
     }
 
-    pub fn put(&mut self, place: Place) {
-        self.hub.hear(GUILD, Op::Put(Box::new(place)), self.now_ms);
+    pub fn put(&mut self, participant: Participant) {
+        self.hub.hear(GUILD, Op::Put(Box::new(participant)), self.now_ms);
     }
 
     pub fn remove(&mut self, user: u64) {
@@ -58,17 +58,17 @@ impl World {
         self.hub.receive(conn, decode(&json!({"op": op, "d": d}).to_string()), self.now_ms);
     }
 
-    pub fn identify(&mut self, conn: ConnId, place: &Place) {
+    pub fn identify(&mut self, conn: ConnId, participant: &Participant) {
         let d = json!({
-            "server_id": GUILD, "user_id": place.user, "session_id": place.session_id, "token": place.token,
+            "server_id": GUILD, "user_id": participant.user, "session_id": participant.session_id, "token": participant.token,
             "streams": [{"type": "video", "rid": "100", "quality": 100}],
         });
         self.say(conn, 0, d);
     }
 
-    pub fn resume(&mut self, conn: ConnId, place: &Place, seq_ack: i64) {
+    pub fn resume(&mut self, conn: ConnId, participant: &Participant, seq_ack: i64) {
         let d = json!({
-            "server_id": GUILD, "session_id": place.session_id, "token": place.token, "seq_ack": seq_ack,
+            "server_id": GUILD, "session_id": participant.session_id, "token": participant.token, "seq_ack": seq_ack,
         });
         self.say(conn, 7, d);
     }
@@ -80,10 +80,10 @@ impl World {
 
     /// A user that has connected to its channel and speaks; and its SSRC.
     pub fn join(&mut self, user: u64, channel: u64) -> (ConnId, u32) {
-        let place = Self::place(user, channel);
-        self.put(place.clone());
+        let participant = Self::participant(user, channel);
+        self.put(participant.clone());
         let conn = self.connect(8);
-        self.identify(conn, &place);
+        self.identify(conn, &participant);
         self.select(conn);
         self.say(conn, 5, json!({"speaking": 1, "delay": 0, "ssrc": 0}));
         let ready = self.look().into_iter().find_map(|output| match output {

@@ -34,7 +34,7 @@ const PAGE_ROWS: usize = 1_000;
 
 /// Serves the owners of a node until the node ends. To be started when all its kinds of owners are there: the first round
 /// wakes those that a process which died has left with pending effects.
-pub async fn run_courier(env: Env) {
+pub async fn run_recovery(env: Env) {
     let mut rounds = Rounds { map: None, moved_at: Instant::now(), busy: false, pause: ROUND };
     while !env.work.is_ending() {
         let all = rounds.begin(env.mesh.version(), env.work.take_owing(), Instant::now());
@@ -57,7 +57,7 @@ pub async fn run_courier(env: Env) {
     }
 }
 
-/// When the courier looks, and at what.
+/// When the recovery task looks, and at what.
 struct Rounds {
     /// The version of the map in the last round, and since when it has been that.
     map: Option<u64>,
