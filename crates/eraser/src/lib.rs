@@ -14,6 +14,7 @@ use std::time::Duration;
 
 use consort_rpc::{Client, MeshRef, user};
 use consort_runtime::spawn;
+use consort_store::bucket::Growth;
 use consort_store::erasure::{self, Erasure, SHARDS};
 use consort_store::{Batch, Error, StoreRef, Table};
 use tokio::time::Instant;
@@ -86,10 +87,12 @@ impl Eraser {
     }
 
     /// Erases the first partitions, as many as make a slice of rows: a thousand messages with reactions are a thousand
-    /// partitions of a row or two. A partition that is empty then loses its mark in the same batch. Gives how many were
-    /// looked at.
+    /// partitions of a row or two. Gives how many were looked at.
+    ///
+    /// A batch that no owner sends is whole in each partition by itself, so a crash could leave a part of it undone. Therefore what
+    /// rows stand for goes first, then the rows, and the marks of partitions that are empty then go last.
     async fn step(&self, marked: &[Erasure]) -> Result<usize, Error> {
-        let mut batch = Batch::new();
+        let (mut before, mut batch, mut over) = (Batch::new(), Batch::new(), Batch::new());
         let (mut rows_left, mut done) = (SLICE_ROWS, 0);
         for erasure in marked {
             let Erasure { table, partition } = *erasure;
@@ -101,7 +104,7 @@ impl Eraser {
                 continue;
             }
             for row in rows {
-                consequences::of_row(&mut batch, table, row);
+                consequences::of_row(&mut before, table, row);
                 batch.delete(table, partition, row.key.clone());
             }
             if slice.is_last && table == Table::Messages {
@@ -109,15 +112,21 @@ impl Eraser {
             }
             if slice.is_last {
                 let (shard, key) = erasure.mark();
-                batch.delete(Table::Erasures, shard, key);
+                over.delete(Table::Erasures, shard, key);
+                if table.growth() != Growth::Bounded {
+                    // A store that splits such partitions forgets which parts there were.
+                    batch.delete_partition(table, partition);
+                }
             }
             rows_left = rows_left.saturating_sub(rows.len().max(1));
             if rows_left == 0 {
                 break;
             }
         }
-        if !batch.is_empty() {
-            self.store.commit(batch).await?;
+        for batch in [before, batch, over] {
+            if !batch.is_empty() {
+                self.store.commit(batch).await?;
+            }
         }
         Ok(done)
     }

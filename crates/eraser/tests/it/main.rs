@@ -1,14 +1,16 @@
 //! The eraser over a store in memory, with owners of users that are a list.
 
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex};
 
+use bytes::Bytes;
 use consort_eraser::{Eraser, SLICE_ROWS};
 use consort_model::ApiError;
 use consort_rpc::guild::emoji::{EMOJI_INDEX_KEY, INDEX_KEY};
 use consort_rpc::{Answer, Call, Host, InProcess, Mesh, MeshRef, NodeId, Static, user};
 use consort_store::erasure::{Erasure, SHARDS, marked};
 use consort_store::memory::Memory;
-use consort_store::{Batch, Key, Range, StoreRef, Table};
+use consort_store::{Batch, BoxFuture, Error, Key, Range, Row, Scan, Store, StoreRef, Table, Write};
 use serde_json::{Value, json};
 
 /// Owners of users that take what they are told; those of `refused_once` are overloaded the first time.
@@ -30,8 +32,75 @@ impl Host<user::User> for Users {
     }
 }
 
+/// A store that keeps a batch whole in each partition only, and takes so many of those parts until the process dies.
+struct Dying {
+    beneath: Memory,
+    takes: Mutex<usize>,
+}
+
+fn place(write: &Write) -> (Table, u64) {
+    match write {
+        Write::Put { table, partition, .. }
+        | Write::Delete { table, partition, .. }
+        | Write::DeleteRange { table, partition, .. } => (*table, *partition),
+    }
+}
+
+impl Store for Dying {
+    fn submit(&self, batch: Batch) -> BoxFuture<'static, Result<(), Error>> {
+        let mut parts = BTreeMap::<(Table, u64), Batch>::new();
+        for write in batch.writes {
+            parts.entry(place(&write)).or_default().writes.push(write);
+        }
+        let mut takes = self.takes.lock().unwrap();
+        let (mut taken, mut done) = (Vec::new(), Ok(()));
+        for part in parts.into_values() {
+            match takes.checked_sub(1) {
+                Some(left) => *takes = left,
+                None => {
+                    done = Err(Error::Closed);
+                    break;
+                }
+            }
+            taken.push(self.beneath.submit(part));
+        }
+        Box::pin(async move {
+            for part in taken {
+                part.await?;
+            }
+            done
+        })
+    }
+
+    fn get(&self, table: Table, partition: u64, key: Key) -> BoxFuture<'_, Result<Option<Bytes>, Error>> {
+        self.beneath.get(table, partition, key)
+    }
+
+    fn get_many(
+        &self,
+        table: Table,
+        partition: u64,
+        keys: Vec<Key>,
+    ) -> BoxFuture<'_, Result<Vec<Option<Bytes>>, Error>> {
+        self.beneath.get_many(table, partition, keys)
+    }
+
+    fn scan(&self, table: Table, partition: u64, range: Range) -> BoxFuture<'_, Result<Vec<Row>, Error>> {
+        self.beneath.scan(table, partition, range)
+    }
+
+    fn scan_many(&self, scans: Vec<Scan>) -> BoxFuture<'_, Result<Vec<Vec<Row>>, Error>> {
+        self.beneath.scan_many(scans)
+    }
+
+    fn close(&self) -> BoxFuture<'_, ()> {
+        self.beneath.close()
+    }
+}
+
 struct World {
     store: StoreRef,
+    memory: Memory,
     users: Arc<Users>,
     mesh: MeshRef,
 }
@@ -42,7 +111,8 @@ impl World {
         let mesh = Mesh::new(node, Arc::new(Static::new(vec![node])), Arc::new(InProcess::new()));
         let users = Arc::new(Users { told: Mutex::default(), refused_once: refused_once.into() });
         mesh.host::<user::User>(users.clone());
-        Self { store: Arc::new(Memory::new()), users, mesh }
+        let memory = Memory::new();
+        Self { store: Arc::new(memory.clone()), memory, users, mesh }
     }
 
     fn eraser(&self) -> Eraser {
@@ -110,6 +180,36 @@ async fn a_marked_partition_goes_slice_by_slice_and_nothing_else_does() {
     assert_eq!(world.count(Table::Messages, 8).await, 1);
     assert_eq!(world.count(Table::Reactions, rows + 1).await, 1);
     assert_eq!(world.marks().await, []);
+}
+
+#[tokio::test(start_paused = true)]
+async fn wherever_it_dies_what_is_left_can_still_be_found() {
+    for takes in 0..8 {
+        let mut world = World::new(Vec::new());
+        world
+            .write(|batch| {
+                for id in 1..=3 {
+                    batch.put_row(Table::Messages, 7, id, &message(id));
+                    batch.put_row(Table::Reactions, id, Key::text("x"), &1);
+                }
+                batch.erase_later(Table::Messages, 7);
+            })
+            .await;
+        let whole = world.store.clone();
+        let beneath = world.memory.clone();
+        world.store = Arc::new(Dying { beneath, takes: Mutex::new(takes) });
+        let done = world.eraser().round().await;
+        world.store = whole;
+        let (messages, marks) = (world.count(Table::Messages, 7).await, world.marks().await);
+        assert!(messages == 0 || !marks.is_empty(), "{takes}: rows without a mark");
+        for id in 1..=3 {
+            let reactions = world.count(Table::Reactions, id).await;
+            assert!(reactions == 0 || messages > 0, "{takes}: reactions that nobody finds any more");
+        }
+        assert!(done.is_ok() || messages > 0 || !marks.is_empty(), "{takes}");
+        while world.eraser().round().await.unwrap() > 0 {}
+        assert_eq!((world.count(Table::Messages, 7).await, world.marks().await), (0, Vec::new()), "{takes}");
+    }
 }
 
 #[tokio::test(start_paused = true)]
