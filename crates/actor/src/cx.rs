@@ -13,7 +13,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::core::{Load, Stop};
-use crate::rows::Rows;
+use crate::rows::{Rows, Scanned};
 
 /// What leaves once a turn is durable.
 #[derive(Debug)]
@@ -47,7 +47,7 @@ pub struct Cx<'a> {
     pub(crate) conflict: Option<ApiError>,
     pub(crate) confirmed: bool,
     pub(crate) rows: &'a mut Rows,
-    pub(crate) scans: &'a [(Load, Vec<Row>)],
+    pub(crate) scans: &'a [Scanned],
     pub(crate) ids: &'a Ids,
 }
 
@@ -81,16 +81,16 @@ impl Cx<'_> {
         }
     }
 
-    /// Reads a range. It shows what was durable when it was read: commits still on their way are missing, which is right
-    /// for everything that was acknowledged.
+    /// Reads a range. Of this owner's own rows it shows everything that was written before this call, also what is not durable
+    /// yet; of others' what was durable when it was read.
     ///
     /// # Errors
     /// [`Stop::Load`] when it has not been read for this call yet.
     pub fn scan(&mut self, table: Table, partition: u64, range: Range) -> Result<Vec<Row>, Stop> {
-        let wanted = Load::Scan(table, partition, range);
-        match self.scans.iter().find(|(load, _)| *load == wanted) {
-            Some((_, rows)) => Ok(rows.clone()),
-            None => Err(self.load(wanted)),
+        let is_it = |scan: &&Scanned| (scan.table, scan.partition, &scan.range) == (table, partition, &range);
+        match self.scans.iter().find(is_it) {
+            Some(scan) => Ok(scan.rows.clone()),
+            None => Err(self.load(Load::Scan(table, partition, range))),
         }
     }
 

@@ -11,6 +11,7 @@ use consort_store::Batch;
 
 use crate::core::{Core, Load, Outcome};
 use crate::cx::After;
+use crate::rows::Scanned;
 use crate::turn::{Machine, Step, Turn};
 
 /// What leaves after a turn.
@@ -80,7 +81,9 @@ impl<C: Core> Driven<C> {
                     let absent = self.0.rows.loaded(key, Ok(None));
                     debug_assert!(absent.is_ok(), "nothing was read that could fail");
                 }
-                Step::Load(scan) => scans.push((scan, Vec::new())),
+                Step::Load(Load::Scan(table, partition, range)) => {
+                    scans.push(Scanned { table, partition, range, rows: Vec::new(), since: 0 });
+                }
             }
         }
     }

@@ -7,11 +7,11 @@ use consort_model::ApiError;
 use consort_rpc::relay::Epoch;
 use consort_rpc::{Answer, Caller, NodeId, Service};
 use consort_runtime::{Ids, Now, Random};
-use consort_store::{Batch, Row};
+use consort_store::Batch;
 
 use crate::core::{Core, Load, Outcome, Stop};
 use crate::cx::{After, Cx};
-use crate::rows::Rows;
+use crate::rows::{Rows, Scanned};
 
 /// The owner's machine: core, cache, and the count of turns.
 pub(crate) struct Machine<C: Core> {
@@ -65,7 +65,7 @@ impl<C: Core> Machine<C> {
         now: Now,
         caller: &Caller,
         op: &<C::Service as Service>::Op,
-        scans: &[(Load, Vec<Row>)],
+        scans: &[Scanned],
     ) -> Step {
         let mut cx = context(&mut self.rows, self.me, &self.given, now, caller, scans);
         let outcome = match self.core.handle(&mut cx, op) {
@@ -127,7 +127,7 @@ fn context<'a>(
     given: &'a Given,
     now: Now,
     caller: &'a Caller,
-    scans: &'a [(Load, Vec<Row>)],
+    scans: &'a [Scanned],
 ) -> Cx<'a> {
     Cx {
         now,

@@ -30,7 +30,7 @@ use crate::core::{Core, Later, Load, Outcome};
 use crate::cx::After;
 use crate::inbox::{Inbox, Verdict};
 use crate::outbox::{Outbox, Sending};
-use crate::rows::RowKey;
+use crate::rows::{RowKey, Scanned};
 use crate::turn::{Machine, Step, Turn};
 use crate::{COMMITS_PENDING_MAX, EFFECT_AWAITED, LOADS_PENDING_MAX};
 
@@ -106,7 +106,15 @@ pub(crate) enum End {
 /// A call that waits for rows.
 struct Parked<S: Service> {
     call: Call<S>,
-    scans: Vec<(Load, Vec<Row>)>,
+    scans: Vec<Scanned>,
+    /// Since when what is written counts for the range that it waits for.
+    since: u64,
+}
+
+impl<S: Service> Parked<S> {
+    fn new(call: Call<S>) -> Self {
+        Self { call, scans: Vec::new(), since: 0 }
+    }
 }
 
 /// What waits for a load.
@@ -339,7 +347,7 @@ impl<C: Core> Pipeline<C> {
         }
         match call.origin.clone() {
             Some(origin) => self.effect(now, origin, call),
-            None => self.run(now, Parked { call, scans: Vec::new() }),
+            None => self.run(now, Parked::new(call)),
         }
     }
 
@@ -360,7 +368,7 @@ impl<C: Core> Pipeline<C> {
             Some(Verdict::Early) => self.respond(call.respond, Err(ApiError::overloaded())),
             Some(Verdict::Apply) => {
                 self.inbox.begin(&origin.sender);
-                self.run(now, Parked { call, scans: Vec::new() });
+                self.run(now, Parked::new(call));
             }
         }
     }
@@ -394,16 +402,22 @@ impl<C: Core> Pipeline<C> {
             (Load::Row(table, partition, key), Loaded::Row(value)) => {
                 self.machine.rows.loaded((table, partition, key), value)
             }
-            (load, Loaded::Scan(rows)) => rows.map(|rows| parked.scans.push((load, rows))),
+            (Load::Scan(table, partition, range), Loaded::Scan(rows)) => {
+                let since = parked.since;
+                let rows = rows.inspect_err(|_| self.machine.rows.end_scan(since));
+                rows.map(|rows| parked.scans.push(Scanned { table, partition, range, rows, since }))
+            }
+            (Load::Row(..), Loaded::Scan(_)) => Err(Error::Invalid("a range was brought for a row")),
             (Load::Scan(..), Loaded::Row(_)) => Err(Error::Invalid("a row was brought for a range")),
         };
         if let Err(error) = result {
             tracing::warn!(service = C::Service::NAME, key = self.key, %error, "a read failed");
+            self.forget(&parked.scans);
             self.respond(parked.call.respond, Err(ApiError::overloaded()));
             return self.free(parked.call.origin.as_ref());
         }
         if parked.call.deadline < now.mono && !parked.call.is_sent() {
-            return;
+            return self.forget(&parked.scans);
         }
         self.run(now, parked);
     }
@@ -414,14 +428,28 @@ impl<C: Core> Pipeline<C> {
         self.next.extend(self.inbox.end(&origin.sender).into_iter().map(Next::Call));
     }
 
+    /// Ranges that were read are needed no more.
+    fn forget(&mut self, scans: &[Scanned]) {
+        scans.iter().for_each(|scan| self.machine.rows.end_scan(scan.since));
+    }
+
     /// Runs the handler of a call, as far as the rows at hand carry it.
-    fn run(&mut self, now: Now, parked: Parked<C::Service>) {
+    fn run(&mut self, now: Now, mut parked: Parked<C::Service>) {
+        let rows = &mut self.machine.rows;
+        parked.scans.retain_mut(|scan| {
+            let holds = rows.catch_up(scan);
+            if !holds {
+                rows.end_scan(scan.since);
+            }
+            holds
+        });
         let (machine, call) = (&mut self.machine, &parked.call);
         // A panic ends the actor, so its half-changed state is never seen again.
         let step =
             catch_unwind(AssertUnwindSafe(|| machine.handle(now, &call.caller, &call.op, &parked.scans)));
         match step {
             Ok(Step::Turn(mut turn)) => {
+                self.forget(&parked.scans);
                 let Call { respond, origin, .. } = parked.call;
                 if let Some(origin) = &origin {
                     // What is over keeps no rows, so no mark either: what it does is to clear away what is left.
@@ -436,8 +464,11 @@ impl<C: Core> Pipeline<C> {
                 self.free(origin.as_ref());
             }
             Ok(Step::Load(load)) => {
-                if let Load::Row(table, partition, key) = &load {
-                    self.machine.rows.loading((*table, *partition, key.clone()) as RowKey);
+                match &load {
+                    Load::Row(table, partition, key) => {
+                        self.machine.rows.loading((*table, *partition, key.clone()) as RowKey);
+                    }
+                    Load::Scan(..) => parked.since = self.machine.rows.begin_scan(),
                 }
                 self.park(load, |load| Waiting::Handler(parked, load));
             }

@@ -53,6 +53,10 @@ enum Op {
     Tell(Vec<u64>, bool),
     /// Takes a name.
     Claim,
+    /// Adds a row unless there are three.
+    Enter(u64),
+    /// Deletes that row.
+    Leave(u64),
     Break,
     End,
 }
@@ -94,6 +98,15 @@ impl Core for Counter {
                 cx.on_conflict(ApiError::missing_access());
                 self.add(cx);
             }
+            Op::Enter(id) => {
+                let seats = cx.scan(Table::Notes, 2, consort_store::Range::all(10))?;
+                if seats.len() >= 3 {
+                    return Err(ApiError::max_guilds().into());
+                }
+                cx.row::<u64>(Table::Notes, 3, *id)?;
+                cx.put(Table::Notes, 2, *id, id);
+            }
+            Op::Leave(id) => cx.delete(Table::Notes, 2, *id),
             Op::Break => panic!("broken on purpose"),
             Op::End => {
                 cx.delete(Table::Notes, 1, 1);
@@ -292,6 +305,38 @@ fn a_turn_without_effects_writes_its_own_rows_and_nothing_else() {
     bench.call(Op::Count);
     assert!(bench.submitted.is_empty(), "what writes nothing is not submitted");
     assert_eq!(bench.answers(), [(1, Ok(1)), (2, Ok(1))]);
+}
+
+#[test]
+fn calls_that_count_rows_count_those_of_calls_before_them() {
+    let mut bench = Bench::new();
+    // The store has one row, and says so to all before anything of theirs is durable.
+    let found = || vec![Row { key: Key::id(9), value: consort_store::row::encode(&9_u64) }];
+    for id in 1..=4 {
+        bench.call(Op::Enter(id));
+    }
+    while let Some((id, load)) = bench.loads.pop_front() {
+        let loaded = match load {
+            Load::Scan(..) => Loaded::Scan(Ok(found())),
+            Load::Row(..) => Loaded::Row(Ok(None)),
+        };
+        bench.input(Input::Loaded(id, loaded));
+    }
+    while !bench.submitted.is_empty() {
+        bench.commit();
+    }
+    let taken = |bench: &mut Bench| bench.answers().into_iter().filter(|(_, answer)| answer.is_ok()).count();
+    assert_eq!(taken(&mut bench), 2);
+    // One that was read before somebody has left, and looks after that, finds room.
+    bench.call(Op::Enter(5));
+    let (id, _) = bench.loads.pop_front().unwrap();
+    let store = [1, 2, 9].map(|id| Row { key: Key::id(id), value: Bytes::new() });
+    bench.call(Op::Leave(9));
+    bench.commit();
+    bench.input(Input::Loaded(id, Loaded::Scan(Ok(store.to_vec()))));
+    bench.bring(Ok(None));
+    bench.commit();
+    assert_eq!(taken(&mut bench), 2, "who has left, and who has come");
 }
 
 #[test]
