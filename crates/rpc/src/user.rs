@@ -13,6 +13,7 @@ pub mod account;
 pub mod gateway;
 pub mod read_state;
 pub mod relationship;
+pub mod seat;
 pub mod settings;
 
 /// The service; its key is the user's id.
@@ -38,6 +39,8 @@ pub enum Op {
     ReadState(read_state::Op),
     /// Settings of the account and per guild.
     Settings(settings::Op),
+    /// Places among the guilds and groups that the account may be in.
+    Seat(seat::Op),
     /// A guild's owner tells: the user is a member now. Sessions attach themselves.
     GuildJoined { guild: GuildId },
     /// A guild's owner tells: the user is no member any more.

@@ -22,6 +22,8 @@ pub(crate) const NOTES_MAX: usize = 1000;
 pub(crate) const PROTO_BYTES_MAX: usize = 256 << 10;
 /// Channels with settings of their own in one guild.
 pub(crate) const CHANNEL_OVERRIDES_MAX: usize = 1000;
+/// Milliseconds after which a seat that nobody gave back is free again: many times what a call may take.
+pub(crate) const SEAT_MS: u64 = 120_000;
 /// Rows read at once while loading.
 pub(crate) const PAGE_ROWS: usize = 2000;
 /// Mutual guilds and friends that a profile shows.

@@ -1,6 +1,7 @@
 //! Rows of an account and of a private channel.
 
 use consort_model::{Activity, Channel, ChannelId, MessageId, Status, Timestamp, User, UserId};
+use consort_rpc::user::seat::Seat;
 use serde::{Deserialize, Serialize};
 
 /// Membership in a guild (`Table::UserGuilds`, partition: the user, key: the guild).
@@ -138,6 +139,17 @@ impl ChosenStatus {
         let end = custom.timestamps.and_then(|timestamps| timestamps.end);
         end.is_none_or(|end_ms| end_ms > now_ms).then_some(custom)
     }
+}
+
+/// A seat that is taken (`Table::UserSettings`, partition: the user, key: `seats`, with all others).
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct SeatRow {
+    /// What it is for.
+    pub seat: Seat,
+    /// How many have taken it and not given it back.
+    pub holders: u32,
+    /// When it is free again, Unix milliseconds.
+    pub until_ms: u64,
 }
 
 /// A private channel (`Table::PrivateChannels`, partition: the channel, key: empty).

@@ -3,6 +3,7 @@
 
 pub mod password;
 pub mod register;
+pub mod seats;
 pub mod sessions;
 
 use consort_model::object::account::{UserRow, username_key};

@@ -12,6 +12,7 @@ use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, User
 use consort_rpc::guild;
 use consort_rpc::guild::may::May;
 use consort_rpc::guild::settings::{Op, Update};
+use consort_rpc::user::seat::Seat;
 use serde_json::{Value, json};
 
 use crate::extract::{Auth, Ids, JsonBody, MaybeAuth, Query, UnreadJson, UserAuth};
@@ -52,9 +53,6 @@ pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
 }
 
 async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -> Answered {
-    if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
-        return Err(ApiError::max_guilds().into());
-    }
     let body = body.read().await?;
     let (name, icon, channels) = Form::root(&body)?.check(|f| {
         let name = f.required("name", f.name("name", Named::Guild));
@@ -65,12 +63,15 @@ async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -
     let id = GuildId::new(app.next_id());
     let owner = Box::new(account(&app, auth.user_id()).await?);
     let icon = icon.map_or(Patch::Absent, Patch::Value);
-    let mut kept = Kept::default();
-    let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
-    let op = settings(Op::Create { owner, name, icon, channels });
-    let reply = app.guilds.call(id.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    let founded = async {
+        let mut kept = Kept::default();
+        let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
+        let op = settings(Op::Create { owner, name, icon, channels });
+        let reply = app.guilds.call(id.get(), auth.caller(), op).await;
+        kept.settle(&app, &reply).await;
+        Ok(reply)
+    };
+    Ok(answer(app.with_seat(auth.user_id(), Seat::Guild(id), founded).await?))
 }
 
 async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {

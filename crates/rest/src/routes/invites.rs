@@ -8,6 +8,7 @@ use axum::routing::get;
 use consort_model::account::index_partition;
 use consort_model::{ApiError, ChannelId, Form, GuildId, limits};
 use consort_rpc::guild::invite::{Create, IndexRow, Op};
+use consort_rpc::user::seat::Seat;
 use consort_rpc::{Caller, Reply, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
@@ -95,13 +96,9 @@ async fn accept(
 ) -> Answered {
     let guild = guild_of(&app, &code).await?;
     let user = account(&app, auth.user_id()).await?;
-    let max = limits::USER_GUILDS_MAX;
-    let guilds = app.guilds_of(auth.user_id()).await?;
-    if guilds.len() >= max && !guilds.contains(&guild) {
-        return Err(Failure(ApiError::max_guilds()));
-    }
     let op = guild::member::Op::JoinByInvite { code, user: Box::new(user) };
-    Ok(answer(of_gone(app.guilds.call(guild.get(), auth.caller(), guild::Op::Member(op)).await)))
+    let joined = async { Ok(app.guilds.call(guild.get(), auth.caller(), guild::Op::Member(op)).await) };
+    Ok(answer(of_gone(app.with_seat(auth.user_id(), Seat::Guild(guild), joined).await?)))
 }
 
 async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(code): Ids<String>) -> Answered {

@@ -11,6 +11,7 @@ use consort_model::{ApiError, Form, GuildId, Image, Intents, Patch, RoleId, User
 use consort_rpc::guild;
 use consort_rpc::guild::may::May;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
+use consort_rpc::user::seat::Seat;
 
 use super::guilds::account;
 use crate::extract::{Auth, BotAuth, Ids, JsonBody, Query, UnreadJson};
@@ -154,9 +155,10 @@ async fn add(
         }
         _ => return Err(Failure(ApiError::invalid_oauth2_token())),
     }
-    let user = account(&app, user).await?;
-    let op = Op::Add(Box::new(Add { user, nick, roles, mute, deaf }));
-    app.ask_guild(guild, auth.caller(), member(op)).await
+    let account = account(&app, user).await?;
+    let op = Op::Add(Box::new(Add { user: account, nick, roles, mute, deaf }));
+    let added = async { Ok(app.guilds.call(guild.get(), auth.caller(), member(op)).await) };
+    Ok(answer(app.with_seat(user, Seat::Guild(guild), added).await?))
 }
 
 async fn kick(

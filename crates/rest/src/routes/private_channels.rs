@@ -9,6 +9,7 @@ use consort_cdn::Kind;
 use consort_model::validate::Named;
 use consort_model::{ApiError, ChannelId, Form, UserId, limits};
 use consort_rpc::private::Op;
+use consort_rpc::user::seat::Seat;
 use consort_rpc::{Caller, user};
 use serde_json::Value;
 
@@ -56,7 +57,9 @@ async fn create(State(app): State<Arc<App>>, auth: Auth, JsonBody(body): JsonBod
         Wanted::Dm(other) => open_dm(&app, caller, other).await,
         Wanted::Group(recipients) => {
             let op = Op::Found { group: true, recipients };
-            app.ask_private(ChannelId::new(app.next_id()), caller, op).await
+            let (channel, founder) = (ChannelId::new(app.next_id()), caller.user);
+            let founded = async { Ok(app.privates.call(channel.get(), caller, op).await) };
+            Ok(answer(app.with_seat(founder, Seat::Group(channel), founded).await?))
         }
     }
 }

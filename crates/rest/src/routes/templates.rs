@@ -12,6 +12,7 @@ use consort_model::{ApiError, Form, GuildId, GuildTemplate, Patch, limits};
 use consort_rpc::guild::invite::IndexRow;
 use consort_rpc::guild::settings;
 use consort_rpc::guild::template::{Op, index_key};
+use consort_rpc::user::seat::Seat;
 use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
@@ -64,9 +65,6 @@ async fn create_guild(
     Ids(code): Ids<String>,
     body: UnreadJson,
 ) -> Answered {
-    if app.guilds_of(auth.user_id()).await?.len() >= limits::USER_GUILDS_MAX {
-        return Err(ApiError::max_guilds().into());
-    }
     let template = found(&app, &code).await?;
     let body = body.read().await?;
     let (name, icon) = Form::root(&body)?.check(|f| {
@@ -75,14 +73,18 @@ async fn create_guild(
     })?;
     let id = GuildId::new(app.next_id());
     let owner = Box::new(account(&app, auth.user_id()).await?);
-    let mut kept = Kept::default();
     let icon = icon.map_or(Patch::Absent, Patch::Value);
-    let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
     let source = template.source_guild_id;
-    let snapshot = Box::new(template.serialized_source_guild);
-    let op = settings::Op::CreateFrom { owner, name, icon, template: snapshot };
-    let made = app.guilds.call(id.get(), auth.caller(), guild::Op::Settings(op)).await;
-    kept.settle(&app, &made).await;
+    let founded = async {
+        let mut kept = Kept::default();
+        let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
+        let snapshot = Box::new(template.serialized_source_guild);
+        let op = settings::Op::CreateFrom { owner, name, icon, template: snapshot };
+        let made = app.guilds.call(id.get(), auth.caller(), guild::Op::Settings(op)).await;
+        kept.settle(&app, &made).await;
+        Ok(made)
+    };
+    let made = app.with_seat(auth.user_id(), Seat::Guild(id), founded).await?;
     if made.is_ok() {
         // A count for its manager: should the source be gone by now, nobody misses it.
         let used = guild::Op::Template(Op::Used { code });

@@ -586,6 +586,7 @@ pub fn user() -> Vec<user::Op> {
         {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
         {"Mentioned": {"guild": null, "channel": "1", "message": "2", "author": "3", "by": "Role"}}, {"Posted": {"channel": "1", "message": "2"}},
         {"Dm": {"other": "2", "channel": "3"}}, "Sessions", "Channels",
+        {"Seat": {"Take": {"seat": {"Guild": "1"}}}}, {"Seat": {"GiveBack": {"seat": {"Group": "2"}}}},
     ]));
     all.push(Op::Deliver(Arc::new(event())));
     all.extend(account().into_iter().map(Op::Account));

@@ -528,3 +528,52 @@ async fn other_origins_may_ask_with_a_token_but_never_with_what_a_browser_keeps(
     .await;
     world.node.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn limits_of_an_account_hold_for_whoever_asks_for_everything_at_once() {
+    let town = Town::new().await;
+    let world = &town.world;
+    let many = async |count: usize, token: &str, method: &str, paths: Vec<String>, body: Value| {
+        let calls = (0..count).map(|n| world.call(method, &paths[n % paths.len()], token, body.clone()));
+        let answers = join_all(calls).await;
+        let refused: Vec<_> = answers.iter().filter(|(status, _)| *status >= 300).collect();
+        assert!(refused.iter().all(|(status, _)| *status == 400), "{refused:?}");
+        count - refused.len()
+    };
+    let one = |path: &str| vec![path.to_owned()];
+    // Ben is in one already.
+    assert_eq!(many(110, &town.ben, "POST", one("/guilds"), json!({"name": "Guild"})).await, 99);
+    let guilds = town.ok("GET", "/users/@me/guilds", &town.ben, Value::Null).await;
+    assert_eq!(guilds.as_array().unwrap().len(), 100);
+    let code = {
+        let guild = town.ok("POST", "/guilds", &town.eve, json!({"name": "Guild"})).await;
+        let channel = text(&guild["system_channel_id"]);
+        let invite = town.ok("POST", &format!("/channels/{channel}/invites"), &town.eve, json!({})).await;
+        text(&invite["code"])
+    };
+    assert_eq!(town.refusal("POST", &format!("/invites/{code}"), &town.ben, json!({})).await, (400, 30001));
+    town.ok("DELETE", &format!("/users/@me/guilds/{}", town.guild), &town.ben, Value::Null).await;
+    assert_eq!(many(8, &town.ben, "POST", one(&format!("/invites/{code}")), json!({})).await, 8, "one guild");
+    assert_eq!(many(60, &town.ada, "POST", one("/applications"), json!({"name": "App"})).await, 50);
+    let mut friends = Vec::new();
+    for (token, other) in [(&town.ben, &town.ada), (&town.eve, &town.ada)] {
+        let [own, others] = [token, other].map(|token| town.ok("GET", "/users/@me", token, Value::Null));
+        let (own, others) = (text(&own.await["id"]), text(&others.await["id"]));
+        town.ok("PUT", &format!("/users/@me/relationships/{others}"), token, json!({})).await;
+        town.ok("PUT", &format!("/users/@me/relationships/{own}"), other, json!({})).await;
+        friends.push(own);
+    }
+    let group = json!({ "recipients": friends });
+    assert_eq!(many(20, &town.ada, "POST", one("/users/@me/channels"), group).await, 10);
+    let mut messages = Vec::new();
+    for _ in 0..260 {
+        messages.push(text(&town.post(&town.ada, json!({"content": "x"})).await["id"]));
+    }
+    let pins: Vec<_> =
+        messages.iter().map(|id| format!("/channels/{}/messages/pins/{id}", town.channel)).collect();
+    for pin in &pins[..220] {
+        town.ok("PUT", pin, &town.ada, Value::Null).await;
+    }
+    assert_eq!(many(40, &town.ada, "PUT", pins[220..].to_vec(), Value::Null).await, 30);
+    town.world.node.shutdown().await;
+}

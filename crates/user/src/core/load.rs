@@ -13,7 +13,7 @@ use serde_json::Map;
 
 use super::User;
 use super::grace::{Grace, LastWords};
-use super::settings::{LEGACY_KEY, SAID_KEY, STATUS_KEY, proto_key};
+use super::settings::{LEGACY_KEY, SAID_KEY, SEATS_KEY, STATUS_KEY, proto_key};
 use crate::limits::{PAGE_ROWS, READ_STATES_MAX};
 use crate::rows::{ReadStateRow, UserGuildRow};
 
@@ -73,6 +73,7 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         legacy: Map::new(),
         protos: BTreeMap::new(),
         chosen: crate::rows::ChosenStatus::default(),
+        seats: Vec::new(),
         sessions: BTreeMap::new(),
         shown: Presence::offline(id),
         friends: BTreeMap::new(),
@@ -94,6 +95,9 @@ fn take_settings(user: &mut User, rows: &[Row]) -> Result<(), Error> {
     }
     if let Some(said) = value(SAID_KEY) {
         user.said = row::decode(said)?;
+    }
+    if let Some(seats) = value(SEATS_KEY) {
+        user.seats = row::decode(seats)?;
     }
     if let Some(chosen) = value(STATUS_KEY) {
         user.chosen = row::decode(chosen)?;

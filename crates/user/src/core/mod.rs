@@ -15,6 +15,7 @@ mod read_states;
 mod ready;
 mod relationships;
 mod rest;
+mod seats;
 mod settings;
 
 use std::collections::{BTreeMap, VecDeque};
@@ -35,7 +36,7 @@ use serde_json::{Map, Value};
 use self::grace::{Grace, LastWords, Notice};
 use self::settings::SAID_KEY;
 use crate::limits::ACCOUNTS_RUNNING_MAX;
-use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, UserChannelRow};
+use crate::rows::{ChosenStatus, ReadStateRow, RelationshipRow, SeatRow, UserChannelRow};
 
 /// One account.
 #[derive(Debug)]
@@ -58,6 +59,8 @@ pub struct User {
     pub(crate) legacy: Map<String, Value>,
     pub(crate) protos: BTreeMap<u8, Bytes>,
     pub(crate) chosen: ChosenStatus,
+    /// Seats that are taken.
+    seats: Vec<SeatRow>,
     // In memory only:
     pub(crate) sessions: BTreeMap<SessionKey, presence::Session>,
     /// What was told to guilds and friends last.
@@ -132,6 +135,7 @@ impl Core for User {
             Op::Relationship(op) => self.handle_relationship(cx, op),
             Op::ReadState(op) => self.handle_read_state(cx, op),
             Op::Settings(op) => self.handle_settings(cx, op),
+            Op::Seat(op) => self.handle_seat(cx, *op),
             Op::GuildJoined { guild } => self.guild_joined(cx, *guild),
             Op::LookAtReads { channels } => self.look_at_reads(cx, channels),
             Op::GuildLeft { guild } => self.guild_left(cx, *guild),

@@ -19,6 +19,8 @@ use crate::rows::ChosenStatus;
 
 pub(super) const LEGACY_KEY: &str = "legacy";
 pub(super) const STATUS_KEY: &str = "status";
+/// Seats that are taken.
+pub(super) const SEATS_KEY: &str = "seats";
 /// The number of the last word to sessions, where nodes share a store.
 pub(super) const SAID_KEY: &str = "said";
 

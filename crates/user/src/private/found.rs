@@ -3,15 +3,14 @@
 use std::collections::BTreeSet;
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::limits::{GROUP_CHANNELS_MAX, GROUP_RECIPIENTS_MAX};
+use consort_model::limits::GROUP_RECIPIENTS_MAX;
 use consort_model::{ApiError, Channel, ChannelType, User, UserId};
-use consort_store::limits::ROWS_MAX;
-use consort_store::{Key, Range, Table};
+use consort_store::{Key, Table};
 use serde_json::json;
 
 use super::{PrivateChannel, are_within_reach, exists};
 use crate::reads::{account_of, dm_of, relation_of};
-use crate::rows::{PrivateChannelRow, RelationshipKind, UserChannelRow};
+use crate::rows::{PrivateChannelRow, RelationshipKind};
 
 impl PrivateChannel {
     pub(super) fn found(
@@ -28,9 +27,6 @@ impl PrivateChannel {
             (true, count) if count >= GROUP_RECIPIENTS_MAX => return Err(ApiError::max_recipients().into()),
             (true, _) if cx.caller.bot => return Err(ApiError::bots_not_allowed().into()),
             (true, _) => {}
-        }
-        if group && groups_of(cx, caller)? >= GROUP_CHANNELS_MAX {
-            return Err(ApiError::max_group_dms().into());
         }
         let mut people = vec![account(cx, caller)?];
         for user in &others {
@@ -109,10 +105,4 @@ pub(super) fn account(cx: &mut Cx<'_>, user: UserId) -> Result<User, Stop> {
         Err(Stop::Error(error)) if error.code == ApiError::unknown_user().code => Err(invalid().into()),
         Err(stop) => Err(stop),
     }
-}
-
-/// In how many groups somebody is.
-fn groups_of(cx: &mut Cx<'_>, user: UserId) -> Result<usize, Stop> {
-    let rows = cx.scan_rows::<UserChannelRow>(Table::UserChannels, user.get(), Range::all(ROWS_MAX))?;
-    Ok(rows.iter().filter(|(_, row)| row.group).count())
 }

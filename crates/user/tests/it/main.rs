@@ -6,5 +6,6 @@ mod presence;
 mod private;
 mod read_states;
 mod relationships;
+mod seats;
 mod settings;
 mod world;
