@@ -1,6 +1,6 @@
 //! The owner of one guild.
 
-use consort_model::{ChannelId, GuildId};
+use consort_model::{ChannelId, GuildId, Permissions};
 use serde::{Deserialize, Serialize};
 
 use crate::relay::{Epoch, Heard, Question, SessionKey};
@@ -82,6 +82,17 @@ pub enum Op {
     Gateway(gateway::Op),
     /// Whether the caller may do something, asked before what it sends is read.
     May(may::May),
+    /// What the caller may do in a channel or thread now, by all that counts. Answers [`Rights`].
+    Rights { channel: ChannelId },
+}
+
+/// What somebody may do in a place at a moment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rights {
+    /// By roles and overwrites, less what a timeout or a missing screening takes away. Empty for who is no member.
+    pub permissions: Permissions,
+    /// Whether a timeout or a missing screening has taken something away: then nothing may be said, by whatever way.
+    pub silenced: bool,
 }
 
 /// What the owner of a guild may miss.

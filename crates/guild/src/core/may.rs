@@ -1,7 +1,9 @@
 //! Whether a caller may do what it is about to send a picture for. The act is judged again when its body is there.
 
-use consort_actor::{Cx, Stop};
-use consort_model::{ApiError, Permissions, RoleId};
+use consort_actor::{Cx, Outcome, Stop};
+use consort_model::command::Overwrite;
+use consort_model::{ApiError, ChannelId, Form, Permissions, RoleId};
+use consort_rpc::guild::Rights;
 use consort_rpc::guild::may::May;
 
 use super::Guild;
@@ -20,7 +22,38 @@ impl Guild {
             May::CreateEvent => self.may_make_events(cx),
             May::ChangeEvent { event } => self.may_change_event_of(cx, *event),
             May::ChangeOneself => self.require_member(cx),
+            May::SetCommandPermissions { of } => self.may_set_command_permissions(cx, of),
         }
+    }
+
+    pub(super) fn rights(&mut self, cx: &mut Cx<'_>, channel: ChannelId) -> Result<Outcome, Stop> {
+        self.bring_thread(cx, channel)?;
+        let (user, now_ms) = (cx.caller.user, cx.now_ms);
+        let permissions = self.permissions_in(user, channel, now_ms).ok_or_else(ApiError::unknown_channel)?;
+        Outcome::json(&Rights { permissions, silenced: self.is_silenced(user, now_ms) })
+    }
+
+    /// MANAGE_GUILD and MANAGE_ROLES, and the roles concerned are below the caller's highest (Application Commands, "Edit
+    /// Application Command Permissions"). Roles and channels are there; anybody may be named.
+    fn may_set_command_permissions(&self, cx: &Cx<'_>, of: &[Overwrite]) -> Result<(), Stop> {
+        self.require(cx, Permissions::MANAGE_GUILD | Permissions::MANAGE_ROLES)?;
+        let errors = Form::empty();
+        for (index, overwrite) in of.iter().enumerate() {
+            let id = overwrite.id;
+            let path = format!("permissions.{index}.id");
+            match overwrite.kind {
+                1 if !self.roles.contains_key(&id.cast()) => {
+                    errors.error(&path, "GUILD_INVALID_ROLE", "Invalid role");
+                }
+                1 if id.get() != self.id.get() => self.require_above_role(cx, id.cast())?,
+                // One less than the guild's id stands for all channels.
+                3 if !self.channels.contains_key(&id.cast()) && id.get() + 1 != self.id.get() => {
+                    errors.error(&path, "GUILD_INVALID_CHANNEL", "Invalid channel");
+                }
+                _ => {}
+            }
+        }
+        Ok(errors.finish()?)
     }
 
     /// MANAGE_ROLES, and the role is @everyone or below the caller's highest.

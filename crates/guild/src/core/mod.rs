@@ -196,6 +196,7 @@ impl Core for Guild {
                 self.handle_may(cx, what)?;
                 Outcome::EMPTY
             }
+            Op::Rights { channel } => self.rights(cx, *channel),
         }?;
         self.follow_voice_rights(cx, op);
         Ok(outcome)

@@ -1,10 +1,10 @@
 //! Where an interaction happens and who may do what there: asked of the owners, as the person who interacts.
 
-use consort_model::permissions::{Scope, Standing, apply_implied, compute_base, compute_channel};
 use consort_model::{
     ApiError, Application, ApplicationId, Channel, ChannelId, Guild, GuildId, Member, Permissions, User,
     UserId,
 };
+use consort_rpc::guild::Rights;
 use consort_rpc::{Answer, Caller, guild, private};
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -48,6 +48,8 @@ pub struct InGuild {
     pub guild: Guild,
     /// The person in it.
     pub member: Member,
+    /// Whether the person may say nothing there for now.
+    pub silenced: bool,
 }
 
 /// Rights in a DM: there are no roles, so this set is fixed (Permissions).
@@ -129,24 +131,27 @@ impl Context {
         let bot = Caller::user(application.id.cast(), true);
         let ask = |caller: Caller, op| app.guilds.call(id.get(), caller, op);
         let own = || guild::Op::Member(guild::member::Op::Own);
-        let see = |channel| guild::Op::Channel(guild::channel::Op::Get { channel });
         let guild = guild::Op::Settings(guild::settings::Op::Get { with_counts: false });
         let guild: Guild = read(&ask(auth.caller(), guild).await?)?;
         let channel = channel_of(app, auth.caller(), id, channel).await?;
         let member: Member = read(&ask(auth.caller(), own()).await?)?;
-        let bot_member = ask(bot, own()).await.map_err(|_| ApiError::unknown_application())?;
-        let bot_member: Member = read(&bot_member)?;
-        // A thread has the overwrites of its channel.
-        let parent: Option<Channel> = match channel.parent_id.filter(|_| channel.kind.is_thread()) {
-            Some(parent) => Some(read(&ask(Caller::system(), see(parent)).await?)?),
-            None => None,
-        };
-        let place = parent.as_ref().unwrap_or(&channel);
-        let rights = |user: UserId, member: &Member| rights(&guild, place, &channel, user, member);
-        let permissions = rights(user.id, &member);
-        let app_permissions = rights(application.id.cast(), &bot_member);
-        let guild = Some(InGuild { guild, member });
+        ask(bot.clone(), own()).await.map_err(|_| ApiError::unknown_application())?;
+        let own = rights(app, id, auth.caller(), channel.id).await?;
+        let of_bot = rights(app, id, bot, channel.id).await?;
+        let (permissions, app_permissions) = (own.permissions, of_bot.permissions);
+        let guild = Some(InGuild { guild, member, silenced: own.silenced });
         Ok(Self { application, user, locale, channel, guild, permissions, app_permissions })
+    }
+
+    /// What somebody may do now in a channel of the guild; in a DM all have the same.
+    ///
+    /// # Errors
+    /// 404/10003 when there is no such channel.
+    pub async fn rights(&self, app: &App, caller: Caller, channel: ChannelId) -> Result<Rights, Failure> {
+        match self.guild_id() {
+            Some(guild) => rights(app, guild, caller, channel).await,
+            None => Ok(Rights { permissions: self.permissions, silenced: false }),
+        }
     }
 
     /// The guild's id.
@@ -179,7 +184,7 @@ impl Context {
             "attachment_size_limit": consort_model::limits::FILE_BYTES_MAX,
         });
         match &self.guild {
-            Some(InGuild { guild, member }) => {
+            Some(InGuild { guild, member, .. }) => {
                 let mut member = json!(member);
                 member["user"] = json!(self.user);
                 member["permissions"] = json!(self.permissions);
@@ -195,19 +200,7 @@ impl Context {
     }
 }
 
-/// The rights of a member in a channel. `place` has the overwrites: the channel, or a thread's parent.
-fn rights(guild: &Guild, place: &Channel, channel: &Channel, user: UserId, member: &Member) -> Permissions {
-    let of = |id| {
-        guild.roles.iter().find(|role| role.id == id).map_or(Permissions::empty(), |role| role.permissions)
-    };
-    let everyone = of(guild.id.cast());
-    let base = compute_base(guild.owner_id == user, everyone, member.roles.iter().map(|role| of(*role)));
-    let overwrites = place.permission_overwrites.as_deref().unwrap_or_default();
-    let there = compute_channel(base, guild.id, &member.roles, user, overwrites);
-    let scope = match () {
-        () if channel.kind.is_thread() => Scope::Thread,
-        () if channel.kind.is_voice() => Scope::Voice,
-        () => Scope::Text,
-    };
-    apply_implied(there, scope, Standing { timed_out: false, pending: member.pending })
+/// What somebody may do now in a channel of a guild.
+async fn rights(app: &App, guild: GuildId, caller: Caller, channel: ChannelId) -> Result<Rights, Failure> {
+    read(&app.guilds.call(guild.get(), caller, guild::Op::Rights { channel }).await?)
 }

@@ -30,7 +30,7 @@ pub struct Sent<'a> {
 /// Whether somebody may use a command: the guild's overwrites first, then the command's own default ("Application Command
 /// Permissions").
 fn may_use(context: &Context, command: &Command, overwrites: &[Overwrite]) -> bool {
-    let Some(InGuild { guild, member }) = &context.guild else { return true };
+    let Some(InGuild { guild, member, .. }) = &context.guild else { return true };
     if context.permissions.is_admin() || guild.owner_id == context.user.id {
         return true;
     }

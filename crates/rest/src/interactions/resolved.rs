@@ -1,8 +1,8 @@
 //! What the ids of an interaction stand for, as the person sees it ("Resolved Data Structure").
 
-use consort_model::permissions::compute_base;
-use consort_model::{ChannelId, GuildId, Member, Permissions, Role, UserId};
-use consort_rpc::guild;
+use consort_model::{ChannelId, Member, UserId};
+use consort_rpc::guild::Rights;
+use consort_rpc::{Caller, guild};
 use serde_json::{Map, Value, json};
 
 use super::context::{Asking, Context, InGuild, channel_of, read};
@@ -59,7 +59,9 @@ async fn user(asking: Asking<'_>, id: u64, resolved: &mut Map<String, Value>) ->
     let member = app.guilds.call(guild.id.get(), auth.caller(), op).await.map_err(Failure);
     if let Some(answer) = none_if_refused(member)? {
         let member: Member = read(&answer)?;
-        put(resolved, "members", id, partial_member(guild.owner_id == user, guild.id, &guild.roles, &member));
+        let caller = Caller::user(user, account.current.user.bot);
+        let rights = context.rights(app, caller, context.channel.id).await?;
+        put(resolved, "members", id, partial_member(&member, rights));
     }
     Ok(true)
 }
@@ -85,21 +87,20 @@ async fn channel(
         return Ok(false);
     }
     let mut shown = json!(channel);
-    shown["permissions"] = json!(context.permissions);
+    let rights = context.rights(app, auth.caller(), channel.id).await?;
+    shown["permissions"] = json!(rights.permissions);
     put(resolved, "channels", id, shown);
     Ok(true)
 }
 
-/// A member without what stands beside it, with its guild-wide rights.
-fn partial_member(is_owner: bool, guild: GuildId, all: &[Role], member: &Member) -> Value {
+/// A member without what stands beside it, with its rights where the interaction is.
+fn partial_member(member: &Member, rights: Rights) -> Value {
     let mut shown = json!(member);
     if let Some(fields) = shown.as_object_mut() {
         for beside in ["user", "deaf", "mute"] {
             fields.shift_remove(beside);
         }
     }
-    let of = |id| all.iter().find(|role| role.id == id).map_or(Permissions::empty(), |role| role.permissions);
-    let base = compute_base(is_owner, of(guild.cast()), member.roles.iter().map(|role| of(*role)));
-    shown["permissions"] = json!(base);
+    shown["permissions"] = json!(rights.permissions);
     shown
 }

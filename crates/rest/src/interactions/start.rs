@@ -80,6 +80,10 @@ impl App {
         files: Vec<UploadedFile>,
     ) -> Result<(), Failure> {
         let context = Context::load(self, auth, request.application, request.channel).await?;
+        // What is pressed or filled in speaks as well as what is typed.
+        if context.guild.as_ref().is_some_and(|of| of.silenced) {
+            return Err(Failure(ApiError::missing_permissions()));
+        }
         let sent = Sent { data: &request.data, files };
         let particular =
             self.particular(Asking { app: self, auth, context: &context }, &request, sent).await?;

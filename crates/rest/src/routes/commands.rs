@@ -9,9 +9,8 @@ use consort_model::command::{CommandPermissions, Overwrite, Scope};
 use consort_model::request::command::Draft;
 use consort_model::{ApiError, ApplicationId, CommandId, GuildId};
 use consort_rpc::application::Put;
-use consort_rpc::guild;
+use consort_rpc::guild::may::May;
 
-use super::oauth2::may_manage;
 use crate::{Answered, AnyAuth, App, Failure, Ids, JsonBody, Query, UnreadJson, created, empty, json};
 
 /// What an OAuth2 token needs to change commands.
@@ -235,15 +234,7 @@ async fn set_permissions(
     }
     auth.require_scope(PERMISSIONS)?;
     let overwrites = Overwrite::read(&body)?;
-    let summary = guild::Op::Member(guild::member::Op::Summary { with_counts: false });
-    let summary = app.guilds.call(guild.get(), auth.caller(), summary).await?;
-    let may = summary
-        .body()
-        .and_then(|body| serde_json::from_slice(body).ok())
-        .is_some_and(|guild| may_manage(&guild));
-    if !may {
-        return Err(Failure(ApiError::missing_permissions()));
-    }
+    app.may(guild, auth.caller(), May::SetCommandPermissions { of: overwrites.clone() }).await?;
     if command.get() != id.get() {
         let here = app.command(Scope { application: id, guild: Some(guild) }, command).await;
         if here.is_err() {

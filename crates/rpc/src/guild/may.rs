@@ -1,5 +1,6 @@
 //! What is asked before a body with a picture is read: whoever may not send it costs no more than the question.
 
+use consort_model::command::Overwrite;
 use consort_model::{ChannelId, EventId, RoleId, WebhookId};
 use serde::{Deserialize, Serialize};
 
@@ -24,4 +25,7 @@ pub enum May {
     ChangeEvent { event: EventId },
     /// Changing what the guild shows of oneself: being a member.
     ChangeOneself,
+    /// Saying who may use a command: MANAGE_GUILD, MANAGE_ROLES, and the roles concerned below one's own. By field for roles
+    /// and channels that are not there.
+    SetCommandPermissions { of: Vec<Overwrite> },
 }

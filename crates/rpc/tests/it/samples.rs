@@ -362,6 +362,7 @@ pub fn may() -> Vec<guild::may::May> {
         "ChangeGuild", "AddExpression", "CreateRole", {"ChangeRole": {"role": "1"}}, {"CreateWebhook": {"channel": "1"}},
         {"ChangeWebhook": {"webhook": "1", "token": "t"}}, {"ChangeWebhook": {"webhook": "1", "token": null}},
         "CreateEvent", {"ChangeEvent": {"event": "1"}}, "ChangeOneself",
+        {"SetCommandPermissions": {"of": [{"id": "1", "type": 3, "permission": false}]}},
     ]))
 }
 
@@ -383,6 +384,7 @@ pub fn guild() -> Vec<guild::Op> {
     all.extend(thread().into_iter().map(|op| Op::Thread { channel, op }));
     all.extend(message().into_iter().map(|op| Op::Message { channel, op }));
     all.push(Op::Searchable { nsfw: true });
+    all.push(Op::Rights { channel });
     all.extend(voice().into_iter().map(Op::Voice));
     all.extend(stage().into_iter().map(Op::Stage));
     all.extend(sound().into_iter().map(Op::Sound));

@@ -244,3 +244,61 @@ async fn a_button_updates_its_message_and_what_is_not_there_cannot_be_pressed() 
     assert_eq!((status, &refused["code"]), (400, &json!(50035)));
     stage.end().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_timed_out_uses_nothing_of_an_application() {
+    let stage = Stage::new().await;
+    let command = stage.command().await;
+    let ben = stage.world.person("ben").await;
+    let (world, ada) = (&stage.world, &stage.person);
+    let ok = async |method: &str, path: &str, token: &str, body: Value| {
+        let (status, answer) = world.call(method, path, token, body).await;
+        assert!((200..300).contains(&status), "{method} {path}: {status} {answer}");
+        answer
+    };
+    let invite = ok("POST", &format!("/channels/{}/invites", stage.channel), ada, json!({})).await;
+    ok("POST", &format!("/invites/{}", text(&invite["code"])), &ben, json!({})).await;
+    let ben_id = text(&ok("GET", "/users/@me", &ben, Value::Null).await["id"]);
+    let guild = format!("/guilds/{}", stage.guild);
+    // Everything but ADMINISTRATOR, whom no timeout holds.
+    let role = json!({"name": "all", "permissions": ((1_u64 << 53) - 1 - 8).to_string()});
+    let role = text(&ok("POST", &format!("{guild}/roles"), ada, role).await["id"]);
+    ok("PUT", &format!("{guild}/members/{ben_id}/roles/{role}"), ada, json!({})).await;
+    let row = json!([{"type": 1, "components": [{"type": 2, "style": 1, "label": "x", "custom_id": "x"}]}]);
+    let pressed = json!({"content": "press", "components": row});
+    let pressed = ok("POST", &format!("/channels/{}/messages", stage.channel), &stage.bot, pressed).await;
+    let request = |kind: u8, data: Value| {
+        json!({
+            "type": kind, "application_id": stage.application, "guild_id": stage.guild, "channel_id": stage.channel,
+            "session_id": "s", "message_id": pressed["id"], "data": data,
+        })
+    };
+    let requests = [
+        request(2, json!({"id": command, "name": "echo", "type": 1})),
+        request(3, json!({"component_type": 2, "custom_id": "x"})),
+    ];
+    let permissions = format!("/applications/{}{guild}/commands/{command}/permissions", stage.application);
+    let all = json!({"permissions": [{"id": stage.guild, "type": 1, "permission": true}]});
+    for request in &requests {
+        ok("POST", "/interactions", &ben, request.clone()).await;
+    }
+    ok("PUT", &permissions, &ben, all.clone()).await;
+    let until = crate::world::in_days(1);
+    ok("PATCH", &format!("{guild}/members/{ben_id}"), ada, json!({"communication_disabled_until": until}))
+        .await;
+    for request in requests {
+        let (status, answer) = world.call("POST", "/interactions", &ben, request).await;
+        assert_eq!((status, &answer["code"]), (403, &json!(50013)), "{answer}");
+    }
+    let (status, answer) = world.call("PUT", &permissions, &ben, all).await;
+    assert_eq!((status, &answer["code"]), (403, &json!(50013)), "{answer}");
+    ok("PATCH", &format!("{guild}/members/{ben_id}"), ada, json!({"communication_disabled_until": null}))
+        .await;
+    for (id, kind, path) in [("5", 1, "permissions/0/id"), ("5", 3, "permissions/0/id")] {
+        let unknown = json!({"permissions": [{"id": id, "type": kind, "permission": true}]});
+        let (status, answer) = world.call("PUT", &permissions, &ben, unknown).await;
+        assert_eq!((status, &answer["code"]), (400, &json!(50035)), "{answer}");
+        assert!(answer.pointer(&format!("/errors/{path}/_errors")).is_some(), "{answer}");
+    }
+    stage.end().await;
+}
