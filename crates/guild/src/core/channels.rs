@@ -90,6 +90,7 @@ impl Guild {
             self.require_in(cx, parent, Permissions::MANAGE_CHANNELS)?;
         }
         if let Some(overwrites) = &create.permission_overwrites {
+            self.require_targets(overwrites, &[])?;
             self.require_overwrites(cx, overwrites, &[], OverwriteScope { channel: None, parent })?;
         }
         let channel = self.new_channel(cx.next_id().into(), create)?;
@@ -241,6 +242,21 @@ impl Guild {
         Ok(())
     }
 
+    /// Overwrites are for roles of the guild, and for any account: whoever is no member yet has its own from the moment it joins
+    /// (discord-api-docs#2856). A role that is named as a member, or the other way round, is refused (discord-api-docs#101).
+    fn require_targets(&self, wanted: &[Overwrite], present: &[Overwrite]) -> Result<(), Stop> {
+        let is_new = |overwrite: &&Overwrite| {
+            !present.iter().any(|old| (old.id, old.kind) == (overwrite.id, overwrite.kind))
+        };
+        for overwrite in wanted.iter().filter(is_new) {
+            let is_role = self.roles.contains_key(&overwrite.id.cast());
+            if is_role != (overwrite.kind == OverwriteKind::Role) {
+                return Err(ApiError::unknown_overwrite().into());
+            }
+        }
+        Ok(())
+    }
+
     /// Whether a member has MANAGE_ROLES by an overwrite of the channel, whatever its roles say.
     fn rules_overwrites(&self, user: UserId, channel: ChannelId) -> bool {
         let (Some(member), Some(channel)) = (self.members.get(user), self.channels.get(&channel)) else {
@@ -264,6 +280,7 @@ impl Guild {
         if update.permission_overwrites.is_present() {
             let wanted = update.permission_overwrites.as_option().map(Vec::as_slice).unwrap_or_default();
             let present = old.permission_overwrites.as_deref().unwrap_or_default();
+            self.require_targets(wanted, present)?;
             self.require_overwrites(cx, wanted, present, OverwriteScope::of(&old))?;
         }
         let mut channel = old.clone();
@@ -475,15 +492,10 @@ impl Guild {
         overwrite: Overwrite,
     ) -> Result<Outcome, Stop> {
         let (old, rest) = self.overwrites_without(cx, id, overwrite.id)?;
-        if overwrite.kind == OverwriteKind::Role && !self.roles.contains_key(&overwrite.id.cast()) {
-            return Err(ApiError::unknown_role().into());
-        }
-        if overwrite.kind == OverwriteKind::Member && !self.members.contains(overwrite.id.cast()) {
-            return Err(ApiError::unknown_member().into());
-        }
         let mut wanted = rest;
         wanted.push(overwrite);
         let present = old.permission_overwrites.as_deref().unwrap_or_default();
+        self.require_targets(&wanted, present)?;
         self.require_overwrites(cx, &wanted, present, OverwriteScope::of(&old))?;
         let existed = present.iter().copied().find(|o| o.id == overwrite.id);
         self.replace_overwrites(cx, &old, wanted);

@@ -4,7 +4,7 @@ use consort_model::request::auto_moderation::RuleForm;
 use consort_model::request::message::{CreateMessage, EditMessage};
 use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{ChannelId, ChannelType, Form, Intents, MessageId, Permissions, RuleId};
-use consort_rpc::guild::{Op, automod, invite, member, thread};
+use consort_rpc::guild::{Op, automod, invite, member, role, thread};
 use consort_rpc::message;
 use serde_json::{Value, json};
 
@@ -226,6 +226,22 @@ fn some_are_left_alone() {
     assert_eq!(refused(&world, 3, say(general, "evil")), 200_000);
     world.ok(OWNER, update(made, &json!({"enabled": false})));
     assert_eq!(code(&world, 3, say(general, "evil")), None, "switched off");
+}
+
+#[test]
+fn only_what_is_there_is_newly_left_alone() {
+    let (mut world, general) = world();
+    let trusted = world.create_role("trusted", Permissions::empty());
+    let made: RuleId =
+        id(&world.ok(OWNER, rule(&json!({ "exempt_roles": [trusted], "exempt_channels": [general] }))));
+    for exempt in [json!({"exempt_roles": [trusted, "5"]}), json!({"exempt_channels": ["5"]})] {
+        assert_eq!(world.err(OWNER, rule(&exempt)), (400, 50035), "{exempt}");
+        assert_eq!(world.err(OWNER, update(made, &exempt)), (400, 50035), "{exempt}");
+    }
+    // Clients send back the whole list, be it with what has gone meanwhile.
+    world.ok(OWNER, Op::Role(role::Op::Delete { role: trusted }));
+    let kept = world.ok(OWNER, update(made, &json!({"exempt_roles": [trusted], "name": "kept"})));
+    assert_eq!(kept["exempt_roles"], json!([trusted]));
 }
 
 #[test]

@@ -182,14 +182,46 @@ fn what_one_may_not_do_with_channels_is_refused_and_changes_nothing() {
         parent_id: Patch::Value(category),
     };
     assert_eq!(world.err(2, Op::Channel(channel::Op::Move(vec![lock]))), (403, 50013));
-    // Overwrites are for roles and members that exist.
-    let of = |overwrite| Op::Channel(channel::Op::SetOverwrite { channel: general, overwrite });
-    assert_eq!(world.err(OWNER, of(Overwrite::role(5.into(), VIEW, NONE))), (404, 10011));
-    assert_eq!(world.err(OWNER, of(Overwrite::member(99.into(), VIEW, NONE))), (404, 10007));
-    assert_eq!(
-        world.err(OWNER, Op::Channel(channel::Op::DeleteOverwrite { channel: general, id: 5.into() })),
-        (404, 10009)
-    );
+}
+
+#[test]
+fn overwrites_are_for_roles_that_exist_and_for_any_account() {
+    let mut world = World::new();
+    let general = world.channel("general");
+    let others = world.create_role("others", NONE);
+    let set = |overwrite| Op::Channel(channel::Op::SetOverwrite { channel: general, overwrite });
+    let all = |overwrite| {
+        let update = channel::Update {
+            permission_overwrites: Patch::Value(vec![overwrite]),
+            ..channel::Update::default()
+        };
+        Op::Channel(channel::Op::Update { channel: general, update: Box::new(update) })
+    };
+    let create = |overwrite| {
+        let create = channel::Create {
+            permission_overwrites: Some(vec![overwrite]),
+            ..new_channel("new", ChannelType::GuildText)
+        };
+        Op::Channel(channel::Op::Create(Box::new(create)))
+    };
+    for wrong in [Overwrite::role(5.into(), VIEW, NONE), Overwrite::member(others.cast(), VIEW, NONE)] {
+        for op in [set(wrong), all(wrong), create(wrong)] {
+            assert_eq!(world.err(OWNER, op), (404, 10009), "{wrong:?}");
+        }
+    }
+    let none = Op::Channel(channel::Op::DeleteOverwrite { channel: general, id: 5.into() });
+    assert_eq!(world.err(OWNER, none), (404, 10009));
+    // Whoever is not here yet has it from the first moment.
+    let hidden = Overwrite::role(GUILD.cast(), NONE, VIEW);
+    world.ok(OWNER, set(hidden));
+    world.ok(OWNER, set(Overwrite::member(7.into(), VIEW, NONE)));
+    let code = crate::invites::make(&mut world, crate::invites::forever());
+    for (user, sees) in [(7, true), (8, false)] {
+        world.ok(user, crate::invites::join(&code, user));
+        let list = world.ok(user, Op::Channel(channel::Op::List));
+        let found = list.as_array().unwrap().iter().any(|channel| channel["id"] == general.to_string());
+        assert_eq!(found, sees, "{user}");
+    }
 }
 
 #[test]

@@ -258,6 +258,14 @@ impl Reader {
             let message = format!("A button of style {style} cannot have this field.");
             form.error(name, "BUTTON_COMPONENT_FIELD_NOT_ALLOWED", message);
         }
+        if style != PURCHASE
+            && button.label.is_none()
+            && button.emoji.is_none()
+            && form.opt("emoji").is_none()
+        {
+            // There would be nothing to see (discord.js#5675).
+            form.error("label", "BASE_TYPE_REQUIRED", "This field is required");
+        }
         Some(button)
     }
 

@@ -19,7 +19,7 @@ use consort_model::id::Id;
 use consort_model::request::auto_moderation::RuleForm;
 use consort_model::{
     ActionMetadata, ApiError, AuditLogChange, AuditLogEvent, AutoModerationAction, AutoModerationRule,
-    ChannelType, Form, Intents, Permissions, RuleId, TriggerMetadata, limits,
+    ChannelId, ChannelType, Form, Intents, Permissions, RoleId, RuleId, TriggerMetadata, limits,
 };
 use consort_rpc::guild::automod::Op;
 use consort_rpc::{Audience, Event, Withheld};
@@ -182,6 +182,7 @@ impl Guild {
         let RuleForm { name, actions, enabled, exempt_roles, exempt_channels, .. } = form.clone();
         rule.name = name.unwrap_or(rule.name);
         rule.enabled = enabled.unwrap_or(rule.enabled);
+        let before = (rule.exempt_roles.clone(), rule.exempt_channels.clone());
         rule.exempt_roles = exempt_roles.map_or(rule.exempt_roles, distinct);
         rule.exempt_channels = exempt_channels.map_or(rule.exempt_channels, distinct);
         if let Some(metadata) = &form.trigger_metadata {
@@ -196,6 +197,7 @@ impl Guild {
             let choice = rule.trigger_type;
             errors.error("trigger_type", "BASE_TYPE_CHOICES", format!("Value must be one of {{{choice}}}."));
         }
+        self.judge_exemptions(&rule, &before, &errors);
         judge_metadata(&rule, form.trigger_metadata.is_some(), &errors);
         if let Some(actions) = actions {
             self.judge_actions(&rule, &actions, &errors);
@@ -206,6 +208,27 @@ impl Guild {
             self.require(cx, Permissions::MODERATE_MEMBERS)?;
         }
         Ok(rule)
+    }
+
+    /// What is newly left alone is there. What was there once may be sent back after it has gone.
+    fn judge_exemptions(
+        &self,
+        rule: &AutoModerationRule,
+        (roles, channels): &(Vec<RoleId>, Vec<ChannelId>),
+        errors: &Form<'_>,
+    ) {
+        for (index, role) in rule.exempt_roles.iter().enumerate() {
+            if !roles.contains(role) && !self.roles.contains_key(role) {
+                errors.error(&format!("exempt_roles.{index}"), "GUILD_INVALID_ROLE", "Invalid role");
+            }
+        }
+        for (index, channel) in rule.exempt_channels.iter().enumerate() {
+            let is_there = self.channels.contains_key(channel) || self.thread(*channel).is_some();
+            if !channels.contains(channel) && !is_there {
+                let path = format!("exempt_channels.{index}");
+                errors.error(&path, "GUILD_INVALID_CHANNEL", "Invalid channel");
+            }
+        }
     }
 
     fn judge_actions(&self, rule: &AutoModerationRule, actions: &[AutoModerationAction], errors: &Form<'_>) {

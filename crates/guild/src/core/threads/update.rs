@@ -2,6 +2,7 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_conversation::{note_change, system_message};
+use consort_model::limits::FORUM_PINNED_POSTS_MAX;
 use consort_model::request::thread::UpdateThread;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, Channel, ChannelId, Message, MessageType, Permissions,
@@ -37,6 +38,9 @@ impl Guild {
             let held = self.permissions_in(cx.caller.user, thread, cx.now_ms).unwrap_or_default();
             self.check_tags(parent, tags, held)?;
         }
+        if update.flags.is_some_and(|flags| flags & PINNED != 0) {
+            self.may_pin_post(&before)?;
+        }
         let author = self.account(cx.caller.user);
         if let Some(name) = update.name.as_ref().filter(|name| before.name.as_ref() != Some(name)) {
             self.screen_title(cx, thread, name)?;
@@ -62,6 +66,20 @@ impl Guild {
         }
         let found = self.thread(thread).ok_or_else(ApiError::unknown_channel)?;
         Outcome::json(&with_member(found, cx.caller.user))
+    }
+
+    /// Posts of a forum can be pinned, so many at once (Channel, Channel Flags).
+    fn may_pin_post(&self, thread: &Channel) -> Result<(), Stop> {
+        let parent = thread.parent_id.and_then(|parent| self.channels.get(&parent));
+        if !parent.is_some_and(|parent| parent.kind.is_forum()) {
+            return Err(ApiError::wrong_channel_type().into());
+        }
+        let others = self.threads.values().map(|other| &other.channel).filter(|other| other.id != thread.id);
+        let pinned = others.filter(|other| other.parent_id == thread.parent_id && other.flags & PINNED != 0);
+        if pinned.count() >= FORUM_PINNED_POSTS_MAX {
+            return Err(ApiError::max_pinned_threads().into());
+        }
+        Ok(())
     }
 
     /// Who may change what: the starter its name, archiving and tags, moderators everything; whoever may write may open an

@@ -539,9 +539,6 @@ pub fn of_channels(rules: &Rules, act: &Act) -> Option<Call> {
                 found.overs.iter().copied().filter(|other| other.id != over.id).collect();
             wanted.push(over);
             let mut reasons = rules.need_in(by, channel, MANAGE_ROLES);
-            if over.member && !rules.is_member(over.id) {
-                reasons.push(NONSENSE);
-            }
             reasons.extend(rules.need_overs(by, Some(channel), found.parent, &wanted, &found.overs));
             let op = channel::Op::SetOverwrite { channel: channel.into(), overwrite: overwrite(&over) };
             Call::new(by, Op::Channel(op), reasons, move |rules, _| rules.set_overs(channel, wanted))

@@ -231,6 +231,28 @@ async fn a_forum_post_has_the_id_of_its_first_message() {
 }
 
 #[tokio::test]
+async fn one_post_of_a_forum_is_pinned_and_no_other_thread() {
+    let world = world().await;
+    let forum = world.channel("forum").await;
+    let mut posts = Vec::new();
+    for _ in 0..2 {
+        let body = CreateMessage { content: "first".to_owned(), ..CreateMessage::default() };
+        let post = Some(Box::new(Create { body, ..Create::default() }));
+        let made = world.thread(ANN, forum, Op::Start { thread: start("post", None), post }).await.unwrap();
+        posts.push(made["id"].as_str().unwrap().parse::<ChannelId>().unwrap());
+    }
+    let flags = |flags| Op::Update(Box::new(UpdateThread { flags: Some(flags), ..UpdateThread::default() }));
+    for _ in 0..2 {
+        assert_eq!(world.thread(OWNER, posts[0], flags(2)).await.unwrap()["flags"], 2);
+    }
+    assert_eq!(world.thread(OWNER, posts[1], flags(2)).await.unwrap_err().code, 30047);
+    world.thread(OWNER, posts[0], flags(0)).await.unwrap();
+    assert_eq!(world.thread(OWNER, posts[1], flags(2)).await.unwrap()["flags"], 2);
+    let thread = public(&world).await;
+    assert_eq!(world.thread(OWNER, thread, flags(2)).await.unwrap_err().code, 50024);
+}
+
+#[tokio::test]
 async fn members_come_go_and_are_listed() {
     let world = world().await;
     let thread = public(&world).await;

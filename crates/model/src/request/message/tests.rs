@@ -73,8 +73,9 @@ fn components_are_refused_at_the_component_that_is_wrong() {
     let twice =
         row(json!([{"type": 2, "style": 1, "custom_id": "a"}, {"type": 2, "style": 1, "custom_id": "a"}]));
     assert_eq!(code_at(twice, "components.0.components.1.custom_id"), "COMPONENT_CUSTOM_ID_DUPLICATED");
-    let bare = row(json!([{"type": 2, "style": 5}]));
-    assert_eq!(code_at(bare, "components.0.components.0.url"), "BASE_TYPE_REQUIRED");
+    let bare = || row(json!([{"type": 2, "style": 5}]));
+    assert_eq!(code_at(bare(), "components.0.components.0.url"), "BASE_TYPE_REQUIRED");
+    assert_eq!(code_at(bare(), "components.0.components.0.label"), "BASE_TYPE_REQUIRED");
     assert_eq!(code_at(json!({"components": [{"type": 2}]}), "components.0.type"), "UNION_TYPE_CHOICES");
     assert_eq!(code_at(row(json!([])), "components.0.components"), "BASE_TYPE_BAD_LENGTH");
     let text = json!({"flags": 1 << 15, "content": "x", "components": [{"type": 10, "content": "hello"}]});
