@@ -14,7 +14,7 @@ use std::convert::Infallible;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::Duration;
 
 use axum::Router;
@@ -29,6 +29,7 @@ use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONNECTION, EXPECT, HeaderValue};
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
+use hyper::upgrade::OnUpgrade;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpSocket, TcpStream};
 use tokio::sync::watch;
@@ -177,6 +178,22 @@ struct Visit {
     place: Mutex<Option<TakenSeat>>,
     /// Whether a request was answered that had not come whole.
     is_unread: AtomicBool,
+    /// Of the last request that asked for another protocol and did not get it. hyper gives the socket away with the end of such
+    /// a connection as if it had.
+    refused: Mutex<Option<OnUpgrade>>,
+}
+
+impl Visit {
+    fn refused(&self) -> MutexGuard<'_, Option<OnUpgrade>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The socket of a connection that hyper has given away. `None` when it went to the gateway.
+    async fn socket_back(&self) -> Option<Socket> {
+        let refused = self.refused().take()?;
+        let parts = refused.await.ok()?.downcast::<TokioIo<Socket>>().ok()?;
+        Some(parts.io.into_inner())
+    }
 }
 
 async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, shared: Arc<Shared>) {
@@ -184,8 +201,12 @@ async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, share
         return tracing::debug!(%error, "a connection was gone at once");
     }
     let seat = place.seat().clone();
-    let visit =
-        Arc::new(Visit { seat: seat.clone(), place: Mutex::new(Some(place)), is_unread: false.into() });
+    let visit = Arc::new(Visit {
+        seat: seat.clone(),
+        place: Mutex::new(Some(place)),
+        is_unread: false.into(),
+        refused: Mutex::default(),
+    });
     let stopping = shared.stopping.clone();
     let service = {
         let visit = visit.clone();
@@ -194,13 +215,19 @@ async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, share
     let mut serving = http1::Builder::new()
         .timer(TokioTimer::new())
         .header_read_timeout(HEAD_TIMEOUT)
+        // Whoever has sent all it has may say so and still wait for its answer.
+        .half_close(true)
         .max_buf_size(HEAD_BYTES_MAX)
         .serve_connection(TokioIo::new(Socket::new(socket, seat.clone())), service)
         .with_upgrades();
     let end = until_end(&mut serving, &seat, stopping).await;
-    // There is no socket any more when it went to the gateway.
-    let Some(parts) = serving.into_parts() else { return };
-    let socket = parts.io.into_inner();
+    let socket = match serving.into_parts() {
+        Some(parts) => parts.io.into_inner(),
+        None => match visit.socket_back().await {
+            Some(socket) => socket,
+            None => return,
+        },
+    };
     match end {
         End::Left { listens: true } => socket.reset(),
         End::Left { listens: false } => {}
@@ -265,6 +292,7 @@ async fn answer(
     let (parts, body) = request.into_parts();
     let waits = parts.headers.contains_key(EXPECT);
     let is_authorized = parts.headers.contains_key(AUTHORIZATION);
+    let upgrade = parts.extensions.get::<OnUpgrade>().cloned();
     let lender = Lender::default();
     let body = lender.lend(body, seat.clone());
     let mut response = if !names_one_host(&parts) {
@@ -275,6 +303,7 @@ async fn answer(
     } else {
         respond(&shared, &visit, peer, Request::from_parts(parts, body)).await
     };
+    *visit.refused() = upgrade.filter(|_| response.status() != http::StatusCode::SWITCHING_PROTOCOLS);
     if is_authorized && response.status() != http::StatusCode::UNAUTHORIZED {
         seat.authenticated();
     }
@@ -298,6 +327,10 @@ fn may_stand(parts: &Parts) -> bool {
 
 async fn respond(shared: &Shared, visit: &Visit, peer: SocketAddr, mut request: Request<Body>) -> Response {
     if consort_gateway::is_upgrade(request.headers()) {
+        // What would be its body here others could take for frames.
+        if !hyper::body::Body::is_end_stream(request.body()) {
+            return Failure(ApiError::bad_request()).into_response();
+        }
         if request.uri().path() == voice::PATH {
             return voice::upgrade(shared, visit, peer, request);
         }

@@ -231,6 +231,56 @@ async fn a_client_whose_body_never_comes_is_answered_and_a_client_that_waits_is_
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn whoever_has_sent_everything_and_says_so_is_answered() {
+    let world = World::unlimited().await;
+    let token = world.person("ada").await;
+    let address = world.node.address();
+    blocking(move || {
+        let body = r#"{"name": "Guild"}"#;
+        let head = format!(
+            "POST /api/v10/guilds HTTP/1.1\r\nhost: a\r\nauthorization: {token}\r\ncontent-length: {}\r\n\r\n",
+            body.len()
+        );
+        let mut raw = Raw::connect(address);
+        raw.send(&format!("{head}{body}"));
+        raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(raw.answer().0, 201);
+        assert!(raw.ends(), "there is nothing more to be asked");
+        let mut raw = Raw::connect(address);
+        raw.send(&format!("{head}{{"));
+        raw.0.shutdown(std::net::Shutdown::Write).unwrap();
+        assert_eq!(raw.answer().0, 400, "half a body");
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upgrade_is_refused_so_that_the_refusal_arrives() {
+    let world = World::start().await;
+    let address = world.node.address();
+    blocking(move || {
+        let socket = "connection: upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\n\
+                      sec-websocket-key: dGhlIHNhbXBsZSBub25jZQ==\r\n";
+        let plain = "connection: upgrade, http2-settings\r\nupgrade: h2c\r\nhttp2-settings: AAMAAABk\r\n";
+        for (request, headers, status) in [
+            ("POST /?v=10", socket, 400),
+            ("GET /?v=10", socket, 400),
+            ("POST /voice?v=8", socket, 400),
+            ("POST /api/v10/guilds", plain, 401),
+        ] {
+            let mut raw = Raw::connect(address);
+            raw.send(&format!("{request} HTTP/1.1\r\nhost: a\r\n{headers}content-length: 500000\r\n\r\n"));
+            raw.send(&"x".repeat(500_000));
+            assert_eq!(raw.answer().0, status, "{request}");
+            assert!(raw.ends(), "{request}: the answer is not taken back");
+        }
+    })
+    .await;
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn hundreds_of_silent_sockets_keep_nobody_out() {
     let world = World::with(|settings| settings.connections_max = 40).await;
     let token = world.person("ada").await;
