@@ -98,6 +98,7 @@ impl Stage {
         stage.add_places(&guild, &application).await;
         stage.add_person(&guild, &application).await;
         stage.add_things(&guild, &application).await;
+        stage.add_changes(&guild, &application).await;
         stage
     }
 
@@ -344,6 +345,85 @@ impl Stage {
         );
         let positions = json!([{"id": self.channel, "position": 3}]);
         self.add("PATCH", of_guild("/channels"), positions, anything);
+    }
+
+    /// Changes of what is there, and what applications say later.
+    async fn add_changes(&mut self, guild: &str, application: &str) {
+        type Channel = twilight_model::channel::Channel;
+        type Message = twilight_model::channel::Message;
+        let thread = json!({"name": "thread", "type": 11});
+        let threads = format!("/channels/{}/threads", self.channel);
+        let thread = text(&made(&self.world, &self.bot, "POST", &threads, thread).await["id"]);
+        let change = json!({"name": "thread", "auto_archive_duration": 60, "rate_limit_per_user": 1, "locked": false,
+            "archived": false, "invitable": true, "flags": 0, "applied_tags": []});
+        self.add("PATCH", format!("/channels/{thread}"), change, reads::<Channel>);
+        let guest = self.world.person("guest").await;
+        let invites = format!("/channels/{}/invites", self.channel);
+        let code = text(&made(&self.world, &self.bot, "POST", &invites, json!({"max_age": 0})).await["code"]);
+        made(&self.world, &guest, "POST", &format!("/invites/{code}"), json!({})).await;
+        let guest = text(&made(&self.world, &guest, "GET", "/users/@me", Value::Null).await["id"]);
+        let member =
+            json!({"nick": "nick", "roles": [], "communication_disabled_until": in_days(1), "flags": 4});
+        let read = reads::<twilight_model::guild::Member>;
+        self.add("PATCH", format!("/guilds/{guild}/members/{guest}"), member, read);
+        let picture = "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg==";
+        let emoji = json!({"name": "blob", "image": picture});
+        for (path, roles) in [
+            (format!("/guilds/{guild}/emojis"), json!([guild])),
+            (format!("/applications/{application}/emojis"), Value::Null),
+        ] {
+            let made = text(&made(&self.world, &self.bot, "POST", &path, emoji.clone()).await["id"]);
+            let read = reads::<twilight_model::guild::Emoji>;
+            self.add("PATCH", format!("{path}/{made}"), json!({"name": "blob", "roles": roles}), read);
+        }
+        let incident = json!({"invites_disabled_until": in_days(0), "dms_disabled_until": null});
+        self.add("PUT", format!("/guilds/{guild}/incident-actions"), incident, anything);
+        let roles = format!("/guilds/{guild}/roles");
+        let role = text(&made(&self.world, &self.bot, "POST", &roles, json!({"name": "r"})).await["id"]);
+        self.add("PATCH", roles, json!([{"id": role, "position": 1}]), anything);
+        let connection = json!({"platform_name": "p", "platform_username": "u", "metadata": {"k": "1"}});
+        self.add_as_owner(
+            "PUT",
+            format!("/users/@me/applications/{application}/role-connection"),
+            connection,
+        );
+        let hooks = format!("/channels/{}/webhooks", self.channel);
+        let hook = made(&self.world, &self.bot, "POST", &hooks, json!({"name": "w"})).await;
+        let hook = format!("/webhooks/{}/{}", text(&hook["id"]), text(&hook["token"]));
+        self.add("PATCH", hook.clone(), json!({"name": "w"}), reads::<twilight_model::channel::Webhook>);
+        let slack = json!({"text": "t", "username": "u", "icon_url": "https://a.example/a.png", "attachments": [
+            {"title": "t", "text": "x", "color": "#ff0000", "ts": 5, "author_name": "a", "author_link": "https://a.example",
+                "fields": [{"title": "f", "value": "v", "short": true}], "footer": "f", "image_url": "https://a.example/b.png"}]});
+        self.add("POST", format!("{hook}/slack?wait=true"), slack, anything);
+        let command = json!({"name": "later", "type": 2});
+        let commands = format!("/applications/{application}/guilds/{guild}/commands");
+        let command = text(&made(&self.world, &self.bot, "POST", &commands, command).await["id"]);
+        let used = json!({"type": 2, "application_id": application, "guild_id": guild, "channel_id": self.channel,
+            "session_id": "s", "data": {"id": command, "name": "later", "type": 2, "target_id": guest}});
+        made(&self.world, &self.owner, "POST", "/interactions", used).await;
+        let heard = loop {
+            let frame = next(&mut self.socket).await.expect("open");
+            if frame["t"] == "INTERACTION_CREATE" {
+                break frame["d"].clone();
+            }
+        };
+        let (id, token) = (text(&heard["id"]), text(&heard["token"]));
+        made(&self.world, "", "POST", &format!("/interactions/{id}/{token}/callback"), json!({"type": 5}))
+            .await;
+        let followup = samples()["v2"].clone();
+        let followup = Value::from_iter([
+            ("flags".to_owned(), followup["flags"].clone()),
+            ("components".to_owned(), layout()["components"].clone()),
+        ]);
+        self.add("POST", format!("/webhooks/{application}/{token}"), followup, reads::<Message>);
+        // The first that follows a promise is the promised answer.
+        let edit = json!({"components": layout()["components"]});
+        self.add(
+            "PATCH",
+            format!("/webhooks/{application}/{token}/messages/@original"),
+            edit,
+            reads::<Message>,
+        );
     }
 
     /// Sends one hostile request; tells whether it was taken.
