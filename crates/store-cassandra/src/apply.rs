@@ -22,8 +22,8 @@ use crate::read::half_open;
 /// Partitions of Cassandra that one group writes at the same time.
 const PARTITIONS_AT_ONCE: usize = 32;
 
-/// A part of a partition: what Cassandra keeps on one set of nodes and writes atomically.
-pub(crate) type Place = (Table, u64, Key);
+/// A bucket of a partition, the empty key where it is not split: what Cassandra keeps on one set of nodes and writes atomically.
+pub(crate) type Bucket = (Table, u64, Key);
 
 /// Tables that are written by others beside one owner. Their rows have one order, that of the log of their partition, whoever
 /// writes them; so an owner's writes take that way, too.
@@ -31,8 +31,8 @@ pub(crate) fn is_shared(table: Table) -> bool {
     matches!(table, Table::Meta | Table::Erasures | Table::Orphans | Table::Senders | Table::Marks)
 }
 
-/// Statements with their values, by place.
-type ByPlace = BTreeMap<Place, Vec<(PreparedStatement, Vec<CqlValue>)>>;
+/// Statements with their values, by bucket.
+type ByBucket = BTreeMap<Bucket, Vec<(PreparedStatement, Vec<CqlValue>)>>;
 
 impl Inner {
     /// Applies the writes of a group whose first timestamp is given. `listed` are the buckets that are known to be on the lists of
@@ -40,7 +40,7 @@ impl Inner {
     pub(crate) async fn apply(
         self: &Arc<Self>,
         log: LogId,
-        listed: &mut HashSet<Place>,
+        listed: &mut HashSet<Bucket>,
         writes: &[Write],
         first: i64,
     ) -> Result<(), Error> {
@@ -59,8 +59,8 @@ impl Inner {
         });
         let shared: Vec<_> = shared.collect();
         self.list_buckets(listed, &own).await?;
-        let by_place = self.statements(listed, own).await?;
-        stream::iter(by_place.into_values().map(Ok::<_, Error>))
+        let by_bucket = self.statements(listed, own).await?;
+        stream::iter(by_bucket.into_values().map(Ok::<_, Error>))
             .try_for_each_concurrent(PARTITIONS_AT_ONCE, |statements| self.execute(statements))
             .await?;
         try_join_all(shared).await?;
@@ -68,8 +68,12 @@ impl Inner {
     }
 
     /// Puts the buckets of rows on the lists of their partitions, each with the timestamp of its last row here.
-    async fn list_buckets(&self, listed: &mut HashSet<Place>, writes: &[(i64, &Write)]) -> Result<(), Error> {
-        let mut new: BTreeMap<Place, i64> = BTreeMap::new();
+    async fn list_buckets(
+        &self,
+        listed: &mut HashSet<Bucket>,
+        writes: &[(i64, &Write)],
+    ) -> Result<(), Error> {
+        let mut new: BTreeMap<Bucket, i64> = BTreeMap::new();
         // What this group deletes may take the bucket off its list, and then the rows that follow put it back.
         let deleted = writes.iter().filter(|(_, write)| matches!(write, Write::DeleteRange { .. }));
         let deleted: HashSet<_> = deleted.map(|(_, write)| place_of(write)).collect();
@@ -96,10 +100,10 @@ impl Inner {
     /// The statements of writes.
     async fn statements(
         &self,
-        listed: &mut HashSet<Place>,
+        listed: &mut HashSet<Bucket>,
         writes: Vec<(i64, &Write)>,
-    ) -> Result<ByPlace, Error> {
-        let mut by_place = ByPlace::new();
+    ) -> Result<ByBucket, Error> {
+        let mut by_bucket = ByBucket::new();
         for (stamp, write) in writes {
             match write {
                 Write::Put { table, partition, key, value } => {
@@ -108,14 +112,14 @@ impl Inner {
                     values.push(CqlValue::Blob(key.as_bytes().to_vec()));
                     values.push(CqlValue::Blob(value.to_vec()));
                     values.push(CqlValue::BigInt(stamp));
-                    by_place.entry(place).or_default().push((self.ring.rows(*table).put.clone(), values));
+                    by_bucket.entry(place).or_default().push((self.ring.rows(*table).put.clone(), values));
                 }
                 Write::Delete { table, partition, key } => {
                     let place = (*table, *partition, table.bucket(key));
                     let mut values = vec![CqlValue::BigInt(stamp)];
                     values.extend(self.place(place.0, place.1, &place.2));
                     values.push(CqlValue::Blob(key.as_bytes().to_vec()));
-                    by_place.entry(place).or_default().push((self.ring.rows(*table).delete.clone(), values));
+                    by_bucket.entry(place).or_default().push((self.ring.rows(*table).delete.clone(), values));
                 }
                 Write::DeleteRange { table, partition, from, to } => {
                     let span = Span::new(*table, from, to);
@@ -132,19 +136,19 @@ impl Inner {
                             self.unlist(stamp, &place).await?;
                             listed.remove(&place);
                         }
-                        by_place.entry(place).or_default().push(statement);
+                        by_bucket.entry(place).or_default().push(statement);
                     }
                 }
             }
         }
-        Ok(by_place)
+        Ok(by_bucket)
     }
 
     /// The statement that deletes an interval of a bucket, or all of it.
     fn deletion(
         &self,
         stamp: i64,
-        (table, partition, bucket): &Place,
+        (table, partition, bucket): &Bucket,
         range: Option<(&Key, Option<&Key>)>,
     ) -> (PreparedStatement, Vec<CqlValue>) {
         let statements = self.ring.rows(*table);
@@ -157,14 +161,14 @@ impl Inner {
         (statements.delete_between.clone(), values)
     }
 
-    async fn unlist(&self, stamp: i64, (table, partition, bucket): &Place) -> Result<(), Error> {
+    async fn unlist(&self, stamp: i64, (table, partition, bucket): &Bucket) -> Result<(), Error> {
         let mut values = vec![CqlValue::BigInt(stamp)];
         values.extend(self.place(*table, *partition, bucket));
         self.ring.session.execute_unpaged(&self.ring.delete_bucket, values).await.map_err(backend)?;
         Ok(())
     }
 
-    /// Executes what belongs to one place: it is seen whole or not at all.
+    /// Executes what belongs to one bucket: it is seen whole or not at all.
     async fn execute(&self, statements: Vec<(PreparedStatement, Vec<CqlValue>)>) -> Result<(), Error> {
         let (statements, values): (Vec<_>, Vec<_>) = statements.into_iter().unzip();
         let statements = statements.into_iter().map(Into::into).collect();

@@ -30,6 +30,23 @@ const PATIENCE: Duration = Duration::from_secs(30);
 /// Before a log is tried again that others write, too, or whose nodes do not answer; it doubles up to 16 times as much.
 const PAUSE: Duration = Duration::from_millis(5);
 
+/// As many groups as may be written by others before somebody who has missed an answer asks what was done.
+const WRITERS: usize = 16;
+
+type Writers = [i64; WRITERS];
+
+fn writers_bytes(writers: &Writers) -> Vec<u8> {
+    writers.iter().flat_map(|writer| writer.to_be_bytes()).collect()
+}
+
+fn writers_of(bytes: &[u8]) -> Writers {
+    let mut writers = Writers::default();
+    for (writer, bytes) in writers.iter_mut().zip(bytes.as_chunks::<8>().0) {
+        *writer = i64::from_be_bytes(*bytes);
+    }
+    writers
+}
+
 /// Where a log is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Position {
@@ -37,8 +54,8 @@ pub(crate) struct Position {
     pub(crate) epoch: u64,
     /// The number of the last group.
     seq: i64,
-    /// Who has written that, as a number that is drawn for each try.
-    writer: i64,
+    /// Who has written that and the groups before it, the last one first: a number that is drawn for each try.
+    writers: Writers,
     /// The last timestamp of that group.
     newest: i64,
 }
@@ -188,11 +205,14 @@ impl Inner {
         if writes.is_empty() && epoch == stored {
             return Ok(Some(outcomes));
         }
+        let mut writers = before.map_or(Writers::default(), |position| position.writers);
+        writers.rotate_right(1);
+        writers[0] = self.writers.fetch_add(1, Ordering::Relaxed).cast_signed();
         let first = stamps::take(writes.len(), before.map_or(0, |position| position.newest));
         let after = Position {
             epoch,
             seq: before.map_or(0, |position| position.seq) + 1,
-            writer: self.writers.fetch_add(1, Ordering::Relaxed).cast_signed(),
+            writers,
             newest: first + i64::try_from(writes.len()).unwrap_or(i64::MAX),
         };
         tried.push((after, outcomes));
@@ -228,9 +248,12 @@ impl Inner {
         let read = &self.log_statements(log).read;
         let found = self.ring.session.execute_unpaged(read, values).await.map_err(backend)?;
         let found = found.into_rows_result().map_err(unexpected)?;
-        let row = found.maybe_first_row::<(i64, i64, i64, i64, &[u8])>().map_err(unexpected)?;
-        Ok(row.map(|(epoch, seq, writer, newest, group)| {
-            (Position { epoch: epoch.cast_unsigned(), seq, writer, newest }, group.to_vec())
+        let row = found.maybe_first_row::<(i64, i64, &[u8], i64, &[u8])>().map_err(unexpected)?;
+        Ok(row.map(|(epoch, seq, writers, newest, group)| {
+            (
+                Position { epoch: epoch.cast_unsigned(), seq, writers: writers_of(writers), newest },
+                group.to_vec(),
+            )
         }))
     }
 
@@ -245,7 +268,8 @@ impl Inner {
         let _permit = self.deciding.acquire().await.map_err(Error::backend)?;
         let (kind, key) = name(log);
         let group = codec::encode(writes);
-        let of_log = (after.epoch.cast_signed(), after.seq, after.writer, after.newest, &group);
+        let of_log =
+            (after.epoch.cast_signed(), after.seq, writers_bytes(&after.writers), after.newest, &group);
         let statements = self.log_statements(log);
         let session = &self.ring.session;
         let result = match before {
@@ -316,15 +340,19 @@ impl Inner {
     }
 }
 
-/// What became of tries whose answers were missed, now that it is known where the log is. Where others have written since, nobody can
-/// know any more.
+/// What became of tries whose answers were missed, now that it is known where the log is. Where very many others have written since,
+/// nobody can know any more.
 fn settled(now: Option<Position>, tried: &mut Vec<(Position, Outcomes)>) -> Option<Outcomes> {
     let now = now?;
-    if let Some(ours) = tried.iter().position(|(position, _)| *position == now) {
-        return Some(tried.swap_remove(ours).1);
+    while let Some((position, outcomes)) = tried.pop() {
+        let Ok(since) = usize::try_from(now.seq - position.seq) else { continue };
+        match now.writers.get(since) {
+            Some(writer) if *writer == position.writers[0] => return Some(outcomes),
+            Some(_) => {}
+            None => return Some(outcomes.iter().map(|_| Err(Error::Timeout)).collect()),
+        }
     }
-    let (_, outcomes) = tried.iter().find(|(position, _)| position.seq <= now.seq)?;
-    Some(outcomes.iter().map(|_| Err(Error::Timeout)).collect())
+    None
 }
 
 /// What a log is called in its table.
@@ -341,17 +369,24 @@ mod tests {
 
     #[test]
     fn a_try_without_an_answer_is_done_or_not_or_nobody_knows() {
-        let at = |seq, writer| Position { epoch: 1, seq, writer, newest: 0 };
-        let conflict = || vec![Ok(()), Err(Error::Conflict { index: 2 })];
-        let mut tried = vec![(at(5, 70), conflict())];
-        assert!(
-            settled(None, &mut tried).is_none() && settled(Some(at(4, 9)), &mut tried).is_none(),
-            "not done"
-        );
-        let lost = settled(Some(at(5, 9)), &mut tried).expect("somebody else was there");
+        let at = |seq, last: &[i64]| {
+            let mut writers = Writers::default();
+            writers[..last.len()].copy_from_slice(last);
+            Position { epoch: 1, seq, writers, newest: 0 }
+        };
+        let settle = |now| {
+            let outcomes = vec![Ok(()), Err(Error::Conflict { index: 2 })];
+            settled(now, &mut vec![(at(5, &[70, 3]), outcomes)])
+        };
+        assert!(settle(None).is_none() && settle(Some(at(4, &[3]))).is_none(), "not done");
+        assert!(settle(Some(at(5, &[9, 3]))).is_none(), "somebody else was first");
+        for done in [at(5, &[70, 3]), at(7, &[8, 9, 70, 3])] {
+            let outcomes = settle(Some(done)).expect("it was done");
+            assert!(matches!(outcomes[..], [Ok(()), Err(Error::Conflict { index: 2 })]), "{outcomes:?}");
+        }
+        let lost = settle(Some(at(5 + WRITERS as i64, &[1; WRITERS]))).expect("nobody knows");
         assert!(lost.iter().all(|outcome| matches!(outcome, Err(Error::Timeout))), "{lost:?}");
-        let done = settled(Some(at(5, 70)), &mut tried).expect("it was done");
-        assert!(matches!(done[..], [Ok(()), Err(Error::Conflict { index: 2 })]), "{done:?}");
-        assert!(settled(Some(at(6, 9)), &mut Vec::new()).is_none(), "nothing was tried");
+        assert!(settled(Some(at(6, &[9])), &mut Vec::new()).is_none(), "nothing was tried");
+        assert_eq!(writers_of(&writers_bytes(&at(5, &[70, -3]).writers)), at(5, &[70, -3]).writers);
     }
 }

@@ -13,7 +13,7 @@ use futures_util::FutureExt as _;
 use tokio::sync::oneshot;
 
 use crate::Inner;
-use crate::apply::{Place, is_shared};
+use crate::apply::{Bucket, is_shared};
 use crate::log::Position;
 
 /// Batches that may wait, and their bytes. A batch that comes when none waits is taken whatever its size.
@@ -93,7 +93,7 @@ pub(crate) struct Known {
     /// Where the log is, if that is known: all up to there is in its tables. `Some(None)`: there is no log yet.
     pub(crate) position: Option<Option<Position>>,
     /// Buckets on the lists of their partitions, as long as nobody else writes for this log.
-    pub(crate) listed: HashSet<Place>,
+    pub(crate) listed: HashSet<Bucket>,
 }
 
 impl Known {

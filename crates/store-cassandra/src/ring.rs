@@ -34,9 +34,9 @@ const ROWS: [(&str, &str); 2] = [("rows", "864000"), ("passing_rows", "10800")];
 /// The rest of the schema. `buckets` lists the parts of each partition that is split.
 const TABLES: [&str; 3] = [
     "CREATE TABLE IF NOT EXISTS buckets (ns int, t text, p bigint, b blob, PRIMARY KEY ((ns, t, p), b))",
-    "CREATE TABLE IF NOT EXISTS owner_logs (ns int, kind text, key bigint, epoch bigint, seq bigint, writer bigint, ts bigint, \
+    "CREATE TABLE IF NOT EXISTS owner_logs (ns int, kind text, key bigint, epoch bigint, seq bigint, writers blob, ts bigint, \
      writes blob, PRIMARY KEY ((ns, key), kind))",
-    "CREATE TABLE IF NOT EXISTS partition_logs (ns int, kind text, key bigint, epoch bigint, seq bigint, writer bigint, ts bigint, \
+    "CREATE TABLE IF NOT EXISTS partition_logs (ns int, kind text, key bigint, epoch bigint, seq bigint, writers blob, ts bigint, \
      writes blob, PRIMARY KEY ((ns, kind, key)))",
 ];
 
@@ -172,6 +172,8 @@ async fn make_tables(session: &Session, keyspace: &str) -> Result<(), Error> {
             session.query_unpaged(statement.as_str(), ()).await.map_err(backend)?;
         }
         if number == 0 {
+            // Another client may have made it a moment ago, at another node.
+            session.await_schema_agreement().await.map_err(Error::backend)?;
             session.use_keyspace(keyspace, false).await.map_err(Error::backend)?;
         }
     }
@@ -231,16 +233,16 @@ impl Prepare<'_> {
         const LOG: &str = "ns = ? AND kind = ? AND key = ?";
         Ok(LogStatements {
             read: self
-                .settled(&format!("SELECT epoch, seq, writer, ts, writes FROM {table} WHERE {LOG}"))
+                .settled(&format!("SELECT epoch, seq, writers, ts, writes FROM {table} WHERE {LOG}"))
                 .await?,
             insert: self
                 .statement(&format!(
-                    "INSERT INTO {table} (epoch, seq, writer, ts, writes, ns, kind, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
+                    "INSERT INTO {table} (epoch, seq, writers, ts, writes, ns, kind, key) VALUES (?, ?, ?, ?, ?, ?, ?, ?) IF NOT EXISTS"
                 ))
                 .await?,
             update: self
                 .statement(&format!(
-                    "UPDATE {table} SET epoch = ?, seq = ?, writer = ?, ts = ?, writes = ? WHERE {LOG} IF epoch = ? AND seq = ?"
+                    "UPDATE {table} SET epoch = ?, seq = ?, writers = ?, ts = ?, writes = ? WHERE {LOG} IF epoch = ? AND seq = ?"
                 ))
                 .await?,
         })
