@@ -186,6 +186,18 @@ export default async function company(world) {
     await rail(cleo.page).getByRole('link', { name: /Trio/ }).click();
     await message(cleo.page, 'welcome, both').waitFor();
     await ada.getByRole('button', { name: 'Edit the group' }).click();
+    const edited = ada.getByRole('dialog', { name: 'The group' });
+    await edited
+      .locator('input[type="file"]')
+      .setInputFiles({ name: 'trio.png', mimeType: 'image/png', buffer: await picture(ada, 200, 120, '#6a4c93') });
+    await edited.locator('img[src^="data:"]').waitFor();
+    await edited.getByRole('button', { name: 'Save' }).click();
+    await edited.waitFor({ state: 'detached' });
+    const face = cleo.page.getByRole('link', { name: /Trio/ }).locator('img[src*="/channel-icons/"]').first();
+    await until(() => face.evaluate((img) => img.complete && img.naturalWidth > 0), 'the picture of the group');
+    await shot(cleo.page, 'group-picture');
+    await log(cleo.page).getByText('changed the picture').waitFor();
+    await ada.getByRole('button', { name: 'Edit the group' }).click();
     const edit = ada.getByRole('dialog', { name: 'The group' });
     await edit.getByRole('button', { name: 'Remove Cleo' }).click();
     await ada

@@ -119,6 +119,44 @@ export default async function voice() {
     await picture.waitFor({ state: 'detached' });
   });
 
+  await test('a screen is shared, and ends when the browser ends it', async () => {
+    const bar = a.getByRole('region', { name: 'Voice' });
+    const button = bar.getByRole('button', { name: 'Share your screen' });
+    await button.click();
+    const picture = b.getByLabel('Picture of Vera');
+    const frames = () => picture.evaluate((v) => (v.videoWidth > 0 ? v.getVideoPlaybackQuality().totalVideoFrames : 0));
+    await until(async () => (await frames()) > 5, 'frames');
+    await shot(b, 'voice-screen-dark');
+    await a.locator('button[aria-label="Share your screen"][aria-pressed="true"]').waitFor();
+    // As the browser's own "Stop sharing" does.
+    await a.getByLabel('Picture of Vera').evaluate((v) => {
+      const [track] = v.srcObject.getVideoTracks();
+      track.stop();
+      track.dispatchEvent(new Event('ended'));
+    });
+    await picture.waitFor({ state: 'detached' });
+    await a.locator('button[aria-label="Share your screen"][aria-pressed="false"]').waitFor();
+  });
+
+  await test('whoever leaves and comes again is seen again', async () => {
+    const bar = a.getByRole('region', { name: 'Voice' });
+    await bar.getByRole('button', { name: 'Camera' }).click();
+    const picture = b.getByLabel('Picture of Vera');
+    const frames = () => picture.evaluate((v) => (v.videoWidth > 0 ? v.getVideoPlaybackQuality().totalVideoFrames : 0));
+    await until(async () => (await frames()) > 5, 'frames');
+    await a.getByRole('button', { name: 'Leave the voice channel' }).click();
+    await picture.waitFor({ state: 'detached' });
+    await channels(a)
+      .getByRole('link', { name: /Rehearsal room/ })
+      .click();
+    await connected(a);
+    await until(async () => (await hears(b, 'Vera')) > 0.02, 'Will hears Vera');
+    await bar.getByRole('button', { name: 'Camera' }).click();
+    await until(async () => (await frames()) > 5, 'frames again');
+    await bar.getByRole('button', { name: 'Camera' }).click();
+    await picture.waitFor({ state: 'detached' });
+  });
+
   await test('a cut connection comes back by itself, and the talk goes on', async () => {
     await a.evaluate(() =>
       window.__sockets

@@ -206,7 +206,7 @@ export class VoiceLink {
   #meet(): void {
     this.#later(async () => {
       this.#pc?.close();
-      for (const slot of this.#slots) if (slot.user) this.events.gone(slot.user, slot.kind);
+      for (const slot of this.#slots) if (slot.user && !slot.rests) this.events.gone(slot.user, slot.kind);
       this.#slots = [];
       this.#server = '';
       const pc = new RTCPeerConnection({ bundlePolicy: 'max-bundle', iceServers: [] });
@@ -254,7 +254,9 @@ export class VoiceLink {
   async #place(): Promise<void> {
     const pc = this.#pc;
     if (!pc || !this.#server || !this.#types || pc.signalingState === 'closed') return;
-    const freed = this.#slots.filter((s) => s.user !== null && this.#ssrcOf(s.user, s.kind) !== s.ssrc);
+    this.#restAndWake(pc);
+    const freed = this.#slots.filter((s) => s.user !== null && !s.rests && this.#ssrcOf(s.user, s.kind) !== s.ssrc);
+    freed.push(...this.#slots.filter((s) => s.rests && !this.#mayRest(s)));
     const missing: Omit<Slot, 'mid'>[] = [];
     for (const [user, { audio, video }] of this.#wanted) {
       if (audio && !this.#slots.some((s) => s.ssrc === audio))
@@ -264,9 +266,8 @@ export class VoiceLink {
     }
     if (!freed.length && !missing.length) return;
     for (const slot of freed) {
-      this.events.gone(slot.user!, slot.kind);
-      slot.user = null;
-      slot.ssrc = 0;
+      if (!slot.rests) this.events.gone(slot.user!, slot.kind);
+      Object.assign(slot, { user: null, ssrc: 0, rests: false });
     }
     const begun: { slot: Slot; transceiver: RTCRtpTransceiver }[] = [];
     const fresh: { stream: Omit<Slot, 'mid'>; transceiver: RTCRtpTransceiver }[] = [];
@@ -285,6 +286,30 @@ export class VoiceLink {
     await this.#accept(pc);
     for (const { slot, transceiver } of begun)
       if (slot.user) this.events.track(slot.user, slot.kind, transceiver.receiver.track);
+  }
+
+  /**
+   * Whoever stops to show something keeps the section, and goes on under the same SSRC: browsers do not draw a stream that is taken
+   * out of the description and put there again.
+   */
+  #restAndWake(pc: RTCPeerConnection): void {
+    for (const slot of this.#slots) {
+      if (slot.user === null) continue;
+      const ssrc = this.#ssrcOf(slot.user, slot.kind);
+      if (!slot.rests && this.#mayRest(slot)) {
+        slot.rests = true;
+        this.events.gone(slot.user, slot.kind);
+      } else if (slot.rests && ssrc === slot.ssrc) {
+        slot.rests = false;
+        const transceiver = pc.getTransceivers().find((t) => t.mid === slot.mid);
+        if (transceiver) this.events.track(slot.user, slot.kind, transceiver.receiver.track);
+      }
+    }
+  }
+
+  /** Somebody who is still there, and has nothing of this kind to show. */
+  #mayRest(slot: Slot): boolean {
+    return slot.user !== null && this.#wanted.has(slot.user) && this.#ssrcOf(slot.user, slot.kind) === undefined;
   }
 
   #ssrcOf(user: string, kind: Slot['kind']): number | undefined {

@@ -11,6 +11,8 @@ export interface Slot {
   user: string | null;
   ssrc: number;
   rtx: number;
+  /** Whoever it is for shows nothing just now, and may go on. */
+  rests?: boolean;
 }
 
 export interface PayloadTypes {
