@@ -77,6 +77,30 @@ export default async function chat(world) {
     await message(ada, 'A better answer').getByText('(edited)').waitFor();
   });
 
+  await test('an edit that the server takes late leaves open what was opened meanwhile', async () => {
+    let go;
+    const held = new Promise((resolve) => (go = resolve));
+    const late = async (route) => {
+      if (route.request().method() === 'PATCH') await held;
+      await route.fallback();
+    };
+    await ben.route('**/channels/*/messages/*', late);
+    await act(ben, 'A better answer', 'Edit');
+    const edit = ben.getByLabel('Edit message');
+    await edit.fill('A much better answer');
+    await edit.press('Enter');
+    await act(ben, 'Second of two', 'More actions');
+    const item = ben.getByRole('menuitem', { name: 'Copy text' });
+    await item.waitFor();
+    go();
+    await edit.waitFor({ state: 'detached' });
+    await message(ada, 'A much better answer').waitFor();
+    assert(await item.isVisible(), 'the menu was closed');
+    await ben.keyboard.press('Escape');
+    await item.waitFor({ state: 'detached' });
+    await ben.unroute('**/channels/*/messages/*', late);
+  });
+
   await test('deleting asks first, then takes the message away for both', async () => {
     await say(ben, 'To be forgotten');
     await message(ada, 'To be forgotten').waitFor();

@@ -75,6 +75,22 @@ export default async function reading(world) {
     await until(() => inSight(ben, 'followed again'), 'what is new is followed at the end');
   });
 
+  await test('the end is held when the message box becomes smaller', async () => {
+    await box(ben).fill(Array(8).fill('a line').join('\n'));
+    await frames(ben);
+    await until(async () => (await belowEnd(ben)) <= 2, 'the end is held beside a large box');
+    // The page is laid out, as for something that takes the focus, before the list is told of its new height.
+    await box(ben).evaluate((e) => {
+      e.value = '';
+      e.dispatchEvent(new Event('input', { bubbles: true }));
+      return document.body.offsetHeight;
+    });
+    await frames(ben);
+    await say(ada, 'still followed');
+    await until(() => inSight(ben, 'still followed'), 'what is new is followed');
+    await until(async () => (await belowEnd(ben)) <= 2, 'the end');
+  });
+
   await test('what comes while the end is almost in sight is told of', async () => {
     await until(async () => (await belowEnd(ben)) <= 2, 'the end');
     await frames(ben);
