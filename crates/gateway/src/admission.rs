@@ -15,7 +15,7 @@ use consort_wire::gateway::{CloseCode, Identify};
 use sha2::{Digest as _, Sha256};
 use tokio::sync::Semaphore;
 
-use crate::auth::{AuthError, Authenticator, Principal};
+use crate::auth::{AuthError, AuthFuture, Authenticator, Principal};
 use crate::config::{
     AUTHENTICATE_TIMEOUT, CHUNKS_ACTIVE_MAX, GUILDS_MAX, IDENTIFIES_ACTIVE_MAX, IDENTIFIES_PER_ACCOUNT_MAX,
     IDENTIFIES_WAITING_MAX,
@@ -46,7 +46,7 @@ impl Drop for Slot {
 }
 
 /// A place among the identifies of an account; given back when dropped.
-struct AccountSlot(Arc<Admissions>, UserId);
+pub(crate) struct AccountSlot(Arc<Admissions>, UserId);
 
 impl Drop for AccountSlot {
     fn drop(&mut self) {
@@ -107,6 +107,16 @@ impl Admissions {
         (self.generation, u64::from(self.next_number.fetch_add(1, Ordering::Relaxed)))
     }
 
+    /// This life of the node.
+    pub(crate) fn generation(&self) -> u64 {
+        self.generation
+    }
+
+    /// Whose a token is.
+    pub(crate) fn authenticate<'a>(&'a self, token: &'a str) -> AuthFuture<'a> {
+        self.auth.authenticate(token)
+    }
+
     fn tell(&self, slice: u16, input: Input) {
         // Only sockets are ever given back.
         let _lost = self.inboxes[usize::from(slice)].push(input);
@@ -128,7 +138,7 @@ impl Admissions {
     }
 
     /// Counts an identify against its account; `None` when it has as many as it may.
-    fn enter(self: &Arc<Self>, user: UserId) -> Option<AccountSlot> {
+    pub(crate) fn enter(self: &Arc<Self>, user: UserId) -> Option<AccountSlot> {
         let mut accounts = self.accounts.lock().unwrap_or_else(PoisonError::into_inner);
         let count = accounts.entry(user).or_default();
         if *count >= IDENTIFIES_PER_ACCOUNT_MAX {

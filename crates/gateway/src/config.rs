@@ -140,6 +140,18 @@ pub const INBOX_LOST_MAX: usize = 1024;
 pub const IDENTIFIES_ACTIVE_MAX: usize = 256;
 /// Identifies waiting; more are answered with opcode 9, and the client comes back a few seconds later.
 pub const IDENTIFIES_WAITING_MAX: usize = 8192;
+/// Clients that resume whose sessions are asked for at other nodes at once.
+pub const FETCHES_ACTIVE_MAX: usize = 64;
+/// Further ones wait; more are answered with opcode 9 and `true`, and come back a few seconds later.
+pub const FETCHES_WAITING_MAX: usize = 8192;
+/// Sessions that are on their way to other nodes at once, and the bytes of their copies; who asks for more is asked to wait.
+pub const FROZEN_MAX: usize = 1024;
+/// See [`FROZEN_MAX`].
+pub const FROZEN_BYTES_MAX: usize = 256 * 1024 * 1024;
+/// Sessions of which it is remembered where they went; the oldest are forgotten.
+pub const GONE_MAX: usize = 65_536;
+/// A node that leaves gives away a session whose client has not come back to it, or gone elsewhere, for so long.
+pub(crate) const LINGER: Duration = Duration::from_millis(1_500);
 /// Member chunks (opcode 8) made at once for a node; further ones wait, one of each session at most.
 pub const CHUNKS_ACTIVE_MAX: usize = 16;
 /// Member requests (opcode 8) of one session that are not answered whole; further ones are told RATE_LIMITED.

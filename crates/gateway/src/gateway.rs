@@ -27,6 +27,10 @@ use crate::shell::{Parts, Shell, poll};
 use crate::slice::{Input, Opening, Slice};
 use crate::stats::{Gauges, SliceGauge, Stats};
 use crate::transmit::{self, Way};
+use crate::travel::{Others, Travel};
+
+/// How long sessions are given to other nodes after clients have left.
+const GIVE_MAX: Duration = Duration::from_secs(6);
 
 /// What the gateway stands on.
 #[derive(Clone)]
@@ -39,6 +43,8 @@ pub struct Env {
     pub registry: Registry,
     /// The time, for that list.
     pub clock: ClockRef,
+    /// The other nodes with a gateway; `None` for all that are on the map.
+    pub others: Option<Arc<dyn Others>>,
 }
 
 impl fmt::Debug for Env {
@@ -54,6 +60,7 @@ pub struct Gateway {
     gauges: Arc<Gauges>,
     interest: Arc<Interest>,
     admissions: Arc<Admissions>,
+    travel: Arc<Travel>,
     fd_senders: Arc<FdSenders>,
     threads: Mutex<Vec<JoinHandle<()>>>,
     next_slice: AtomicUsize,
@@ -97,13 +104,17 @@ impl Gateway {
             (FdSenders::default(), std::iter::repeat_with(FdReceiver::default).take(count).collect())
         };
         let interest = Arc::new(Interest::new(count));
+        let admissions =
+            Admissions::new(env.mesh.clone(), env.auth.clone(), inboxes.clone(), interest.clone());
         let starter = Starter {
-            admissions: Admissions::new(
-                env.mesh.clone(),
-                env.auth.clone(),
+            travel: Travel::start(
+                &env.mesh,
+                env.others.clone(),
+                admissions.clone(),
                 inboxes.clone(),
                 interest.clone(),
             ),
+            admissions,
             interest,
             fd_senders: Arc::new(fd_senders),
             gauges: Gauges::new(count),
@@ -122,7 +133,7 @@ impl Gateway {
             addr = started.addr;
             threads.push(started.thread);
         }
-        let Starter { config, inboxes, gauges, interest, admissions, fd_senders, .. } = starter;
+        let Starter { config, inboxes, gauges, interest, admissions, travel, fd_senders, .. } = starter;
         Router::start(inboxes.clone(), interest.clone(), &env.mesh);
         Ok(Arc::new(Self {
             config,
@@ -130,6 +141,7 @@ impl Gateway {
             gauges,
             interest,
             admissions,
+            travel,
             fd_senders,
             threads: Mutex::new(threads),
             next_slice: AtomicUsize::new(0),
@@ -194,16 +206,21 @@ impl Gateway {
     }
 
     /// Sends every client away (opcode 7), waits until they have left and their IDENTIFYs have been looked at, but not longer
-    /// than `grace`, closes the rest and ends the slices.
+    /// than `grace`, gives the sessions that are left to other nodes, closes the rest and ends the slices.
     pub async fn shutdown(&self, grace: Duration) {
         self.draining.store(true, Ordering::Relaxed);
-        self.tell_all(|| Input::Drain);
-        let left = async {
-            while self.stats().sum(|slice| slice.connections) > 0 || self.admissions.identifies() > 0 {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        let _in_time = tokio::time::timeout(grace, left).await;
+        self.travel.leave();
+        let others = self.travel.staying();
+        let gives = !others.is_empty();
+        let urls: Arc<[String]> = others.into_iter().filter_map(|other| other.url).collect();
+        self.tell_all(|| Input::Drain { urls: urls.clone(), gives });
+        let at_work = || self.admissions.identifies() + self.travel.fetches() > 0;
+        self.wait_while(grace, || self.stats().sum(|slice| slice.connections) > 0 || at_work()).await;
+        if gives {
+            self.travel.gives_all();
+            self.tell_all(|| Input::GiveAll);
+            self.wait_while(GIVE_MAX, || self.travel.is_giving()).await;
+        }
         self.tell_all(|| Input::Stop);
         let threads = std::mem::take(&mut *self.threads.lock().unwrap_or_else(PoisonError::into_inner));
         let joined = tokio::task::spawn_blocking(move || {
@@ -213,6 +230,15 @@ impl Gateway {
             Ok(0) => {}
             other => tracing::error!(panicked = ?other.ok(), "slices did not end well"),
         }
+    }
+
+    async fn wait_while(&self, longest: Duration, goes_on: impl Fn() -> bool) {
+        let over = async {
+            while goes_on() {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let _in_time = tokio::time::timeout(longest, over).await;
     }
 
     fn tell_all(&self, input: impl Fn() -> Input) {
@@ -230,6 +256,7 @@ struct Starter<'e> {
     gauges: Arc<Gauges>,
     interest: Arc<Interest>,
     admissions: Arc<Admissions>,
+    travel: Arc<Travel>,
     fd_senders: Arc<FdSenders>,
     networks: Arc<Networks>,
     way: Way,
@@ -266,6 +293,7 @@ impl Starter<'_> {
                 mesh: env.mesh.clone(),
                 interest: self.interest.clone(),
                 admissions: self.admissions.clone(),
+                travel: self.travel.clone(),
             },
             gauges: self.gauges.clone(),
             connections_max: self.config.connections_max,

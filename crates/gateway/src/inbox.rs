@@ -219,11 +219,11 @@ mod tests {
     #[test]
     fn a_batch_is_one_wake_up() {
         let (inbox, wakes) = inbox();
-        (0..10).for_each(|_| push(&inbox, Input::Drain));
+        (0..10).for_each(|_| push(&inbox, Input::Moved));
         let mut batch = VecDeque::new();
         assert!(inbox.take(&mut batch).is_empty());
         assert_eq!((batch.len(), wakes.load(Ordering::Relaxed)), (10, 1));
-        push(&inbox, Input::Drain);
+        push(&inbox, Input::Moved);
         assert_eq!(wakes.load(Ordering::Relaxed), 2);
     }
 
@@ -253,7 +253,7 @@ mod tests {
         };
         push(&inbox, Input::Admit(Box::new(admission)));
         assert_eq!((inbox.depth(), wakes.load(Ordering::Relaxed)), (1, 0));
-        push(&inbox, Input::Drain);
+        push(&inbox, Input::Moved);
         assert_eq!((inbox.depth(), wakes.load(Ordering::Relaxed)), (2, 1));
     }
 
@@ -306,7 +306,8 @@ mod tests {
         let attached = |number: u64, len: usize| {
             let guild_create = bytes::Bytes::from(vec![b' '; len]).into();
             let (session, guild, question) = (key(number), GuildId::new(1), Question::default());
-            let attached = Attached { session, question, guild, class: 0, guild_create, late: Vec::new() };
+            let attached =
+                Attached { session, question, guild, class: 0, guild_create, late: Vec::new(), place: None };
             Input::Attached(Box::new(attached))
         };
         (1..=9).for_each(|number| push(&inbox, attached(number, INBOX_GUILDS_BYTES_MAX / 4)));

@@ -1,6 +1,7 @@
 //! Which slices have sessions of a guild, how far the node is in what the guild says, and when the last session has left.
 
 use std::collections::HashMap;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use consort_model::{GuildId, UserId};
@@ -24,6 +25,8 @@ pub(crate) struct Interest {
     users: [Mutex<HashMap<UserId, User>>; SHARDS],
     /// Sessions that have moved here, with their slices and their numbers now: their public ids say where they were made.
     moved: Mutex<HashMap<SessionId, (u16, u64)>>,
+    /// Other nodes have gateways.
+    others: AtomicBool,
 }
 
 /// What a node has of a user.
@@ -140,7 +143,8 @@ impl Here {
 impl Interest {
     pub(crate) fn new(slices: usize) -> Self {
         let users = std::array::from_fn(|_| Mutex::default());
-        Self { slices, shards: std::array::from_fn(|_| Mutex::default()), users, moved: Mutex::default() }
+        let shards = std::array::from_fn(|_| Mutex::default());
+        Self { slices, shards, users, moved: Mutex::default(), others: false.into() }
     }
 
     pub(crate) fn add(&self, guild: GuildId, slice: u16) {
@@ -309,6 +313,24 @@ impl Interest {
     /// Where a session is that has moved here.
     pub(crate) fn moved_to(&self, id: SessionId) -> Option<(u16, u64)> {
         self.moved_sessions().get(&id).copied()
+    }
+
+    /// The slice of this node where a session with a public id is, if it is on this node.
+    pub(crate) fn slice_of(&self, id: SessionId, node: NodeId, slices: usize) -> Option<u16> {
+        match self.moved_to(id) {
+            Some((slice, _)) => Some(slice),
+            None => (id.node == node && usize::from(id.slice) < slices).then_some(id.slice),
+        }
+    }
+
+    /// Says whether other nodes have gateways.
+    pub(crate) fn set_others(&self, others: bool) {
+        self.others.store(others, Ordering::Relaxed);
+    }
+
+    /// Whether other nodes have gateways: a session that is not here may be there.
+    pub(crate) fn has_others(&self) -> bool {
+        self.others.load(Ordering::Relaxed)
     }
 
     fn moved_sessions(&self) -> MutexGuard<'_, HashMap<SessionId, (u16, u64)>> {

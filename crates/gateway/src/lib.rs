@@ -15,7 +15,8 @@
 //! * [`upgrade`] is what the HTTP server calls.
 //! * [`stepped`] is a gateway without threads and sockets, for simulations.
 //!
-//! A session lives in one slice and stays there; a RESUME that lands elsewhere on the node is handed over, socket and all.
+//! A session lives in one slice. A RESUME that lands elsewhere on the node is handed over, socket and all; one that lands on another
+//! node has that ask for the session (`travel`, `moves`).
 
 mod admission;
 mod auth;
@@ -26,6 +27,7 @@ mod gateway;
 mod inbox;
 mod interest;
 mod listener;
+mod moves;
 mod networks;
 mod performer;
 mod presence;
@@ -37,6 +39,7 @@ mod slice;
 mod stats;
 pub mod stepped;
 mod transmit;
+mod travel;
 mod upgrade;
 
 pub use auth::{AuthError, AuthFuture, Authenticator, Principal};
@@ -45,4 +48,5 @@ pub use gateway::{Env, Gateway};
 pub use networks::PerNetwork;
 pub use seat::Seat;
 pub use stats::{SliceStats, Stats};
+pub use travel::{Elsewhere, Others};
 pub use upgrade::{is_upgrade, upgrade};

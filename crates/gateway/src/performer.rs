@@ -8,6 +8,7 @@ use consort_rpc::{Caller, Fact, MeshRef, guild};
 use crate::admission::Admissions;
 use crate::interest::Interest;
 use crate::slice::Effect;
+use crate::travel::Travel;
 
 /// The hands of a slice.
 pub(crate) struct Performer {
@@ -15,6 +16,7 @@ pub(crate) struct Performer {
     pub(crate) mesh: MeshRef,
     pub(crate) interest: Arc<Interest>,
     pub(crate) admissions: Arc<Admissions>,
+    pub(crate) travel: Arc<Travel>,
 }
 
 impl Performer {
@@ -32,6 +34,14 @@ impl Performer {
             Effect::Chunk { session, caller, guild, request } => {
                 self.admissions.chunk(self.index, session, caller, guild, *request);
             }
+            Effect::Fetch(fetching) => self.travel.fetch(fetching),
+            Effect::Exported(exported) => {
+                let (asked, departure) = *exported;
+                self.travel.exported(asked, departure);
+            }
+            Effect::Landed(landed) => self.travel.landed(*landed),
+            Effect::GiveAway(departure) => self.travel.give_away(*departure),
+            Effect::GivenAway => self.travel.slice_has_left(),
             Effect::Detached(guild) => self.detached(guild),
             Effect::Stopped => return true,
         }

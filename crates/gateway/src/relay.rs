@@ -8,7 +8,7 @@ use consort_model::{GuildId, UserId};
 use consort_rpc::guild::{Guild, News};
 use consort_rpc::relay::{Heard, Numbered, Op, Relay, SessionKey};
 use consort_rpc::user::User;
-use consort_rpc::{Answer, Call, Caller, Event, Host, Mesh, NodeId, Watcher};
+use consort_rpc::{Answer, Call, Caller, Host, Mesh, NodeId, Watcher};
 use consort_runtime::Planted;
 use consort_session::Dispatch;
 use tokio::sync::Notify;
@@ -47,6 +47,7 @@ impl Router {
         let router = Arc::new(Self { inboxes, interest, bodies, mesh: mesh_of, moved, gone, was_off });
         let watcher: Weak<Self> = Arc::downgrade(&router);
         mesh.watch(watcher);
+        router.look_for_others(mesh);
         router.watch();
         mesh.host::<Relay>(router);
     }
@@ -87,11 +88,17 @@ impl Router {
             }
         };
         self.interest.arrive(word, |arrival, word| match arrival {
-            Arrival::Next(slices) => match word.op {
-                Op::Publish(event) => self.publish(slices, event),
-                op @ (Op::Attached { .. } | Op::Refused { .. }) => self.route(op),
-                op => self.to(slices, &op),
-            },
+            Arrival::Next(slices) => {
+                let place = Heard { line: word.line, n: word.n };
+                match word.op {
+                    Op::Publish(event) => {
+                        self.publish(slices, &Arc::new(Dispatch::published_at(event, place)));
+                    }
+                    op @ Op::Attached { .. } => self.attached(op, Some(place)),
+                    Op::Refused { .. } => self.route(word.op),
+                    _ => self.to(slices, &Op::Numbered(Box::new(word))),
+                }
+            }
             Arrival::Old | Arrival::Awaited => {
                 tracing::debug!(%guild, ?epoch, n, "a word of a guild is not taken");
                 not_attached();
@@ -159,6 +166,11 @@ impl Router {
         }
     }
 
+    fn look_for_others(&self, mesh: &Mesh) {
+        let others = mesh.nodes_of::<Relay>().into_iter().any(|node| node != mesh.node());
+        self.interest.set_others(others);
+    }
+
     /// An account's word.
     fn said(&self, n: u64, op: Op) {
         let (sessions, said) = match op {
@@ -191,9 +203,16 @@ impl Router {
         });
     }
 
-    fn publish(&self, slices: Slices, event: Arc<Event>) {
-        let dispatch = Arc::new(Dispatch::published(event));
+    fn publish(&self, slices: Slices, dispatch: &Arc<Dispatch>) {
         slices.iter().for_each(|slice| self.put(slice, Input::Publish(dispatch.clone())));
+    }
+
+    /// The answer of a guild to a session that attaches, and how far that guild is with it.
+    fn attached(&self, op: Op, place: Option<Heard>) {
+        let Op::Attached { session, guild, question, class, guild_create, late } = op else { return };
+        let guild_create = self.bodies.share(session.user, guild, guild_create);
+        let attached = Attached { session, question, guild, class, guild_create, late, place };
+        self.put(usize::from(session.slice), Input::Attached(Box::new(attached)));
     }
 
     fn route(&self, op: Op) {
@@ -204,7 +223,7 @@ impl Router {
                     tracing::error!(event = %event.name, "published without a guild");
                     return;
                 };
-                self.publish(self.interest.slices(guild), event);
+                self.publish(self.interest.slices(guild), &Arc::new(Dispatch::published(event)));
             }
             Op::Direct { sessions, event } => {
                 let dispatch = Arc::new(Dispatch::direct(event));
@@ -218,11 +237,7 @@ impl Router {
                     self.put(slice, Input::Relay(Op::Behind { sessions, heard }));
                 }
             }
-            Op::Attached { session, guild, question, class, guild_create, late } => {
-                let guild_create = self.bodies.share(session.user, guild, guild_create);
-                let attached = Attached { session, question, guild, class, guild_create, late };
-                self.put(usize::from(session.slice), Input::Attached(Box::new(attached)));
-            }
+            Op::Attached { .. } => self.attached(op, None),
             Op::Refused { session, .. } => self.put(usize::from(session.slice), Input::Relay(op)),
             Op::Class { guild, .. } | Op::Detach { guild, .. } | Op::Drop { guild } => {
                 self.to(self.interest.slices(guild), &op)
@@ -267,8 +282,11 @@ impl Watcher for Router {
     }
 
     fn moved(&self) {
-        if self.mesh.upgrade().is_some_and(|mesh| !is_listed(&mesh)) {
-            self.was_off.store(true, Ordering::Release);
+        if let Some(mesh) = self.mesh.upgrade() {
+            self.look_for_others(&mesh);
+            if !is_listed(&mesh) {
+                self.was_off.store(true, Ordering::Release);
+            }
         }
         self.moved.notify_one();
     }

@@ -241,14 +241,15 @@ impl Shell {
             Input::Adopt { socket, conn, resume, rest } => {
                 // Without its socket the connection is over before it began here.
                 let Some(socket) = self.receive(socket) else { return };
-                let slot = self.core.adopt_resume(now, *conn, &resume);
+                let slot = self.core.adopt_resume(now, *conn, resume);
                 self.register(now, slot, Socket::from_std(socket), rest);
             }
             input => {
-                if matches!(input, Input::Drain | Input::Stop) {
+                if matches!(input, Input::Drain { .. } | Input::Stop) {
                     self.listener.close();
                 }
                 self.core.input(now, input);
+                self.hand_over(&[]);
                 self.settle();
             }
         }

@@ -17,8 +17,8 @@ use crate::inbox::{Inbox, InboxRef, Wake};
 use crate::interest::Interest;
 use crate::performer::Performer;
 use crate::relay::Router;
-pub use crate::slice::Departure;
 use crate::slice::{Flushed, HandOver, Opening, Slice};
+use crate::travel::Travel;
 
 /// A connection, whichever slice it is on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -100,6 +100,8 @@ impl Stepped {
         let interest = Arc::new(Interest::new(count));
         let admissions =
             Admissions::new(env.mesh.clone(), env.auth.clone(), inboxes.clone(), interest.clone());
+        let (others, slices) = (env.others.clone(), inboxes.clone());
+        let travel = Travel::start(&env.mesh, others, admissions.clone(), slices, interest.clone());
         let stage = |(index, inbox): (u16, &InboxRef)| Stage {
             core: Slice::new(env.mesh.node(), index, config.clone(), interest.clone()),
             performer: Performer {
@@ -107,6 +109,7 @@ impl Stepped {
                 mesh: env.mesh.clone(),
                 interest: interest.clone(),
                 admissions: admissions.clone(),
+                travel: travel.clone(),
             },
             inbox: inbox.clone(),
             lines: BTreeMap::new(),
@@ -136,13 +139,22 @@ impl Stepped {
     pub fn receive(&mut self, now: Instant, line: Line, bytes: &mut [u8]) {
         let Some((index, slot)) = self.places.get(&line).copied() else { return };
         let used = self.stages[index].core.receive(now, slot, bytes);
-        let Some(HandOver { slice, resume, .. }) = self.stages[index].core.take_hand_over() else { return };
+        if self.hand_over(now, index) {
+            self.receive(now, line, &mut bytes[used..]);
+        }
+    }
+
+    /// Gives a connection to the slice where its session lives, if that is another one.
+    fn hand_over(&mut self, now: Instant, index: usize) -> bool {
+        let Some(HandOver { slot, slice, resume }) = self.stages[index].core.take_hand_over() else {
+            return false;
+        };
         let conn = self.stages[index].core.release(slot);
-        self.stages[index].lines.remove(&slot);
+        let Some(line) = self.stages[index].lines.remove(&slot) else { return false };
         let to = usize::from(slice);
-        let slot = self.stages[to].core.adopt_resume(now, conn, &resume);
+        let slot = self.stages[to].core.adopt_resume(now, conn, resume);
         self.put(line, to, slot);
-        self.receive(now, line, &mut bytes[used..]);
+        true
     }
 
     /// The client is gone without a word.
@@ -179,8 +191,10 @@ impl Stepped {
         let mut batch = VecDeque::new();
         let lost = stage.inbox.take(&mut batch);
         for input in batch {
-            stage.core.input(now, input);
+            self.stages[index].core.input(now, input);
+            self.hand_over(now, index);
         }
+        let stage = &mut self.stages[index];
         stage.core.take_offers();
         if !lost.is_empty() {
             stage.core.lost_events(now, &lost);
@@ -242,30 +256,10 @@ impl Stepped {
         figures.fold((0, 0), |(all, detached), one| (all + one.sessions, detached + one.detached))
     }
 
-    /// Takes a session out, for [`Stepped::import`] of this node or another and then [`Stepped::departed`] here; `None` when it
-    /// cannot move.
-    pub fn export(&mut self, now: Instant, id: &str) -> Option<Departure> {
-        let id = id.parse::<SessionId>().ok()?;
-        self.stages.iter_mut().find(|stage| stage.core.has(id))?.core.export(now, id)
-    }
-
-    /// A session that was taken out has arrived, or is lost.
-    pub fn departed(&mut self, departure: &Departure) {
-        self.stages[departure.slice()].core.departed(departure);
-    }
-
-    /// Takes a session in. Gives whether the bytes were one.
-    pub fn import(&mut self, now: Instant, bytes: &[u8], slice: usize) -> bool {
-        let index = slice % self.stages.len();
-        let stage = &mut self.stages[index];
-        let address = stage.performer.admissions.next_address();
-        stage.core.import(now, bytes, address).is_ok()
-    }
-
     /// Whether the node has the session with this public id.
     pub fn has_session(&self, id: &str) -> bool {
         let Ok(id) = id.parse::<SessionId>() else { return false };
-        self.stages.get(usize::from(id.slice)).is_some_and(|stage| stage.core.has(id))
+        self.stages.iter().any(|stage| stage.core.has(id))
     }
 
     /// Sessions that were told to identify again since they had missed something, so far.

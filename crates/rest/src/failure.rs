@@ -73,7 +73,14 @@ pub fn answer(reply: Reply) -> Response {
         Ok(Answer::Json(body)) => with_body(StatusCode::OK, body),
         Ok(Answer::Created(body)) => with_body(StatusCode::CREATED, body),
         Ok(Answer::Empty) => empty(),
-        Ok(Answer::Opened(_) | Answer::Token(_) | Answer::Chunk(_) | Answer::Encoded(_)) => {
+        Ok(
+            Answer::Opened(_)
+            | Answer::Token(_)
+            | Answer::Chunk(_)
+            | Answer::Encoded(_)
+            | Answer::Found(_)
+            | Answer::Taken(_),
+        ) => {
             tracing::error!("an answer that is not for clients was asked for by one");
             Failure(ApiError::internal()).into_response()
         }

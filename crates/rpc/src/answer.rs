@@ -6,7 +6,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::account::TokenRow;
 use crate::guild::gateway::ChunkPart;
-use crate::user::gateway::Opened;
+use crate::session::Taken;
+use crate::user::gateway::{Found, Opened};
 
 /// A successful answer. What clients are given is JSON already, made once by the owner from the typed models, so that the
 /// edge passes it on without reading it. What other parts of the system ask for is a type of its own.
@@ -26,6 +27,10 @@ pub enum Answer {
     Encoded(Bytes),
     /// Some of a guild's members ([`crate::guild::gateway::Op::Chunk`]).
     Chunk(Box<ChunkPart<Bytes>>),
+    /// Where a session is ([`crate::user::gateway::Op::Find`]).
+    Found(Found),
+    /// What became of a session that is to move ([`crate::session::Op`]).
+    Taken(Taken),
 }
 
 impl Answer {
@@ -54,7 +59,13 @@ impl Answer {
     pub fn body(&self) -> Option<&Bytes> {
         match self {
             Self::Json(body) | Self::Created(body) => Some(body),
-            Self::Empty | Self::Opened(_) | Self::Token(_) | Self::Chunk(_) | Self::Encoded(_) => None,
+            Self::Empty
+            | Self::Opened(_)
+            | Self::Token(_)
+            | Self::Chunk(_)
+            | Self::Encoded(_)
+            | Self::Found(_)
+            | Self::Taken(_) => None,
         }
     }
 }

@@ -6,7 +6,7 @@
 //!   the hosts of the services that run here.
 //! * What one actor causes in others, by how sure it is: an [`Effect`] is kept until it is done, a [`Fact`] is told until it is
 //!   taken, as long as whoever tells it lives, and a [`Publication`] is sent once and may be lost.
-//! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`voice`], [`identity`], [`limiter`], [`search`], [`hand_over`], and [`message`], which guilds and
+//! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`session`], [`voice`], [`identity`], [`limiter`], [`search`], [`hand_over`], and [`message`], which guilds and
 //!   private channels share.
 //!
 //! Locally a call is a typed value in a bounded mailbox. Between nodes it is MessagePack with named fields, so that
@@ -30,6 +30,7 @@ pub mod private;
 pub mod relay;
 pub mod search;
 mod service;
+pub mod session;
 mod tell;
 mod telling;
 mod transport;

@@ -13,7 +13,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use consort_model::{GuildId, UserId};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
+use tokio::sync::{Notify, oneshot};
 
 use crate::guild::voice as states;
 use crate::user::relationship;
@@ -67,6 +67,7 @@ impl Fact {
                 user::gateway::Op::Open(open) => (About::Session(open.session.number), false),
                 user::gateway::Op::SetPresence { session, .. } => (About::Session(session.number), true),
                 user::gateway::Op::Closed { session } => (About::Session(session.number), true),
+                user::gateway::Op::Find { .. } => (About::Others, false),
             },
             Self::User { op: user::Op::Relationship(relationship::Op::Presence(told)), .. } => {
                 (About::Presence(told.presence.user.id.get()), !told.wants_reply)
@@ -96,6 +97,8 @@ pub(crate) struct Waiting {
     pub(crate) caller: Caller,
     pub(crate) fact: Fact,
     is_replaced: bool,
+    /// Those who wait until it waits no more; they hear of it when it is dropped.
+    ends: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
 pub(crate) type Lane = (Owner, About);
@@ -145,7 +148,7 @@ impl Facts {
             tracing::error!(receiver = %lane.0, "too many facts wait to be taken, one is lost");
             return None;
         }
-        let waiting = Arc::new(Waiting { caller, fact, is_replaced });
+        let waiting = Arc::new(Waiting { caller, fact, is_replaced, ends: Mutex::default() });
         state.waiting += 1;
         match state.lanes.get_mut(&lane) {
             Some(queue) => {
@@ -162,6 +165,15 @@ impl Facts {
                 Some((lane, waiting))
             }
         }
+    }
+
+    /// Is answered, in whatever way, once what waits in a lane now waits no more; `None` when nothing does.
+    pub(crate) fn end_of(&self, lane: &Lane) -> Option<oneshot::Receiver<()>> {
+        let (ends, ended) = oneshot::channel();
+        let state = self.lock();
+        let last = state.lanes.get(lane)?.back()?;
+        last.ends.lock().unwrap_or_else(PoisonError::into_inner).push(ends);
+        Some(ended)
     }
 
     /// The first of a lane is done: gives the next.

@@ -6,6 +6,7 @@ use std::time::Duration;
 use consort_runtime::spawn;
 use futures_util::future::BoxFuture;
 
+use crate::relay::SessionKey;
 use crate::tell::{About, Lane, Waiting};
 use crate::{Answer, Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, relay, user, voice};
 
@@ -22,6 +23,18 @@ impl Mesh {
     pub fn tell(self: &Arc<Self>, caller: Caller, fact: Fact) {
         if let Some((lane, first)) = self.facts.add(caller, fact) {
             spawn("tell", work_off(Arc::downgrade(self), lane, self.tell_once(&first)));
+        }
+    }
+
+    /// Waits until the owner of an account has taken what it was told of a session so far.
+    pub fn told_of_session(&self, session: SessionKey) -> impl Future<Output = ()> + use<> {
+        let lane = (Owner::of::<user::User>(session.user.get()), About::Session(session.number));
+        let end = self.facts.end_of(&lane);
+        async move {
+            if let Some(end) = end {
+                // Nobody answers: that it is dropped says it.
+                let _ended = end.await;
+            }
         }
     }
 

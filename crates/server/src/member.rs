@@ -1,10 +1,11 @@
 //! A node among others: how it becomes a member of its cluster, finds them, and leaves.
 
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
 use consort_cdn::blobs::{Blobs, FilesService, Folder, RemoteBlobs, SharedBlobs};
 use consort_discovery::{Cluster, Joining, LEASE};
+use consort_gateway::{Elsewhere, Others};
 use consort_mesh::{Certificates, Links, Listener, Peer, Peers};
 use consort_rest::GatewayElsewhere;
 use consort_rpc::relay::Relay;
@@ -159,14 +160,44 @@ async fn reach_store(mesh: &MeshRef, life: u64) -> Result<StoreRef, String> {
     }
 }
 
+/// Nodes with a gateway that stay.
+fn staying(mesh: &Mesh, cluster: &Cluster) -> Vec<(NodeId, String)> {
+    let nodes = mesh.nodes_of::<Relay>().into_iter().filter_map(|node| Some((node, cluster.peer(node)?)));
+    let staying = nodes.filter(|(_, peer)| !peer.leaving && !peer.starting);
+    staying.map(|(node, peer)| (node, format!("ws://{}", peer.address))).collect()
+}
+
 /// Finds a gateway for clients that ask a node without one; another each time, so that they spread.
 fn gateway_elsewhere(mesh: &MeshRef, cluster: &Arc<Cluster>) -> GatewayElsewhere {
     let (mesh, cluster) = (Arc::downgrade(mesh), cluster.clone());
     GatewayElsewhere(Arc::new(move || {
-        let nodes = mesh.upgrade()?.nodes_of::<Relay>();
-        let nodes: Vec<_> = nodes.into_iter().filter_map(|node| cluster.peer(node)).collect();
-        let staying: Vec<_> = nodes.iter().filter(|node| !node.leaving && !node.starting).collect();
+        let mut staying = staying(&*mesh.upgrade()?, &cluster);
         let at = (random_u64() as usize).checked_rem(staying.len())?;
-        Some(format!("ws://{}", staying[at].address))
+        Some(staying.swap_remove(at).1)
     }))
+}
+
+/// The other gateways of a cluster.
+struct OtherGateways {
+    mesh: Weak<Mesh>,
+    cluster: Arc<Cluster>,
+    /// Clients come to all nodes by one address, and are told no other.
+    one_address: bool,
+}
+
+impl Others for OtherGateways {
+    fn staying(&self) -> Vec<Elsewhere> {
+        let Some(mesh) = self.mesh.upgrade() else { return Vec::new() };
+        let others = staying(&mesh, &self.cluster).into_iter().filter(|(node, _)| *node != mesh.node());
+        let url = |url: String| (!self.one_address).then_some(url);
+        others.map(|(node, address)| Elsewhere { node, url: url(address) }).collect()
+    }
+}
+
+impl Member {
+    /// The other gateways, for this node's; `public_url` where all have one address.
+    pub(crate) fn others(&self, mesh: &MeshRef, public_url: Option<String>) -> Arc<dyn Others> {
+        let (mesh, cluster) = (Arc::downgrade(mesh), self.cluster.clone());
+        Arc::new(OtherGateways { mesh, cluster, one_address: public_url.is_some() })
+    }
 }

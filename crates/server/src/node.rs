@@ -9,7 +9,7 @@ use std::time::Duration;
 use consort_actor::{Env, Owners, Work, run_recovery, run_scheduler};
 use consort_cdn::blobs::{Blobs, Folder};
 use consort_eraser::Eraser;
-use consort_gateway::{Gateway, Io, PerNetwork};
+use consort_gateway::{Gateway, Io, Others, PerNetwork};
 use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
 use consort_rpc::{
     InProcess, Mesh, MeshRef, NodeId, Static, account, application, guild, limiter, name, private, search,
@@ -177,8 +177,9 @@ impl Node {
         });
         host_limiter(roles, &app);
         let search = start_search(settings, &app)?;
+        let others = member.as_ref().map(|member| member.others(&mesh, gateway_config(settings).public_url));
         let gateway = match roles.has(Role::Gateway) {
-            true => Some(start_gateway(settings, &mesh, &app, &common)?),
+            true => Some(start_gateway(settings, &mesh, &app, &common, others)?),
             false => None,
         };
         let page = web::router(gateway_config(settings).public_url.as_deref(), member.is_some());
@@ -309,12 +310,14 @@ fn start_gateway(
     mesh: &MeshRef,
     app: &Arc<App>,
     common: &Common,
+    others: Option<Arc<dyn Others>>,
 ) -> Result<Arc<Gateway>, String> {
     let env = consort_gateway::Env {
         mesh: mesh.clone(),
         auth: Arc::new(Tokens(app.clone())),
         registry: common.registry.clone(),
         clock: common.clock.clone(),
+        others,
     };
     Gateway::start(gateway_config(settings), &env)
         .map_err(|error| format!("the gateway does not start: {error}"))

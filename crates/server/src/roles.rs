@@ -85,7 +85,7 @@ const LATER: [&str; 1] = ["sfu"];
 /// The role that runs a service; the empty one is run by every node.
 pub fn role_of(service: &str) -> &str {
     match service {
-        "relay" => "gateway",
+        "relay" | "session" => "gateway",
         "name" => "account",
         "files" => "store",
         "identity" => "",

@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::sync::{Arc, OnceLock};
 
 use bytes::Bytes;
+use consort_rpc::relay::Heard;
 use consort_rpc::{Event, View};
 use consort_wire::compress::broadcast::Broadcast;
 use consort_wire::gateway::{Encoding, outbound};
@@ -19,6 +20,8 @@ pub struct Dispatch {
     joined: bool,
     full: Body,
     redacted: Option<Box<Body>>,
+    /// Where it stands in what its guild says.
+    place: Option<Heard>,
 }
 
 /// A body of more bytes is a [part](Dispatch::part) of its dispatch: it is not copied behind the event's name.
@@ -117,7 +120,14 @@ fn broadcast(encoding: Encoding, name: &str, d: &[u8]) -> Broadcast {
 impl Dispatch {
     /// An event of the gateway itself, for one session. `d` is JSON.
     pub fn new(name: impl Into<Cow<'static, str>>, d: impl Into<Bytes>) -> Self {
-        Self { event: None, name: name.into(), joined: false, full: Body::new(d.into()), redacted: None }
+        Self {
+            event: None,
+            name: name.into(),
+            joined: false,
+            full: Body::new(d.into()),
+            redacted: None,
+            place: None,
+        }
     }
 
     /// An event of the gateway itself, for many sessions. `d` is JSON.
@@ -128,7 +138,7 @@ impl Dispatch {
     /// An event of the gateway itself, for one session, whose `d` is made of these texts.
     pub(crate) fn in_parts(name: &'static str, d: Vec<Part>) -> Self {
         let full = Body::of(D::Parts(d.into(), OnceLock::new()));
-        Self { event: None, name: name.into(), joined: false, full, redacted: None }
+        Self { event: None, name: name.into(), joined: false, full, redacted: None, place: None }
     }
 
     /// The JSON of `d` for broadcasts that it is a part of: held once, and compressed once, for all of them.
@@ -145,6 +155,16 @@ impl Dispatch {
         Self { joined: event.audience.view != View::None, ..Self::direct(event) }
     }
 
+    /// As [`Dispatch::published`], of a guild whose words have numbers: who has it has heard the guild up to there.
+    pub fn published_at(event: Arc<Event>, place: Heard) -> Self {
+        Self { place: Some(place), ..Self::published(event) }
+    }
+
+    /// See [`Dispatch::published_at`].
+    pub fn place(&self) -> Option<Heard> {
+        self.place
+    }
+
     /// An owner's event for sessions it names.
     pub fn direct(event: Arc<Event>) -> Self {
         Self {
@@ -153,6 +173,7 @@ impl Dispatch {
             full: Body::new(event.body.clone()),
             redacted: event.redacted.clone().map(|d| Box::new(Body::new(d))),
             event: Some(event),
+            place: None,
         }
     }
 

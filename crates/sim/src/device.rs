@@ -18,6 +18,9 @@ const MESSAGE_MAX: usize = 1 << 24;
 /// A connection that was lost so much before the end of the promise must be found again.
 const MARGIN: Duration = Duration::from_secs(6);
 
+/// A node that was asked for a session looks for it no longer than so: longer than the product's patience and two questions take.
+const SEARCH: Duration = Duration::from_secs(20);
+
 /// What people show.
 const STATUSES: [&str; 4] = ["online", "idle", "dnd", "invisible"];
 
@@ -27,13 +30,56 @@ struct Known {
     seq: u64,
     /// With what it was begun.
     login: u64,
-    /// The life of the node that has it.
-    life: Arc<Life>,
     /// When it was last connected.
     parted: Instant,
-    /// How many sessions its node had ended then for want of a word that nobody has; before the connection began, if the session
-    /// was gone already: its client may have left before it read so.
-    ended: u64,
+    /// The lives of nodes that may have it, the last one that had it for sure first, and those that were asked for it since or not
+    /// long before.
+    homes: Vec<Home>,
+}
+
+/// A node that may have a session.
+struct Home {
+    life: Arc<Life>,
+    /// How many sessions it had ended by then for want of a word that nobody has, and how often it had been taken from the map;
+    /// before the connection began, if the session was gone already: its client may have left before it read so.
+    before: (u64, u64),
+    /// When it was last asked for the session: it may still look for it, although its client has left.
+    asked: Instant,
+}
+
+impl Home {
+    fn is(&self, life: &Arc<Life>) -> bool {
+        Arc::ptr_eq(&self.life, life)
+    }
+}
+
+impl Known {
+    /// It lives at this node, or may do so from now on.
+    fn may_be_at(&mut self, life: &Arc<Life>) {
+        let asked = Instant::now();
+        match self.homes.iter_mut().find(|home| home.is(life)) {
+            Some(home) => home.asked = asked,
+            None => {
+                let before = (life.edge.invalidated(), life.struck());
+                self.homes.push(Home { life: life.clone(), before, asked });
+            }
+        }
+    }
+
+    /// It lives at this node, unless one that was asked just before has it by now.
+    fn is_at(&mut self, life: &Arc<Life>, before: (u64, u64)) {
+        self.homes.retain(|home| !home.is(life) && home.asked.elapsed() < SEARCH);
+        self.homes.insert(0, Home { life: life.clone(), before, asked: Instant::now() });
+    }
+
+    /// Whether nothing has befallen the nodes that may have it.
+    fn is_kept(&self) -> bool {
+        self.homes.iter().all(|Home { life, before: (ended, struck), .. }| {
+            let alive = !life.edge.is_dead.load(Ordering::Relaxed);
+            let calm = life.struck() == *struck && !life.is_doubted();
+            alive && calm && life.edge.invalidated() == *ended
+        })
+    }
 }
 
 /// Why a connection ended.
@@ -53,6 +99,8 @@ pub(crate) struct Device {
     world: Arc<World>,
     chance: Chance,
     known: Option<Known>,
+    /// What had befallen the node of this connection before it began: see [`Known::homes`].
+    before: (u64, u64),
     view: View,
     events: u64,
     /// When it shows itself next after everything works again, and how often it has done so.
@@ -96,16 +144,13 @@ impl Device {
     pub(crate) fn new(user: u64, world: Arc<World>) -> Self {
         let chance = world.chance.fork();
         let (known, view) = (None, View::default());
-        Self { user, login: user, world, chance, known, view, events: 0, shows: None }
+        Self { user, login: user, world, chance, known, before: (0, 0), view, events: 0, shows: None }
     }
 
     /// Lives until it was judged, and gives what it found wrong.
     pub(crate) async fn live(mut self) -> (u64, Vec<String>) {
         let mut broken = Vec::new();
         while self.connection(&mut broken).await != End::Judged {
-            if self.world.stage() == Stage::Busy && self.chance.per_mille(150) {
-                self.move_session().await;
-            }
             sleep(self.chance.millis(50..3_000)).await;
             if self.world.stage() == Stage::Over {
                 broken.push(format!("a client of person {} has no session although all works", self.user));
@@ -116,28 +161,12 @@ impl Device {
         (self.events, broken)
     }
 
-    /// The session moves to some slice of some node, which may be its own.
-    async fn move_session(&mut self) {
-        let Some(known) = &mut self.known else { return };
-        let Some(departure) = known.life.edge.export(&known.id) else { return };
-        sleep(self.chance.millis(0..1_500)).await;
-        let slice = self.chance.of(0..2) as usize;
-        let to = self.world.any(&self.chance).filter(|to| to.edge.import(&departure.bytes, slice));
-        known.life.edge.departed(&departure);
-        match to {
-            Some(to) => {
-                (known.parted, known.ended) = (Instant::now(), to.edge.invalidated());
-                known.life = to;
-                self.world.report().moved += 1;
-            }
-            // It was on its way to a node that died.
-            None => self.known = None,
-        }
-    }
-
+    /// The node that it comes to: now and then another one than that which has its session, as by way of a load balancer.
     fn life(&self) -> Option<Arc<Life>> {
-        let own = self.known.as_ref().filter(|known| !known.life.edge.is_dead.load(Ordering::Relaxed));
-        own.map(|known| known.life.clone()).or_else(|| self.world.any(&self.chance))
+        let home = self.known.as_ref().and_then(|known| known.homes.first()).map(|home| &home.life);
+        let own = home.filter(|life| !life.edge.is_dead.load(Ordering::Relaxed));
+        let own = own.filter(|_| self.world.stage() != Stage::Busy || self.chance.per_mille(600));
+        own.cloned().or_else(|| self.world.any(&self.chance))
     }
 
     /// One connection, from its beginning to its end.
@@ -145,8 +174,12 @@ impl Device {
         let Some(life) = self.life() else { return End::Over };
         let Some(socket) = life.edge.connect() else { return End::Over };
         let mut line = Line { socket, decoder: Decoder::client(MESSAGE_MAX) };
+        self.before = (life.edge.invalidated(), life.struck());
         let resumed = self.greet(&line);
-        let ended_before = life.edge.invalidated();
+        if let Some(known) = &mut self.known {
+            known.may_be_at(&life);
+        }
+        let rival = self.rival();
         let end = Instant::now() + self.chance.millis(500..40_000);
         let mut beat = Instant::now() + HEARTBEAT;
         let over = loop {
@@ -179,11 +212,30 @@ impl Device {
         };
         if let Some(known) = &mut self.known {
             known.parted = Instant::now();
-            let edge = &known.life.edge;
-            known.ended = if edge.has_session(&known.id) { edge.invalidated() } else { ended_before };
+            for home in known.homes.iter_mut().filter(|home| home.is(&life)) {
+                let has = life.edge.has_session(&known.id);
+                let ended = if has { life.edge.invalidated() } else { self.before.0 };
+                home.before = (ended, life.struck());
+            }
         }
         line.socket.cut(self.chance.per_mille(600));
+        if let Some(rival) = rival {
+            rival.socket.cut(true);
+        }
         over
+    }
+
+    /// Now and then the client resumes at another node at the same time, over a connection that it does not read: its former one,
+    /// which it has given up.
+    fn rival(&mut self) -> Option<Line> {
+        if self.world.stage() != Stage::Busy || !self.chance.per_mille(80) {
+            return None;
+        }
+        let life = self.known.as_ref().and_then(|_| self.world.any(&self.chance))?;
+        let line = Line { socket: life.edge.connect()?, decoder: Decoder::client(MESSAGE_MAX) };
+        self.greet(&line);
+        self.known.as_mut()?.may_be_at(&life);
+        Some(line)
     }
 
     /// Changes what others see, now and then, and twice after everything works again: what was volatile may be lost before, and
@@ -264,11 +316,12 @@ impl Device {
         match payload["op"].as_u64() {
             Some(0) => self.dispatch(payload, life, broken),
             Some(7) => return false,
+            // It is to ask again: its session is just on its way, or somebody does not answer.
+            Some(9) if payload["d"] == true => return false,
             Some(9) => {
-                let known = self.known.take().filter(|known| Arc::ptr_eq(&known.life, life));
-                let kept = known.is_some_and(|known| {
-                    known.ended == life.edge.invalidated() && !self.world.logins().is_ending(known.login)
-                });
+                let logins = self.world.logins();
+                let kept =
+                    self.known.take().is_some_and(|known| known.is_kept() && !logins.is_ending(known.login));
                 if !kept {
                     self.world.report().ended += 1;
                 }
@@ -296,11 +349,21 @@ impl Device {
             broken.push(text);
         }
         match &mut self.known {
-            Some(known) => known.seq = seq,
+            Some(known) => {
+                known.seq = seq;
+                if name == "RESUMED" {
+                    if !known.homes.first().is_some_and(|home| home.is(life)) {
+                        self.world.report().moved += 1;
+                    }
+                    known.is_at(life, self.before);
+                }
+            }
             None => {
                 let id = d["session_id"].as_str().unwrap_or_default().to_owned();
                 let (login, parted) = (self.login, Instant::now());
-                self.known = Some(Known { id, seq, login, life: life.clone(), parted, ended: 0 });
+                let mut known = Known { id, seq, login, parted, homes: Vec::new() };
+                known.is_at(life, self.before);
+                self.known = Some(known);
                 let found = std::mem::take(&mut self.view.broken);
                 self.view = View { broken: found, ..View::default() };
             }

@@ -6,7 +6,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_gateway::stepped::{Departure, Line, Lines, Stepped, Waiting};
+use consort_gateway::stepped::{Line, Lines, Stepped, Waiting};
 use consort_gateway::{AuthError, AuthFuture, Authenticator, Config, Principal};
 use consort_model::UserId;
 use consort_rpc::MeshRef;
@@ -105,6 +105,7 @@ impl Edge {
             auth: Arc::new(Tokens),
             registry: Registry::default(),
             clock,
+            others: None,
         };
         let waker = wake.clone();
         let gateway = Stepped::start(config, &env, Arc::new(move || waker.notify_one()));
@@ -148,28 +149,6 @@ impl Edge {
     /// Whether a session is there.
     pub(crate) fn has_session(&self, id: &str) -> bool {
         self.lock().as_ref().is_some_and(|state| state.gateway.has_session(id))
-    }
-
-    /// Takes a session out, to be moved; `None` when it is not there or cannot move.
-    pub(crate) fn export(&self, id: &str) -> Option<Departure> {
-        let departure = self.lock().as_mut().and_then(|state| state.gateway.export(now(), id));
-        self.wake.notify_one();
-        departure
-    }
-
-    /// A session that was taken out has arrived, or is lost.
-    pub(crate) fn departed(&self, departure: &Departure) {
-        if let Some(state) = &mut *self.lock() {
-            state.gateway.departed(departure);
-        }
-        self.wake.notify_one();
-    }
-
-    /// Takes a session in; gives whether it is here now.
-    pub(crate) fn import(&self, bytes: &[u8], slice: usize) -> bool {
-        let is_here = self.lock().as_mut().is_some_and(|state| state.gateway.import(now(), bytes, slice));
-        self.wake.notify_one();
-        is_here
     }
 
     /// What waits in each slice; nothing on a node that is dead.

@@ -78,7 +78,7 @@ pub struct Report {
     pub events: u64,
     /// Sessions that were not found again: with their node, or told that they have missed something.
     pub ended: u64,
-    /// Sessions that were moved from one slice to another.
+    /// Sessions that were resumed at another node than the one that had them.
     pub moved: u64,
     /// Crashes of nodes.
     pub crashes: u64,

@@ -1,7 +1,7 @@
 //! The nodes of a cluster, their lives, and what happens to them.
 
 use std::collections::BTreeMap;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -37,6 +37,9 @@ const SETTLE: Duration = Duration::from_secs(1_500);
 
 /// How long after everything is mended until clients must have heard everything.
 const CONVERGE: Duration = Duration::from_secs(120);
+/// How long a node is away from the map at most, and how long it takes at most until all have heard that it is back.
+const STRIKE_MAX: Duration = Duration::from_secs(12);
+const HEARD_BY_ALL: Duration = Duration::from_secs(8);
 /// How long clients take to be judged.
 const JUDGE: Duration = Duration::from_secs(60);
 
@@ -56,9 +59,32 @@ pub(crate) struct Life {
     pub(crate) ids: Arc<Ids>,
     pub(crate) edge: Arc<Edge>,
     pub(crate) registry: Registry,
+    /// How often it was taken from the map, or lost its links, and until when others may think that it is gone.
+    strikes: AtomicU64,
+    doubted_until: Mutex<Option<Instant>>,
     seen: Arc<Seen>,
     pub(crate) disk: Arc<Disk>,
     clock: Arc<SimClock>,
+}
+
+impl Life {
+    /// How often it was taken from the map, or lost its links: others may have let go of its sessions.
+    pub(crate) fn struck(&self) -> u64 {
+        self.strikes.load(Ordering::Relaxed)
+    }
+
+    /// Whether others may think that it is gone, or have just learnt that it is not.
+    pub(crate) fn is_doubted(&self) -> bool {
+        let until = self.doubted_until.lock().unwrap_or_else(PoisonError::into_inner);
+        until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Something befalls it, and is over after so long, until all have heard of it.
+    fn strike(&self, lasts: Duration) {
+        self.strikes.fetch_add(1, Ordering::Relaxed);
+        let until = Instant::now() + lasts + HEARD_BY_ALL;
+        *self.doubted_until.lock().unwrap_or_else(PoisonError::into_inner) = Some(until);
+    }
 }
 
 /// A cluster.
@@ -260,7 +286,9 @@ impl World {
             spawn("scheduler", run_scheduler(env));
             spawn("gateway", edge.clone().serve());
         });
-        self.lives().insert(node, Arc::new(Life { scope, mesh, ids, edge, registry, seen, disk, clock }));
+        let (strikes, doubted_until) = (AtomicU64::new(0), Mutex::default());
+        let life = Life { scope, mesh, ids, edge, registry, strikes, doubted_until, seen, disk, clock };
+        self.lives().insert(node, Arc::new(life));
     }
 
     /// What befalls the cluster while people are at work.
@@ -312,6 +340,7 @@ impl World {
                 self.network.set_cut(*other, node, cut);
             }
         };
+        life.strike(STRIKE_MAX);
         cut(true);
         sleep(chance.millis(0..2_000)).await;
         life.seen.lease(false);
@@ -347,6 +376,9 @@ impl World {
     async fn map_changes(self: &Arc<Self>, node: NodeId, chance: &Chance) {
         if self.maps.newest().len() < 2 || !self.maps.newest().contains(&node) {
             return;
+        }
+        if let Some(life) = self.lives().get(&node) {
+            life.strike(STRIKE_MAX);
         }
         self.declare(|nodes| nodes.retain(|other| *other != node), chance).await;
         sleep(chance.millis(100..4_000)).await;

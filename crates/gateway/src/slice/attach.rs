@@ -110,6 +110,18 @@ impl Slice {
         }
     }
 
+    /// Whether an answer is one of an owner before the one that the session has heard, where it was before it came to this node: it does
+    /// not know what the session knows. Its node has not heard of the next one yet.
+    pub(super) fn is_of_former_owner(
+        &mut self,
+        key: &SessionKey,
+        guild: GuildId,
+        place: Option<Heard>,
+    ) -> bool {
+        let heard = self.at(key).and_then(|(_, held)| held.heard_of(guild));
+        heard.zip(place).is_some_and(|(heard, place)| place.line < heard.line)
+    }
+
     pub(super) fn attached(
         &mut self,
         now: Instant,

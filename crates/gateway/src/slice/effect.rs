@@ -7,7 +7,7 @@ use consort_rpc::{Caller, Fact, guild, user};
 use consort_session::SessionId;
 use consort_wire::gateway::{Identify, Resume};
 
-use super::ConnId;
+use super::{Asked, ConnId, Departure, Landed};
 
 /// Something to do for the slice, in order.
 #[derive(Debug)]
@@ -20,6 +20,16 @@ pub(crate) enum Effect {
     Tell { caller: Caller, fact: Box<Fact> },
     /// Ask a guild for a chunk of its members: answered by `Members`.
     Chunk { session: u64, caller: Caller, guild: GuildId, request: Box<gateway::ChunkRequest> },
+    /// Look for the session of a client that resumes at other nodes: answered by `Refuse`, `ResumeHere` or `Land`.
+    Fetch(Box<Fetching>),
+    /// Answer who has asked for a session: with the session, if it was here.
+    Exported(Box<(Asked, Option<Departure>)>),
+    /// A session has come; say so where it comes from.
+    Landed(Box<Landed>),
+    /// Give a session to another node.
+    GiveAway(Box<Departure>),
+    /// All sessions of the slice are given away.
+    GivenAway,
     /// Tell a guild's owner that the node has no session of it any more, if that is still so.
     Detached(GuildId),
     /// Everything is closed; once it is written the slice ends.
@@ -35,6 +45,16 @@ pub(crate) struct Identifying {
     pub(crate) identify: Identify,
     pub(crate) version: u8,
     pub(crate) resume_url: Box<str>,
+}
+
+/// A RESUME of a session that is not here, and the connection it came from.
+#[derive(Debug)]
+pub(crate) struct Fetching {
+    pub(crate) slice: u16,
+    pub(crate) slot: usize,
+    pub(crate) conn: ConnId,
+    pub(crate) id: SessionId,
+    pub(crate) resume: Resume,
 }
 
 /// A RESUME for a session of another slice. The shell takes it right after the bytes that brought it, since nothing more of

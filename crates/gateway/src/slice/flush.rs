@@ -371,6 +371,11 @@ impl Slice {
         // With an offset, own frames have not been begun, and nothing else is left over.
         debug_assert!(conn.rest.is_empty());
         conn.rest = rest;
+        let session = &mut sessions[session].session;
+        // The client may read all of it here before it resumes. Of a READY nobody can say that it arrives.
+        if session.is_known_to_client() {
+            session.mark_sent(seq);
+        }
     }
 }
 

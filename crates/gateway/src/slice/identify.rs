@@ -97,10 +97,10 @@ impl Slice {
     fn refuse_slot(&mut self, now: Instant, slot: usize, refusal: Refusal) {
         match refusal {
             Refusal::Close(code) => self.close(now, slot, code.number()),
-            Refusal::Later => {
+            Refusal::Later | Refusal::AskAgain => {
                 self.conns[slot].phase = Phase::Unidentified;
                 self.conns[slot].opened_at = now;
-                self.put_invalid_session(slot, false);
+                self.put_invalid_session(slot, refusal == Refusal::AskAgain);
                 self.schedule_conn(slot);
             }
         }

@@ -9,7 +9,7 @@ use consort_rpc::{Caller, ClassId, Event};
 use consort_session::{Dispatch, GuildCreate, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
-use super::{ClientInfo, Conn, ConnId, MemberChunk, Opening, Slice};
+use super::{Asked, ClientInfo, Conn, ConnId, Landing, MemberChunk, Opening, Slice};
 use crate::Seat;
 use crate::fd_passing::Carried;
 use crate::inbox::Concerns;
@@ -42,12 +42,21 @@ pub(crate) enum Input {
     Admit(Box<Admission>),
     /// The user's owner has answered; `Err` when it could not or would not.
     Opened { key: SessionKey, caller: Caller, result: Result<Box<Opened>, Refusal> },
+    /// Another node asks for a session.
+    Export(Box<Asked>),
+    /// A session comes.
+    Land(Box<Landing>),
+    /// A session that was looked for elsewhere is on this node.
+    ResumeHere { slot: usize, conn: ConnId, resume: Resume },
     /// The members that a session gets next; none if there will be no more.
     Members(u64, Option<MemberChunk>),
     /// Somebody found no room.
     MakeRoom,
-    /// Clients are to go elsewhere.
-    Drain,
+    /// Clients are to go elsewhere: to these addresses, if to others than they come to. `gives`: sessions of those who do not come
+    /// back are given to other nodes.
+    Drain { urls: Arc<[String]>, gives: bool },
+    /// All sessions that are left are given to other nodes.
+    GiveAll,
     /// The end.
     Stop,
 }
@@ -60,6 +69,8 @@ pub(crate) struct Attached {
     pub(crate) class: ClassId,
     pub(crate) guild_create: GuildCreate,
     pub(crate) late: Vec<Arc<Event>>,
+    /// How far the guild is with that; `None` where its words have no numbers.
+    pub(crate) place: Option<Heard>,
 }
 
 /// What an account says to its sessions.
@@ -76,6 +87,8 @@ pub(crate) enum Refusal {
     Close(CloseCode),
     /// For now: opcode 9, after which the client identifies again.
     Later,
+    /// For now: opcode 9 with `true`, after which the client resumes again.
+    AskAgain,
 }
 
 /// An accepted IDENTIFY.
@@ -112,9 +125,9 @@ impl Input {
             || self.is_connection()
     }
 
-    /// Whether it is a socket, which is refused rather than lost.
+    /// Whether it is a socket or a session, which is refused rather than lost.
     pub(crate) fn is_connection(&self) -> bool {
-        matches!(self, Self::Connection { .. } | Self::Adopt { .. })
+        matches!(self, Self::Connection { .. } | Self::Adopt { .. } | Self::Land(_))
     }
 
     /// The session it attaches to a guild, and the guild.
@@ -133,6 +146,7 @@ impl Input {
                 dispatch.len(full)
             }
             Self::Members(_, chunk) => chunk.as_ref().map_or(0, |chunk| chunk.dispatch.len(full)),
+            Self::Land(landing) => landing.copy.len(),
             Self::Attached(attached) => {
                 let Attached { guild_create, late, .. } = &**attached;
                 guild_create.len() + late.iter().map(|event| event.body.len()).sum::<usize>()
@@ -156,13 +170,13 @@ impl Input {
             // A connection waiting for its answer runs into its heartbeat timeout.
             Self::Refuse { .. } => Concerns::Sessions(Vec::new()),
             Self::Connection { .. } | Self::Adopt { .. } | Self::MakeRoom => Concerns::Sessions(Vec::new()),
+            // Who waits for the answer asks again.
+            Self::Export(_) | Self::Land(_) | Self::ResumeHere { .. } => Concerns::Sessions(Vec::new()),
             Self::Moved | Self::Unattached(..) => Concerns::Sessions(Vec::new()),
-            Self::Attached(_)
-            | Self::Relay(_)
-            | Self::GuildRestarted(..)
-            | Self::Admit(_)
-            | Self::Drain
-            | Self::Stop => Concerns::Everybody,
+            Self::Attached(_) | Self::Relay(_) | Self::GuildRestarted(..) | Self::Admit(_) => {
+                Concerns::Everybody
+            }
+            Self::Drain { .. } | Self::GiveAll | Self::Stop => Concerns::Everybody,
         }
     }
 }
@@ -171,12 +185,25 @@ impl Slice {
     /// Handles an input that brings no socket.
     pub(crate) fn input(&mut self, now: Instant, input: Input) {
         match input {
-            Input::Publish(dispatch) => self.publish(now, &dispatch),
+            Input::Publish(dispatch) => {
+                self.publish(now, &dispatch);
+                if let Some((guild, place)) =
+                    dispatch.event().and_then(|event| event.guild).zip(dispatch.place())
+                {
+                    self.heard_until(guild, place);
+                }
+            }
             Input::Direct(sessions, dispatch) => self.direct(&sessions, &dispatch),
             Input::Said(n, sessions, said) => self.said(now, n, &sessions, &said),
             Input::Attached(attached) => {
-                let Attached { session, question, guild, class, guild_create, late } = *attached;
+                let Attached { session, question, guild, class, guild_create, late, place } = *attached;
+                if self.is_of_former_owner(&session, guild, place) {
+                    return self.unattached(now, session, guild);
+                }
                 self.attached(now, (session, question), (guild, class), (guild_create, &late));
+                if let Some(place) = place {
+                    self.heard_until(guild, place);
+                }
             }
             Input::Relay(op) => self.relay(now, op),
             Input::GuildRestarted(guild, heard) => self.guild_restarted(now, guild, heard),
@@ -189,7 +216,11 @@ impl Slice {
             Input::MakeRoom => {
                 self.make_room(now);
             }
-            Input::Drain => self.drain(now),
+            Input::Export(asked) => self.export_for(now, *asked),
+            Input::Land(landing) => self.land(now, *landing),
+            Input::ResumeHere { slot, conn, resume } => self.resume_found(now, slot, conn, resume),
+            Input::Drain { urls, gives } => self.drain(now, urls, gives),
+            Input::GiveAll => self.give_all(now),
             Input::Stop => self.stop(now),
             Input::Connection { .. } | Input::Adopt { .. } => {
                 debug_assert!(false, "sockets are the shell's");

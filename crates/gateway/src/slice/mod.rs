@@ -40,12 +40,12 @@ use consort_wire::compress::shared::Compressor;
 use slab::Slab;
 
 pub(crate) use conn::{Conn, ConnId, Gone, Opening, Phase};
-pub(crate) use effect::{Effect, HandOver, Identifying};
+pub(crate) use effect::{Effect, Fetching, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Attached, Input, Refusal, Said};
 pub(crate) use members::MemberChunk;
-pub use moving::Departure;
+pub(crate) use moving::{Asked, Departure, Landed, Landing, Origin};
 
 use crate::config::Config;
 use crate::interest::Interest;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Instant;
 
 use consort_model::{GuildId, UserId};
-use consort_rpc::relay::{Op, SessionKey};
+use consort_rpc::relay::{Heard, Op, SessionKey};
 use consort_rpc::{Audience, ClassId, View, Withheld, user};
 use consort_runtime::Planted;
 use consort_session::{Attachment, Choice, Dispatch};
@@ -186,7 +186,11 @@ impl Slice {
     pub(super) fn relay(&mut self, now: Instant, op: Op) {
         match op {
             // The node's relay has looked at the number.
-            Op::Numbered(word) => self.relay(now, word.op),
+            Op::Numbered(word) => {
+                let (guild, place) = (word.guild, Heard { line: word.line, n: word.n });
+                self.relay(now, word.op);
+                self.heard_until(guild, place);
+            }
             Op::Publish(event) => self.publish(now, &Arc::new(Dispatch::published(event))),
             Op::Direct { sessions, event } => {
                 self.direct(&sessions, &Arc::new(Dispatch::direct(event)));
@@ -226,6 +230,14 @@ impl Slice {
                 Some((slot, _)) => self.tell_owner_again(slot),
                 None => {}
             }
+        }
+    }
+
+    /// All who are attached have heard a guild up to here. What is said aside may come late.
+    pub(super) fn heard_until(&mut self, guild: GuildId, place: Heard) {
+        let Some(subscribers) = self.guilds.get_mut(&guild) else { return };
+        if subscribers.heard.is_none_or(|heard| heard.line != place.line || heard.n < place.n) {
+            subscribers.heard = Some(place);
         }
     }
 

@@ -7,7 +7,7 @@ use consort_session::{ResumeError, SessionId};
 use consort_wire::gateway::{CloseCode, Resume};
 use sha2::{Digest as _, Sha256};
 
-use super::{Conn, HandOver, Phase, Slice};
+use super::{Conn, ConnId, Effect, Fetching, HandOver, Phase, Slice};
 
 impl Slice {
     /// Handles RESUME of a connection of this slice. `true` when the connection is handed to another slice and nothing
@@ -19,32 +19,67 @@ impl Slice {
         }
         let id = resume.session_id.parse::<SessionId>().ok();
         match id.and_then(|id| Some((id, self.slice_of(id)?))) {
-            Some((id, slice)) if slice == self.index => self.resume_here(now, slot, id, &resume),
+            Some((id, slice)) if slice == self.index && self.has(id) => {
+                self.resume_here(now, slot, id, &resume);
+            }
+            Some((id, slice)) if slice == self.index => self.resume_elsewhere(slot, Some(id), resume),
             Some((_, slice)) => {
                 self.hand_over = Some(HandOver { slot, slice, resume });
                 return true;
             }
-            // It is on another node, or nowhere.
-            None => self.refuse_resume(slot),
+            None => self.resume_elsewhere(slot, id, resume),
         }
         false
     }
 
+    /// The session is on another node, or nowhere.
+    fn resume_elsewhere(&mut self, slot: usize, id: Option<SessionId>, resume: Resume) {
+        let Some(id) = id.filter(|_| self.interest.has_others()) else { return self.refuse_resume(slot) };
+        if self.draining {
+            // It would have to leave again at once.
+            return self.put_invalid_session(slot, true);
+        }
+        let conn = &mut self.conns[slot];
+        conn.phase = Phase::Identifying;
+        let fetching = Fetching { slice: self.index, slot, conn: conn.id, id, resume };
+        self.effects.push(Effect::Fetch(Box::new(fetching)));
+        self.schedule_conn(slot);
+    }
+
+    /// The session was looked for elsewhere, and is on this node by now.
+    pub(super) fn resume_found(&mut self, now: Instant, slot: usize, conn: ConnId, resume: Resume) {
+        if self.conn(slot, conn).is_none_or(|conn| conn.phase != Phase::Identifying) {
+            return;
+        }
+        self.conns[slot].phase = Phase::Unidentified;
+        let id = resume.session_id.parse::<SessionId>().ok();
+        match id.and_then(|id| Some((id, self.slice_of(id)?))) {
+            Some((id, slice)) if slice == self.index && self.has(id) => {
+                self.resume_here(now, slot, id, &resume);
+            }
+            Some((_, slice)) if slice != self.index => {
+                self.hand_over = Some(HandOver { slot, slice, resume });
+            }
+            // It has gone on.
+            _ => self.put_invalid_session(slot, true),
+        }
+    }
+
     /// Takes a connection that another slice handed over. Gives its slot here.
-    pub(crate) fn adopt_resume(&mut self, now: Instant, conn: Conn, resume: &Resume) -> usize {
+    pub(crate) fn adopt_resume(&mut self, now: Instant, conn: Conn, resume: Resume) -> usize {
         let slot = self.adopt(conn);
         if self.draining {
             // Its own slice may have told everybody before it came, or this one.
             self.tell_to_leave(slot);
         }
         match resume.session_id.parse::<SessionId>() {
-            Ok(id) => self.resume_here(now, slot, id, resume),
-            Err(_) => self.refuse_resume(slot),
+            Ok(id) if self.has(id) => self.resume_here(now, slot, id, &resume),
+            id => self.resume_elsewhere(slot, id.ok(), resume),
         }
         slot
     }
 
-    fn resume_here(&mut self, now: Instant, slot: usize, id: SessionId, resume: &Resume) {
+    pub(super) fn resume_here(&mut self, now: Instant, slot: usize, id: SessionId, resume: &Resume) {
         let token_hash: [u8; 32] = Sha256::digest(resume.token.expose()).into();
         let Some(number) = self.number_of(id) else { return self.refuse_resume(slot) };
         let Some((session, held)) = self.held(number) else { return self.refuse_resume(slot) };

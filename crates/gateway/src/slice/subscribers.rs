@@ -1,6 +1,7 @@
 //! The sessions attached to one guild, densely, with what the filter needs of each. Those that look at the guild stand before
 //! those that do not: an event for the former alone passes the latter by without touching them.
 
+use consort_rpc::relay::Heard;
 use consort_session::Log;
 
 use super::passive::Deltas;
@@ -19,6 +20,8 @@ pub(super) struct Subscribers {
     looking: usize,
     /// What those who do not look are still to be told.
     pub(super) deltas: Deltas,
+    /// How far they all are in what the guild says.
+    pub(super) heard: Option<Heard>,
 }
 
 impl Subscribers {

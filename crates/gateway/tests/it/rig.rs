@@ -262,6 +262,7 @@ impl Rig {
             auth: Arc::new(Tokens),
             registry: Registry::default(),
             clock: Arc::new(System),
+            others: None,
         };
         let gateway = Gateway::start(config, &env).unwrap();
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();

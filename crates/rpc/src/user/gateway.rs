@@ -15,6 +15,17 @@ pub enum Op {
     SetPresence { session: SessionKey, presence: Box<Presence> },
     /// A session has ended: closed with 1000 or 1001, or not resumed in time.
     Closed { session: SessionKey },
+    /// Where the caller's session with this public id is. Answers [`crate::Answer::Found`].
+    Find { session_id: String },
+}
+
+/// Where a session is, as the owner of its account knows it.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Found {
+    /// The addresses that were told to it, the last one first: while a session moves it has two.
+    pub sessions: Vec<SessionKey>,
+    /// Whether nodes may still be about to tell of sessions: the owner was loaded just now.
+    pub may_come: bool,
 }
 
 /// What a session says of itself when it identifies.

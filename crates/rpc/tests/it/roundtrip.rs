@@ -110,6 +110,12 @@ fn what_a_relay_is_told() {
 }
 
 #[test]
+fn what_is_asked_about_sessions_that_move() {
+    all_cross(&samples::moves());
+    all_cross(&samples::taken());
+}
+
+#[test]
 fn channels_of_all_shapes() {
     samples::channels().iter().for_each(crosses);
 }

@@ -7,7 +7,7 @@ use consort_model::request::command::Draft;
 use consort_model::{Application, Intents, Message};
 use consort_rpc::{
     Audience, Change, Effect, Event, Publication, View, Withheld, account, application, guild, identity,
-    message, name, private, relay, user,
+    message, name, private, relay, session, user,
 };
 use serde::de::DeserializeOwned;
 use serde_json::{Value, json};
@@ -550,7 +550,20 @@ pub fn session() -> Vec<user::gateway::Op> {
         {"Open": {"session": a_session(), "session_id": "s", "auth_session": 1, "presence": a_presence(),
             "capabilities": 30717, "client": ["Linux", "Firefox", ""], "shard": [0, 2], "bot": false, "again": true, "heard": u64::MAX}},
         {"SetPresence": {"session": a_session(), "presence": a_presence()}}, {"Closed": {"session": a_session()}},
+        {"Find": {"session_id": "s"}},
     ]))
+}
+
+pub fn moves() -> Vec<session::Op> {
+    let ticket = json!({"node": 2, "generation": u64::MAX, "n": 7});
+    read(json!([
+        {"Take": {"id": "s", "token": vec![9; 32], "ticket": ticket}}, {"Commit": {"ticket": ticket, "copy": u64::MAX}},
+        {"Arrived": {"ticket": ticket}}, {"Adopt": {"id": "s", "copy": [1, 2], "ticket": ticket}},
+    ]))
+}
+
+pub fn taken() -> Vec<session::Taken> {
+    read(json!([{"Copy": [[1, 2], 3]}, "Busy", {"Moved": 2}, "Unknown", "Done", "Void"]))
 }
 
 pub fn relationship() -> Vec<user::relationship::Op> {

@@ -72,6 +72,7 @@ impl Cluster {
 struct Session {
     socket: Socket,
     sequence: u64,
+    id: String,
 }
 
 impl Session {
@@ -82,8 +83,9 @@ impl Session {
         let properties = json!({"os": "Linux", "browser": "Firefox", "device": ""});
         let identify = json!({"op": 2, "d": {"token": token, "properties": properties, "capabilities": 0}});
         socket.send(Message::text(identify.to_string())).await.unwrap();
-        let mut session = Self { socket, sequence: 0 };
-        session.dispatch("READY").await;
+        let mut session = Self { socket, sequence: 0, id: String::new() };
+        let ready = session.dispatch("READY").await;
+        session.id = ready["session_id"].as_str().unwrap().to_owned();
         session
     }
 
@@ -239,6 +241,88 @@ async fn the_sessions_of_a_gateway_that_has_died_are_offline_and_out_of_voice() 
         left.1 |= frame["t"] == "PRESENCE_UPDATE" && d["user"]["id"] == *bob_id && d["status"] == "offline";
     }
     cluster.nodes.remove(2).node.shutdown().await;
+    for node in cluster.nodes {
+        node.node.shutdown().await;
+    }
+}
+
+impl Session {
+    /// Resumes on another connection; what was missed and all that follows comes there.
+    async fn resume(&mut self, world: &World, token: &str, id: &str) {
+        self.socket = world.socket().await;
+        next(&mut self.socket).await.unwrap();
+        let resume = json!({"op": 6, "d": {"token": token, "session_id": id, "seq": self.sequence}});
+        self.socket.send(Message::text(resume.to_string())).await.unwrap();
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_is_resumed_at_whichever_node_its_client_comes_to() {
+    let mut cluster = Cluster::start().await;
+    let ada = cluster.nodes[0].person("ada").await;
+    let eve = cluster.nodes[0].person("eve").await;
+    let (_, channel) = cluster.guild_on(NodeId(1), &ada).await;
+    let path = format!("/channels/{channel}/messages");
+    let mut session = Session::open(&cluster.nodes[0], &ada).await;
+    let id = session.id.clone();
+    let mut wanted = Vec::new();
+    for (turn, node) in [2, 1, 2, 0, 1].into_iter().enumerate() {
+        // It is cut off without a word, and something is said before it is back.
+        drop(std::mem::replace(&mut session.socket, cluster.nodes[node].socket().await));
+        for n in 0..3 {
+            let content = format!("{turn}/{n}");
+            cluster.ok(n, "POST", &path, &ada, json!({"content": content})).await;
+            wanted.push(content);
+        }
+        // Nobody else gets it, whatever node that asks.
+        let mut thief = Session { socket: cluster.nodes[1].socket().await, sequence: 1, id: id.clone() };
+        thief.resume(&cluster.nodes[1], &eve, &id).await;
+        let refused = next(&mut thief.socket).await.unwrap();
+        assert_eq!((&refused["op"], &refused["d"]), (&json!(9), &json!(false)));
+        session.resume(&cluster.nodes[node], &ada, &id).await;
+        assert_eq!(session.messages(3).await, wanted[3 * turn..]);
+    }
+
+    // The node where it was made leaves, and then the one that has it.
+    let first = cluster.nodes.remove(0).node;
+    cluster.directory.set(vec![NodeId(1), NodeId(2)]);
+    first.shutdown().await;
+    cluster.network.part(NodeId(0));
+    cluster.ok(0, "POST", &path, &ada, json!({"content": "without the first"})).await;
+    assert_eq!(session.messages(1).await, ["without the first"]);
+    let second = cluster.nodes.remove(0).node;
+    let (left, last) = tokio::join!(second.shutdown(), async {
+        while next(&mut session.socket).await.is_ok_and(|frame| frame["op"] != 7) {}
+        session.resume(&cluster.nodes[0], &ada, &id).await;
+        session.dispatch("RESUMED").await
+    });
+    let ((), _) = (left, last);
+    cluster.directory.set(vec![NodeId(2)]);
+    cluster.network.part(NodeId(1));
+    cluster.ok(0, "POST", &path, &ada, json!({"content": "at the last"})).await;
+    assert_eq!(session.messages(1).await, ["at the last"]);
+    for node in cluster.nodes {
+        node.node.shutdown().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_node_that_leaves_gives_the_sessions_of_absent_clients_to_others() {
+    let mut cluster = Cluster::start().await;
+    let ada = cluster.nodes[0].person("ada").await;
+    let (_, channel) = cluster.guild_on(NodeId(1), &ada).await;
+    let path = format!("/channels/{channel}/messages");
+    let mut session = Session::open(&cluster.nodes[0], &ada).await;
+    let id = session.id.clone();
+    // Its client is away when the node leaves.
+    drop(std::mem::replace(&mut session.socket, cluster.nodes[1].socket().await));
+    cluster.ok(1, "POST", &path, &ada, json!({"content": "before"})).await;
+    cluster.nodes.remove(0).node.shutdown().await;
+    cluster.directory.set(vec![NodeId(1), NodeId(2)]);
+    cluster.network.part(NodeId(0));
+    cluster.ok(1, "POST", &path, &ada, json!({"content": "after"})).await;
+    session.resume(&cluster.nodes[1], &ada, &id).await;
+    assert_eq!(session.messages(2).await, ["before", "after"]);
     for node in cluster.nodes {
         node.node.shutdown().await;
     }

@@ -5,14 +5,14 @@ use std::sync::Arc;
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{ApiError, GuildId, Intents, Presence, Status, Timestamp};
 use consort_rpc::relay::{self, SessionKey};
-use consort_rpc::user::gateway::{Op, OpenSession, Opened};
+use consort_rpc::user::gateway::{Found, Op, OpenSession, Opened};
 use consort_rpc::user::relationship::{FriendPresence, Op as RelationshipOp};
 use consort_rpc::{Answer, Audience, Event, Fact, Publication, guild, user};
 use consort_runtime::Planted;
 use consort_store::{Error, Range, Table};
 use serde_json::json;
 
-use super::grace::{AWAY_MS, Grace, Notice};
+use super::grace::{AWAY_MS, GRACE_MS, Grace, Notice};
 use super::presence::{Session, View, begun, merge};
 use super::settings::STATUS_KEY;
 use super::{User, ready};
@@ -40,14 +40,23 @@ impl User {
             Op::Open(open) => self.open(cx, open),
             Op::SetPresence { session, presence } => self.set_presence(cx, *session, presence),
             Op::Closed { session } => self.closed(cx, *session),
+            Op::Find { session_id } => Ok(Outcome::Answer(Answer::Found(self.find(cx, session_id)))),
         }
     }
 
+    fn find(&self, cx: &Cx<'_>, session_id: &str) -> Found {
+        let found = self.sessions.iter().filter(|(_, session)| session.id == session_id);
+        let mut found: Vec<_> = found.map(|(key, session)| (session.since_ms, *key)).collect();
+        found.sort_unstable_by(|one, other| other.cmp(one));
+        let sessions = found.into_iter().map(|(_, key)| key).collect();
+        Found { sessions, may_come: cx.now_ms < self.since_ms + GRACE_MS }
+    }
+
     fn open(&mut self, cx: &mut Cx<'_>, open: &OpenSession) -> Result<Outcome, Stop> {
-        if self.row.disabled {
+        if self.row.disabled && !open.again {
             return Err(ApiError::unauthorized().into());
         }
-        if open.again && self.has_ended(cx, open.auth_session)? {
+        if open.again && (self.row.disabled || self.has_ended(cx, open.auth_session)?) {
             let message = relay::Op::Close { sessions: vec![open.session], code: CLOSE_LOGGED_OUT };
             cx.tell(Fact::Relay { node: open.session.node, message });
             return Outcome::EMPTY;

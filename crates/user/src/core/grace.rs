@@ -11,7 +11,7 @@ use consort_rpc::Event;
 use consort_rpc::relay::{self, SessionKey};
 
 /// How long relays may take to tell of their sessions; choice of ours, several times what a call between nodes takes.
-const GRACE_MS: u64 = 5_000;
+pub(super) const GRACE_MS: u64 = 5_000;
 /// How long the sessions of a node that is gone may come back; choice of ours, several times what a lease takes.
 pub(super) const AWAY_MS: u64 = 60_000;
 /// Notices kept; beyond it the oldest are dropped.

@@ -258,10 +258,10 @@ impl User {
         for (node, sessions) in self.sessions_by_node(None) {
             self.say_again(cx, node, (self.said, &notice), sessions);
         }
-        if self.grace.is_some() || self.sessions.keys().any(|session| session.node != cx.node) {
+        // Also for a session of this node: it may be on its way to another.
+        if self.grace.is_some() || !self.sessions.is_empty() {
             self.last_words.push(notice);
         } else {
-            // Within a process no word is lost.
             self.last_words = LastWords::default();
         }
     }

@@ -185,6 +185,46 @@ fn a_session_that_comes_back_after_its_login_has_ended_is_closed() {
 }
 
 #[test]
+fn a_login_that_ends_while_its_session_is_on_its_way_to_another_node_ends_that_there() {
+    let mut world = World::new([1]);
+    let (a, b) = (world.connect(1), world.connect(1));
+    let mut arrived = world.outside().sessions[&a].clone();
+    world.tell(1, Op::Account(Account::LoggedOut { auth_sessions: vec![a.number] }));
+    arrived.open.session.number += 1_000;
+    (arrived.open.again, arrived.open.heard) = (true, world.outside().heard.get(&b).copied());
+    let (open, there) = (arrived.open.clone(), arrived.open.session);
+    world.outside().sessions.insert(there, arrived);
+    world.ok(1, Op::Gateway(gateway::Op::Open(open)));
+    assert_eq!(world.outside().sessions[&there].closed, Some(4004));
+    assert_eq!(world.ok(1, Op::Sessions).as_array().unwrap().len(), 1);
+}
+
+#[test]
+fn a_session_is_found_at_its_address_and_for_a_while_at_its_former_one() {
+    let mut world = World::new([1, 2]);
+    let a = world.connect(1);
+    let mut open = world.outside().sessions[&a].open.clone();
+    let session_id = open.session_id.clone();
+    let find = |world: &mut World, caller: u64| {
+        let op = Op::Gateway(gateway::Op::Find { session_id: session_id.clone() });
+        world.find(caller, 1, op)
+    };
+    assert_eq!(find(&mut world, 1), Some(vec![a]));
+    assert_eq!(find(&mut world, 2), None, "another account is told nothing");
+    let mut moved = world.outside().sessions[&a].clone();
+    open.session.number += 1_000;
+    (open.again, open.heard) = (true, world.outside().heard.get(&a).copied());
+    moved.open = open.clone();
+    let there = open.session;
+    world.outside().sessions.insert(there, moved);
+    world.pass(1);
+    world.ok(1, Op::Gateway(gateway::Op::Open(open.clone())));
+    assert_eq!(find(&mut world, 1), Some(vec![there, a]));
+    world.disconnect(a);
+    assert_eq!(find(&mut world, 1), Some(vec![there]));
+}
+
+#[test]
 fn the_oldest_of_too_many_sessions_of_a_person_ends() {
     let mut world = World::new([1]);
     let (first, second) = (world.connect(1), world.connect(1));

@@ -339,6 +339,14 @@ impl World {
         self.ok(user.get(), Op::Gateway(gateway::Op::Closed { session }));
     }
 
+    /// Asks an owner where a session is; `None` when it does not say.
+    pub fn find(&mut self, caller: u64, owner: u64, op: Op) -> Option<Vec<SessionKey>> {
+        match self.reply_of_user(caller, owner, op) {
+            Ok(consort_rpc::Answer::Found(found)) => Some(found.sessions),
+            _ => None,
+        }
+    }
+
     /// Sets the presence of a session.
     pub fn show(&mut self, session: SessionKey, status: Status, activities: Vec<Value>) {
         let user = self.outside().sessions[&session].user;

@@ -224,9 +224,21 @@ pub fn heartbeat_request(encoding: Encoding) -> Vec<u8> {
     small(encoding, Opcode::Heartbeat, None)
 }
 
-/// Returns RECONNECT (op 7): the client is to connect again and resume.
-pub fn reconnect(encoding: Encoding) -> Vec<u8> {
-    small(encoding, Opcode::Reconnect, None)
+/// Returns RECONNECT (op 7): the client is to connect again and resume. `url`: where, if it is another place than READY named;
+/// upstream's `d` is always null, and clients that follow it pass over what is there.
+pub fn reconnect(encoding: Encoding, url: Option<&str>) -> Vec<u8> {
+    let Some(url) = url else { return small(encoding, Opcode::Reconnect, None) };
+    match encoding {
+        Encoding::Json => {
+            let d = serde_json::json!({"resume_gateway_url": url});
+            format!(r#"{{"t":null,"s":null,"op":{},"d":{d}}}"#, Opcode::Reconnect.number()).into_bytes()
+        }
+        Encoding::Etf => etf_small(Opcode::Reconnect, |out| {
+            etf::put_map_header(out, 1);
+            etf::put_binary(out, b"resume_gateway_url");
+            etf::put_binary(out, url.as_bytes());
+        }),
+    }
 }
 
 /// Returns INVALID_SESSION (op 9); `resumable` tells the client to try its RESUME again.
@@ -334,7 +346,9 @@ mod tests {
             assert_eq!((number, &d["heartbeat_interval"]), (10, &json!(41250)));
             assert_eq!(op(heartbeat_ack(encoding)), (11, Value::Null));
             assert_eq!(op(&heartbeat_request(encoding)), (1, Value::Null));
-            assert_eq!(op(&reconnect(encoding)), (7, Value::Null));
+            assert_eq!(op(&reconnect(encoding, None)), (7, Value::Null));
+            let elsewhere = json!({"resume_gateway_url": "ws://b:8080"});
+            assert_eq!(op(&reconnect(encoding, Some("ws://b:8080"))), (7, elsewhere));
             assert_eq!(op(&invalid_session(encoding, true)), (9, json!(true)));
             assert_eq!(op(&invalid_session(encoding, false)), (9, json!(false)));
         }

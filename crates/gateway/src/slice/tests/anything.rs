@@ -16,7 +16,8 @@ enum Anything {
     Lost(usize),
     LostEvents(bool),
     Time(u64),
-    Drain,
+    Drain(bool),
+    GiveAll,
 }
 
 fn guild() -> impl Strategy<Value = GuildId> {
@@ -121,7 +122,8 @@ fn anything() -> impl Strategy<Value = Anything> {
         3 => conn().prop_map(Anything::Lost),
         1 => any::<bool>().prop_map(Anything::LostEvents),
         4 => (0..40u64).prop_map(Anything::Time),
-        1 => Just(Anything::Drain),
+        1 => any::<bool>().prop_map(Anything::Drain),
+        1 => Just(Anything::GiveAll),
     ]
 }
 
@@ -189,7 +191,10 @@ fn happen(bench: &mut Bench, fars: &mut Vec<Option<Far>>, step: usize, one: Anyt
             bench.now += Duration::from_secs(seconds);
             bench.slice.tick(bench.now);
         }
-        Anything::Drain => bench.slice.input(bench.now, Input::Drain),
+        Anything::Drain(gives) => {
+            bench.slice.input(bench.now, Input::Drain { urls: [].into(), gives });
+        }
+        Anything::GiveAll => bench.slice.input(bench.now, Input::GiveAll),
     }
 }
 

@@ -148,7 +148,7 @@ impl World {
         if let Some(HandOver { slot, slice, resume }) = bench.slice.take_hand_over() {
             let conn = bench.slice.release(slot);
             let bench = &mut self.benches[usize::from(slice)];
-            client.far.slot = bench.slice.adopt_resume(bench.now, conn, &resume);
+            client.far.slot = bench.slice.adopt_resume(bench.now, conn, resume);
             bench.settle();
         }
         client.slice = home;
