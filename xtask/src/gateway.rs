@@ -55,6 +55,33 @@ impl Gateway {
         self.0.try_clone().map(Self).map_err(|error| format!("gateway: {error}"))
     }
 
+    /// How long the next payload may take to come.
+    ///
+    /// # Errors
+    /// When the socket is broken.
+    pub fn wait_at_most(&self, longest: Duration) -> Result<(), String> {
+        self.0.set_read_timeout(Some(longest)).map_err(|error| format!("gateway: {error}"))
+    }
+
+    /// Breaks the connection.
+    pub fn cut(&self) {
+        // Fails only when it is broken already.
+        let _ = self.0.shutdown(std::net::Shutdown::Both);
+    }
+
+    /// As [`Gateway::receive`]; `None` when nothing has come in time.
+    ///
+    /// # Errors
+    /// As there.
+    pub fn next(&mut self) -> Result<Option<Value>, String> {
+        let mut first = [0];
+        match self.0.peek(&mut first) {
+            Err(error) if matches!(error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) => Ok(None),
+            Err(error) => Err(format!("gateway: {error}")),
+            Ok(_) => self.receive().map(Some),
+        }
+    }
+
     /// Sends one payload.
     ///
     /// # Errors

@@ -42,6 +42,8 @@ cargo xtask TASK
                                             start etcd and a cluster of nodes on this machine
   chaos kill|hang|rolling [--people N] [--guilds N] [--blows N] [--store embedded-rpc|cassandra]
                                             strike nodes of a cluster under load and look for what was promised
+  chaos gateway [--people N] [--sessions N] [--rounds N]
+                                            cut sockets, drain and kill a gateway, and look for every session
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed
   permissions [--seed N | --seeds K | --planted]  random acts, judged by a model of permissions

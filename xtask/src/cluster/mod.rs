@@ -3,9 +3,12 @@
 //! * `cargo xtask cluster`: [`run`] starts one and keeps it until Ctrl-C or SIGTERM.
 //! * [`check`]: people at two gateways talk while nodes are killed, hang and are drained; a part of all tests.
 //! * `cargo xtask chaos kill`, `hang`, `rolling`: the same with more people, for longer; prints a table.
+//! * `cargo xtask chaos gateway`: clients whose sockets, or whose gateway, end, and who come back wherever they can.
 
+mod edges;
 mod people;
 mod rig;
+mod roamer;
 mod trial;
 
 use crate::args::Args;
@@ -82,11 +85,13 @@ fn shield(nodes: usize, store: &str) -> Result<PathBuf, String> {
     Err(format!("sh: {error}"))
 }
 
-/// Breaks a cluster and says what came of it: `kill`, `hang`, `rolling`.
+/// Breaks a cluster and says what came of it: `kill`, `hang`, `rolling`, `gateway`.
 ///
 /// # Errors
 /// When a promise is broken.
 pub fn chaos(args: &mut Args) -> Result<(), String> {
-    let kind = args.task().unwrap_or_default();
-    trial::chaos(&kind, args)
+    match args.task().unwrap_or_default().as_str() {
+        "gateway" => edges::chaos(args),
+        kind => trial::chaos(kind, args),
+    }
 }

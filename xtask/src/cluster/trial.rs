@@ -4,6 +4,7 @@
 //! many words that it has missed something; no socket of another node closed; what is refused is taken again. How soon is
 //! measured and not judged: that depends on the machine.
 
+use super::edges;
 use super::people::{Ear, Heard, history, private, say};
 use super::rig::{Kept, Rig};
 use crate::api::{Api, User};
@@ -109,8 +110,11 @@ struct Outcome {
 pub fn check() -> Result<usize, String> {
     let (blows, kept) = (vec![Blow::Kill, Blow::Hang, Blow::Roll], Kept::EmbeddedRpc);
     let size = Size { people: 2, guilds: 2, blows, kept };
-    let outcome = trial(&size, "cluster-trial")?;
+    let (mut outcome, mut rig) = trial(&size, "cluster-trial")?;
     println!("     {}", outcome.tell());
+    let edges = edges::on(&mut rig, 2, 5, 1)?;
+    edges.tell();
+    outcome.broken.extend(edges.broken);
     if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
 }
 
@@ -123,14 +127,14 @@ pub fn chaos(kind: &str, args: &mut Args) -> Result<(), String> {
         "kill" => Blow::Kill,
         "hang" => Blow::Hang,
         "rolling" => Blow::Roll,
-        other => return Err(format!("chaos {other}: only kill, hang and rolling are built")),
+        other => return Err(format!("chaos {other}: only kill, hang, rolling and gateway are built")),
     };
     let (people, guilds) = (args.option("--people")?.unwrap_or(8), args.option("--guilds")?.unwrap_or(12));
     let blows: usize = args.option("--blows")?.unwrap_or(4);
     let kept = args.option("--store")?.unwrap_or_default();
     args.rest()?;
     let size = Size { people, guilds, blows: vec![blow; blows], kept };
-    let outcome = trial(&size, &format!("chaos-{kind}"))?;
+    let (outcome, _rig) = trial(&size, &format!("chaos-{kind}"))?;
     let Outcome { acknowledged, refused, broken, again, .. } = &outcome;
     let (half, most, last) = (outcome.back(50), outcome.back(99), outcome.back(100));
     println!("{kind}: {NODES} nodes, {guilds} guilds, {people} people, {blows} blows");
@@ -167,7 +171,7 @@ impl Outcome {
     }
 }
 
-fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
+fn trial(size: &Size, name: &str) -> Result<(Outcome, Rig), String> {
     let binary = server::build(false)?;
     let mut stage =
         Stage::set(Rig::start(&binary, name, NODES, size.kept, &["--rate-limits", "off"])?, size)?;
@@ -203,7 +207,7 @@ fn trial(size: &Size, name: &str) -> Result<Outcome, String> {
     outcome.acknowledged = acknowledged.len();
     kept(conversations, people, &apis, &acknowledged, &mut outcome)?;
     told(conversations, ears, &acknowledged, &mut outcome);
-    Ok(outcome)
+    Ok((outcome, stage.rig))
 }
 
 fn lock<T>(mutex: &Mutex<T>) -> std::sync::MutexGuard<'_, T> {
