@@ -212,10 +212,10 @@ impl Device {
         };
         if let Some(known) = &mut self.known {
             known.parted = Instant::now();
-            for home in known.homes.iter_mut().filter(|home| home.is(&life)) {
-                let has = life.edge.has_session(&known.id);
-                let ended = if has { life.edge.invalidated() } else { self.before.0 };
-                home.before = (ended, life.struck());
+            // What befell the node while it no longer had the session may be why.
+            let has = life.edge.has_session(&known.id);
+            for home in known.homes.iter_mut().filter(|home| has && home.is(&life)) {
+                home.before = (life.edge.invalidated(), life.struck());
             }
         }
         line.socket.cut(self.chance.per_mille(600));
