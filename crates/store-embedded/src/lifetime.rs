@@ -1,8 +1,8 @@
 //! The threads of a store, and the directory's lock, which goes when the last of them has ended.
 
+use crate::lock::Lock;
 use consort_store::Error;
 use std::{
-    fs::File,
     sync::{Arc, Mutex, PoisonError},
     thread::{self, JoinHandle},
 };
@@ -14,7 +14,7 @@ pub(crate) struct Lifetime {
 }
 
 struct State {
-    lock: Mutex<Option<File>>,
+    lock: Mutex<Option<Lock>>,
     /// Threads that have not ended.
     running: watch::Sender<usize>,
 }
@@ -35,7 +35,7 @@ impl Drop for Ending {
 }
 
 impl Lifetime {
-    pub(crate) fn new(lock: File) -> Lifetime {
+    pub(crate) fn new(lock: Lock) -> Lifetime {
         let state = State { lock: Mutex::new(Some(lock)), running: watch::Sender::new(0) };
         Lifetime { state: Arc::new(state), handles: Mutex::default() }
     }
