@@ -98,6 +98,11 @@ impl Rows {
         self.durable
     }
 
+    /// Whether something is written that is not durable yet.
+    pub(crate) fn is_pending(&self) -> bool {
+        self.latest > self.durable
+    }
+
     /// The range is needed no more.
     pub(crate) fn end_scan(&mut self, since: u64) {
         if let Some(count) = self.scans.get_mut(&since) {

@@ -129,6 +129,8 @@ enum Next<S: Service> {
     Call(Call<S>),
     /// What a load brought.
     Loaded(u64, Loaded),
+    /// A call that has waited for commits.
+    Parked(Parked<S>),
 }
 
 /// What leaves once its turn is durable.
@@ -173,6 +175,9 @@ pub(crate) struct Pipeline<C: Core> {
     behind: VecDeque<(u64, Batch)>,
     fence: Option<u64>,
     parked: BTreeMap<u64, Waiting<C::Service>>,
+    /// Calls that wait for commits: these delete rows of a range that was read up to a limit. What follows the last row can be read only
+    /// when they are durable.
+    undecided: Vec<Parked<C::Service>>,
     loads: u64,
     /// What is to be handled next, one at a time: each may put up the fence.
     next: VecDeque<Next<C::Service>>,
@@ -202,6 +207,7 @@ impl<C: Core> Pipeline<C> {
             behind: VecDeque::new(),
             fence: None,
             parked: BTreeMap::new(),
+            undecided: Vec::new(),
             loads: 0,
             next: VecDeque::new(),
             inbox: Inbox::new(me.clone()),
@@ -242,6 +248,7 @@ impl<C: Core> Pipeline<C> {
         match next {
             Next::Call(call) => self.call(now, call),
             Next::Loaded(id, loaded) => self.loaded(now, id, loaded),
+            Next::Parked(parked) => self.run(now, parked),
         }
         self.look_for_end(now);
         out.append(&mut self.out);
@@ -256,7 +263,7 @@ impl<C: Core> Pipeline<C> {
             && !self.inbox.is_reading()
             && !self.outbox.is_full()
             && self.line.len() < COMMITS_PENDING_MAX
-            && self.parked.len() + self.inbox.waiting() < LOADS_PENDING_MAX
+            && self.parked.len() + self.undecided.len() + self.inbox.waiting() < LOADS_PENDING_MAX
     }
 
     /// Takes one input; `out` gets what is to be done, in order. [`Pipeline::proceed`] follows.
@@ -416,9 +423,6 @@ impl<C: Core> Pipeline<C> {
             self.respond(parked.call.respond, Err(ApiError::overloaded()));
             return self.free(parked.call.origin.as_ref());
         }
-        if parked.call.deadline < now.mono && !parked.call.is_sent() {
-            return self.forget(&parked.scans);
-        }
         self.run(now, parked);
     }
 
@@ -435,7 +439,11 @@ impl<C: Core> Pipeline<C> {
 
     /// Runs the handler of a call, as far as the rows at hand carry it.
     fn run(&mut self, now: Now, mut parked: Parked<C::Service>) {
+        if parked.call.deadline < now.mono && !parked.call.is_sent() {
+            return self.forget(&parked.scans);
+        }
         let rows = &mut self.machine.rows;
+        let read = parked.scans.len();
         parked.scans.retain_mut(|scan| {
             let holds = rows.catch_up(scan);
             if !holds {
@@ -443,6 +451,9 @@ impl<C: Core> Pipeline<C> {
             }
             holds
         });
+        if parked.scans.len() < read && rows.is_pending() {
+            return self.undecided.push(parked);
+        }
         let (machine, call) = (&mut self.machine, &parked.call);
         // A panic ends the actor, so its half-changed state is never seen again.
         let step =
@@ -592,6 +603,7 @@ impl<C: Core> Pipeline<C> {
                         self.fence = None;
                     }
                     self.machine.rows.durable(turn.number);
+                    self.next.extend(self.undecided.drain(..).map(Next::Parked));
                     self.leave(now, turn);
                 }
                 Some(Err(error)) if self.sound => self.failed(turn, &error),
@@ -750,8 +762,11 @@ impl<C: Core> Pipeline<C> {
         });
         let next = std::mem::take(&mut self.next).into_iter().filter_map(|next| match next {
             Next::Call(call) => Some(call),
+            Next::Parked(parked) => Some(parked.call),
             Next::Loaded(..) => None,
         });
+        let undecided = std::mem::take(&mut self.undecided).into_iter().map(|parked| parked.call);
+        let parked = parked.chain(undecided);
         let waiting: Vec<_> = parked.chain(self.inbox.take_all()).chain(next).collect();
         waiting.into_iter().for_each(|call| self.refuse(call));
     }

@@ -340,6 +340,32 @@ fn calls_that_count_rows_count_those_of_calls_before_them() {
 }
 
 #[test]
+fn a_range_that_was_cut_is_read_again_when_what_was_deleted_from_it_is_durable_and_not_before() {
+    let mut bench = Bench::new();
+    let found = |ids: std::ops::RangeInclusive<u64>| {
+        let rows = ids.map(|id| Row { key: Key::id(id), value: Bytes::new() });
+        Loaded::Scan(Ok(rows.take(10).collect()))
+    };
+    bench.call(Op::Leave(9));
+    bench.call(Op::Enter(99));
+    let (id, _) = bench.loads.pop_front().unwrap();
+    bench.input(Input::Loaded(id, found(1..=10)));
+    assert!(bench.loads.is_empty(), "the store would say the same again and again");
+    assert!(!bench.pipeline.is_quiet(false));
+    bench.commit();
+    let (id, _) = bench.loads.pop_front().expect("what follows the last row can be read now");
+    bench.input(Input::Loaded(id, found(10..=19)));
+    assert_eq!(bench.answers(), [(1, Ok(0)), (2, Err(400))]);
+    // One that waits when the commit fails is refused with it.
+    bench.call(Op::Leave(10));
+    bench.call(Op::Enter(99));
+    let (id, _) = bench.loads.pop_front().unwrap();
+    bench.input(Input::Loaded(id, found(10..=19)));
+    bench.decide(Err(Error::Overloaded));
+    assert_eq!(bench.answers(), [(3, Err(503)), (4, Err(503))]);
+}
+
+#[test]
 fn an_effect_is_a_row_of_the_batch_and_sent_once_that_is_durable() {
     let mut bench = Bench::new();
     bench.call(Op::Tell(vec![5], false));
