@@ -36,6 +36,11 @@ export default async function everywhere(world) {
     await ada.keyboard.press('Escape');
     await ada.getByRole('dialog', { name: title }).waitFor({ state: 'detached' });
   };
+  /** The names of tabs, once they are there: what is opened is loaded first. */
+  const namesOf = async (tabs) => {
+    await tabs.first().waitFor();
+    return tabs.allTextContents();
+  };
   const fromMenu = async (target, ...items) => {
     await target.click({ button: 'right' });
     for (const item of items) await ada.getByRole('menuitem', { name: item, exact: true }).click();
@@ -129,7 +134,7 @@ export default async function everywhere(world) {
   await test('axe finds nothing in any page of the settings', async () => {
     await guildMenu(ada, world.guild, 'Community settings');
     const tabs = ada.getByRole('dialog').getByRole('tab');
-    for (const name of await tabs.allTextContents()) {
+    for (const name of await namesOf(tabs)) {
       await tabs.filter({ hasText: name }).click();
       await ada.getByRole('tabpanel').getByRole('heading', { level: 3 }).waitFor();
       if (name === 'Roles')
@@ -143,7 +148,7 @@ export default async function everywhere(world) {
     await ada.getByRole('dialog').waitFor({ state: 'detached' });
     await ada.getByRole('button', { name: 'Settings', exact: true }).click();
     const own = ada.getByRole('dialog', { name: 'Settings' }).getByRole('tab');
-    for (const name of await own.allTextContents()) {
+    for (const name of await namesOf(own)) {
       await own.filter({ hasText: name }).click();
       await ada.getByRole('tabpanel').getByRole('heading', { level: 3 }).waitFor();
       // What is folded is looked at open.

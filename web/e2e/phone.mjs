@@ -99,6 +99,7 @@ export default async function phone() {
     small.push(...(await tooSmall('lists')));
     await page.getByRole('button', { name: 'Settings', exact: true }).tap();
     const settings = page.getByRole('dialog', { name: 'Settings' });
+    await settings.getByRole('tab').first().waitFor();
     for (const tab of await settings.getByRole('tab').all()) {
       await tab.tap();
       await settings.getByRole('tabpanel').waitFor();
