@@ -17,7 +17,6 @@ use scylla::value::CqlValue;
 use crate::Inner;
 use crate::errors::backend;
 use crate::queue::LogId;
-use crate::read::half_open;
 
 /// Partitions of Cassandra that one group writes at the same time.
 const PARTITIONS_AT_ONCE: usize = 32;
@@ -123,7 +122,7 @@ impl Inner {
                 }
                 Write::DeleteRange { table, partition, from, to } => {
                     let span = Span::new(*table, from, to);
-                    let (first, end) = half_open(from, to);
+                    let (first, end) = Key::half_open(from, to);
                     if end.as_ref().is_some_and(|end| first >= *end) {
                         continue;
                     }

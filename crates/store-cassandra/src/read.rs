@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use bytes::Bytes;
 use consort_store::bucket::{Span, Walk};
 use consort_store::limits::{KEY_BYTES_MAX, READ_BYTES_MAX, ROWS_MAX};
-use consort_store::{Bound, Error, Key, Range, Row, Scan, Table};
+use consort_store::{Error, Key, Range, Row, Scan, Table};
 use futures_util::future::try_join_all;
 use scylla::response::{PagingState, PagingStateResponse};
 use scylla::serialize::row::SerializeRow;
@@ -37,21 +37,6 @@ impl Brought {
         let before = self.bytes.fetch_add(bytes, Ordering::Relaxed);
         if before + bytes > self.most { Err(Error::TooLarge) } else { Ok(()) }
     }
-}
-
-/// The lowest key of an interval, and the lowest above it.
-pub(crate) fn half_open(from: &Bound<Key>, to: &Bound<Key>) -> (Key, Option<Key>) {
-    let from = match from {
-        Bound::Included(key) => key.clone(),
-        Bound::Excluded(key) => key.successor(),
-        Bound::Unbounded => Key::empty(),
-    };
-    let end = match to {
-        Bound::Included(key) => Some(key.successor()),
-        Bound::Excluded(key) => Some(key.clone()),
-        Bound::Unbounded => None,
-    };
-    (from, end)
 }
 
 impl Inner {
@@ -161,7 +146,7 @@ impl Inner {
             rows.truncate(range.row_limit());
             return Ok(rows);
         }
-        let (from, end) = half_open(&range.from, &range.to);
+        let (from, end) = Key::half_open(&range.from, &range.to);
         if range.row_limit() == 0 || end.as_ref().is_some_and(|end| from >= *end) {
             return Ok(Vec::new());
         }
@@ -189,7 +174,7 @@ impl Inner {
         range: &Range,
         brought: &Brought,
     ) -> Result<Vec<Row>, Error> {
-        let (from, end) = half_open(&range.from, &range.to);
+        let (from, end) = Key::half_open(&range.from, &range.to);
         let statement = self.ring.rows(table).scan(range.order, end.is_some());
         let mut values = self.place(table, partition, bucket);
         values.push(CqlValue::Blob(from.as_bytes().to_vec()));

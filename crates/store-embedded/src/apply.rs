@@ -182,7 +182,7 @@ fn delete_range(
         connection.prepare_cached(&sql.delete_range)?.execute((partition, first, last))?;
         return Ok(());
     }
-    match sql::half_open(from, to) {
+    match Key::half_open(from, to) {
         (first, Some(end)) => connection.prepare_cached(&sql.delete_range)?.execute((
             partition,
             first.as_bytes(),

@@ -202,7 +202,7 @@ fn scan(
         return collect(&mut statement, &parameters, bytes, |key| Ok(Key::id(key.as_i64()? as u64)));
     }
     let blob = |key: &Key| Value::Blob(key.as_bytes().to_vec());
-    let (sql, parameters) = match sql::half_open(&range.from, &range.to) {
+    let (sql, parameters) = match Key::half_open(&range.from, &range.to) {
         (first, Some(end)) => {
             (&statements.scan_range[order], vec![partition, blob(&first), blob(&end), limit])
         }

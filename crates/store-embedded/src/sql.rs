@@ -1,6 +1,6 @@
 //! The SQL of every table, made once, so that prepared statements are found by the same text.
 
-use consort_store::{Bound, Key, Table};
+use consort_store::Table;
 use std::sync::LazyLock;
 
 /// The statements of one table. `?1` is the partition; the row id or key follows.
@@ -77,21 +77,6 @@ fn make(table: Table) -> TableSql {
 /// A partition as SQLite's signed integer: the same 64 bits, since partitions are only compared for equality.
 pub(crate) fn partition(partition: u64) -> i64 {
     partition as i64
-}
-
-/// An interval of byte keys, from the first key on to before the end, if there is one.
-pub(crate) fn half_open(from: &Bound<Key>, to: &Bound<Key>) -> (Key, Option<Key>) {
-    let first = match from {
-        Bound::Included(key) => key.clone(),
-        Bound::Excluded(key) => key.successor(),
-        Bound::Unbounded => Key::empty(),
-    };
-    let end = match to {
-        Bound::Included(key) => Some(key.successor()),
-        Bound::Excluded(key) => Some(key.clone()),
-        Bound::Unbounded => None,
-    };
-    (first, end)
 }
 
 #[cfg(test)]

@@ -1,6 +1,6 @@
 //! Keys: byte strings that are ordered byte by byte.
 
-use std::{cmp::Ordering, fmt, hash};
+use std::{cmp::Ordering, fmt, hash, ops::Bound};
 
 /// Bytes that fit a key without a heap allocation: two ids and a bit more, so that a `Key` takes 24 bytes.
 const INLINE_BYTES: usize = 22;
@@ -72,6 +72,21 @@ impl Key {
     /// The key's text, or `None` when it is not UTF-8.
     pub fn to_text(&self) -> Option<&str> {
         std::str::from_utf8(self.as_bytes()).ok()
+    }
+
+    /// An interval of keys as the first key that may be in it, and the first one behind it, if it has an end.
+    pub fn half_open(from: &Bound<Key>, to: &Bound<Key>) -> (Key, Option<Key>) {
+        let first = match from {
+            Bound::Included(key) => key.clone(),
+            Bound::Excluded(key) => key.successor(),
+            Bound::Unbounded => Key::empty(),
+        };
+        let end = match to {
+            Bound::Included(key) => Some(key.successor()),
+            Bound::Excluded(key) => Some(key.clone()),
+            Bound::Unbounded => None,
+        };
+        (first, end)
     }
 
     /// The smallest key that is greater than this one.
