@@ -123,6 +123,12 @@ pub trait Core: Sized + Send + 'static {
         false
     }
 
+    /// What an operator is shown of its state: counts and settings that say how large it is and what it is at. No text that people
+    /// wrote, no secrets, and never all of something that may be very much.
+    fn inspect(&self) -> serde_json::Value {
+        serde_json::Value::Null
+    }
+
     /// Whether the actor has ended for good (its guild was deleted): it is put away after the pending commits.
     fn is_over(&self) -> bool {
         false

@@ -5,20 +5,17 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use consort_rpc::{Call, NodeId, Ownership};
+use consort_rpc::{NodeId, Ownership};
 use consort_runtime::ActorGauge;
-use tokio::sync::mpsc;
 
 use crate::core::Core;
+use crate::mailbox::{self, Mail, Mailbox};
 use crate::{HASTE, IDLE};
 
-/// What is in a mailbox. Calls are boxed: the channel keeps room for 32 of its items, in each of very many actors. `None` has
-/// an actor look around that waits for calls.
-pub(crate) type Mail<C> = Option<Box<Call<<C as Core>::Service>>>;
 /// A mailbox.
-pub(crate) type Inbox<C> = mpsc::Sender<Mail<C>>;
+pub(crate) type Inbox<C> = Arc<Mailbox<<C as Core>::Service>>;
 /// Its other end.
-pub(crate) type Receiver<C> = mpsc::Receiver<Mail<C>>;
+pub(crate) type Receiver<C> = mailbox::Receiver<<C as Core>::Service>;
 
 /// An actor without a task.
 pub(crate) struct Resting {
@@ -108,7 +105,7 @@ impl<C: Core> Directory<C> {
         running.sort_unstable_by_key(|(key, _)| *key);
         for (_, inbox) in running {
             // One whose mailbox is full does not wait, and one whose mailbox is closed has gone.
-            let _awake = inbox.try_send(None);
+            let _awake = inbox.push(Mail::Look);
         }
     }
 
@@ -160,7 +157,7 @@ impl<C: Core> Directory<C> {
     /// Takes an actor off the list if its mailbox is this one.
     pub(crate) fn remove_if(&self, key: u64, own: &Inbox<C>) {
         let mut entries = self.lock();
-        if matches!(entries.get(&key), Some(Entry::Running(listed)) if listed.same_channel(own)) {
+        if matches!(entries.get(&key), Some(Entry::Running(listed)) if Arc::ptr_eq(listed, own)) {
             entries.remove(&key);
         }
     }

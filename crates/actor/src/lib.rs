@@ -64,7 +64,8 @@
 //! only then the store may close.
 //!
 //! Where to read next: `pipeline.rs` is the order of all this, without a task or a clock; `outbox.rs` and `inbox.rs` are the
-//! two sides of effects; `owners.rs` is the asynchronous shell.
+//! two sides of effects; `owners.rs` is the asynchronous shell, `running.rs` the loop of one actor. What operators see of an actor is
+//! [`consort_runtime::Live`], read from outside.
 
 use std::time::Duration;
 
@@ -76,6 +77,8 @@ mod driven;
 mod gone;
 mod hand_over;
 mod inbox;
+mod listed;
+mod mailbox;
 mod moves;
 mod outbox;
 mod owner_key;
@@ -83,6 +86,7 @@ mod owners;
 mod pipeline;
 mod recovery;
 mod rows;
+mod running;
 mod scheduler;
 mod senders;
 mod turn;

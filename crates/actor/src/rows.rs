@@ -66,6 +66,11 @@ impl Rows {
         Some(value)
     }
 
+    /// How many rows it knows.
+    pub(crate) fn len(&self) -> usize {
+        self.young.len() + self.old.len()
+    }
+
     /// A row is being loaded; [`Rows::loaded`] follows.
     pub(crate) fn loading(&mut self, key: RowKey) {
         self.loading.entry(key).or_default().count += 1;

@@ -6,10 +6,12 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
+use consort_model::UserId;
 use consort_rpc::MeshRef;
-use consort_runtime::{ClockRef, Registry};
+use consort_rpc::operate::Sessions;
+use consort_runtime::{ActorState, ClockRef, Live, Registry};
 use mio::Poll;
 use socket2::{Domain, Socket, Type};
 
@@ -24,7 +26,7 @@ use crate::networks::Networks;
 use crate::performer::Performer;
 use crate::relay::Router;
 use crate::shell::{Parts, Shell, poll};
-use crate::slice::{Input, Opening, Slice};
+use crate::slice::{Asks, Input, LOOK_MAX, Look, Opening, Slice};
 use crate::stats::{Gauges, SliceGauge, Stats};
 use crate::transmit::{self, Way};
 use crate::travel::{Others, Travel};
@@ -205,6 +207,27 @@ impl Gateway {
         }
     }
 
+    /// The sessions of an account.
+    pub async fn sessions(&self, user: UserId) -> Sessions {
+        let now = Instant::now();
+        let asked = self.inboxes.iter().map(|inbox| {
+            let (answer, answered) = tokio::sync::oneshot::channel();
+            let look = Look { asks: Asks::Sessions(user, answer), now };
+            // A full inbox drops the question, and with it the way for the answer.
+            let _full = inbox.push(Input::Look(Box::new(look)));
+            answered
+        });
+        let (asked, mut found) = (asked.collect::<Vec<_>>(), Sessions::default());
+        let until = tokio::time::Instant::from_std(now + LOOK_MAX);
+        for (slice, answered) in (0..).zip(asked) {
+            match tokio::time::timeout_at(until, answered).await {
+                Ok(Ok(sessions)) => found.sessions.extend(sessions),
+                _ => found.silent.push(slice),
+            }
+        }
+        found
+    }
+
     /// Sends every client away (opcode 7), waits until they have left and their IDENTIFYs have been looked at, but not longer
     /// than `grace`, gives the sessions that are left to other nodes, closes the rest and ends the slices.
     pub async fn shutdown(&self, grace: Duration) {
@@ -280,8 +303,10 @@ impl Starter<'_> {
         addr: Option<SocketAddr>,
     ) -> io::Result<Started> {
         let env = self.env;
-        let actor = env.registry.add("slice", u64::from(index));
-        actor.started_ms.store(env.clock.now_ms(), Ordering::Relaxed);
+        let gauge = env.registry.add("slice", u64::from(index), env.clock.now_ms());
+        let actor = Live::new(Some(self.inboxes[usize::from(index)].clone()));
+        actor.set_state(ActorState::Running);
+        env.registry.wakes("slice", &gauge, actor.clone());
         let own_table = self.config.own_descriptors;
         let parts = Parts {
             core: Slice::new(env.mesh.node(), index, self.config.clone(), self.interest.clone()),
@@ -299,7 +324,6 @@ impl Starter<'_> {
             connections_max: self.config.connections_max,
             own_max: self.own_max,
             actor,
-            clock: env.clock.clone(),
             send_buffer_bytes: self.config.send_buffer_bytes,
             way: self.way,
             networks: self.networks.clone(),

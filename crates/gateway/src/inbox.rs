@@ -16,16 +16,20 @@
 
 use std::collections::HashSet;
 use std::collections::VecDeque;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
 
 use consort_model::GuildId;
 use consort_rpc::relay::SessionKey;
+use consort_runtime::{OpName, Queue};
+use tokio::sync::oneshot;
 
 use crate::config::{
     INBOX_BYTES_MAX, INBOX_EVENTS_MAX, INBOX_GUILDS_BYTES_MAX, INBOX_LOST_MAX, INBOX_MAX, INBOX_VOLATILE_MAX,
 };
-use crate::slice::Input;
+use crate::slice::{Asks, Input, Look};
 
 /// Wakes the slice's thread.
 pub(crate) trait Wake: Send + Sync {
@@ -80,6 +84,8 @@ struct State {
     guilds_bytes: usize,
     lost: Lost,
     woken: bool,
+    /// When the first of those that wait came.
+    since: Option<Instant>,
 }
 
 /// The inbox; shared by everybody who has something for the slice.
@@ -141,6 +147,9 @@ impl Inbox {
             state.bytes += bytes;
         }
         let can_wait = input.can_wait();
+        if state.queue.is_empty() {
+            state.since = Some(Instant::now());
+        }
         state.queue.push_back(input);
         self.depth.store(state.queue.len(), Ordering::Relaxed);
         let wake = !can_wait && !std::mem::replace(&mut state.woken, true);
@@ -157,6 +166,7 @@ impl Inbox {
         std::mem::swap(&mut state.queue, into);
         (state.bytes, state.guilds_bytes) = (0, 0);
         state.woken = false;
+        state.since = None;
         self.depth.store(0, Ordering::Relaxed);
         std::mem::take(&mut state.lost)
     }
@@ -174,6 +184,37 @@ impl Inbox {
     /// Other inputs lost so far.
     pub(crate) fn lost_events(&self) -> u64 {
         self.lost_events.load(Ordering::Relaxed)
+    }
+}
+
+impl fmt::Debug for Inbox {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Inbox").field("depth", &self.depth()).finish_non_exhaustive()
+    }
+}
+
+impl Queue for Inbox {
+    fn depth(&self) -> usize {
+        Self::depth(self)
+    }
+
+    fn oldest(&self) -> Option<Duration> {
+        let since = self.state.lock().unwrap_or_else(PoisonError::into_inner).since;
+        since.map(|since| since.elapsed())
+    }
+
+    fn capacity(&self) -> usize {
+        INBOX_MAX
+    }
+
+    fn types(&self, walked: usize) -> Vec<OpName> {
+        let state = self.state.lock().unwrap_or_else(PoisonError::into_inner);
+        state.queue.iter().take(walked).map(|input| OpName::plain(Input::NAMES[input.kind()])).collect()
+    }
+
+    fn ask_state(&self, answer: oneshot::Sender<String>) -> bool {
+        let look = Look { asks: Asks::State(answer), now: Instant::now() };
+        self.push(Input::Look(Box::new(look))).is_ok()
     }
 }
 

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::{Duration, Instant};
 
-use consort_runtime::{ActorGauge, ClockRef};
+use consort_runtime::{Live, OpId, OpName};
 use mio::net::TcpStream as Socket;
 use mio::{Events, Poll, Token, Waker};
 
@@ -51,8 +51,9 @@ pub(crate) struct Shell {
     pub(crate) connections_max: usize,
     /// Sockets that the slice's own descriptor table has room for.
     pub(crate) own_max: usize,
-    pub(crate) actor: Arc<ActorGauge>,
-    pub(crate) clock: ClockRef,
+    pub(crate) actor: Arc<Live>,
+    /// Of each type of input, its place in the figures.
+    ops: [OpId; Input::NAMES.len()],
     pub(crate) send_buffer_bytes: usize,
     networks: Arc<Networks>,
     listener: SliceListener,
@@ -78,8 +79,7 @@ pub(crate) struct Parts {
     pub(crate) gauges: Arc<Gauges>,
     pub(crate) connections_max: usize,
     pub(crate) own_max: usize,
-    pub(crate) actor: Arc<ActorGauge>,
-    pub(crate) clock: ClockRef,
+    pub(crate) actor: Arc<Live>,
     pub(crate) send_buffer_bytes: usize,
     pub(crate) way: Way,
     pub(crate) networks: Arc<Networks>,
@@ -109,8 +109,8 @@ impl Shell {
             gauges: parts.gauges,
             connections_max: parts.connections_max,
             own_max: parts.own_max,
+            ops: Input::NAMES.map(|name| parts.actor.op(OpName::plain(name))),
             actor: parts.actor,
-            clock: parts.clock,
             send_buffer_bytes: parts.send_buffer_bytes,
             networks: parts.networks,
             listener: SliceListener::new(parts.listener),
@@ -215,18 +215,27 @@ impl Shell {
         while work < OFFERS_PER_TURN
             && let Some(input) = self.batch.pop_front()
         {
-            self.actor.handled.fetch_add(1, Ordering::Relaxed);
+            self.seen(now, &input);
             self.input(now, input);
             work += 1 + self.core.take_offers();
         }
         if !lost.is_empty() {
             // Lost after everything in this batch: what is left of it goes first.
             while let Some(input) = self.batch.pop_front() {
+                self.seen(now, &input);
                 self.input(now, input);
             }
             self.core.lost_events(now, &lost);
             self.settle();
         }
+    }
+
+    /// Shows an input to operators before it is handled: should the slice stay in it, they see in which. No clock is read for it.
+    fn seen(&self, now: Instant, input: &Input) {
+        let op = self.ops[input.kind()];
+        self.actor.taken();
+        self.actor.count(op);
+        self.actor.begin(op, now.into());
     }
 
     fn input(&mut self, now: Instant, input: Input) {
@@ -427,9 +436,7 @@ impl Shell {
             self.core.weigh_journals();
         }
         self.gauges.of(self.index).set(&self.core.figures());
-        self.actor.queue.store((self.inbox.depth() + self.batch.len()) as u64, Ordering::Relaxed);
-        let busy = u64::try_from(started.elapsed().as_micros()).unwrap_or(u64::MAX);
-        self.actor.busy_us.fetch_add(busy, Ordering::Relaxed);
-        self.actor.active_ms.store(self.clock.now_ms(), Ordering::Relaxed);
+        self.actor.end();
+        self.actor.busy(started.into(), Instant::now().into());
     }
 }

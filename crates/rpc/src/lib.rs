@@ -6,7 +6,7 @@
 //!   the hosts of the services that run here.
 //! * What one actor causes in others, by how sure it is: an [`Effect`] is kept until it is done, a [`Fact`] is told until it is
 //!   taken, as long as whoever tells it lives, and a [`Publication`] is sent once and may be lost.
-//! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`session`], [`voice`], [`identity`], [`limiter`], [`search`], [`hand_over`], and [`message`], which guilds and
+//! * Contracts: [`guild`], [`private`], [`user`], [`account`], [`name`], [`relay`], [`session`], [`voice`], [`identity`], [`limiter`], [`search`], [`hand_over`], [`operate`], and [`message`], which guilds and
 //!   private channels share.
 //!
 //! Locally a call is a typed value in a bounded mailbox. Between nodes it is MessagePack with named fields, so that
@@ -26,6 +26,8 @@ pub mod limiter;
 mod mesh;
 pub mod message;
 pub mod name;
+mod op_name;
+pub mod operate;
 pub mod private;
 pub mod relay;
 pub mod search;
@@ -44,6 +46,7 @@ pub use directory::{Directory, NodeId, Ownership, Static, Watcher, rendezvous};
 pub use effect::{Effect, Number, Origin, Owner, Publication};
 pub use event::{Audience, ClassId, ClassSet, Event, View};
 pub use mesh::{CALL_DEADLINE, Call, CallError, Client, Host, Mesh, MeshRef, Responder, encode_reply, moved};
+pub use op_name::op_name;
 pub use service::{Nothing, Placement, Service};
 pub use tell::{FACTS_WAITING_MAX, Fact};
 pub use transport::{InProcess, Transport};

@@ -99,6 +99,11 @@ impl<S: Service> Call<S> {
     pub fn is_sent(&self) -> bool {
         self.origin.is_some() || self.respond.is_fact || self.respond.is_cast()
     }
+
+    /// Bytes of the operation as it travels between nodes. Encodes it, so this is for those who watch one actor.
+    pub fn encoded_len(&self) -> u64 {
+        rmp_serde::to_vec_named(&self.op).map_or(0, |bytes| bytes.len() as u64)
+    }
 }
 
 /// Runs the actors of one service on this node. `deliver` never blocks: a full mailbox answers

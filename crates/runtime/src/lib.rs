@@ -5,6 +5,7 @@
 //! decides what happens. The shells around them take both from here, and start their tasks here.
 
 mod clock;
+mod gauge;
 mod health;
 mod ids;
 mod pace;
@@ -16,12 +17,16 @@ mod task;
 mod turn;
 
 pub use clock::{Ahead, Clock, ClockRef, Manual, System};
+pub use gauge::{
+    ActorInfo, ActorState, AtWork, Live, OpId, OpName, OpTotal, Queue, Round, TRACE_LIFE_MAX, TRACED_MAX,
+    Traced, WaitsFor,
+};
 pub use health::Health;
 pub use ids::Ids;
 pub use pace::Pace;
 pub use planted::{Planted, plant};
 pub use random::{random_bytes, random_hex, random_token, random_u64, seed_randomness};
-pub use registry::{ActorGauge, ActorInfo, Registry};
+pub use registry::{ActorGauge, Registry};
 pub use shares::{Holder, Refused, Sender, Share, Shares, network};
 pub use task::{Scope, spawn};
 pub use turn::{Now, Random};

@@ -14,14 +14,16 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::Arc;
 use std::time::Duration;
 
 use bytes::Bytes;
 use consort_model::ApiError;
 use consort_rpc::{
     Call, Effect, Fact, NodeId, Number, Origin, Owner, Ownership, Publication, Reply, Responder, Service,
+    op_name,
 };
-use consort_runtime::{Now, Planted};
+use consort_runtime::{Live, Now, OpId, OpName, Planted, Round, WaitsFor};
 use consort_store::{Batch, Error, Row};
 use tokio::time::Instant;
 
@@ -106,14 +108,18 @@ pub(crate) enum End {
 /// A call that waits for rows.
 struct Parked<S: Service> {
     call: Call<S>,
+    op: OpId,
+    /// When it was taken.
+    taken: Instant,
     scans: Vec<Scanned>,
     /// Since when what is written counts for the range that it waits for.
     since: u64,
 }
 
 impl<S: Service> Parked<S> {
-    fn new(call: Call<S>) -> Self {
-        Self { call, scans: Vec::new(), since: 0 }
+    fn new(call: Call<S>, live: &Live, now: Now) -> Self {
+        let op = live.op(op_name(&call.op));
+        Self { call, op, taken: now.mono, scans: Vec::new(), since: 0 }
     }
 }
 
@@ -143,6 +149,9 @@ enum Leaving {
 /// A turn in line.
 struct InLine {
     number: u64,
+    op: OpId,
+    /// When it was handled.
+    handled: Instant,
     /// Whether it has a batch.
     written: bool,
     /// The store's word about its batch. One without a batch waits for those before it only.
@@ -185,6 +194,8 @@ pub(crate) struct Pipeline<C: Core> {
     outbox: Outbox,
     alarm: Alarm,
     held: Vec<Held>,
+    /// What operators see.
+    live: Arc<Live>,
     end: Option<End>,
     /// Whether what stands in line may still be believed.
     sound: bool,
@@ -214,6 +225,7 @@ impl<C: Core> Pipeline<C> {
             outbox: Outbox::new(me),
             alarm,
             held: Vec::new(),
+            live: Live::new(None),
             end: None,
             sound: true,
             unwritten: false,
@@ -226,6 +238,44 @@ impl<C: Core> Pipeline<C> {
         let me = Owner::of::<C::Service>(self.key);
         let alarm = Alarm::new(me, set_ms, self.machine.core.alarm_ms());
         Self { alarm, ..self }
+    }
+
+    /// Shows what it does to operators.
+    pub(crate) fn seen_in(self, live: Arc<Live>) -> Self {
+        Self { live, ..self }
+    }
+
+    /// What operators are told after each round.
+    pub(crate) fn round(&self) -> Round {
+        let parked = self.parked.values().find_map(|waiting| match waiting {
+            Waiting::Handler(parked, _) => Some(parked),
+            Waiting::Mark(..) => None,
+        });
+        let parked = parked.or(self.undecided.first());
+        Round {
+            waits_for: self.waits_for(),
+            committing: self.line.len(),
+            oldest_commit: self.line.front().map(|turn| (turn.op, turn.handled)),
+            parked: self.parked.len() + self.undecided.len() + self.inbox.waiting(),
+            oldest_parked: parked.map(|parked| (parked.op, parked.taken)),
+            effects: self.outbox.pending(),
+            answers_held: self.held.len(),
+            rows: self.machine.rows.len(),
+        }
+    }
+
+    /// What keeps it from the next call; see [`Pipeline::may_take`].
+    fn waits_for(&self) -> WaitsFor {
+        let parked = self.parked.len() + self.undecided.len() + self.inbox.waiting();
+        let reasons = [
+            (self.fence.is_some(), WaitsFor::Precondition),
+            (!self.next.is_empty(), WaitsFor::Itself),
+            (self.inbox.is_reading(), WaitsFor::Marks),
+            (self.outbox.is_full(), WaitsFor::Effects),
+            (self.line.len() >= COMMITS_PENDING_MAX, WaitsFor::Commits),
+            (parked >= LOADS_PENDING_MAX, WaitsFor::Rows),
+        ];
+        reasons.iter().find(|(is_it, _)| *is_it).map_or(WaitsFor::Messages, |(_, waits_for)| *waits_for)
     }
 
     /// Whether the actor is to be awake at a moment before `until_ms`: then it is not put away.
@@ -257,13 +307,7 @@ impl<C: Core> Pipeline<C> {
 
     /// Whether the next call may be taken from the mailbox.
     pub(crate) fn may_take(&self) -> bool {
-        self.end.is_none()
-            && self.fence.is_none()
-            && self.next.is_empty()
-            && !self.inbox.is_reading()
-            && !self.outbox.is_full()
-            && self.line.len() < COMMITS_PENDING_MAX
-            && self.parked.len() + self.undecided.len() + self.inbox.waiting() < LOADS_PENDING_MAX
+        self.end.is_none() && self.waits_for() == WaitsFor::Messages
     }
 
     /// Takes one input; `out` gets what is to be done, in order. [`Pipeline::proceed`] follows.
@@ -308,11 +352,6 @@ impl<C: Core> Pipeline<C> {
         !self.line.is_empty()
     }
 
-    /// Commits on their way.
-    pub(crate) fn committing(&self) -> usize {
-        self.line.len()
-    }
-
     /// Whether nothing is under way, so that the actor may be put away. Effects that nobody takes are rows, and a node that
     /// ends does not wait for them.
     pub(crate) fn is_quiet(&self, ending: bool) -> bool {
@@ -354,7 +393,7 @@ impl<C: Core> Pipeline<C> {
         }
         match call.origin.clone() {
             Some(origin) => self.effect(now, origin, call),
-            None => self.run(now, Parked::new(call)),
+            None => self.run(now, Parked::new(call, &self.live, now)),
         }
     }
 
@@ -369,13 +408,13 @@ impl<C: Core> Pipeline<C> {
                 self.park(Load::Row(table, partition, key), |_| Waiting::Mark(call, origin.sender));
             }
             Some(Verdict::Done) => {
-                let turn = self.machine.housekeep(Batch::new());
-                self.commit(now, turn, call.respond);
+                let (turn, op) = (self.machine.housekeep(Batch::new()), self.live.op(op_name(&call.op)));
+                self.commit(now, turn, call.respond, op);
             }
             Some(Verdict::Early) => self.respond(call.respond, Err(ApiError::overloaded())),
             Some(Verdict::Apply) => {
                 self.inbox.begin(&origin.sender);
-                self.run(now, Parked::new(call));
+                self.run(now, Parked::new(call, &self.live, now));
             }
         }
     }
@@ -454,6 +493,7 @@ impl<C: Core> Pipeline<C> {
         if parked.scans.len() < read && rows.is_pending() {
             return self.undecided.push(parked);
         }
+        self.live.begin(parked.op, now.mono);
         let (machine, call) = (&mut self.machine, &parked.call);
         // A panic ends the actor, so its half-changed state is never seen again.
         let step =
@@ -471,7 +511,7 @@ impl<C: Core> Pipeline<C> {
                     // the next one may have begun without it.
                     turn.confirmed = true;
                 }
-                self.commit(now, turn, respond);
+                self.commit(now, turn, respond, parked.op);
                 self.free(origin.as_ref());
             }
             Ok(Step::Load(load)) => {
@@ -497,7 +537,7 @@ impl<C: Core> Pipeline<C> {
 
     /// Puts a turn in line, with the rows of its effects, and submits its batch once those before it are decided. A turn that
     /// writes nothing still waits behind them.
-    fn commit(&mut self, now: Now, turn: Turn, respond: Responder) {
+    fn commit(&mut self, now: Now, turn: Turn, respond: Responder, op: OpId) {
         let Turn { number, mut batch, after, outcome, conflict, confirmed } = turn;
         let (leaving, awaited) = self.effects(now, after, &mut batch);
         if !batch.is_empty() {
@@ -516,6 +556,8 @@ impl<C: Core> Pipeline<C> {
         }
         self.line.push_back(InLine {
             number,
+            op,
+            handled: now.mono,
             written,
             decided,
             leaving,
@@ -693,16 +735,17 @@ impl<C: Core> Pipeline<C> {
             return;
         }
         if self.machine.core.next_deadline_ms().is_some_and(|deadline| deadline <= now.wall_ms) {
-            let machine = &mut self.machine;
+            let (machine, op) = (&mut self.machine, self.live.op(OpName::plain("(time)")));
+            self.live.begin(op, now.mono);
             match catch_unwind(AssertUnwindSafe(|| machine.tick(now))) {
-                Ok(turn) => self.commit(now, turn, Responder::none()),
+                Ok(turn) => self.commit(now, turn, Responder::none(), op),
                 Err(_) => return self.finish(End::Broken),
             }
         }
         if self.alarm.refresh_ms().is_some_and(|at| at <= now.wall_ms) {
             // Its rows go along with the turn.
             let turn = self.machine.housekeep(Batch::new());
-            self.commit(now, turn, Responder::none());
+            self.commit(now, turn, Responder::none(), self.live.op(OpName::plain("(alarm)")));
         }
         if self.outbox.cleaning_due(now.mono) {
             self.clean(now);
@@ -713,9 +756,10 @@ impl<C: Core> Pipeline<C> {
         if self.end.is_some() {
             return;
         }
-        let machine = &mut self.machine;
+        let (machine, op) = (&mut self.machine, self.live.op(OpName::plain("(node gone)")));
+        self.live.begin(op, now.mono);
         match catch_unwind(AssertUnwindSafe(|| machine.node_gone(now, node))) {
-            Ok(turn) => self.commit(now, turn, Responder::none()),
+            Ok(turn) => self.commit(now, turn, Responder::none(), op),
             Err(_) => self.finish(End::Broken),
         }
     }
@@ -728,7 +772,7 @@ impl<C: Core> Pipeline<C> {
         let mut batch = Batch::new();
         self.outbox.clean(&mut batch);
         let turn = self.machine.housekeep(batch);
-        self.commit(now, turn, Responder::none());
+        self.commit(now, turn, Responder::none(), self.live.op(OpName::plain("(effects done)")));
     }
 
     /// An actor whose subject is gone ends once it owes nothing.

@@ -58,7 +58,7 @@ async fn the_end_waits_for_commits_and_refuses_calls() {
     assert_eq!((first.await.unwrap(), second.await.unwrap()), (Ok(json!(1)), Ok(json!(20))));
     assert_eq!((stored(&bench, 1).await, stored(&bench, 2).await), (Some(4), Some(20)));
     assert_eq!((stored(&bench, 3).await, stored(&bench, 4).await), (None, Some(4)));
-    assert!(bench.registry.list().is_empty());
+    assert!(bench.registry.list(None).is_empty());
     assert_eq!(bench.work.casts_dropped(), 0);
 }
 
@@ -118,7 +118,8 @@ async fn actors_without_work_leave_at_once_and_those_that_rest_are_left_alone() 
     assert_eq!(end(&bench).await.await.unwrap(), 0);
     assert!(before.elapsed() < LINGER * 2, "{:?}", before.elapsed());
     assert_eq!((bench.gate.reads().len(), bench.gate.waiting()), (reads, 0), "the store was not asked");
-    let mut listed: Vec<_> = bench.registry.list().iter().map(|actor| (actor.key, actor.resting)).collect();
+    let mut listed: Vec<_> =
+        bench.registry.list(None).iter().map(|actor| (actor.key, actor.is_resting())).collect();
     listed.sort_unstable();
     assert_eq!(listed, [(1, true), (4, true)]);
 }

@@ -111,7 +111,7 @@ async fn an_actor_that_breaks_while_it_is_loaded_is_tried_again() {
     write(666).await;
     assert_eq!(bench.ask_toy(3, Op::Sum).await, LOST);
     bench.settle().await;
-    assert!(bench.registry.list().is_empty());
+    assert!(bench.registry.list(None).is_empty());
     write(4).await;
     assert_eq!(bench.ask_toy(3, Op::Sum).await, Ok(json!(4)));
 }

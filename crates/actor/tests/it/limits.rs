@@ -45,7 +45,7 @@ async fn commits_on_their_way_are_bounded() {
     bench.gate.hold_writes();
     let calls: Vec<_> = (0..COMMITS_PENDING_MAX + 50).map(|_| bench.send(Op::Add(1))).collect();
     bench.settle().await;
-    let pending: Vec<_> = bench.registry.list().iter().map(|actor| actor.commits_pending).collect();
+    let pending: Vec<_> = bench.registry.list(None).iter().map(|actor| actor.commits_pending).collect();
     assert_eq!(pending, [COMMITS_PENDING_MAX as u64]);
     bench.gate.open_writes();
     for call in calls {

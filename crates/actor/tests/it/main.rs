@@ -7,6 +7,7 @@ mod toy;
 
 mod ending;
 mod failures;
+mod inspection;
 mod life;
 mod limits;
 mod moves;

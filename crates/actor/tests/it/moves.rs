@@ -100,7 +100,7 @@ impl Cluster {
     }
 
     fn listed(&self, node: usize) -> usize {
-        self.nodes[node].env.registry.list().len()
+        self.nodes[node].env.registry.list(None).len()
     }
 }
 

@@ -9,6 +9,7 @@ use consort_rpc::{Caller, ClassId, Event};
 use consort_session::{Dispatch, GuildCreate, Identity, Opened};
 use consort_wire::gateway::{CloseCode, Resume};
 
+use super::look::Look;
 use super::{Asked, ClientInfo, Conn, ConnId, Landing, MemberChunk, Opening, Slice};
 use crate::Seat;
 use crate::fd_passing::Carried;
@@ -59,6 +60,8 @@ pub(crate) enum Input {
     GiveAll,
     /// The end.
     Stop,
+    /// An operator wants to see something.
+    Look(Box<Look>),
 }
 
 /// A session is attached to a guild.
@@ -103,6 +106,60 @@ pub(crate) struct Admission {
 }
 
 impl Input {
+    /// The types of inputs, as operators see them.
+    pub(crate) const NAMES: [&'static str; 22] = [
+        "Publish",
+        "Direct",
+        "Said",
+        "Attached",
+        "Relay",
+        "GuildRestarted",
+        "Unattached",
+        "Moved",
+        "Connection",
+        "Adopt",
+        "Refuse",
+        "Admit",
+        "Opened",
+        "Export",
+        "Land",
+        "ResumeHere",
+        "Members",
+        "MakeRoom",
+        "Drain",
+        "GiveAll",
+        "Stop",
+        "Look",
+    ];
+
+    /// Its type: a place in [`Input::NAMES`].
+    pub(crate) fn kind(&self) -> usize {
+        match self {
+            Self::Publish(_) => 0,
+            Self::Direct(..) => 1,
+            Self::Said(..) => 2,
+            Self::Attached(_) => 3,
+            Self::Relay(_) => 4,
+            Self::GuildRestarted(..) => 5,
+            Self::Unattached(..) => 6,
+            Self::Moved => 7,
+            Self::Connection { .. } => 8,
+            Self::Adopt { .. } => 9,
+            Self::Refuse { .. } => 10,
+            Self::Admit(_) => 11,
+            Self::Opened { .. } => 12,
+            Self::Export(_) => 13,
+            Self::Land(_) => 14,
+            Self::ResumeHere { .. } => 15,
+            Self::Members(..) => 16,
+            Self::MakeRoom => 17,
+            Self::Drain { .. } => 18,
+            Self::GiveAll => 19,
+            Self::Stop => 20,
+            Self::Look(_) => 21,
+        }
+    }
+
     /// May be dropped under load.
     pub(crate) fn is_volatile(&self) -> bool {
         match self {
@@ -176,6 +233,7 @@ impl Input {
             Self::Attached(_) | Self::Relay(_) | Self::GuildRestarted(..) | Self::Admit(_) => {
                 Concerns::Everybody
             }
+            Self::Look(_) => Concerns::Sessions(Vec::new()),
             Self::Drain { .. } | Self::GiveAll | Self::Stop => Concerns::Everybody,
         }
     }
@@ -222,6 +280,7 @@ impl Slice {
             Input::Drain { urls, gives } => self.drain(now, urls, gives),
             Input::GiveAll => self.give_all(now),
             Input::Stop => self.stop(now),
+            Input::Look(look) => self.show(*look),
             Input::Connection { .. } | Input::Adopt { .. } => {
                 debug_assert!(false, "sockets are the shell's");
             }

@@ -15,6 +15,7 @@ mod effect;
 mod flush;
 mod identify;
 mod input;
+mod look;
 mod members;
 mod moving;
 mod passive;
@@ -44,6 +45,7 @@ pub(crate) use effect::{Effect, Fetching, HandOver, Identifying};
 pub(crate) use flush::{Flushed, Offer};
 pub(crate) use identify::{ClientInfo, open_session};
 pub(crate) use input::{Admission, Attached, Input, Refusal, Said};
+pub(crate) use look::{Asks, LOOK_MAX, Look};
 pub(crate) use members::MemberChunk;
 pub(crate) use moving::{Asked, Departure, Landed, Landing, Origin};
 
