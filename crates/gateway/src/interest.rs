@@ -43,15 +43,16 @@ struct Here {
     /// Sessions, by slice.
     counts: Box<[u32]>,
     /// How far the node is in what the guild says; `None` until a session is attached.
-    heard: Option<Place>,
+    heard: Option<Position>,
     /// The newest life of the guild's owner that was heard: what an older one says late is not taken.
     newest: Epoch,
     /// Whose the guild was when the map last changed.
     owner: Option<NodeId>,
 }
 
+/// How far a node has heard a guild, and what it has done about it.
 #[derive(Debug, Clone, Copy)]
-struct Place {
+struct Position {
     line: Epoch,
     n: u64,
     /// When it was asked for what was missed behind `n`.
@@ -91,7 +92,7 @@ impl Here {
     }
 }
 
-impl Place {
+impl Position {
     /// Whether what comes next may be asked for; it is, then.
     fn ask(&mut self) -> bool {
         let may = self.asked.is_none_or(|at| at.elapsed() >= ASK_AGAIN);
@@ -109,8 +110,8 @@ impl Here {
         }
         let slices = self.slices();
         let attaches = matches!(word.op, Op::Attached { .. });
-        let first = Place { line: word.line, n: word.n, asked: None, silent: false };
-        let Some(place) = &mut self.heard else {
+        let first = Position { line: word.line, n: word.n, asked: None, silent: false };
+        let Some(position) = &mut self.heard else {
             self.newest = word.epoch;
             // Until a session is attached nobody misses anything.
             self.heard = attaches.then_some(first);
@@ -119,17 +120,17 @@ impl Here {
         // The word before it, or the one it follows. One that was handed the memory of the owner before goes on where that one
         // was; another one's numbers are its own.
         let needs = if word.follows { word.n } else { word.n.saturating_sub(1) };
-        let is_anothers = word.line != place.line && !Planted::OldOwnerHeard.is_here();
-        if is_anothers || (needs > place.n && !Planted::GapUnnoticed.is_here()) {
-            return if place.ask() {
-                Arrival::Missed(Heard { line: place.line, n: place.n })
+        let is_anothers = word.line != position.line && !Planted::OldOwnerHeard.is_here();
+        if is_anothers || (needs > position.n && !Planted::GapUnnoticed.is_here()) {
+            return if position.ask() {
+                Arrival::Missed(Heard { line: position.line, n: position.n })
             } else {
                 Arrival::Awaited
             };
         }
         self.newest = word.epoch;
-        if needs >= place.n {
-            *place = first;
+        if needs >= position.n {
+            *position = first;
             return Arrival::Next(slices);
         }
         if Planted::WordTwice.is_here() {
@@ -193,9 +194,9 @@ impl Interest {
         }
         let mut shard = self.shard(guild);
         if let Some(here) = shard.get_mut(&guild)
-            && here.heard.as_ref().is_none_or(|place| place.line == line)
+            && here.heard.as_ref().is_none_or(|position| position.line == line)
         {
-            let heard = here.heard.take().map(|Place { line, n, .. }| Heard { line, n });
+            let heard = here.heard.take().map(|Position { line, n, .. }| Heard { line, n });
             tell(here.slices(), heard);
         }
     }
@@ -203,9 +204,9 @@ impl Interest {
     /// How far the node is in what a guild says; its owner is about to be asked for the rest.
     pub(crate) fn to_ask(&self, guild: GuildId) -> Option<Heard> {
         let mut shard = self.shard(guild);
-        let place = shard.get_mut(&guild)?.heard.as_mut()?;
-        place.asked = Some(Instant::now());
-        Some(Heard { line: place.line, n: place.n })
+        let position = shard.get_mut(&guild)?.heard.as_mut()?;
+        position.asked = Some(Instant::now());
+        Some(Heard { line: position.line, n: position.n })
     }
 
     /// The map has changed: the guilds whose owner may be another one now, and how far the node is in what they say.
@@ -222,9 +223,9 @@ impl Interest {
                 let before = std::mem::replace(&mut here.owner, owner(*guild));
                 let stays =
                     before.is_some_and(|before| here.owner == Some(before) && !gone.contains(&before));
-                if let Some(place) = here.heard.as_mut().filter(|_| !stays) {
-                    place.asked = Some(Instant::now());
-                    moved.push((*guild, Heard { line: place.line, n: place.n }));
+                if let Some(position) = here.heard.as_mut().filter(|_| !stays) {
+                    position.asked = Some(Instant::now());
+                    moved.push((*guild, Heard { line: position.line, n: position.n }));
                 }
             }
         }
@@ -244,9 +245,9 @@ impl Interest {
         for shard in &self.shards {
             let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
             for (guild, here) in shard.iter_mut() {
-                let Some(place) = &mut here.heard else { continue };
-                if std::mem::replace(&mut place.silent, true) {
-                    silent.push((*guild, Heard { line: place.line, n: place.n }));
+                let Some(position) = &mut here.heard else { continue };
+                if std::mem::replace(&mut position.silent, true) {
+                    silent.push((*guild, Heard { line: position.line, n: position.n }));
                 }
             }
         }
@@ -368,16 +369,16 @@ impl Interest {
     }
 
     fn users_of(&self, user: UserId) -> MutexGuard<'_, HashMap<UserId, User>> {
-        self.users[place(user.get())].lock().unwrap_or_else(PoisonError::into_inner)
+        self.users[shard_of(user.get())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 
     fn shard(&self, guild: GuildId) -> MutexGuard<'_, HashMap<GuildId, Here>> {
-        self.shards[place(guild.get())].lock().unwrap_or_else(PoisonError::into_inner)
+        self.shards[shard_of(guild.get())].lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 /// The low 22 bits of a snowflake are hardly random; the time in milliseconds is.
-fn place(id: u64) -> usize {
+fn shard_of(id: u64) -> usize {
     (id >> 22) as usize % SHARDS
 }
 

@@ -35,8 +35,8 @@ const PAUSE: Duration = Duration::from_millis(50);
 const ASKED_MAX: usize = 16;
 /// How often a session may have gone from a node that is asked next to one that was asked before.
 const HOPS_MAX: usize = 3;
-/// Between two looks for what time has brought.
-const LOOK: Duration = Duration::from_millis(500);
+/// How often moves whose time is over are looked for.
+const EXPIRE_PERIOD: Duration = Duration::from_millis(500);
 /// Sessions that a node which leaves gives away at once.
 const GIVES_AT_ONCE: usize = 64;
 
@@ -63,8 +63,8 @@ pub(crate) struct Travel {
     inboxes: Vec<InboxRef>,
     interest: Arc<Interest>,
     moves: Mutex<Moves>,
-    /// Whether a task looks for what time brings.
-    looks: AtomicBool,
+    /// Whether a task ends moves whose time is over.
+    expires: AtomicBool,
     fetches: Semaphore,
     waiting: AtomicUsize,
     gives: Semaphore,
@@ -122,10 +122,10 @@ struct Round {
     goes: bool,
 }
 
-/// Counts down when dropped.
-struct Place(Arc<Travel>, fn(&Travel) -> &AtomicUsize);
+/// One of a bounded number of moves under way; gives its number back when dropped.
+struct Permit(Arc<Travel>, fn(&Travel) -> &AtomicUsize);
 
-impl Drop for Place {
+impl Drop for Permit {
     fn drop(&mut self) {
         (self.1)(&self.0).fetch_sub(1, Ordering::Relaxed);
     }
@@ -146,7 +146,7 @@ impl Travel {
             inboxes,
             interest,
             moves: Mutex::default(),
-            looks: false.into(),
+            expires: false.into(),
             fetches: Semaphore::new(FETCHES_ACTIVE_MAX),
             waiting: 0.into(),
             gives: Semaphore::new(GIVES_AT_ONCE),
@@ -186,12 +186,12 @@ impl Travel {
 
     /// Starts looking for the session of a client that resumes, at other nodes.
     pub(crate) fn fetch(self: &Arc<Self>, fetching: Box<Fetching>) {
-        let place = Place(self.clone(), |travel| &travel.waiting);
+        let permit = Permit(self.clone(), |travel| &travel.waiting);
         if self.waiting.fetch_add(1, Ordering::Relaxed) >= FETCHES_WAITING_MAX {
             return self.refuse(&fetching, Refusal::AskAgain);
         }
         consort_runtime::spawn("resume", async move {
-            let travel = &place.0;
+            let travel = &permit.0;
             let _permit = travel.fetches.acquire().await;
             travel.fetch_now(*fetching).await;
         });
@@ -216,7 +216,7 @@ impl Travel {
             Err(AuthError::Invalid) => return self.refuse(&fetching, Refusal::Later),
             Err(AuthError::Unavailable) => return self.refuse(&fetching, Refusal::AskAgain),
         };
-        let Some(_place) = self.admissions.enter(principal.user) else {
+        let Some(_permit) = self.admissions.enter(principal.user) else {
             return self.refuse(&fetching, Refusal::AskAgain);
         };
         let caller = Caller::user(principal.user, principal.bot);
@@ -485,7 +485,7 @@ impl Travel {
         let taken = match departure {
             Some(departure) => {
                 let taken = self.moves().freeze(Instant::now(), ticket, departure, false);
-                self.look_after();
+                self.start_expiring();
                 taken
             }
             None => {
@@ -501,15 +501,15 @@ impl Travel {
         self.mesh.tell(departure.caller.clone(), departure.closed());
     }
 
-    /// Looks for what time brings, as long as there is something.
-    fn look_after(self: &Arc<Self>) {
-        if self.looks.swap(true, Ordering::AcqRel) {
+    /// Ends moves whose time is over, as long as there are moves.
+    fn start_expiring(self: &Arc<Self>) {
+        if self.expires.swap(true, Ordering::AcqRel) {
             return;
         }
         let travel = Arc::downgrade(self);
         consort_runtime::spawn("moves", async move {
             loop {
-                sleep(LOOK).await;
+                sleep(EXPIRE_PERIOD).await;
                 let Some(travel) = travel.upgrade() else { return };
                 let expired = travel.moves().expire(Instant::now());
                 expired.ended.iter().for_each(|departure| travel.tell_ended(departure));
@@ -518,7 +518,7 @@ impl Travel {
                 }
                 let moves = travel.moves();
                 if moves.is_empty() {
-                    return travel.looks.store(false, Ordering::Release);
+                    return travel.expires.store(false, Ordering::Release);
                 }
             }
         });
@@ -561,11 +561,11 @@ impl Travel {
         let Taken::Copy(copy, _) = self.moves().freeze(Instant::now(), ticket, departure, true) else {
             return;
         };
-        self.look_after();
+        self.start_expiring();
         self.giving.fetch_add(1, Ordering::Relaxed);
-        let place = Place(self.clone(), |travel| &travel.giving);
+        let permit = Permit(self.clone(), |travel| &travel.giving);
         consort_runtime::spawn("give", async move {
-            let travel = &place.0;
+            let travel = &permit.0;
             let _permit = travel.gives.acquire().await;
             match travel.hand_out(&caller, id, (copy, ticket)).await {
                 Some(node) => drop(travel.moves().go(Instant::now(), id, ticket, node)),
@@ -620,7 +620,7 @@ impl Travel {
             // Its answer was lost.
             return Taken::Done;
         }
-        self.look_after();
+        self.start_expiring();
         let origin = Origin::Node { node: ticket.node, ticket };
         let (address, passing) = (self.admissions.next_address(), Some(self.passing(id)));
         let landing = Landing { copy, address, client: None, origin, passing };

@@ -101,7 +101,7 @@ pub(crate) struct Waiting {
     ends: Mutex<Vec<oneshot::Sender<()>>>,
 }
 
-pub(crate) type Lane = (Owner, About);
+pub(crate) type QueueId = (Owner, About);
 
 /// The facts of a node that are not taken yet.
 #[derive(Default)]
@@ -113,8 +113,8 @@ pub(crate) struct Facts {
 
 #[derive(Default)]
 struct State {
-    /// By receiver and subject, oldest first. A lane that is there has a task that works it off.
-    lanes: HashMap<Lane, VecDeque<Arc<Waiting>>>,
+    /// By receiver and subject, oldest first. A queue that is there has a task that works it off.
+    queues: HashMap<QueueId, VecDeque<Arc<Waiting>>>,
     waiting: usize,
 }
 
@@ -138,19 +138,19 @@ impl Facts {
         self.lock().waiting
     }
 
-    /// Takes a fact; gives its lane if that has nobody to work it off.
-    pub(crate) fn add(&self, caller: Caller, fact: Fact) -> Option<(Lane, Arc<Waiting>)> {
+    /// Takes a fact; gives its queue if that has nobody to work it off.
+    pub(crate) fn add(&self, caller: Caller, fact: Fact) -> Option<(QueueId, Arc<Waiting>)> {
         let (about, is_replaced) = fact.about();
-        let lane = (fact.receiver(), about);
+        let id = (fact.receiver(), about);
         let mut state = self.lock();
         let state = &mut *state;
         if state.waiting >= FACTS_WAITING_MAX {
-            tracing::error!(receiver = %lane.0, "too many facts wait to be taken, one is lost");
+            tracing::error!(receiver = %id.0, "too many facts wait to be taken, one is lost");
             return None;
         }
         let waiting = Arc::new(Waiting { caller, fact, is_replaced, ends: Mutex::default() });
         state.waiting += 1;
-        match state.lanes.get_mut(&lane) {
+        match state.queues.get_mut(&id) {
             Some(queue) => {
                 // The first may be under way.
                 while queue.len() > 1 && queue.back().is_some_and(|last| last.is_replaced) {
@@ -161,39 +161,39 @@ impl Facts {
                 None
             }
             None => {
-                state.lanes.insert(lane.clone(), VecDeque::from([waiting.clone()]));
-                Some((lane, waiting))
+                state.queues.insert(id.clone(), VecDeque::from([waiting.clone()]));
+                Some((id, waiting))
             }
         }
     }
 
-    /// Is answered, in whatever way, once what waits in a lane now waits no more; `None` when nothing does.
-    pub(crate) fn end_of(&self, lane: &Lane) -> Option<oneshot::Receiver<()>> {
+    /// Is answered, in whatever way, once what waits in a queue now waits no more; `None` when nothing does.
+    pub(crate) fn end_of(&self, id: &QueueId) -> Option<oneshot::Receiver<()>> {
         let (ends, ended) = oneshot::channel();
         let state = self.lock();
-        let last = state.lanes.get(lane)?.back()?;
+        let last = state.queues.get(id)?.back()?;
         last.ends.lock().unwrap_or_else(PoisonError::into_inner).push(ends);
         Some(ended)
     }
 
-    /// The first of a lane is done: gives the next.
-    pub(crate) fn done(&self, lane: &Lane) -> Option<Arc<Waiting>> {
+    /// The first of a queue is done: gives the next.
+    pub(crate) fn done(&self, id: &QueueId) -> Option<Arc<Waiting>> {
         let mut state = self.lock();
-        let queue = state.lanes.get_mut(lane)?;
+        let queue = state.queues.get_mut(id)?;
         let taken = usize::from(queue.pop_front().is_some());
         let next = queue.front().cloned();
         if next.is_none() {
-            state.lanes.remove(lane);
+            state.queues.remove(id);
         }
         state.waiting -= taken;
         next
     }
 
-    /// What to tell after the first of a lane was refused: itself, or what has taken its place.
-    pub(crate) fn again(&self, lane: &Lane) -> Option<Arc<Waiting>> {
+    /// What to tell after the first of a queue was refused: itself, or what has taken its place.
+    pub(crate) fn again(&self, id: &QueueId) -> Option<Arc<Waiting>> {
         let mut state = self.lock();
         let state = &mut *state;
-        let queue = state.lanes.get_mut(lane)?;
+        let queue = state.queues.get_mut(id)?;
         if queue.len() > 1 && queue.front().is_some_and(|first| first.is_replaced) {
             queue.pop_front();
             state.waiting -= 1;

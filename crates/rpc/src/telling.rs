@@ -1,4 +1,4 @@
-//! How facts are told: one lane after the other, again and again until they are taken; see `tell.rs`.
+//! How facts are told: one queue after the other, again and again until they are taken; see `tell.rs`.
 
 use std::sync::{Arc, Weak};
 use std::time::Duration;
@@ -7,7 +7,7 @@ use consort_runtime::spawn;
 use futures_util::future::BoxFuture;
 
 use crate::relay::SessionKey;
-use crate::tell::{About, Lane, Waiting};
+use crate::tell::{About, QueueId, Waiting};
 use crate::{Answer, Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, relay, user, voice};
 
 /// Pause after the first refusal; it doubles with each further one.
@@ -21,15 +21,15 @@ impl Mesh {
     /// Tells a fact. Sent by this call if nothing else about the same thing waits, so the order of what one caller sends to one
     /// actor is kept; sent again until it is taken, as long as this node lives.
     pub fn tell(self: &Arc<Self>, caller: Caller, fact: Fact) {
-        if let Some((lane, first)) = self.facts.add(caller, fact) {
-            spawn("tell", work_off(Arc::downgrade(self), lane, self.tell_once(&first)));
+        if let Some((queue, first)) = self.facts.add(caller, fact) {
+            spawn("tell", work_off(Arc::downgrade(self), queue, self.tell_once(&first)));
         }
     }
 
     /// Waits until the owner of an account has taken what it was told of a session so far.
     pub fn told_of_session(&self, session: SessionKey) -> impl Future<Output = ()> + use<> {
-        let lane = (Owner::of::<user::User>(session.user.get()), About::Session(session.number));
-        let end = self.facts.end_of(&lane);
+        let queue = (Owner::of::<user::User>(session.user.get()), About::Session(session.number));
+        let end = self.facts.end_of(&queue);
         async move {
             if let Some(end) = end {
                 // Nobody answers: that it is dropped says it.
@@ -76,13 +76,13 @@ impl Mesh {
     }
 }
 
-/// Tells what is in a lane, one after the other. `answer` is that to its first, which is under way.
-async fn work_off(mesh: Weak<Mesh>, lane: Lane, mut answer: BoxFuture<'static, Reply>) {
+/// Tells what is in a queue, one after the other. `answer` is that to its first, which is under way.
+async fn work_off(mesh: Weak<Mesh>, queue: QueueId, mut answer: BoxFuture<'static, Reply>) {
     let (mut failures, mut breaks) = (0, 0);
     loop {
         let reply = answer.await;
         let Some(living) = mesh.upgrade() else { return };
-        let refused = reply.err().filter(|error| error.status >= 500 && !living.is_gone(&lane.0));
+        let refused = reply.err().filter(|error| error.status >= 500 && !living.is_gone(&queue.0));
         failures += 1;
         breaks += u32::from(refused.as_ref().is_some_and(|error| error.status == 500));
         let next = match refused {
@@ -90,21 +90,21 @@ async fn work_off(mesh: Weak<Mesh>, lane: Lane, mut answer: BoxFuture<'static, R
                 let moved = living.facts.moved();
                 drop(living);
                 tokio::select! {
-                    () = tokio::time::sleep(pause(failures, lane.1)) => {}
+                    () = tokio::time::sleep(pause(failures, queue.1)) => {}
                     () = moved.notified() => {}
                 }
                 let Some(living) = mesh.upgrade() else { return };
-                match living.is_anothers(lane.1) {
-                    true => living.facts.done(&lane),
-                    false => living.facts.again(&lane),
+                match living.is_anothers(queue.1) {
+                    true => living.facts.done(&queue),
+                    false => living.facts.again(&queue),
                 }
             }
             refused => {
                 if refused.is_some() {
-                    tracing::error!(receiver = %lane.0, "a fact is given up: it has broken its receiver too often");
+                    tracing::error!(receiver = %queue.0, "a fact is given up: it has broken its receiver too often");
                 }
                 (failures, breaks) = (0, 0);
-                living.facts.done(&lane)
+                living.facts.done(&queue)
             }
         };
         let Some((next, living)) = next.zip(mesh.upgrade()) else { return };

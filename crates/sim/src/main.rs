@@ -2,7 +2,9 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::time::Duration;
+use std::sync::{Mutex, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use clap::Parser;
 use consort_runtime::Planted;
@@ -49,6 +51,7 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CONSORT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
+    thread::spawn(watch);
     if args.planted {
         return find_planted(args.seed);
     }
@@ -57,7 +60,7 @@ fn main() -> ExitCode {
     let mut out = io::stdout().lock();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
         let plan = plan(&args, seed);
-        let report = run(plan);
+        let report = run_watched(plan);
         sum.acknowledged += report.acknowledged;
         sum.refused += report.refused;
         sum.unknown += report.unknown;
@@ -91,6 +94,35 @@ fn main() -> ExitCode {
         args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.ended, sum.moved, sum.crashes
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// How long one plan may take on a slow and busy machine; it is a fraction of a second on a quiet one.
+const PLAN_LIMIT: Duration = Duration::from_secs(300);
+/// The plan that runs now, and since when.
+static RUNNING: Mutex<Option<(Plan, Instant)>> = Mutex::new(None);
+
+/// Runs a plan where [`watch`] sees it.
+fn run_watched(plan: Plan) -> Report {
+    let set = |running| *RUNNING.lock().unwrap_or_else(PoisonError::into_inner) = running;
+    set(Some((plan, Instant::now())));
+    let report = run(plan);
+    set(None);
+    report
+}
+
+/// Names the plan that does not end, and ends the process: nothing else can stop a loop that never waits.
+fn watch() {
+    loop {
+        thread::sleep(Duration::from_secs(1));
+        let running = *RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some((plan, since)) = running
+            && since.elapsed() > PLAN_LIMIT
+        {
+            // Not to the locked standard output: whoever holds it is the one that does not end.
+            eprintln!("seed {} does not end\n  commit: {}\n  replay: {}", plan.seed, commit(), command(plan));
+            std::process::exit(1);
+        }
+    }
 }
 
 fn plan(args: &Args, seed: u64) -> Plan {
@@ -137,7 +169,7 @@ fn shrink(mut plan: Plan, mut broken: Vec<String>) -> (Plan, Vec<String>) {
     loop {
         let smaller = smaller(plan).into_iter().find_map(|smaller| {
             runs += 1;
-            let broken = if runs <= SHRINKS_MAX { run(smaller).broken } else { Vec::new() };
+            let broken = if runs <= SHRINKS_MAX { run_watched(smaller).broken } else { Vec::new() };
             (!broken.is_empty()).then_some((smaller, broken))
         });
         match smaller {
@@ -185,7 +217,7 @@ fn find_planted(first: u64) -> ExitCode {
     for bug in Planted::ALL {
         consort_runtime::plant(Some(bug));
         let found = (first..first + PLANTED_SEEDS).find_map(|seed| {
-            let broken = run(Plan::of(seed)).broken;
+            let broken = run_watched(Plan::of(seed)).broken;
             Some((seed, broken.first()?.clone()))
         });
         let _told = match found {

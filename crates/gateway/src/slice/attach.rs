@@ -143,10 +143,10 @@ impl Slice {
             // The answer to an earlier question: the one to what stands is on its way.
             Some(Attachment::Awaited(stands)) if stands != question => return,
             Some(Attachment::Awaited(_)) => {
-                let looks = held.looks_at(guild);
+                let active = held.is_active_in(guild);
                 let Self { guilds, sessions, .. } = self;
                 let moved = |session, position| move_session(sessions, guild, session, position);
-                guilds.entry(guild).or_default().push(subscriber, looks, moved)
+                guilds.entry(guild).or_default().push(subscriber, active, moved)
             }
         };
         debug_assert_eq!(key.slice, index);
@@ -158,7 +158,7 @@ impl Slice {
             }
         }
         let step = self.sessions[slot].session.attached(guild, position, guild_create);
-        self.look_again(slot, guild);
+        self.subscribe_again(slot, guild);
         self.stepped(slot, step);
         self.attach_next(now, slot);
     }

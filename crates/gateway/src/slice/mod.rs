@@ -89,7 +89,7 @@ struct Held {
     due: Option<Instant>,
     client: ClientInfo,
     presence: Option<Box<Presence>>,
-    /// Guilds that the session looks at, and what of each it asked for.
+    /// Guilds in which the session is active, and what of each it asked for.
     watching: Vec<Watched>,
     /// Guilds in whose voice channels it is.
     voice: Vec<GuildId>,
@@ -128,8 +128,8 @@ impl Held {
         }
     }
 
-    /// Whether the session is to hear of a guild what those hear who look at it.
-    fn looks_at(&self, guild: GuildId) -> bool {
+    /// Whether the session gets every event of a guild, and not deltas now and then.
+    fn is_active_in(&self, guild: GuildId) -> bool {
         !self.session.identity().takes_deltas() || self.watching.iter().any(|watched| watched.guild == guild)
     }
 

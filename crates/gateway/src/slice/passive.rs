@@ -1,4 +1,4 @@
-//! What sessions that do not look at a guild are told of it: PASSIVE_UPDATE_V2 (Gateway, capability `1 << 14`).
+//! What sessions that are passive in a guild are told of it: PASSIVE_UPDATE_V2 (Gateway, capability `1 << 14`).
 //!
 //! The changes that the guild's owner marks ([`Withheld`](consort_rpc::Withheld)) are gathered here, the later one about a
 //! thing in the place of the earlier one, each with whom it may be told. Once in a while they go out: one dispatch for each
@@ -6,7 +6,7 @@
 //! its classes; a session costs one look-up and one reference.
 //!
 //! Exactness. A slice handles a guild's events in order, and what is gathered is what came since the last delta. So a session
-//! that begins to look is given what is gathered, then every event: nothing is missed and nothing comes twice. Before an event
+//! that becomes active is given what is gathered, then every event: nothing is missed and nothing comes twice. Before an event
 //! that may change who sees what, everything gathered is told to those who saw it when it happened.
 
 use std::collections::BTreeMap;

@@ -34,7 +34,7 @@ impl Slice {
                 self.publish_to(guild, dispatch, |subscribers| &subscribers.list, |_| true);
             }
             Some(withheld) => {
-                self.publish_to(guild, dispatch, Subscribers::looking, |_| true);
+                self.publish_to(guild, dispatch, Subscribers::active, |_| true);
                 self.publish_withheld(now, guild, withheld, dispatch);
             }
         }
@@ -71,7 +71,7 @@ impl Slice {
         self.guilds.insert(guild, subscribers);
     }
 
-    /// What comes of an event to those who do not look at the guild.
+    /// What comes of an event to the passive sessions of the guild.
     fn publish_withheld(
         &mut self,
         now: Instant,
@@ -249,7 +249,7 @@ impl Slice {
         }
     }
 
-    /// A session is of another class from here on. If it does not look, it first hears what it could see as one of the old.
+    /// A session is of another class from here on. If it is passive, it first hears what it could see as one of the old.
     pub(super) fn set_class_of(&mut self, guild: GuildId, position: u32, class: ClassId) {
         self.tell_one(guild, position);
         let subscribers = self.guilds.get_mut(&guild);

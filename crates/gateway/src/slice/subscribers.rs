@@ -1,4 +1,4 @@
-//! The sessions attached to one guild, densely, with what the filter needs of each. Those that look at the guild stand before
+//! The sessions attached to one guild, densely, with what the filter needs of each. Those that are active in it stand before
 //! those that do not: an event for the former alone passes the latter by without touching them.
 
 use consort_rpc::relay::Heard;
@@ -16,48 +16,48 @@ pub(super) struct Subscribers {
     pub(super) list: Vec<Subscriber>,
     /// Events that many of them got.
     pub(super) log: Log,
-    /// How many look, the first ones of the list.
-    looking: usize,
-    /// What those who do not look are still to be told.
+    /// How many are active, the first ones of the list.
+    active: usize,
+    /// What the passive ones are still to be told.
     pub(super) deltas: Deltas,
     /// How far they all are in what the guild says.
     pub(super) heard: Option<Heard>,
 }
 
 impl Subscribers {
-    /// Those who look at the guild.
-    pub(super) fn looking(&self) -> &[Subscriber] {
-        &self.list[..self.looking]
+    /// The active ones.
+    pub(super) fn active(&self) -> &[Subscriber] {
+        &self.list[..self.active]
     }
 
-    /// Those who do not.
+    /// The passive ones.
     pub(super) fn passive(&self) -> &[Subscriber] {
-        &self.list[self.looking..]
+        &self.list[self.active..]
     }
 
-    /// Whether the one in this place does not look.
+    /// Whether the one at this position is passive.
     pub(super) fn is_passive(&self, position: u32) -> bool {
-        position as usize >= self.looking
+        position as usize >= self.active
     }
 
     /// Adds one. Gives its place.
-    pub(super) fn push(&mut self, new: Subscriber, looks: bool, moved: impl FnMut(u32, u32)) -> u32 {
+    pub(super) fn push(&mut self, new: Subscriber, active: bool, moved: impl FnMut(u32, u32)) -> u32 {
         self.list.push(new);
         let position = self.list.len() - 1;
-        if looks { self.raise(position, moved) } else { position as u32 }
+        if active { self.raise(position, moved) } else { position as u32 }
     }
 
-    /// Puts one among those who look, or among those who do not.
-    pub(super) fn set_looking(&mut self, position: u32, looks: bool, moved: impl FnMut(u32, u32)) {
+    /// Puts one among the active ones, or among the passive.
+    pub(super) fn set_active(&mut self, position: u32, active: bool, moved: impl FnMut(u32, u32)) {
         let position = position as usize;
-        if position >= self.list.len() || (position < self.looking) == looks {
+        if position >= self.list.len() || (position < self.active) == active {
             return;
         }
-        if looks {
+        if active {
             self.raise(position, moved);
         } else {
-            self.looking -= 1;
-            self.swap(position, self.looking, moved);
+            self.active -= 1;
+            self.swap(position, self.active, moved);
         }
         self.forget_if_nobody();
     }
@@ -68,10 +68,10 @@ impl Subscribers {
         if position >= self.list.len() {
             return;
         }
-        if position < self.looking {
-            self.looking -= 1;
-            self.swap(position, self.looking, &mut moved);
-            position = self.looking;
+        if position < self.active {
+            self.active -= 1;
+            self.swap(position, self.active, &mut moved);
+            position = self.active;
         }
         self.list.swap_remove(position);
         self.tell(position, &mut moved);
@@ -81,10 +81,10 @@ impl Subscribers {
         self.forget_if_nobody();
     }
 
-    /// One that stands behind those who look becomes the last of them.
+    /// One that stands behind the active ones becomes the last of them.
     fn raise(&mut self, position: usize, moved: impl FnMut(u32, u32)) -> u32 {
-        let to = self.looking;
-        self.looking += 1;
+        let to = self.active;
+        self.active += 1;
         self.swap(position, to, moved);
         to as u32
     }
@@ -131,7 +131,7 @@ mod tests {
         ) {
             let mut subscribers = Subscribers::default();
             let mut places: BTreeMap<u32, u32> = BTreeMap::new();
-            let mut looks: BTreeMap<u32, bool> = BTreeMap::new();
+            let mut active: BTreeMap<u32, bool> = BTreeMap::new();
             for (session, op) in ops {
                 let known = places.get(&session).copied();
                 let mut moved = |session, place| { places.insert(session, place); };
@@ -139,24 +139,24 @@ mod tests {
                     (None, op) => {
                         let place = subscribers.push(subscriber(session), op == 0, &mut moved);
                         moved(session, place);
-                        looks.insert(session, op == 0);
+                        active.insert(session, op == 0);
                     }
                     (Some(place), 2) => {
                         subscribers.remove(place, &mut moved);
                         places.remove(&session);
-                        looks.remove(&session);
+                        active.remove(&session);
                     }
                     (Some(place), op) => {
-                        subscribers.set_looking(place, op == 0, &mut moved);
-                        looks.insert(session, op == 0);
+                        subscribers.set_active(place, op == 0, &mut moved);
+                        active.insert(session, op == 0);
                     }
                 }
                 prop_assert_eq!(subscribers.list.len(), places.len());
                 for (session, place) in &places {
                     prop_assert_eq!(subscribers.list[*place as usize].session, *session);
-                    prop_assert_eq!(subscribers.is_passive(*place), !looks[session]);
+                    prop_assert_eq!(subscribers.is_passive(*place), !active[session]);
                 }
-                prop_assert_eq!(subscribers.looking().len(), looks.values().filter(|looks| **looks).count());
+                prop_assert_eq!(subscribers.active().len(), active.values().filter(|active| **active).count());
             }
         }
     }

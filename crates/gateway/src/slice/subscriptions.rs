@@ -1,4 +1,4 @@
-//! Which guilds a session looks at, as its subscriptions say (opcodes 14 and 37).
+//! In which guilds a session is active, as its subscriptions say (opcodes 14 and 37).
 
 use std::time::Instant;
 
@@ -15,7 +15,7 @@ use crate::config::GUILDS_MAX;
 const LISTS_MAX: usize = 10;
 const WINDOWS_MAX: usize = 10;
 
-/// What of a guild a session has asked for, as bits; with none left it does not look any more.
+/// What of a guild a session has asked for, as bits; with none left it is passive there.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub(super) struct Subscribed(u8);
 
@@ -56,26 +56,26 @@ impl Subscribed {
     }
 }
 
-/// What a session looks at in a guild.
+/// What a session has subscribed to in a guild.
 #[derive(Debug)]
 pub(super) struct Watched {
     pub(super) guild: GuildId,
-    looks: Subscribed,
+    subscribed: Subscribed,
     /// The windows of member lists, which an owner that is loaded again must be told again.
     channels: Box<[(u64, Vec<MemberRange>)]>,
 }
 
 impl Watched {
     fn of(guild: GuildId) -> Self {
-        Self { guild, looks: Subscribed::default(), channels: Box::default() }
+        Self { guild, subscribed: Subscribed::default(), channels: Box::default() }
     }
 }
 
-/// What a session looks at, as it moves.
+/// What a session has subscribed to, as it moves.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct ExportedWatch {
     guild: GuildId,
-    looks: u8,
+    subscribed: u8,
     channels: Vec<(u64, Vec<(u32, u32)>)>,
 }
 
@@ -84,7 +84,7 @@ impl ExportedWatch {
         let ranges =
             |ranges: &Vec<MemberRange>| ranges.iter().map(|range| (range.first, range.last)).collect();
         let channels = watched.channels.iter().map(|(channel, windows)| (*channel, ranges(windows)));
-        Self { guild: watched.guild, looks: watched.looks.0, channels: channels.collect() }
+        Self { guild: watched.guild, subscribed: watched.subscribed.0, channels: channels.collect() }
     }
 
     pub(super) fn watched(self) -> Watched {
@@ -92,7 +92,7 @@ impl ExportedWatch {
         let windows = |ranges: Vec<_>| ranges.into_iter().take(WINDOWS_MAX).map(range).collect();
         let channels = self.channels.into_iter().take(LISTS_MAX);
         let channels = channels.map(|(channel, ranges)| (channel, windows(ranges))).collect();
-        Watched { guild: self.guild, looks: Subscribed(self.looks), channels }
+        Watched { guild: self.guild, subscribed: Subscribed(self.subscribed), channels }
     }
 }
 
@@ -106,28 +106,28 @@ impl Slice {
         }
         let known = held.watching.iter().position(|watched| watched.guild == guild);
         let mut watched = known.map_or(Watched::of(guild), |index| held.watching.swap_remove(index));
-        watched.looks = watched.looks.after(subscription);
+        watched.subscribed = watched.subscribed.after(subscription);
         if let Some(channels) = &subscription.channels {
             let kept = channels.iter().take(LISTS_MAX);
             let windows = |ranges: &Vec<MemberRange>| ranges.iter().take(WINDOWS_MAX).copied().collect();
             watched.channels = kept.map(|(channel, ranges)| (*channel, windows(ranges))).collect();
         }
-        let looks = watched.looks;
-        if !looks.is_nothing() && held.watching.len() < GUILDS_MAX {
+        let subscribed = watched.subscribed;
+        if !subscribed.is_nothing() && held.watching.len() < GUILDS_MAX {
             held.watching.push(watched);
         }
-        self.look(session, guild);
+        self.set_activity(session, guild);
         let held = &self.sessions[session];
         let (caller, key) = (held.caller(), held.session.identity().key);
         let effect = Effect::subscribe(&caller, guild, key, super::client::subscription_json(subscription));
         self.effects.push(effect);
-        if known.is_some() && looks.is_nothing() {
+        if known.is_some() && subscribed.is_nothing() {
             self.effects.push(Effect::unsubscribe(&caller, guild, key));
         }
     }
 
-    /// The guild's owner does not know which member lists the session looks at: it was loaded again.
-    pub(super) fn look_again(&mut self, session: usize, guild: GuildId) {
+    /// The guild's owner does not know which member lists the session has subscribed to: it was loaded again.
+    pub(super) fn subscribe_again(&mut self, session: usize, guild: GuildId) {
         let held = &self.sessions[session];
         let watched = held.watching.iter().find(|watched| watched.guild == guild);
         let Some(watched) = watched.filter(|watched| !watched.channels.is_empty()) else { return };
@@ -141,23 +141,23 @@ impl Slice {
         self.effects.push(effect);
     }
 
-    /// The session begins to look at a guild or looks away. What it has not heard of yet comes first; from here on it gets
+    /// The session becomes active in a guild, or passive. What it has not heard of yet comes first; from here on it gets
     /// every event, or what has changed.
-    fn look(&mut self, session: usize, guild: GuildId) {
+    fn set_activity(&mut self, session: usize, guild: GuildId) {
         let held = &self.sessions[session];
         let Some(Attachment::At(position)) = held.session.attachment(guild) else { return };
-        let looks = held.looks_at(guild);
+        let active = held.is_active_in(guild);
         let Some(subscribers) = self.guilds.get(&guild) else { return };
-        if subscribers.is_passive(position) != looks {
+        if subscribers.is_passive(position) != active {
             return;
         }
-        if looks {
+        if active {
             self.tell_one(guild, position);
         }
         let Self { guilds, sessions, .. } = self;
         if let Some(subscribers) = guilds.get_mut(&guild) {
             let moved = |session, position| move_session(sessions, guild, session, position);
-            subscribers.set_looking(position, looks, moved);
+            subscribers.set_active(position, active, moved);
         }
     }
 
@@ -200,11 +200,11 @@ mod tests {
         let nothing = GuildSubscription::default();
         let typing = |on| GuildSubscription { typing: Some(on), ..GuildSubscription::default() };
         let list = |channels| GuildSubscription { channels: Some(channels), ..GuildSubscription::default() };
-        let looks = Subscribed::default();
-        assert!(looks.is_nothing() && looks.after(&typing(false)).is_nothing());
-        assert!(!looks.after(&nothing).is_nothing());
-        assert!(looks.after(&nothing).after(&typing(false)).is_nothing());
-        let both = looks.after(&typing(true)).after(&list(vec![(1, Vec::new())]));
+        let subscribed = Subscribed::default();
+        assert!(subscribed.is_nothing() && subscribed.after(&typing(false)).is_nothing());
+        assert!(!subscribed.after(&nothing).is_nothing());
+        assert!(subscribed.after(&nothing).after(&typing(false)).is_nothing());
+        let both = subscribed.after(&typing(true)).after(&list(vec![(1, Vec::new())]));
         assert!(!both.after(&typing(false)).is_nothing());
         assert!(!both.after(&list(Vec::new())).is_nothing());
         assert!(both.after(&typing(false)).after(&list(Vec::new())).is_nothing());

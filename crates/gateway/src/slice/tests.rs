@@ -293,7 +293,7 @@ impl Bench {
                 if let Attachment::At(position) = attachment {
                     let subscribers = &slice.guilds[&guild];
                     assert_eq!(subscribers.list[position as usize].session as usize, slot);
-                    assert_eq!(subscribers.is_passive(position), !held.looks_at(guild));
+                    assert_eq!(subscribers.is_passive(position), !held.is_active_in(guild));
                     listed += 1;
                 }
             }
@@ -660,7 +660,7 @@ fn who_is_refused_does_not_look_at_the_guild_any_more() {
     bench.settle();
     let held = &bench.slice.sessions[0];
     assert!(matches!(held.session.attachment(GUILD), Some(Attachment::At(_))));
-    assert!(!held.looks_at(GUILD) && held.voice.is_empty());
+    assert!(!held.is_active_in(GUILD) && held.voice.is_empty());
     bench.check();
 }
 

@@ -1,4 +1,4 @@
-//! What sessions that do not look at a guild hear of it, and that nothing is missed or doubled when they begin to look.
+//! What passive sessions hear of it, and that nothing is missed or doubled when they become active.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -50,8 +50,8 @@ impl Bench {
         far
     }
 
-    fn look(&mut self, far: &Far, looks: bool) {
-        self.say(far, &json!({"op": 14, "d": {"guild_id": GUILD, "typing": looks}}));
+    fn set_active(&mut self, far: &Far, active: bool) {
+        self.say(far, &json!({"op": 14, "d": {"guild_id": GUILD, "typing": active}}));
     }
 
     /// The dispatches that a client has not looked at yet.
@@ -158,7 +158,7 @@ fn who_begins_to_look_hears_what_is_gathered_and_then_everything() {
     bench.publish_event(message(View::All, 10, 1));
     bench.pass(Duration::ZERO);
     bench.publish_event(message(View::All, 10, 2));
-    bench.look(&far, true);
+    bench.set_active(&far, true);
     bench.publish_event(message(View::All, 10, 3));
     let heard = bench.heard(&mut far);
     assert_eq!(newest(&heard[0].1), [("10", "1")]);
@@ -167,8 +167,8 @@ fn who_begins_to_look_hears_what_is_gathered_and_then_everything() {
     bench.pass(INTERVAL);
     assert!(bench.names(&mut far).is_empty(), "it has everything");
     assert_eq!(newest(&bench.heard(&mut other)[1].1), [("10", "3")]);
-    // It looks away.
-    bench.look(&far, false);
+    // It becomes passive.
+    bench.set_active(&far, false);
     bench.publish_event(message(View::All, 10, 4));
     bench.pass(INTERVAL);
     assert_eq!(newest(&bench.heard(&mut far)[0].1), [("10", "4")]);
@@ -216,7 +216,7 @@ fn what_may_change_who_sees_what_comes_after_what_was_seen() {
     assert_eq!(bench.names(&mut far), ["PASSIVE_UPDATE_V2", "CHANNEL_DELETE"]);
 }
 
-// ---- a client that looks now and then knows what one knows that always looks -----------------------------------------
+// ---- a client that is now and then active knows what one knows that always is ---------------------------------------------
 
 /// Channels 1 to 3 are for text and voice; users 1 to 3 have a session that takes deltas and one that does not, and may be in
 /// voice; users 7 and 8 are only in voice.
@@ -230,7 +230,7 @@ enum Step {
     Pins(u64),
     Voice(u64, Option<u64>),
     Rename(u64),
-    Look(u64, bool),
+    Activity(u64, bool),
     Class(u64, ClassId),
     /// Whether a class sees a channel.
     Sees(ClassId, u64, bool),
@@ -246,7 +246,7 @@ fn step() -> impl Strategy<Value = Step> {
         1 => channel().prop_map(Step::Pins),
         5 => (voice_user(), proptest::option::weighted(0.8, channel())).prop_map(|(u, c)| Step::Voice(u, c)),
         1 => voice_user().prop_map(Step::Rename),
-        3 => (user(), any::<bool>()).prop_map(|(user, looks)| Step::Look(user, looks)),
+        3 => (user(), any::<bool>()).prop_map(|(user, active)| Step::Activity(user, active)),
         1 => (user(), class()).prop_map(|(user, class)| Step::Class(user, class)),
         2 => (class(), channel(), any::<bool>()).prop_map(|(c, channel, sees)| Step::Sees(c, channel, sees)),
         3 => (0..4_000u64).prop_map(Step::Time),
@@ -348,7 +348,7 @@ impl World {
                 });
                 self.bench.publish_event(event.withhold(Withheld { change, ..Withheld::wholly() }));
             }
-            Step::Look(user, looks) => self.bench.look(&fars[&user], looks),
+            Step::Activity(user, active) => self.bench.set_active(&fars[&user], active),
             Step::Class(user, class) => {
                 let before = self.class.insert(user, class).unwrap();
                 let op = Op::Class { guild: GUILD, user: UserId::new(user), class };
@@ -405,18 +405,18 @@ impl Known {
         Self { user: user.to_string(), channels, ..Self::default() }
     }
 
-    /// Takes a dispatch in, which must fit what is known. `looks`: the session has looked all the time.
-    fn take(&mut self, name: &str, d: &Value, looks: bool) {
+    /// Takes a dispatch in, which must fit what is known. `active`: the session was active all the time.
+    fn take(&mut self, name: &str, d: &Value, active: bool) {
         let text = |value: &Value| value.as_str().unwrap().to_owned();
         let number = |value: &Value| value.as_str().unwrap().parse::<u64>().unwrap();
         match name {
             "MESSAGE_CREATE" => {
                 let (newest, _) = self.channels.get_mut(&text(&d["channel_id"])).expect("a seen channel");
                 let id = number(&d["id"]);
-                if looks {
+                if active {
                     assert_eq!(id, *newest + 1, "no gap, no double");
                 }
-                // Who does not look gets some at once; the delta that covers them may come later.
+                // A passive session gets some at once; the delta that covers them may come later.
                 assert!(id > *newest);
                 *newest = id;
             }
@@ -479,7 +479,7 @@ impl Known {
         self.members.insert(member["user"]["id"].as_str().unwrap().to_owned(), member.clone());
     }
 
-    /// Of members only those in voice matter to who does not look.
+    /// Of members only those in voice matter to a passive session.
     fn shown(&self) -> Self {
         let inside = self.members.iter().filter(|(user, _)| self.voice.contains_key(*user));
         Self {
@@ -503,27 +503,27 @@ proptest! {
         let mut references: Vec<Far> = (1..4).map(|user| world.bench.person(user, Kind::PERSON)).collect();
         let mut known: BTreeMap<u64, Known> = (1..4).map(|user| (user, Known::new(user))).collect();
         let mut truth: Vec<Known> = (1..4).map(Known::new).collect();
-        let mut looks: BTreeMap<u64, bool> = BTreeMap::new();
+        let mut active: BTreeMap<u64, bool> = BTreeMap::new();
         for step in &steps {
             world.apply(step, &fars);
-            if let Step::Look(user, on) = *step {
+            if let Step::Activity(user, on) = *step {
                 // What came of it belongs to the time before.
                 let heard = world.bench.heard(fars.get_mut(&user).unwrap());
                 heard.iter().for_each(|(name, d)| known.get_mut(&user).unwrap().take(name, d, false));
-                looks.insert(user, on);
+                active.insert(user, on);
             }
             let settled = matches!(step, Step::Time(ms) if *ms >= 3_000);
             for user in 1..4 {
-                let looks = looks.get(&user).copied().unwrap_or(false);
+                let active = active.get(&user).copied().unwrap_or(false);
                 for (name, d) in world.bench.heard(fars.get_mut(&user).unwrap()) {
-                    prop_assert!(!looks || name != "PASSIVE_UPDATE_V2");
-                    known.get_mut(&user).unwrap().take(&name, &d, looks);
+                    prop_assert!(!active || name != "PASSIVE_UPDATE_V2");
+                    known.get_mut(&user).unwrap().take(&name, &d, active);
                 }
                 let index = user as usize - 1;
                 for (name, d) in world.bench.heard(&mut references[index]) {
                     truth[index].take(&name, &d, true);
                 }
-                if settled || looks {
+                if settled || active {
                     prop_assert_eq!(known[&user].shown(), truth[index].shown());
                 }
             }
