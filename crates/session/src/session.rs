@@ -9,7 +9,7 @@ use consort_rpc::relay::{Question, SessionKey};
 use consort_rpc::{ClassId, Event};
 use consort_runtime::Planted;
 
-use crate::journal::{Entry, Journal};
+use crate::journal::{Entry, JOURNAL_BYTES_MAX, Journal};
 use crate::log::LogPosition;
 use crate::ready::{self, GuildCreate, ReadyGuild};
 use crate::{Choice, Dispatch, SessionId, Shard, Viewer};
@@ -296,6 +296,11 @@ impl Session {
     /// Whether more of what comes in bulk may come: the client has taken nearly all there was.
     pub fn takes_bulk(&self) -> bool {
         self.is_live() && self.backlog <= BACKLOG_ATTACH_BYTES
+    }
+
+    /// Whether a guild of so many bytes may come now: what waits to be written, READY included, leaves room for events.
+    pub fn has_room_for(&self, bytes: usize) -> bool {
+        self.backlog == 0 || self.backlog.saturating_add(bytes) <= JOURNAL_BYTES_MAX / 2
     }
 
     /// The number of the last dispatch that is written whole to the present socket.

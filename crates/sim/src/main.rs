@@ -2,7 +2,7 @@
 
 use std::io::{self, Write as _};
 use std::process::ExitCode;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, PoisonError, mpsc};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -51,15 +51,21 @@ fn main() -> ExitCode {
     let filter = tracing_subscriber::EnvFilter::try_from_env("CONSORT_LOG")
         .unwrap_or_else(|_| tracing_subscriber::EnvFilter::new("off"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).without_time().init();
-    thread::spawn(watch);
-    if args.planted {
-        return find_planted(args.seed);
-    }
+    let (done, end) = mpsc::sync_channel(1);
+    thread::spawn(move || {
+        let code = if args.planted { find_planted(args.seed) } else { run_all(&args) };
+        let _gone = done.send(code);
+    });
+    watch(&end)
+}
+
+/// Runs the seeds that the command line asks for.
+fn run_all(args: &Args) -> ExitCode {
     let mut failed = 0;
     let mut sum = Report::default();
     let mut out = io::stdout().lock();
     for seed in args.seed..args.seed.saturating_add(args.seeds) {
-        let plan = plan(&args, seed);
+        let plan = plan(args, seed);
         let report = run_watched(plan);
         sum.acknowledged += report.acknowledged;
         sum.refused += report.refused;
@@ -110,17 +116,23 @@ fn run_watched(plan: Plan) -> Report {
     report
 }
 
-/// Names the plan that does not end, and ends the process: nothing else can stop a loop that never waits.
-fn watch() {
+/// Waits for the end of all plans, or names the one that does not end. Returning from `main` ends the process: nothing else can stop
+/// a loop that never waits.
+fn watch(end: &mpsc::Receiver<ExitCode>) -> ExitCode {
     loop {
-        thread::sleep(Duration::from_secs(1));
+        match end.recv_timeout(Duration::from_secs(1)) {
+            Ok(code) => return code,
+            // A panic has said what it was.
+            Err(mpsc::RecvTimeoutError::Disconnected) => return ExitCode::FAILURE,
+            Err(mpsc::RecvTimeoutError::Timeout) => {}
+        }
         let running = *RUNNING.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some((plan, since)) = running
             && since.elapsed() > PLAN_LIMIT
         {
-            // Not to the locked standard output: whoever holds it is the one that does not end.
+            // Not to standard output: whoever does not end holds it.
             eprintln!("seed {} does not end\n  commit: {}\n  replay: {}", plan.seed, commit(), command(plan));
-            std::process::exit(1);
+            return ExitCode::FAILURE;
         }
     }
 }

@@ -9,9 +9,10 @@ use crate::args::Args;
 use crate::gateway::{Gateway, identify_payload};
 use crate::sh;
 use serde_json::{Value, json};
+use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::sync::Barrier;
 use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -32,7 +33,27 @@ struct Seen {
     ready: AtomicU64,
     bytes: AtomicU64,
     guilds: AtomicUsize,
-    closed: AtomicUsize,
+    /// How many ended before they had all, by what ended them.
+    ended: Mutex<BTreeMap<String, usize>>,
+}
+
+/// Where sockets wait that have the beginning of READY, until all may read. Those that are not that far do not hold up others: an
+/// account has room for some megabytes of READY that nobody reads, and the next one gets its own when one of them is read.
+struct Gate(Mutex<bool>, Condvar);
+
+impl Gate {
+    fn lock(&self) -> MutexGuard<'_, bool> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn open(&self) {
+        *self.lock() = true;
+        self.1.notify_all();
+    }
+
+    fn wait(&self) {
+        drop(self.1.wait_while(self.lock(), |open| !*open).unwrap_or_else(PoisonError::into_inner));
+    }
 }
 
 struct Weight {
@@ -64,7 +85,13 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     }
     eprintln!("{guilds} guilds of {channels} channels are made");
     // A first session has everything loaded.
-    drop(session(server.address, &owner.token, &query, &Seen::default(), &Barrier::new(1))?);
+    drop(session(
+        server.address,
+        &owner.token,
+        &query,
+        &Seen::default(),
+        &Gate(Mutex::new(true), Condvar::new()),
+    )?);
     thread::sleep(Duration::from_secs(1));
     let (seen, weights) = measure(&server, &owner.token, &query, (sockets, hold))?;
     server.stop()?;
@@ -97,7 +124,7 @@ fn measure(
     (sockets, hold): (usize, Duration),
 ) -> Result<(Seen, Vec<Weight>), String> {
     let (pid, address) = (server.pid(), server.address);
-    let (seen, read) = (Seen::default(), Barrier::new(sockets + 1));
+    let (seen, read) = (Seen::default(), Gate(Mutex::new(false), Condvar::new()));
     let mut weights = vec![weigh(pid, "before", 0)?];
     let mut cpu_us = measure::cpu_us(pid)?;
     let mut phase = |name, weights: &mut Vec<Weight>| {
@@ -114,7 +141,7 @@ fn measure(
             thread::sleep(Duration::from_millis(20));
         }
         phase("READY begun and not read", &mut weights)?;
-        read.wait();
+        read.open();
         let gateways: Vec<_> = asking.into_iter().map(|asking| asking.join()).collect();
         phase("read", &mut weights)?;
         let gateways: Result<Vec<_>, _> = gateways.into_iter().collect();
@@ -138,7 +165,7 @@ fn session(
     token: &str,
     query: &str,
     seen: &Seen,
-    read: &Barrier,
+    read: &Gate,
 ) -> Result<Gateway, String> {
     let mut gateway = Gateway::connect_with(address, query)?;
     let begun = begin(&mut gateway, token);
@@ -148,8 +175,8 @@ fn session(
         seen.ready.fetch_max(length, Ordering::Relaxed);
         rest(&mut gateway, length, seen)
     });
-    if ended.is_err() {
-        seen.closed.fetch_add(1, Ordering::Relaxed);
+    if let Err(error) = ended {
+        *seen.ended.lock().unwrap_or_else(PoisonError::into_inner).entry(error).or_default() += 1;
     }
     Ok(gateway)
 }
@@ -163,9 +190,18 @@ fn begin(gateway: &mut Gateway, token: &str) -> Result<u64, String> {
         match gateway.begin_frame()? {
             (1 | 2, length) if length > 4096 => return Ok(length),
             (1 | 2, length) => drop(gateway.skip(length)?),
-            (opcode, _) => return Err(format!("closed with opcode {opcode}")),
+            (_, length) => return Err(closed(gateway, length)),
         }
         thread::sleep(AGAIN);
+    }
+}
+
+/// What a close frame says.
+fn closed(gateway: &mut Gateway, length: u64) -> String {
+    match gateway.skip(length) {
+        Ok(body) if body.len() >= 2 => format!("closed with {}", u16::from_be_bytes([body[0], body[1]])),
+        Ok(_) => "closed without a code".to_owned(),
+        Err(error) => error,
     }
 }
 
@@ -182,7 +218,7 @@ fn rest(gateway: &mut Gateway, ready: u64, seen: &Seen) -> Result<(), String> {
         }
         match gateway.begin_frame()? {
             (1 | 2, next) => length = next,
-            (opcode, _) => return Err(format!("closed with opcode {opcode}")),
+            (_, length) => return Err(closed(gateway, length)),
         }
     }
 }
@@ -190,10 +226,12 @@ fn rest(gateway: &mut Gateway, ready: u64, seen: &Seen) -> Result<(), String> {
 fn print(sockets: usize, guilds: usize, seen: &Seen, weights: &[Weight]) {
     let mib = |bytes: u64| bytes as f64 / f64::from(1 << 20);
     let (ready, bytes) = (seen.ready.load(Ordering::Relaxed), seen.bytes.load(Ordering::Relaxed));
-    let (later, closed) = (seen.guilds.load(Ordering::Relaxed), seen.closed.load(Ordering::Relaxed));
+    let later = seen.guilds.load(Ordering::Relaxed);
+    let ended = seen.ended.lock().unwrap_or_else(PoisonError::into_inner);
+    let closed: usize = ended.values().sum();
     println!(
         "\n{sockets} sockets of an account with {guilds} guilds: READY of {:.1} MiB at most, {:.1} MiB to all of them, {later} guilds \
-         behind READY, {closed} sockets closed",
+         behind READY, {closed} sockets ended before that: {ended:?}",
         mib(ready),
         mib(bytes),
     );
@@ -208,7 +246,7 @@ fn print(sockets: usize, guilds: usize, seen: &Seen, weights: &[Weight]) {
         "{}",
         json!({
             "bench": "account", "sockets": sockets, "guilds": guilds, "ready_bytes": ready, "bytes": bytes,
-            "guilds_behind_ready": later, "closed": closed, "rows": Value::from_iter(rows),
+            "guilds_behind_ready": later, "closed": closed, "ended": *ended, "rows": Value::from_iter(rows),
         })
     );
 }

@@ -83,6 +83,15 @@ impl Slice {
         self.schedule_session(slot);
     }
 
+    /// Asks guilds again whose answers were not taken, once the client has read what there was.
+    pub(super) fn ask_put_off(&mut self, slot: usize) {
+        let held = &mut self.sessions[slot];
+        if held.has_put_off && held.session.takes_bulk() {
+            held.has_put_off = false;
+            self.ask_again(slot);
+        }
+    }
+
     /// Whom sessions have asked to attach may not be the owner any more, or gone with the question.
     pub(super) fn moved(&mut self) {
         let waiting = self.sessions.iter().filter(|(_, held)| held.session.awaited() > 0);
@@ -134,6 +143,12 @@ impl Slice {
             // Nobody waits for it. If it was the last one of the guild here, its end has said so.
             return;
         };
+        // Many answers at once are more than the journal holds: after READY stopped waiting, or when owners are new. Who reads slowly
+        // would be cut for it. The guild is asked again when there is room.
+        if held.session.is_live() && !held.session.has_room_for(guild_create.len()) {
+            held.has_put_off = true;
+            return;
+        }
         let subscriber = Subscriber { viewer: held.session.identity().viewer, class, session: slot as u32 };
         let position = match held.session.attachment(guild) {
             // Left in the meantime.

@@ -288,6 +288,7 @@ impl Slice {
         if self.sessions[session].bulk > 0 {
             self.weigh(session);
         }
+        self.ask_put_off(session);
         if self.sessions[session].session.has_queued() {
             self.attach_next(now, session);
         }

@@ -82,6 +82,8 @@ struct Held {
     attach_tries: u8,
     /// The presence was changed before the user's owner knew of the session.
     presence_is_news: bool,
+    /// Answers of guilds were not taken, since there was no room for them; they are asked again once there is.
+    has_put_off: bool,
     /// When an owner of the user was loaded that asked who is here while the session was being opened, Unix milliseconds.
     owner_restarted_ms: u64,
     /// The number of the last word of the account that it took; `None` before the first, and where they have none.
@@ -114,6 +116,7 @@ impl Held {
             attach_due: None,
             attach_tries: 0,
             presence_is_news: false,
+            has_put_off: false,
             owner_restarted_ms: 0,
             heard: None,
             due: None,

@@ -128,7 +128,7 @@ impl Bench {
             Transport::Zlib => Inflate::Zlib(flate2::Decompress::new(true)),
             Transport::Zstd => Inflate::Zstd(zstd::stream::raw::Decoder::new().unwrap()),
         };
-        let decoder = ws::Decoder::client(1 << 24);
+        let decoder = ws::Decoder::client(1 << 26);
         Far {
             slot,
             decoder,

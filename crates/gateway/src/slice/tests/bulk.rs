@@ -1,6 +1,8 @@
 //! What comes in bulk is shared within an account.
 
 use super::*;
+use consort_session::JOURNAL_BYTES_MAX;
+
 use crate::config::{ACCOUNT_BULK_BYTES_MAX, ATTACH_BYTES};
 
 impl Slice {
@@ -64,6 +66,36 @@ fn clients_of_one_account_that_do_not_read_hold_its_guilds_a_few_times_and_get_t
     for far in &fars {
         assert_eq!(guilds(far), 12);
     }
+}
+
+#[test]
+fn who_reads_slowly_is_not_cut_for_guilds_that_all_come_at_once() {
+    let mut bench = Bench::new();
+    bench.guild_create = json!({"x": "y".repeat(4 * ATTACH_BYTES)}).to_string();
+    let all: Vec<_> = (1..=8).map(GuildId::new).collect();
+    let mut far = bench.connect("v=10");
+    bench.identify_as(&far, 1, &all, Kind::PERSON);
+    for _ in 0..20 {
+        read_only(&mut bench, &mut far);
+    }
+    assert_eq!(guilds(&far), all.len());
+    let before = far.names().len();
+    // The node of all their owners dies.
+    for guild in &all {
+        bench.slice.guild_restarted(bench.now, *guild, None);
+    }
+    bench.settle();
+    assert!(held(&bench) <= JOURNAL_BYTES_MAX, "{} bytes", held(&bench));
+    for _ in 0..40 {
+        read_only(&mut bench, &mut far);
+        bench.now += Duration::from_secs(1);
+        bench.slice.tick(bench.now);
+        bench.settle();
+        bench.check();
+    }
+    assert_eq!(far.closed, None);
+    let again = far.names()[before..].iter().filter(|name| **name == "GUILD_CREATE").count();
+    assert_eq!(again, all.len());
 }
 
 #[test]
