@@ -4,13 +4,27 @@ use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::command::{Command, CommandPermissions, Scope, kind};
+use consort_model::limits::{
+    CHAT_COMMANDS_MAX, COMMANDS_CREATED_PER_DAY_MAX, ENTRY_POINT_COMMANDS_MAX, MESSAGE_COMMANDS_MAX,
+    USER_COMMANDS_MAX,
+};
 use consort_model::request::command::Draft;
 use consort_model::{ApiError, CommandId, GuildId};
 use consort_rpc::application::{CommandOp as Op, Put};
 use consort_store::{Key, Range, Table};
+use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
-use crate::Application;
+use crate::{Application, keys};
+
+const DAY_MS: u64 = 24 * 3_600_000;
+
+/// How many commands were made in a scope since a day began.
+#[derive(Debug, Clone, Copy, Serialize, Deserialize)]
+struct Made {
+    since_ms: u64,
+    count: u32,
+}
 
 /// Commands of a guild of which it was set who may use them, at most.
 const PERMISSIONS_MAX: usize = 1000;
@@ -81,6 +95,7 @@ impl Application {
             None => commands.push(command.clone()),
         }
         check_counts(&commands)?;
+        self.count_made(cx, guild, usize::from(existing.is_none()))?;
         self.keep_commands(cx, guild, &commands);
         Outcome::json(&Put { command, is_new: existing.is_none() })
     }
@@ -102,8 +117,28 @@ impl Application {
             commands.push(draft.clone().into_command(self.scope(guild), id, fresh));
         }
         check_counts(&commands)?;
+        let is_new = |draft: &&Draft| !before.iter().any(|known| draft.is_named_like(known));
+        self.count_made(cx, guild, drafts.iter().filter(is_new).count())?;
         self.keep_commands(cx, guild, &commands);
         Outcome::json(&commands)
+    }
+
+    /// Counts commands that are made in a scope, and refuses more than there may be on one day (Application Commands,
+    /// "Registering a Command": those that replace one of their name do not count). The day begins with the first of them.
+    fn count_made(&self, cx: &mut Cx<'_>, guild: Option<GuildId>, made: usize) -> Result<(), Stop> {
+        if made == 0 {
+            return Ok(());
+        }
+        let key = || keys::numbered(keys::COMMANDS_MADE, guild.map_or(0, GuildId::get));
+        let row: Option<Made> = cx.row(Table::Applications, self.id.get(), key())?;
+        let today = row.filter(|row| cx.now_ms < row.since_ms + DAY_MS);
+        let mut row = today.unwrap_or(Made { since_ms: cx.now_ms, count: 0 });
+        row.count += u32::try_from(made).unwrap_or(u32::MAX);
+        if row.count > COMMANDS_CREATED_PER_DAY_MAX {
+            return Err(ApiError::max_daily_commands().into());
+        }
+        cx.put(Table::Applications, self.id.get(), key(), &row);
+        Ok(())
     }
 
     fn edit_command(
@@ -133,7 +168,12 @@ fn scope_key(guild: Option<GuildId>) -> Key {
 
 /// Most commands of each type in a scope (Application Commands, "Registering a Command").
 fn check_counts(commands: &[Command]) -> Result<(), ApiError> {
-    let limits = [(kind::CHAT, 100), (kind::USER, 15), (kind::MESSAGE, 15), (kind::ENTRY_POINT, 1)];
+    let limits = [
+        (kind::CHAT, CHAT_COMMANDS_MAX),
+        (kind::USER, USER_COMMANDS_MAX),
+        (kind::MESSAGE, MESSAGE_COMMANDS_MAX),
+        (kind::ENTRY_POINT, ENTRY_POINT_COMMANDS_MAX),
+    ];
     let within =
         |(kind, max): &(u8, usize)| commands.iter().filter(|known| known.kind == *kind).count() <= *max;
     if limits.iter().all(within) { Ok(()) } else { Err(ApiError::max_commands()) }

@@ -2,6 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
+use consort_model::limits::URL_CHARS_MAX;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Application, ApplicationFlags as Flags, Form, Image, Patch};
 
@@ -14,7 +15,6 @@ const SETTABLE: u64 = Flags::GATEWAY_PRESENCE
     | Flags::GATEWAY_MESSAGE_CONTENT_LIMITED;
 /// Bytes of an icon.
 const ICON_BYTES_MAX: usize = 10 << 20;
-const URL_CHARS_MAX: usize = 2048;
 
 /// A change of an application; what is absent stays.
 #[derive(Debug, Default)]

@@ -2,14 +2,12 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_files::{name, orphans};
+use consort_model::limits::APPLICATION_EMOJIS_MAX;
 use consort_model::{ApiError, Emoji, EmojiId};
 use consort_rpc::application::EmojiOp as Op;
 use consort_store::{Range, Table};
 
 use crate::{Application, keys};
-
-/// Emojis of one application (Emoji, "Application-Owned Emoji").
-const EMOJIS_MAX: usize = 2000;
 
 impl Application {
     pub(crate) fn handle_emoji(&mut self, cx: &mut Cx<'_>, op: &Op) -> Result<Outcome, Stop> {
@@ -17,7 +15,7 @@ impl Application {
             Op::List => Outcome::json(&self.emojis(cx)?),
             Op::Get { emoji } => Outcome::json(&self.emoji(cx, *emoji)?),
             Op::Add { emoji } => {
-                if self.emojis(cx)?.len() >= EMOJIS_MAX {
+                if self.emojis(cx)?.len() >= APPLICATION_EMOJIS_MAX {
                     return Err(ApiError::max_emojis().into());
                 }
                 self.keep(cx, emoji)
@@ -36,7 +34,7 @@ impl Application {
     }
 
     pub(crate) fn emojis(&self, cx: &mut Cx<'_>) -> Result<Vec<Emoji>, Stop> {
-        let range = Range::prefix(keys::EMOJIS, EMOJIS_MAX);
+        let range = Range::prefix(keys::EMOJIS, APPLICATION_EMOJIS_MAX);
         let rows = cx.scan_rows(Table::Applications, self.id.get(), range)?;
         Ok(rows.into_iter().map(|(_, emoji)| emoji).collect())
     }

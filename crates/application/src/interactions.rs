@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::Bound;
 
 use consort_actor::{Cx, Outcome, Stop};
+use consort_model::limits::{INTERACTION_ANSWER_MS, INTERACTION_TOKEN_MS};
 use consort_model::snowflake::{self, EPOCH_MS};
 use consort_model::{ApiError, GuildId, Intents, InteractionId, MessageId, UserId};
 use consort_rpc::application::{Interaction, InteractionOp as Op, Settled, State};
@@ -14,10 +15,7 @@ use serde_json::{Value, json};
 
 use crate::{Application, keys};
 
-/// How long a token works, in milliseconds.
-pub const LIFETIME_MS: u64 = 15 * 60 * 1000;
-/// How long the application has for its first answer, as it is told. A little more is let through.
-pub const ANSWER_MS: u64 = 3000;
+/// What more than [`INTERACTION_ANSWER_MS`] is let through, in milliseconds.
 const ANSWER_GRACE_MS: u64 = 2000;
 /// Between two times that what is over is forgotten.
 const SWEEP_MS: u64 = 60_000;
@@ -48,7 +46,7 @@ pub(crate) async fn load(
     store: &StoreRef,
     now_ms: u64,
 ) -> Result<BTreeMap<InteractionId, Waiting>, Error> {
-    let since = snowflake::at(now_ms.saturating_sub(2 * ANSWER_MS).max(EPOCH_MS));
+    let since = snowflake::at(now_ms.saturating_sub(2 * INTERACTION_ANSWER_MS).max(EPOCH_MS));
     let range = Range {
         from: Bound::Included(keys::numbered(keys::INTERACTIONS, since)),
         ..Range::prefix(keys::INTERACTIONS, WAITING_MAX)
@@ -86,7 +84,7 @@ impl Application {
                 if row.state != State::Pending {
                     return Err(ApiError::interaction_already_answered().into());
                 }
-                if cx.now_ms > row.id.timestamp_ms() + ANSWER_MS + ANSWER_GRACE_MS {
+                if cx.now_ms > row.id.timestamp_ms() + INTERACTION_ANSWER_MS + ANSWER_GRACE_MS {
                     return Err(ApiError::unknown_interaction().into());
                 }
                 self.claim(cx, row)
@@ -151,7 +149,7 @@ impl Application {
         }
         // By whole minutes, so that the ranges are the same when the call comes again with what they hold.
         let minute = cx.now_ms - cx.now_ms % SWEEP_MS;
-        let over = snowflake::at(minute.saturating_sub(LIFETIME_MS + SWEEP_MS).max(EPOCH_MS));
+        let over = snowflake::at(minute.saturating_sub(INTERACTION_TOKEN_MS + SWEEP_MS).max(EPOCH_MS));
         let mut rows = Vec::new();
         for prefix in [keys::INTERACTIONS, keys::MESSAGES] {
             let range = Range::between(keys::numbered(prefix, 0), keys::numbered(prefix, over), SWEPT_MAX);
@@ -174,7 +172,8 @@ impl Application {
     ) -> Result<Interaction, Stop> {
         let row: Option<Interaction> = cx.row(Table::Applications, self.id.get(), keys::interaction(id))?;
         let fits = |row: &Interaction| {
-            hash.is_none_or(|hash| row.token_hash == hash) && cx.now_ms <= id.timestamp_ms() + LIFETIME_MS
+            hash.is_none_or(|hash| row.token_hash == hash)
+                && cx.now_ms <= id.timestamp_ms() + INTERACTION_TOKEN_MS
         };
         Ok(row.filter(fits).ok_or_else(ApiError::unknown_interaction)?)
     }
@@ -251,12 +250,12 @@ impl Application {
 
     /// When the next person is to be told that the application did not answer.
     pub(crate) fn next_failure_ms(&self) -> Option<u64> {
-        self.waiting.first_key_value().map(|(id, _)| id.timestamp_ms() + ANSWER_MS)
+        self.waiting.first_key_value().map(|(id, _)| id.timestamp_ms() + INTERACTION_ANSWER_MS)
     }
 
     pub(crate) fn fail_unanswered(&mut self, cx: &mut Cx<'_>) {
         while let Some(first) = self.waiting.first_entry() {
-            if first.key().timestamp_ms() + ANSWER_MS > cx.now_ms {
+            if first.key().timestamp_ms() + INTERACTION_ANSWER_MS > cx.now_ms {
                 return;
             }
             let (id, Waiting { user, nonce }) = first.remove_entry();

@@ -11,6 +11,8 @@ pub(crate) const SIGNING: &str = "signing";
 pub(crate) const RECORDS: &str = "records";
 /// First byte of the keys of what is said of people.
 pub(crate) const CONNECTIONS: &[u8] = b"c";
+/// First byte of the keys of how many commands were made lately.
+pub(crate) const COMMANDS_MADE: &[u8] = b"d";
 /// First byte of the keys of emojis.
 pub(crate) const EMOJIS: &[u8] = b"e";
 /// First byte of the keys of interactions.

@@ -19,4 +19,3 @@ mod keys;
 
 pub use core::Application;
 pub use edit::{Edit, is_url};
-pub use interactions::{ANSWER_MS, LIFETIME_MS};

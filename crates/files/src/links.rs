@@ -5,6 +5,7 @@ use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use consort_model::limits::ATTACHMENT_URL_SECS;
 
 use crate::sign::{Signature, Signer};
 
@@ -13,8 +14,6 @@ pub const CDN_PATH: &str = "/cdn";
 /// Where pictures of other servers are below it, and the files again.
 pub const MEDIA_PATH: &str = "/media";
 
-/// How long the address of an attachment works, as upstream.
-const LIFETIME_S: u64 = 24 * 3600;
 /// Addresses made within so many seconds are equal, so that what a client has fetched is found in its cache.
 const STEP_S: u64 = 6 * 3600;
 
@@ -63,7 +62,7 @@ impl Links {
     pub fn attachment(&self, path: &AttachmentPath<'_>, now_ms: u64) -> String {
         let path = path.to_string();
         let issued_s = now_ms / 1000 / STEP_S * STEP_S;
-        let query = self.0.signer.sign(&path, issued_s, issued_s + LIFETIME_S, None);
+        let query = self.0.signer.sign(&path, issued_s, issued_s + ATTACHMENT_URL_SECS, None);
         format!("{}{CDN_PATH}{path}?{query}", self.base())
     }
 

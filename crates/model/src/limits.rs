@@ -9,7 +9,7 @@ use std::ops::RangeInclusive;
 // Transport and files ("API Reference", "Message").
 
 /// Bytes of a JSON or form body without files; our own choice, above the largest legal message.
-pub const BODY_BYTES_MAX: usize = 1 << 20;
+pub const BODY_BYTES_MAX: usize = 256 << 10;
 /// Bytes of a whole multipart request.
 pub const REQUEST_BYTES_MAX: usize = 25 << 20;
 /// Bytes of one uploaded file, unless the guild or the operator allows more.
@@ -28,14 +28,10 @@ pub const WAVEFORM_POINTS_MAX: usize = 256;
 pub const VOICE_MESSAGE_SECS_MAX: f64 = 1200.0;
 /// Bytes of an avatar, icon, banner or splash in a data URI; our own choice, equal to a file's.
 pub const IMAGE_BYTES_MAX: usize = FILE_BYTES_MAX;
-/// Sides of a resized image in pixels: powers of two within this range.
-pub const IMAGE_SIZE_PX: RangeInclusive<u32> = 16..=4096;
 /// Seconds for which a signed attachment URL is good.
 pub const ATTACHMENT_URL_SECS: u64 = 24 * 3600;
 /// Attachment URLs refreshed by one request.
 pub const REFRESH_URLS_MAX: usize = 50;
-/// Links that one unfurl request of a user client names.
-pub const UNFURL_URLS_MAX: usize = 4;
 /// Depth to which a JSON body may nest; our own choice.
 pub const JSON_DEPTH_MAX: usize = 32;
 
@@ -53,7 +49,7 @@ pub const MESSAGE_STICKERS_MAX: usize = 3;
 pub const BULK_DELETE_MESSAGES: RangeInclusive<usize> = 2..=100;
 /// Milliseconds after which a message is too old to delete in bulk: 14 days.
 pub const BULK_DELETE_AGE_MS_MAX: u64 = 14 * 24 * 3_600_000;
-/// Milliseconds after which a message is old, so that its edits are rationed: 1 hour.
+/// Milliseconds after which a message is old, so that its edits are rationed (docs.discord.food, Message, "Edit Message"): 1 hour.
 pub const OLD_MESSAGE_EDIT_MS: u64 = 3_600_000;
 /// Pinned messages of one channel.
 pub const PINS_MAX: usize = 250;
@@ -195,10 +191,6 @@ pub const TEMPLATE_DESCRIPTION_CHARS_MAX: usize = 120;
 pub const WELCOME_CHANNELS_MAX: usize = 5;
 /// Seconds of inactivity after which a member is moved to the AFK channel.
 pub const AFK_TIMEOUT_SECS: [u32; 5] = [60, 300, 900, 1800, 3600];
-/// Members above which a guild is large unless a session says otherwise.
-pub const LARGE_THRESHOLD_DEFAULT: u32 = 50;
-/// Range of a session's own threshold.
-pub const LARGE_THRESHOLD: RangeInclusive<u32> = 50..=250;
 
 // Invites ("Invite", "Channel").
 
@@ -364,12 +356,12 @@ pub const USER_COMMANDS_MAX: usize = 15;
 pub const MESSAGE_COMMANDS_MAX: usize = 15;
 /// Entry point commands per application.
 pub const ENTRY_POINT_COMMANDS_MAX: usize = 1;
-/// Commands that one application may make in one guild on one day.
+/// Commands that one application may make in one guild, or in none, on one day.
 pub const COMMANDS_CREATED_PER_DAY_MAX: u32 = 200;
 /// Permissions of one command in one guild.
 pub const COMMAND_PERMISSIONS_MAX: usize = 100;
-/// Largest whole number an integer option takes, either side of zero.
-pub const COMMAND_INTEGER_MAX: i64 = 1 << 53;
+/// Largest whole number an integer option takes, either side of zero: what a double holds exactly.
+pub const COMMAND_INTEGER_MAX: i64 = (1 << 53) - 1;
 /// Characters of a component's custom id.
 pub const CUSTOM_ID_CHARS: RangeInclusive<usize> = 1..=100;
 /// Rows of components without components v2.
@@ -422,7 +414,7 @@ pub const PAGE_SEARCH: RangeInclusive<u32> = 1..=25;
 /// Results of a page of a message search unless asked.
 pub const PAGE_SEARCH_DEFAULT: u32 = 25;
 /// Results that a message search may skip.
-pub const SEARCH_OFFSET_MAX: u32 = 9975;
+pub const SEARCH_OFFSET_MAX: u16 = 9975;
 /// Pins of a page.
 pub const PAGE_PINS: RangeInclusive<u32> = 1..=50;
 /// Pins of a page unless asked.

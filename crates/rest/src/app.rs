@@ -6,7 +6,7 @@ use std::sync::atomic::AtomicBool;
 
 use axum::response::Response;
 use consort_cdn::{Cdn, Media};
-use consort_model::{ChannelId, GuildId, Timestamp, UserId};
+use consort_model::{ChannelId, GuildId, Timestamp, UserId, limits};
 use consort_rpc::guild::may::May;
 use consort_rpc::{
     Caller, Client, MeshRef, Reply, account, application, guild, message, name, private, search, user,
@@ -75,7 +75,7 @@ impl Default for Config {
             rate_limits: true,
             registration: true,
             trusted_proxies: 0,
-            invalid_requests_max: 10_000,
+            invalid_requests_max: limits::BAD_REQUESTS_MAX,
             requests_max: 4096,
         }
     }
@@ -235,8 +235,8 @@ impl App {
     ///
     /// # Errors
     /// Never; the type is that of handlers. The owner's refusal is in the response.
-    pub async fn ask_guild(&self, guild: GuildId, caller: Caller, op: guild::Op) -> Answered {
-        Ok(answer(self.guilds.call(guild.get(), caller, op).await))
+    pub async fn ask_guild(&self, guild: GuildId, caller: Caller, op: impl Into<guild::Op>) -> Answered {
+        Ok(answer(self.guilds.call(guild.get(), caller, op.into()).await))
     }
 
     /// Refuses who may not do something in a guild, before what they send is read.

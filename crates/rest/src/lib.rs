@@ -3,7 +3,8 @@
 //! memory and of requests at once; the pictures of embeds it has fetched.
 //!
 //! A handler reads its input with the extractors of [`extract`], turns it into an operation of `consort-rpc` and
-//! passes the owner's [`Reply`](consort_rpc::Reply) on with [`answer`]. It holds no product rules: permissions are
+//! passes the owner's [`Reply`](consort_rpc::Reply) on with [`answer`]. What concerns a guild or a channel takes [`InGuild`] or
+//! [`InChannel`], which know whom to ask, and for whom. It holds no product rules: permissions are
 //! checked by the owner. It reads in the store only whose something is: the indexes of channels, invites, webhooks and stickers. It writes one row there: the base of file URLs, when the first account registers.
 //!
 //! * [`App`]: what every handler shares, and the short ways to the owners.
@@ -38,7 +39,7 @@ pub use app::{App, Config, GatewayElsewhere, Parts, Serves};
 pub use channel_owner::ChannelOwner;
 pub use edge::{HEALTH, role_elsewhere, router};
 pub use extract::{
-    AnyAuth, Auth, BotAuth, Ids, JsonBody, MaybeAuth, Origin, Peer, Query, Size, Unread, UnreadJson, Upload,
-    UploadedFile, UserAuth,
+    AnyAuth, AskChannel, AskGuild, Auth, BotAuth, Ids, InChannel, InGuild, JsonBody, MaybeAuth, Origin, Peer,
+    Query, Size, Unread, UnreadJson, Upload, UploadedFile, UserAuth,
 };
 pub use failure::{Answered, Failure, answer, created, empty, json};

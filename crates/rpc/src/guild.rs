@@ -86,6 +86,35 @@ pub enum Op {
     Rights { channel: ChannelId },
 }
 
+macro_rules! from_area {
+    ($($area:ident($($module:ident)::+),)+) => {$(
+        impl From<$($module)::+> for Op {
+            fn from(op: $($module)::+) -> Self {
+                Self::$area(op)
+            }
+        }
+    )+};
+}
+from_area! {
+    Settings(settings::Op),
+    Channel(channel::Op),
+    Role(role::Op),
+    Member(member::Op),
+    Ban(ban::Op),
+    Invite(invite::Op),
+    Emoji(emoji::Op),
+    Webhook(webhook::Op),
+    AutoMod(automod::Op),
+    Onboarding(onboarding::Op),
+    Template(template::Op),
+    Event(event::Op),
+    Voice(voice::Op),
+    Sound(sound::Op),
+    Stage(stage::Op),
+    Gateway(gateway::Op),
+    May(may::May),
+}
+
 /// What somebody may do in a place at a moment.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {

@@ -293,7 +293,7 @@ impl Settings {
             registration: true,
             media_proxy_allow_private: false,
             trusted_proxies: 0,
-            invalid_requests_max: 10_000,
+            invalid_requests_max: consort_model::limits::BAD_REQUESTS_MAX,
             requests_max: 4096,
             connections_max: 16_384,
             connections_per_address: None,

@@ -62,6 +62,27 @@ async fn a_scope_has_a_hundred_commands() {
 }
 
 #[tokio::test]
+async fn two_hundred_commands_are_made_a_day() {
+    let world = world().await;
+    for round in 0..2 {
+        let drafts: Vec<_> = (0..100).map(|n| draft(&format!("c{round}-{n}"))).collect();
+        let replace = CommandOp::Replace { guild: None, drafts };
+        world.ask(Op::Command(replace.clone())).await.unwrap();
+        // Those that are there already are not made.
+        world.ask(Op::Command(replace)).await.unwrap();
+    }
+    world.ask(put(None, "c1-0")).await.unwrap();
+    let one_more = || Op::Command(CommandOp::Replace { guild: None, drafts: vec![draft("more")] });
+    assert_eq!(world.refused(one_more()).await, 30034);
+    // Each guild has its own count.
+    world.ask(put(Some(GUILD), "more")).await.unwrap();
+    let world = world.restart();
+    assert_eq!(world.refused(one_more()).await, 30034);
+    world.clock.advance(24 * 3_600_000);
+    world.ask(one_more()).await.unwrap();
+}
+
+#[tokio::test]
 async fn permissions_are_kept_by_guild_and_command() {
     let world = world().await;
     world.ask(put(Some(GUILD), "echo")).await.unwrap();

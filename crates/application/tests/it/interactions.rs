@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use consort_application::{ANSWER_MS, LIFETIME_MS};
+use consort_model::limits::{INTERACTION_ANSWER_MS, INTERACTION_TOKEN_MS};
 use consort_model::request::modal::Modal;
 use consort_model::{ChannelId, InteractionId, MessageId, snowflake};
 use consort_rpc::application::{Interaction, InteractionOp, Op, Settled, State};
@@ -106,8 +106,8 @@ async fn without_an_answer_in_time_the_person_is_told_even_by_the_next_owner() {
     let world = world.restart();
     // The first call brings the owner to life, which finds who waits.
     world.ask(get(None)).await.unwrap();
-    world.clock.advance(ANSWER_MS);
-    tokio::time::sleep(Duration::from_millis(ANSWER_MS + 1)).await;
+    world.clock.advance(INTERACTION_ANSWER_MS);
+    tokio::time::sleep(Duration::from_millis(INTERACTION_ANSWER_MS + 1)).await;
     world.ask(get(None)).await.unwrap();
     let told = world.users.take();
     assert_eq!((told[0].0, told[0].1, &told[0].2["nonce"]), (7, "INTERACTION_FAILURE", &json!("7")));
@@ -160,10 +160,10 @@ async fn what_is_over_is_forgotten() {
     assert_eq!(world.read::<Value>(shown(ADA)).await["content"], "only you");
     assert_eq!(world.read::<Value>(shown(8.into())).await, Value::Null);
     assert_eq!(world.rows().await, 3);
-    world.clock.advance(LIFETIME_MS + 1);
+    world.clock.advance(INTERACTION_TOKEN_MS + 1);
     assert_eq!(world.refused(get(Some("hash"))).await, 10062);
     world.clock.advance(120_000);
-    let next = InteractionId::new(snowflake::at(NOW_MS + LIFETIME_MS + 120_001));
+    let next = InteractionId::new(snowflake::at(NOW_MS + INTERACTION_TOKEN_MS + 120_001));
     let interaction = Box::new(Interaction { id: next, ..*interaction(2) });
     let op = InteractionOp::Begin { interaction, payload: json!({}), over_http: false };
     world.ask(Op::Interaction(op)).await.unwrap();
@@ -182,7 +182,7 @@ async fn much_that_is_over_is_forgotten_with_several_interactions() {
     for n in 0..300 {
         begin_at(NOW_MS + n).await;
     }
-    let later_ms = LIFETIME_MS + 180_000;
+    let later_ms = INTERACTION_TOKEN_MS + 180_000;
     world.clock.advance(later_ms);
     let mut left = Vec::new();
     for n in 0..4 {

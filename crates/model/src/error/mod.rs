@@ -91,6 +91,11 @@ impl ApiError {
         Self { retry_after: Some(retry_after), ..Self::slowmode_rate_limited() }
     }
 
+    /// Refuses one more edit of an old message (429, code 30046). `retry_after` is in seconds.
+    pub fn old_message_edits(retry_after: f64) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::max_old_message_edits() }
+    }
+
     /// Answers that the search index is being built (202, code 110000). `retry_after` is in seconds.
     pub fn index_not_ready(retry_after: f64) -> Self {
         Self {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::limits::COMMAND_PERMISSIONS_MAX;
 use crate::{ApiError, ApplicationId, CommandId, Form, GenericId, GuildId, Permissions};
 use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
@@ -179,9 +180,6 @@ fn strip_localizations(value: &mut Value) {
     }
 }
 
-/// Overwrites of one command.
-const OVERWRITES_MAX: usize = 100;
-
 /// The permissions of a command in a guild ([`Table::Commands`], partition: the application, key: guild and command).
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct CommandPermissions {
@@ -214,7 +212,7 @@ impl Overwrite {
     /// 400/50035 by field.
     pub fn read(body: &Value) -> Result<Vec<Self>, ApiError> {
         Form::root(body)?.check(|f| {
-            let list = f.array("permissions", OVERWRITES_MAX, |f| {
+            let list = f.array("permissions", COMMAND_PERMISSIONS_MAX, |f| {
                 let id = f.required("id", f.id("id"));
                 let kind = f.required("type", f.choice_u8("type", &[1, 2, 3]));
                 let permission = f.required("permission", f.bool("permission"));

@@ -4,20 +4,18 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Number, Value};
 
 use crate::command::{Choice, Command, CommandOption, Localizations, Scope, kind, option};
+use crate::limits::{
+    CHAT_COMMANDS_MAX, CHOICES_MAX, COMMAND_CHARS_TOTAL_MAX, COMMAND_DESCRIPTION_CHARS, COMMAND_INTEGER_MAX,
+    COMMAND_NAME_CHARS, COMMAND_OPTIONS_MAX, ENTRY_POINT_COMMANDS_MAX, MESSAGE_COMMANDS_MAX,
+    USER_COMMANDS_MAX,
+};
 use crate::validate::{self, Named};
 use crate::{ApiError, CommandId, Form, FormErrors, Permissions};
 
-const NAME_CHARS_MAX: usize = 32;
-const DESCRIPTION_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
-const OPTIONS_MAX: usize = 25;
-const CHOICES_MAX: usize = 25;
 const CHOICE_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
-/// Characters of names, descriptions and values together.
-const TOTAL_CHARS_MAX: usize = 8000;
-/// Whole numbers of an option: those that a double holds exactly.
-const INTEGER_MAX: f64 = 9_007_199_254_740_991.0;
 /// Commands that one request may name.
-const COMMANDS_MAX: usize = 131;
+const COMMANDS_MAX: usize =
+    CHAT_COMMANDS_MAX + USER_COMMANDS_MAX + MESSAGE_COMMANDS_MAX + ENTRY_POINT_COMMANDS_MAX;
 
 /// A command without the ids the server gives.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -107,7 +105,7 @@ impl Draft {
             description: description?,
             description_localizations: match kept("description_localizations") {
                 Some(command) => command.description_localizations.clone(),
-                None => localizations(f, "description_localizations", *DESCRIPTION_CHARS.end()),
+                None => localizations(f, "description_localizations", *COMMAND_DESCRIPTION_CHARS.end()),
             },
             options: options?,
             default_member_permissions: match kept("default_member_permissions") {
@@ -131,8 +129,8 @@ impl Draft {
                 None => f.flag("nsfw"),
             },
         };
-        if draft.characters() > TOTAL_CHARS_MAX {
-            let message = format!("Command exceeds maximum size ({TOTAL_CHARS_MAX})");
+        if draft.characters() > COMMAND_CHARS_TOTAL_MAX {
+            let message = format!("Command exceeds maximum size ({COMMAND_CHARS_TOTAL_MAX})");
             f.error("", "APPLICATION_COMMAND_TOO_LARGE", message);
         }
         Some(draft)
@@ -194,7 +192,7 @@ fn name(f: &Form<'_>, kind: u8) -> Option<String> {
     if kind != kind::CHAT {
         return f.name("name", Named::Command);
     }
-    let name = f.text("name", 1..=NAME_CHARS_MAX)?;
+    let name = f.text("name", COMMAND_NAME_CHARS)?;
     if !is_name(&name) {
         f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
         return None;
@@ -205,7 +203,7 @@ fn name(f: &Form<'_>, kind: u8) -> Option<String> {
 /// Names in other languages follow the rule of the name itself; `is_written` tells those of commands in the box and of options.
 fn localized_names(f: &Form<'_>, is_written: bool) -> Option<Localizations> {
     let field = "name_localizations";
-    let mut names = localizations(f, field, NAME_CHARS_MAX)?;
+    let mut names = localizations(f, field, *COMMAND_NAME_CHARS.end())?;
     for (locale, text) in &mut names {
         let kept = if is_written { Ok(text.clone()) } else { validate::name(Named::Command, text) };
         match kept {
@@ -221,7 +219,7 @@ fn localized_names(f: &Form<'_>, is_written: bool) -> Option<Localizations> {
 
 fn description(f: &Form<'_>, kind: u8) -> Option<String> {
     if kind == kind::CHAT {
-        return f.required("description", f.text("description", DESCRIPTION_CHARS));
+        return f.required("description", f.text("description", COMMAND_DESCRIPTION_CHARS));
     }
     if f.opt("description").and_then(Value::as_str).is_some_and(|text| !text.is_empty())
         && kind != kind::ENTRY_POINT
@@ -289,7 +287,7 @@ fn options(f: &Form<'_>, depth: usize) -> Option<Vec<CommandOption>> {
     if f.opt("options").is_none() {
         return Some(Vec::new());
     }
-    let options = f.array("options", OPTIONS_MAX, |f| read_option(f, depth))?;
+    let options = f.array("options", COMMAND_OPTIONS_MAX, |f| read_option(f, depth))?;
     let nests = options.iter().filter(|option| option.kind <= option::SUB_COMMAND_GROUP).count();
     if nests > 0 && nests < options.len() {
         let message =
@@ -321,11 +319,11 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
         _ => &[3, 4, 5, 6, 7, 8, 9, 10, 11],
     };
     let kind = f.required("type", f.choice_u8("type", kinds))?;
-    let name = f.required("name", f.text("name", 1..=NAME_CHARS_MAX));
+    let name = f.required("name", f.text("name", COMMAND_NAME_CHARS));
     if name.as_deref().is_some_and(|name| !is_name(name)) {
         f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
     }
-    let description = f.required("description", f.text("description", DESCRIPTION_CHARS));
+    let description = f.required("description", f.text("description", COMMAND_DESCRIPTION_CHARS));
     let nests = matches!(kind, option::SUB_COMMAND | option::SUB_COMMAND_GROUP);
     let below = match kind {
         option::SUB_COMMAND => Some(options(f, 2)?),
@@ -356,7 +354,11 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
         name: name?,
         name_localizations: localized_names(f, true),
         description: description?,
-        description_localizations: localizations(f, "description_localizations", *DESCRIPTION_CHARS.end()),
+        description_localizations: localizations(
+            f,
+            "description_localizations",
+            *COMMAND_DESCRIPTION_CHARS.end(),
+        ),
         required: !nests && f.flag("required"),
         choices,
         options: below.filter(|below| !below.is_empty()),
@@ -379,7 +381,8 @@ fn in_order(f: &Form<'_>, (least, min): (&str, Option<f64>), (most, max): (&str,
 /// A bound of a number, in the form it was sent.
 fn number(f: &Form<'_>, field: &str, kind: u8) -> Option<Number> {
     f.opt(field)?;
-    let value = f.float(field, -INTEGER_MAX..=INTEGER_MAX)?;
+    let max = COMMAND_INTEGER_MAX as f64;
+    let value = f.float(field, -max..=max)?;
     if kind == option::INTEGER && value.fract() != 0.0 {
         f.error(field, "NUMBER_TYPE_COERCE", "Value is not int.");
         return None;

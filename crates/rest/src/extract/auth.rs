@@ -4,6 +4,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use axum::extract::FromRequestParts;
+use consort_model::limits::AUDIT_LOG_REASON_CHARS;
 use consort_model::{ApiError, ApplicationId, Intents, UserId};
 use consort_rpc::Caller;
 use http::Method;
@@ -13,9 +14,6 @@ use percent_encoding::percent_decode_str;
 use crate::extract::Query;
 use crate::token::{Kind, TokenRow};
 use crate::{App, Failure};
-
-/// Characters of an audit log reason (Audit Log, `X-Audit-Log-Reason`).
-const REASON_CHARS_MAX: usize = 512;
 
 /// What the edge found out before routing; in the extensions of every API request.
 #[derive(Debug, Clone)]
@@ -100,7 +98,7 @@ fn reason(parts: &Parts) -> Result<Option<String>, ApiError> {
     };
     let Some(reason) = header.or_else(query) else { return Ok(None) };
     let reason = consort_model::validate::line(&reason);
-    if reason.chars().count() > REASON_CHARS_MAX {
+    if reason.chars().count() > *AUDIT_LOG_REASON_CHARS.end() {
         let message = "Must be between 1 and 512 in length.";
         return Err(ApiError::invalid_field("X-Audit-Log-Reason", "BASE_TYPE_BAD_LENGTH", message));
     }

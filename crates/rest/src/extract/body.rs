@@ -1,12 +1,13 @@
 //! JSON bodies.
 
+use std::ops::Deref;
 use std::sync::Arc;
 use std::time::Duration;
 
 use axum::extract::{FromRequest, Request};
 use bytes::{Bytes, BytesMut};
-use consort_model::ApiError;
-use consort_model::limits::JSON_DEPTH_MAX;
+use consort_model::limits::{BODY_BYTES_MAX, IMAGE_BYTES_MAX, JSON_DEPTH_MAX};
+use consort_model::{ApiError, Form};
 use futures_util::TryStreamExt as _;
 use http::HeaderMap;
 use http::header::CONTENT_TYPE;
@@ -16,17 +17,43 @@ use crate::extract::Query;
 use crate::extract::arrival::{Arrival, too_slow};
 use crate::{App, Failure};
 
-/// Bytes of a plain JSON body; choice of ours.
-pub const JSON_BYTES_MAX: usize = 256 << 10;
-/// Bytes of a JSON body that may carry an image: 10 MiB in base64, and the rest.
-pub const LARGE_JSON_BYTES_MAX: usize = (10 << 20) / 3 * 4 + JSON_BYTES_MAX;
+/// Bytes of a JSON body that may carry an image, in base64.
+pub const LARGE_JSON_BYTES_MAX: usize = IMAGE_BYTES_MAX / 3 * 4 + BODY_BYTES_MAX;
 /// How long a client may take to send a body of this kind.
 const BODY_DEADLINE: Duration = Duration::from_secs(30);
 
-/// A body of JSON or of an urlencoded form, as a value to open with [`Form::root`](consort_model::Form::root). No body at
-/// all is an empty object. Nesting is bounded.
+/// A body of JSON or of an urlencoded form, to be read with [`JsonBody::check`]. No body at all is an empty object. Nesting
+/// is bounded.
 #[derive(Debug, Clone, PartialEq)]
 pub struct JsonBody(pub Value);
+
+impl Deref for JsonBody {
+    type Target = Value;
+
+    fn deref(&self) -> &Value {
+        &self.0
+    }
+}
+
+impl JsonBody {
+    /// Reads the body as a form.
+    ///
+    /// # Errors
+    /// As those of [`Form::root`] and [`Form::check`].
+    pub fn check<T>(&self, read: impl FnOnce(&Form<'_>) -> Option<T>) -> Result<T, ApiError> {
+        Form::root(&self.0)?.check(read)
+    }
+
+    /// The body as a form, or the query when it is empty: older libraries put parameters there.
+    ///
+    /// # Errors
+    /// As those of [`Form::root`].
+    pub(crate) fn or(&self, query: &Query) -> Result<Form<'_>, ApiError> {
+        let form = Form::root(&self.0)?;
+        let is_empty = form.keys().next().is_none();
+        Ok(if is_empty { query.form() } else { form })
+    }
+}
 
 /// A body as of [`JsonBody`] that may carry an image as data URI and has not been read yet: whoever may not send it is refused
 /// before.
@@ -38,16 +65,16 @@ impl UnreadJson {
     ///
     /// # Errors
     /// As those of [`JsonBody`], with [`LARGE_JSON_BYTES_MAX`].
-    pub async fn read(self) -> Result<Value, Failure> {
-        read(self.0, LARGE_JSON_BYTES_MAX).await
+    pub async fn read(self) -> Result<JsonBody, Failure> {
+        read(self.0, LARGE_JSON_BYTES_MAX).await.map(JsonBody)
     }
 
     /// Reads it where it can carry no image.
     ///
     /// # Errors
     /// As those of [`JsonBody`].
-    pub async fn read_small(self) -> Result<Value, Failure> {
-        read(self.0, JSON_BYTES_MAX).await
+    pub async fn read_small(self) -> Result<JsonBody, Failure> {
+        read(self.0, BODY_BYTES_MAX).await.map(JsonBody)
     }
 }
 
@@ -96,7 +123,7 @@ impl FromRequest<Arc<App>> for JsonBody {
     type Rejection = Failure;
 
     async fn from_request(request: Request, _: &Arc<App>) -> Result<Self, Failure> {
-        read(request, JSON_BYTES_MAX).await.map(Self)
+        read(request, BODY_BYTES_MAX).await.map(Self)
     }
 }
 

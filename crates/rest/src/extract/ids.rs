@@ -13,92 +13,77 @@ use crate::Failure;
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Ids<T>(pub T);
 
-/// One parameter.
-pub trait Segment: Sized {
-    /// Reads it.
-    ///
-    /// # Errors
-    /// Leaf code and message of a form error.
-    fn parse(text: &str) -> Result<Self, (&'static str, String)>;
-}
-
-impl<M> Segment for Id<M> {
-    fn parse(text: &str) -> Result<Self, (&'static str, String)> {
-        text.parse().map_err(|_| {
-            let shown: String = text.chars().take(64).collect();
-            ("NUMBER_TYPE_COERCE", format!("Value \"{shown}\" is not snowflake."))
-        })
-    }
-}
-
-impl Segment for String {
-    fn parse(text: &str) -> Result<Self, (&'static str, String)> {
-        Ok(text.to_owned())
-    }
-}
-
-/// All parameters of a path.
+/// Parameters that are read from a path, one after another.
 pub trait Segments: Sized {
-    /// Reads them, in order.
+    /// Takes as many as it consists of. `None` when one of them is wrong, which the path remembers.
+    fn take(path: &mut Path<'_>) -> Option<Self>;
+}
+
+/// What is left of a path's parameters, and what was wrong with those before.
+#[derive(Debug)]
+pub struct Path<'a> {
+    params: std::slice::Iter<'a, (&'a str, &'a str)>,
+    errors: FormErrors,
+}
+
+impl<'a> Path<'a> {
+    /// Reads parameters, given as names and texts.
     ///
     /// # Errors
     /// 400/50035 with every parameter that is wrong.
-    fn read(params: &[(&str, &str)]) -> Result<Self, ApiError>;
-}
-
-fn one<T: Segment>(params: &[(&str, &str)], index: usize, errors: &mut FormErrors) -> Option<T> {
-    let (name, text) = params.get(index)?;
-    match T::parse(text) {
-        Ok(value) => Some(value),
-        Err((code, message)) => {
-            errors.push(name, code, message);
-            None
+    pub(crate) fn read<T: Segments>(params: &'a [(&'a str, &'a str)]) -> Result<T, ApiError> {
+        let mut path = Self { params: params.iter(), errors: FormErrors::new() };
+        match T::take(&mut path) {
+            Some(value) => Ok(value),
+            None if !path.errors.is_empty() => Err(path.errors.into()),
+            None => {
+                tracing::error!("a handler reads more parameters than its route has");
+                Err(ApiError::internal())
+            }
         }
     }
 }
 
+impl Segments for () {
+    fn take(_: &mut Path<'_>) -> Option<Self> {
+        Some(())
+    }
+}
+
+impl<M> Segments for Id<M> {
+    fn take(path: &mut Path<'_>) -> Option<Self> {
+        let (name, text) = path.params.next()?;
+        let id = text.parse();
+        if id.is_err() {
+            let shown: String = text.chars().take(64).collect();
+            path.errors.push(name, "NUMBER_TYPE_COERCE", format!("Value \"{shown}\" is not snowflake."));
+        }
+        id.ok()
+    }
+}
+
+impl Segments for String {
+    fn take(path: &mut Path<'_>) -> Option<Self> {
+        path.params.next().map(|(_, text)| (*text).to_owned())
+    }
+}
+
 macro_rules! segments {
-    ([$($generics:ident),*] $type:ty, $($name:ident),+) => {
-        impl<$($generics),*> Segments for $type where $($name: Segment),+ {
+    ($($name:ident),+) => {
+        impl<$($name: Segments),+> Segments for ($($name,)+) {
             #[allow(non_snake_case, reason = "a type parameter's name is its value's name")]
-            fn read(params: &[(&str, &str)]) -> Result<Self, ApiError> {
-                let mut errors = FormErrors::new();
-                let mut index = 0..;
-                $(let $name = one::<$name>(params, index.next().unwrap_or(0), &mut errors);)+
-                match ($($name,)+) {
-                    ($(Some($name),)+) => Ok(($($name,)+)),
-                    _ if !errors.is_empty() => Err(errors.into()),
-                    _ => {
-                        tracing::error!("a handler reads more parameters than its route has");
-                        Err(ApiError::internal())
-                    }
-                }
+            fn take(path: &mut Path<'_>) -> Option<Self> {
+                // All are taken, so that every wrong one is named.
+                $(let $name = $name::take(path);)+
+                Some(($($name?,)+))
             }
         }
     };
 }
 
-segments!([A, B](A, B), A, B);
-segments!([A, B, C](A, B, C), A, B, C);
-segments!([A, B, C, D](A, B, C, D), A, B, C, D);
-
-impl<M> Segments for Id<M> {
-    fn read(params: &[(&str, &str)]) -> Result<Self, ApiError> {
-        single(params)
-    }
-}
-
-impl Segments for String {
-    fn read(params: &[(&str, &str)]) -> Result<Self, ApiError> {
-        single(params)
-    }
-}
-
-fn single<T: Segment>(params: &[(&str, &str)]) -> Result<T, ApiError> {
-    let mut errors = FormErrors::new();
-    let value = one(params, 0, &mut errors);
-    if errors.is_empty() { value.ok_or_else(ApiError::internal) } else { Err(errors.into()) }
-}
+segments!(A, B);
+segments!(A, B, C);
+segments!(A, B, C, D);
 
 impl<T: Segments, S: Send + Sync> FromRequestParts<S> for Ids<T> {
     type Rejection = Failure;
@@ -108,7 +93,7 @@ impl<T: Segments, S: Send + Sync> FromRequestParts<S> for Ids<T> {
         // A parameter that is no UTF-8 names nothing.
         let params = params.map_err(|_| ApiError::bad_request())?;
         let params: Vec<_> = params.iter().collect();
-        Ok(Self(T::read(&params)?))
+        Ok(Self(Path::read(&params)?))
     }
 }
 
@@ -119,9 +104,10 @@ mod tests {
 
     #[test]
     fn every_wrong_id_is_named() {
-        let read = <(GuildId, UserId)>::read(&[("guild_id", "7"), ("user_id", "8")]);
+        type Both = (GuildId, UserId);
+        let read = Path::read::<Both>(&[("guild_id", "7"), ("user_id", "8")]);
         assert_eq!(read, Ok((GuildId::new(7), UserId::new(8))));
-        let error = <(GuildId, UserId)>::read(&[("guild_id", "x"), ("user_id", "-1")]).unwrap_err();
+        let error = Path::read::<Both>(&[("guild_id", "x"), ("user_id", "-1")]).unwrap_err();
         assert_eq!((error.status, error.code), (400, 50035));
         let errors = error.errors.unwrap();
         assert_eq!(errors.get("guild_id")[0].code, "NUMBER_TYPE_COERCE");
@@ -131,7 +117,18 @@ mod tests {
 
     #[test]
     fn codes_are_taken_as_they_are() {
-        assert_eq!(String::read(&[("code", "aB c")]).unwrap(), "aB c");
-        assert_eq!(<(GuildId, String)>::read(&[("guild_id", "1"), ("x", "y")]).unwrap().1, "y");
+        assert_eq!(Path::read(&[("code", "aB c")]), Ok("aB c".to_owned()));
+        let read = Path::read::<(GuildId, String)>(&[("guild_id", "1"), ("x", "y")]);
+        assert_eq!(read, Ok((GuildId::new(1), "y".to_owned())));
+    }
+
+    #[test]
+    fn parameters_may_be_read_in_groups() {
+        let params = [("guild_id", "1"), ("user_id", "2"), ("role_id", "3")];
+        type Grouped = (GuildId, (UserId, GuildId));
+        let expected = (GuildId::new(1), (UserId::new(2), GuildId::new(3)));
+        assert_eq!(Path::read::<Grouped>(&params), Ok(expected));
+        assert_eq!(Path::read::<(GuildId, ())>(&params), Ok((GuildId::new(1), ())));
+        assert_eq!(Path::read::<(GuildId, UserId)>(&params[..1]).unwrap_err().status, 500);
     }
 }

@@ -1,6 +1,7 @@
 //! What handlers read of a request. Every extractor refuses with the documented error.
 
 mod arrival;
+mod asked;
 mod auth;
 mod body;
 mod ids;
@@ -8,11 +9,12 @@ mod origin;
 mod query;
 mod upload;
 
+pub use asked::{AskChannel, AskGuild, InChannel, InGuild};
 pub(crate) use auth::V9;
 pub use auth::{AnyAuth, Auth, BotAuth, Identity, MaybeAuth, UserAuth};
-pub use body::{JSON_BYTES_MAX, JsonBody, LARGE_JSON_BYTES_MAX, UnreadJson};
-pub use ids::{Ids, Segment, Segments};
+pub use body::{JsonBody, LARGE_JSON_BYTES_MAX, UnreadJson};
+pub use ids::{Ids, Segments};
 pub(crate) use origin::ip as origin_ip;
 pub use origin::{Origin, Peer};
 pub use query::Query;
-pub use upload::{FILE_BYTES_MAX, FILES_MAX, Size, UPLOAD_BYTES_MAX, Unread, Upload, UploadedFile};
+pub use upload::{Size, Unread, Upload, UploadedFile};

@@ -3,13 +3,13 @@
 use std::convert::Infallible;
 
 use axum::extract::FromRequestParts;
-use consort_model::Form;
+use consort_model::{ApiError, Form};
 use http::request::Parts;
 
 /// Pairs of a query read at most.
 const PAIRS_MAX: usize = 1024;
 
-/// The query string's pairs; read them with [`Query::form`].
+/// The query string's pairs; read them with [`Query::check`].
 #[derive(Debug, Clone, Default)]
 pub struct Query(pub Vec<(String, String)>);
 
@@ -17,6 +17,14 @@ impl Query {
     /// The pairs as a form, whose getters convert text.
     pub fn form(&self) -> Form<'static> {
         Form::query(&self.0)
+    }
+
+    /// Reads the pairs as a form.
+    ///
+    /// # Errors
+    /// As those of [`Form::check`].
+    pub fn check<T>(&self, read: impl FnOnce(&Form<'_>) -> Option<T>) -> Result<T, ApiError> {
+        self.form().check(read)
     }
 
     pub(crate) fn parse(text: &[u8]) -> Vec<(String, String)> {

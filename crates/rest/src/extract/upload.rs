@@ -6,6 +6,7 @@ use std::time::Duration;
 use axum::extract::{FromRequest, Request};
 use bytes::Bytes;
 use consort_model::ApiError;
+use consort_model::limits::{ATTACHMENTS_MAX, BODY_BYTES_MAX, FILE_BYTES_MAX, REQUEST_BYTES_MAX};
 use futures_util::Stream;
 use http::HeaderMap;
 use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
@@ -13,17 +14,11 @@ use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::{Map, Value};
 
 use super::arrival::{Arrival, Held, too_slow};
-use super::body::{self, JSON_BYTES_MAX, Media, PAYLOAD_JSON};
+use super::body::{self, Media, PAYLOAD_JSON};
 use crate::{App, Failure};
 
-/// Files of one request.
-pub const FILES_MAX: usize = 10;
-/// Bytes of one file.
-pub const FILE_BYTES_MAX: usize = 10 << 20;
-/// Bytes of all files of a request, with what frames them.
-pub const UPLOAD_BYTES_MAX: usize = 25 << 20;
 /// Bytes of a body that is read before rights are asked, with what is around its JSON.
-const SMALL_BYTES_MAX: usize = JSON_BYTES_MAX + (4 << 10);
+const SMALL_BYTES_MAX: usize = BODY_BYTES_MAX + (4 << 10);
 /// Fields besides files.
 const FIELDS_MAX: usize = 64;
 /// How long a client may take to send its files.
@@ -88,7 +83,7 @@ impl Unread {
     /// # Errors
     /// As those of a body with files.
     pub async fn read(self, app: &Arc<App>) -> Result<Upload, Failure> {
-        self.read_within(app, UPLOAD_BYTES_MAX).await
+        self.read_within(app, REQUEST_BYTES_MAX).await
     }
 
     /// Reads it, if it has no more than so many bytes.
@@ -132,7 +127,7 @@ async fn read(
 ) -> Result<(Value, Vec<UploadedFile>), ApiError> {
     let kind = headers.get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
     let boundary = multer::parse_boundary(kind).map_err(|_| body::unsupported(headers))?;
-    let limits = SizeLimit::new().whole_stream(UPLOAD_BYTES_MAX as u64).per_field(FILE_BYTES_MAX as u64);
+    let limits = SizeLimit::new().whole_stream(REQUEST_BYTES_MAX as u64).per_field(FILE_BYTES_MAX as u64);
     let mut parts = Multipart::with_constraints(body, boundary, Constraints::new().size_limit(limits));
     let mut payload = None;
     let mut fields = Map::new();
@@ -141,12 +136,12 @@ async fn read(
         let name = field.name().unwrap_or_default().to_owned();
         if name == PAYLOAD_JSON {
             let bytes = field.bytes().await.map_err(refusal)?;
-            if bytes.len() > JSON_BYTES_MAX {
+            if bytes.len() > BODY_BYTES_MAX {
                 return Err(ApiError::too_large());
             }
             payload = Some(body::parse(&bytes)?);
         } else if field.file_name().is_some() || file_index(&name).is_some() {
-            if files.len() == FILES_MAX {
+            if files.len() == ATTACHMENTS_MAX {
                 return Err(ApiError::max_attachments());
             }
             let index = file_index(&name).flatten().unwrap_or(files.len() as u64);
@@ -205,6 +200,8 @@ fn refusal(error: multer::Error) -> ApiError {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::collection::vec;
+    use proptest::prelude::*;
     use serde_json::json;
 
     fn headers() -> HeaderMap {
@@ -259,6 +256,49 @@ mod tests {
         assert_eq!((error.status, error.code), (413, 40005));
         let part_large = || part("name=\"files[0]\"; filename=\"f\"", &"x".repeat(9 << 20));
         assert_eq!(parse(&[part_large(), part_large(), part_large()]).await.unwrap_err().status, 413);
+    }
+
+    /// A body that comes in pieces of so many bytes, over and over.
+    fn in_pieces(
+        body: &[u8],
+        sizes: &[usize],
+    ) -> impl Stream<Item = Result<Bytes, ApiError>> + Send + 'static + use<> {
+        let (mut rest, mut sizes) = (body, sizes.iter().cycle());
+        let mut pieces = Vec::new();
+        while !rest.is_empty() {
+            let (piece, after) = rest.split_at(sizes.next().copied().unwrap_or(1).min(rest.len()));
+            pieces.push(Ok(Bytes::copy_from_slice(piece)));
+            rest = after;
+        }
+        futures_util::stream::iter(pieces)
+    }
+
+    proptest! {
+        #[test]
+        fn a_body_reads_the_same_however_it_is_cut_and_whatever_is_in_it(
+            contents in vec((0..5_usize, vec(any::<u8>(), 0..60)), 0..6),
+            changes in vec((any::<prop::sample::Index>(), any::<u8>()), 0..3),
+            sizes in vec(1..40_usize, 1..6),
+        ) {
+            let heads = ["name=\"payload_json\"", "name=\"files[1]\"; filename=\"a\"", "name=\"x\"",
+                "name=\"file\"; filename=\"\"", "name=\"\"; filename*=utf-8''%zz"];
+            let mut body = Vec::new();
+            for (head, content) in &contents {
+                body.extend(part(heads[*head], "").into_bytes());
+                body.truncate(body.len() - 2);
+                body.extend(content);
+                body.extend(b"\r\n");
+            }
+            body.extend(b"--xx--\r\n");
+            for (place, byte) in changes {
+                let place = place.index(body.len());
+                body[place] = byte;
+            }
+            let whole = futures_util::FutureExt::now_or_never(read(&headers(), bytes(body.clone())));
+            let cut = futures_util::FutureExt::now_or_never(read(&headers(), in_pieces(&body, &sizes)));
+            let kept = |read: Result<_, ApiError>| read.map_err(|error| (error.status, error.code));
+            prop_assert_eq!(whole.map(kept), cut.map(kept));
+        }
     }
 
     #[tokio::test]

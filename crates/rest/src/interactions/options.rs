@@ -5,11 +5,10 @@ use serde_json::{Map, Value, json};
 
 use super::named::{Findings, What};
 use consort_model::command::{Choice, CommandOption, option};
+use consort_model::limits::COMMAND_INTEGER_MAX;
 
 /// Longest text of an option.
 const TEXT_CHARS_MAX: usize = 6000;
-/// Whole numbers that a double holds exactly.
-const INTEGER_MAX: i64 = 9_007_199_254_740_991;
 
 /// What the options are sent for.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -172,7 +171,9 @@ impl Walk<'_> {
         match declared.kind {
             option::STRING => self.text(value, declared, path),
             option::INTEGER => {
-                match number(value).filter(|number| (-INTEGER_MAX..=INTEGER_MAX).contains(number)) {
+                match number(value)
+                    .filter(|number| (-COMMAND_INTEGER_MAX..=COMMAND_INTEGER_MAX).contains(number))
+                {
                     Some(number) => self.within(json!(number), number as f64, declared, path),
                     None => self.mistyped(path, "int"),
                 }
@@ -247,8 +248,9 @@ fn number(value: &Value) -> Option<i64> {
     match value {
         Value::String(text) if text.len() <= 20 => text.trim().parse().ok(),
         Value::Number(number) => number.as_i64().or_else(|| {
-            let float =
-                number.as_f64().filter(|float| float.fract() == 0.0 && float.abs() <= INTEGER_MAX as f64)?;
+            let float = number
+                .as_f64()
+                .filter(|float| float.fract() == 0.0 && float.abs() <= COMMAND_INTEGER_MAX as f64)?;
             Some(float as i64)
         }),
         _ => None,
@@ -311,7 +313,7 @@ mod tests {
     #[test]
     fn integers_end_where_a_double_is_exact_at_both_ends() {
         let declared = declared(json!([{"type": 4, "name": "int", "description": "x"}]));
-        for value in [i64::MIN, i64::MAX, INTEGER_MAX + 1, -INTEGER_MAX - 1] {
+        for value in [i64::MIN, i64::MAX, COMMAND_INTEGER_MAX + 1, -COMMAND_INTEGER_MAX - 1] {
             let sent = json!([{"type": 4, "name": "int", "value": value}]);
             assert_eq!(
                 refused(&sent, &declared, Purpose::Use).at("data.options.0.value"),

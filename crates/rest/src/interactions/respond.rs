@@ -1,5 +1,6 @@
 //! The first answer to an interaction (the callback).
 
+use consort_model::limits::CHOICES_MAX;
 use consort_model::request::message::{CreateMessage, EditMessage, FLAG_EPHEMERAL};
 use consort_model::{ApiError, Form, MessageId, MessageType, WebhookId};
 use consort_rpc::Caller;
@@ -25,8 +26,6 @@ mod answer {
     pub const MODAL: u64 = 9;
 }
 
-/// Choices of an autocompletion.
-const CHOICES_MAX: usize = 25;
 /// Characters of a choice's value.
 const CHOICE_CHARS_MAX: usize = 100;
 

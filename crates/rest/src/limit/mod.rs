@@ -14,22 +14,24 @@ use axum::extract::FromRequestParts as _;
 use axum::extract::{MatchedPath, RawPathParams, Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse as _, Response};
+use consort_model::limits::{
+    BAD_REQUEST_WINDOW_SECS, BULK_DELETE_AGE_MS_MAX, GLOBAL_REQUESTS_PER_SECOND, OLD_MESSAGE_EDIT_MS,
+};
 use consort_model::{ApiError, GenericId, MessageId};
 use consort_runtime::network;
 use http::{HeaderMap, HeaderValue, Method, StatusCode};
 use sha2::{Digest as _, Sha256};
 
 use self::bucket::Verdict;
-use self::quota::{Per, Quota};
+use self::quota::{OLD_EDIT, Per, Quota};
 pub use self::shared::Limiter;
 use crate::extract::Identity;
 use crate::token::Kind;
 use crate::{App, Failure, normalise};
 
 /// Requests a second of one account, or of one address without a token (Rate Limits, "Global Rate Limit").
-const GLOBAL: Quota = Quota { name: "global", limit: 50, window_ms: 1000, per: Per::Caller };
-/// Messages older than this have a deletion bucket of their own (discord.js, eris and oceanic count so).
-const OLD_MESSAGE_MS: u64 = 14 * 24 * 3600 * 1000;
+const GLOBAL: Quota =
+    Quota { name: "global", limit: GLOBAL_REQUESTS_PER_SECOND, window_ms: 1000, per: Per::Caller };
 
 /// Who is counted: an account, whichever of its logins it uses; what an application does for a person, apart from the
 /// person; an address, of who has no token.
@@ -55,6 +57,8 @@ struct Asked {
     who: String,
     caller: String,
     address: String,
+    /// Whether it edits a message of long ago.
+    edits_old: bool,
     /// Whether its failures may keep an address out. Who is on this machine does not come from elsewhere, unless by a proxy
     /// that is not trusted, and then many come from here.
     is_guarded: bool,
@@ -70,9 +74,13 @@ impl Asked {
         if app.config.dev && quota.per == Per::Address {
             quota = quota::OTHER_WRITE;
         }
-        if is_old_message(request.method(), &template, &params, now_ms) {
+        let age_ms = message_age_ms(&template, &params, now_ms);
+        let is_older = |method: Method, ms| *request.method() == method && age_ms > ms;
+        // discord.js, eris and oceanic count so.
+        if is_older(Method::DELETE, BULK_DELETE_AGE_MS_MAX) {
             quota = quota::OLD_DELETE;
         }
+        let edits_old = is_older(Method::PATCH, OLD_MESSAGE_EDIT_MS);
         let address = network(identity.ip).to_string();
         let caller = caller(&identity);
         let who = match quota.per {
@@ -88,6 +96,7 @@ impl Asked {
             who,
             caller,
             address,
+            edits_old,
             is_guarded: !app.config.dev && !identity.ip.is_loopback(),
             template,
         })
@@ -128,7 +137,8 @@ const MISSES: &str = "misses";
 
 /// Answers of 401, 403 and 429 that an address may get (Rate Limits, "Invalid Request Limit").
 fn invalid(app: &App) -> Quota {
-    Quota { name: INVALID, limit: app.config.invalid_requests_max, window_ms: 600_000, per: Per::Address }
+    let window_ms = BAD_REQUEST_WINDOW_SECS * 1000;
+    Quota { name: INVALID, limit: app.config.invalid_requests_max, window_ms, per: Per::Address }
 }
 
 /// Applies the limits to a routed request.
@@ -148,13 +158,21 @@ pub async fn layer(State(app): State<Arc<App>>, mut request: Request, next: Next
     response
 }
 
-/// Applies the limit of the route.
+/// Applies the limit of the route, and the one of edits of old messages, of which headers say nothing, as upstream.
 async fn in_bucket(app: &App, asked: &Asked, now_ms: u64, request: Request, next: Next) -> Response {
     let Asked { quota, shared, top, who, .. } = asked;
     let verdict = app.limiter.take(now_ms, quota, &[quota.name, shared, top, who]).await;
-    let mut response = match verdict.allowed {
-        true => next.run(request).await,
-        false => Failure(ApiError::rate_limited(verdict.reset_after_secs(now_ms), false)).into_response(),
+    let mut refusal = None;
+    if !verdict.allowed {
+        refusal = Some(ApiError::rate_limited(verdict.reset_after_secs(now_ms), false));
+    } else if asked.edits_old {
+        let verdict = app.limiter.take(now_ms, &OLD_EDIT, &[OLD_EDIT.name, top, who]).await;
+        let wait = verdict.reset_after_secs(now_ms);
+        refusal = (!verdict.allowed).then(|| ApiError::old_message_edits(wait));
+    }
+    let mut response = match refusal {
+        None => next.run(request).await,
+        Some(refusal) => Failure(refusal).into_response(),
     };
     if !quota::is_silent(&asked.template) {
         write_headers(response.headers_mut(), quota, &verdict, &bucket_id(quota, shared), now_ms);
@@ -187,12 +205,13 @@ fn top_level(params: &[(String, String)]) -> String {
     format!("{id}/{}", token.map_or("", |(_, token)| token))
 }
 
-fn is_old_message(method: &Method, template: &str, params: &[(String, String)], now_ms: u64) -> bool {
-    if method != Method::DELETE || template != quota::MESSAGE {
-        return false;
+/// How old the message is that a route is about; 0 when it is about none.
+fn message_age_ms(template: &str, params: &[(String, String)], now_ms: u64) -> u64 {
+    if template != quota::MESSAGE {
+        return 0;
     }
     let id = params.iter().find(|(name, _)| name == "message_id").and_then(|(_, id)| id.parse().ok());
-    id.is_some_and(|id: MessageId| id.timestamp_ms() + OLD_MESSAGE_MS < now_ms)
+    id.map_or(0, |id: MessageId| now_ms.saturating_sub(id.timestamp_ms()))
 }
 
 /// The opaque name of a bucket; without the top-level id, so that a library sees that routes share one.
@@ -236,13 +255,14 @@ mod tests {
     }
 
     #[test]
-    fn old_messages_are_deleted_from_another_bucket() {
-        let now = EPOCH_MS + 100 * OLD_MESSAGE_MS;
-        let params =
-            |age: u64| vec![("message_id".to_owned(), ((100 * OLD_MESSAGE_MS - age) << 22).to_string())];
-        assert!(is_old_message(&Method::DELETE, quota::MESSAGE, &params(OLD_MESSAGE_MS + 1), now));
-        assert!(!is_old_message(&Method::DELETE, quota::MESSAGE, &params(1000), now));
-        assert!(!is_old_message(&Method::PATCH, quota::MESSAGE, &params(OLD_MESSAGE_MS + 1), now));
+    fn the_age_of_a_message_is_in_its_id() {
+        let age = |template, id: String, now| {
+            message_age_ms(template, &[("message_id".to_owned(), id)], EPOCH_MS + now)
+        };
+        assert_eq!(age(quota::MESSAGE, (1000_u64 << 22).to_string(), 5000), 4000);
+        assert_eq!(age(quota::MESSAGE, (5000_u64 << 22).to_string(), 1000), 0, "from the future");
+        assert_eq!(age(quota::MESSAGE, "x".to_owned(), 5000), 0);
+        assert_eq!(age("/channels/{channel_id}/pins/{message_id}", "1".to_owned(), 5000), 0);
     }
 
     #[test]

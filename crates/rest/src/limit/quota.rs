@@ -39,6 +39,8 @@ const fn per_address(name: &'static str, limit: u32, window_ms: u64) -> Quota {
 pub const MESSAGE: &str = "/channels/{channel_id}/messages/{message_id}";
 /// Deletion of messages older than 14 days.
 pub const OLD_DELETE: Quota = quota("delete-old", 30, 120_000);
+/// Edits of messages older than an hour, in a channel (docs.discord.food, Message, "Edit Message").
+pub const OLD_EDIT: Quota = quota("edit-old", 3, 6_000);
 /// Whatever has no entry and changes something.
 pub const OTHER_WRITE: Quota = quota("write", 10, 2_000);
 /// Whatever has no entry and reads.

@@ -9,7 +9,7 @@ use consort_application::Edit;
 use consort_cdn::Kind;
 use consort_model::limits::EMOJI_BYTES_MAX;
 use consort_model::validate::Named;
-use consort_model::{ApiError, Application, ApplicationId, EmojiId, Form, Patch, validate};
+use consort_model::{ApiError, Application, ApplicationId, EmojiId, Patch, validate};
 use serde_json::json;
 
 use crate::apps::view;
@@ -39,8 +39,8 @@ async fn list(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
     Ok(json(&app.applications_of(auth.user_id()).await?))
 }
 
-async fn create(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let name = Form::root(&body)?.check(|f| f.required("name", f.name("name", Named::Application)))?;
+async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let name = body.check(|f| f.required("name", f.name("name", Named::Application)))?;
     let owner = app.account(auth.user_id()).await?;
     Ok(created(&app.create_application(owner, &name).await?))
 }
@@ -65,7 +65,7 @@ async fn mine(State(app): State<Arc<App>>, auth: BotAuth) -> Answered {
 }
 
 async fn update_mine(State(app): State<Arc<App>>, auth: BotAuth, body: UnreadJson) -> Answered {
-    edit(&app, own_id(&auth)?, &body.read().await?).await
+    edit(&app, own_id(&auth)?, &*body.read().await?).await
 }
 
 async fn one(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ApplicationId>) -> Answered {
@@ -85,7 +85,7 @@ async fn update(
     if auth.application() != Some(id) {
         app.own_application(id, auth.user_id()).await?;
     }
-    edit(&app, id, &body.read().await?).await
+    edit(&app, id, &*body.read().await?).await
 }
 
 async fn edit(app: &App, id: ApplicationId, body: &serde_json::Value) -> Answered {
@@ -177,7 +177,7 @@ async fn create_emoji(
 ) -> Answered {
     may_edit(&app, &auth, id).await?;
     let body = body.read().await?;
-    let (name, image) = Form::root(&body)?.check(|f| {
+    let (name, image) = body.check(|f| {
         let name = f.required("name", validate::read(f, "name", validate::emoji_name));
         Some((name?, f.required("image", f.image("image", EMOJI_BYTES_MAX))?))
     })?;
@@ -189,11 +189,10 @@ async fn rename_emoji(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids((id, emoji)): Ids<(ApplicationId, EmojiId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     may_edit(&app, &auth, id).await?;
-    let name =
-        Form::root(&body)?.check(|f| f.required("name", validate::read(f, "name", validate::emoji_name)))?;
+    let name = body.check(|f| f.required("name", validate::read(f, "name", validate::emoji_name)))?;
     Ok(json(&app.rename_application_emoji(id, emoji, name).await?))
 }
 

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::post;
 use consort_model::limits::{ATTACHMENTS_MAX, FILE_BYTES_MAX, REFRESH_URLS_MAX, URL_CHARS_MAX};
-use consort_model::{ApiError, ChannelId, Form};
+use consort_model::{ApiError, ChannelId};
 use consort_rpc::message::Op;
 use serde_json::{Value, json};
 
@@ -24,9 +24,9 @@ async fn open_slots(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let files = Form::root(&body)?.check(|f| {
+    let files = body.check(|f| {
         let files = f.array("files", ATTACHMENTS_MAX, |f| {
             let name = f.required("filename", f.str("filename", 1..=260));
             // Of whatever kind; it comes back as it is.
@@ -48,8 +48,8 @@ async fn open_slots(
 
 /// Signs addresses anew that were right once; others come back as they are. Whoever has an address was shown it by somebody
 /// who might see the file.
-async fn refresh(State(app): State<Arc<App>>, _auth: Auth, JsonBody(body): JsonBody) -> Answered {
-    let urls = Form::root(&body)?.check(|f| {
+async fn refresh(State(app): State<Arc<App>>, _auth: Auth, body: JsonBody) -> Answered {
+    let urls = body.check(|f| {
         f.required("attachment_urls", f.strings("attachment_urls", REFRESH_URLS_MAX, 1..=URL_CHARS_MAX))
     })?;
     let refreshed = urls.iter().map(|url| {

@@ -3,12 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::get;
-use consort_model::{GuildId, id::Id};
-use consort_rpc::guild::{self, settings::Op};
+use consort_model::id::Id;
+use consort_model::limits::{PAGE_AUDIT_LOG, PAGE_AUDIT_LOG_DEFAULT};
+use consort_rpc::guild::settings::Op;
 
-use crate::extract::{Auth, Ids, Query};
+use crate::extract::{InGuild, Query};
 use crate::{Answered, App};
 
 /// The area's routes.
@@ -16,15 +16,15 @@ pub fn routes() -> Router<Arc<App>> {
     Router::new().route("/guilds/{guild_id}/audit-logs", get(list))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
-    let op = query.form().check(|f| {
+async fn list(guild: InGuild, query: Query) -> Answered {
+    let op = query.check(|f| {
         Some(Op::AuditLog {
             user: f.id("user_id"),
             action: f.int("action_type", 0..=1000),
             before: f.cursor::<()>("before").map(Id::get),
             after: f.cursor::<()>("after").map(Id::get),
-            limit: f.int("limit", 1..=100).unwrap_or(50),
+            limit: f.int("limit", PAGE_AUDIT_LOG).unwrap_or(PAGE_AUDIT_LOG_DEFAULT),
         })
     })?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Settings(op)).await
+    guild.ask(op).await
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use consort_model::{ApiError, Form, FormErrors, Timestamp};
+use consort_model::{ApiError, FormErrors, Timestamp};
 use http::HeaderMap;
 use serde_json::json;
 
@@ -31,15 +31,15 @@ async fn register(
     State(app): State<Arc<App>>,
     headers: HeaderMap,
     origin: Origin,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     let form = Registration::read(&body, app.now())?;
     let (user, token) = app.register(form, client_info(&headers), &origin.base).await?;
     Ok(created(&json!({"token": token, "user_id": user})))
 }
 
-async fn login(State(app): State<Arc<App>>, headers: HeaderMap, JsonBody(body): JsonBody) -> Answered {
-    let (login, password) = Form::root(&body)?.check(|f| {
+async fn login(State(app): State<Arc<App>>, headers: HeaderMap, body: JsonBody) -> Answered {
+    let (login, password) = body.check(|f| {
         // Older clients call it `email`.
         let name = if f.opt("login").is_some() || f.opt("email").is_none() { "login" } else { "email" };
         let login = f.required(name, f.text(name, 1..=254));
@@ -99,8 +99,8 @@ async fn sessions(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
     Ok(json(&json!({"user_sessions": list})))
 }
 
-async fn end_sessions(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let (hashes, password) = Form::root(&body)?.check(|f| {
+async fn end_sessions(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let (hashes, password) = body.check(|f| {
         let hashes = f.required("session_id_hashes", f.strings("session_id_hashes", 100, 1..=128));
         let password = f.required("password", f.str("password", 1..=1024));
         Some((hashes?, password?))

@@ -3,15 +3,13 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::{get, post};
 use consort_model::limits::{BAN_DELETE_SECS_MAX, BULK_BAN_USERS_MAX, PAGE_BANS, PAGE_BANS_DEFAULT};
-use consort_model::{Form, GuildId, UserId};
-use consort_rpc::guild;
+use consort_model::{Form, UserId};
 use consort_rpc::guild::ban::Op;
 
 use super::guilds::account;
-use crate::extract::{Auth, Ids, JsonBody, Query};
+use crate::extract::{InGuild, JsonBody, Query};
 use crate::{Answered, App};
 
 /// The area's routes.
@@ -22,20 +20,16 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/guilds/{guild_id}/bulk-ban", post(bulk))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
-    let op = query.form().check(|f| {
+async fn list(guild: InGuild, query: Query) -> Answered {
+    let op = query.check(|f| {
         let limit = f.int("limit", PAGE_BANS).unwrap_or(PAGE_BANS_DEFAULT);
         Some(Op::List { limit, before: f.cursor("before"), after: f.cursor("after") })
     })?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Ban(op)).await
+    guild.ask(op).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Ban(Op::Get { user })).await
+async fn show(InGuild(guild, user): InGuild<UserId>) -> Answered {
+    guild.ask(Op::Get { user }).await
 }
 
 /// How much of what was written goes with a ban; older libraries say it in days.
@@ -46,48 +40,28 @@ fn delete_message_seconds(f: &Form<'_>) -> u32 {
     u32::try_from(seconds).unwrap_or(0)
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-    query: Query,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let form = Form::root(&body)?;
-    let empty = form.keys().next().is_none();
-    let form = if empty { query.form() } else { form };
-    let delete_message_seconds = form.check(|f| Some(delete_message_seconds(f)))?;
-    let user = Box::new(account(&app, user).await?);
-    let op = Op::Create { user, delete_message_seconds };
-    app.ask_guild(guild, auth.caller(), guild::Op::Ban(op)).await
+async fn create(InGuild(guild, user): InGuild<UserId>, query: Query, body: JsonBody) -> Answered {
+    let delete_message_seconds = body.or(&query)?.check(|f| Some(delete_message_seconds(f)))?;
+    let user = Box::new(account(&guild.app, user).await?);
+    guild.ask(Op::Create { user, delete_message_seconds }).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Ban(Op::Delete { user })).await
+async fn remove(InGuild(guild, user): InGuild<UserId>) -> Answered {
+    guild.ask(Op::Delete { user }).await
 }
 
-async fn bulk(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let (ids, delete_message_seconds) = Form::root(&body)?.check(|f| {
+async fn bulk(guild: InGuild, body: JsonBody) -> Answered {
+    let (ids, delete_message_seconds) = body.check(|f| {
         let ids: Option<Vec<UserId>> = f.required("user_ids", f.ids("user_ids", BULK_BAN_USERS_MAX));
         Some((ids?, delete_message_seconds(f)))
     })?;
     let (mut users, mut unknown) = (Vec::new(), Vec::new());
     for id in ids {
-        match account(&app, id).await {
+        match account(&guild.app, id).await {
             Ok(user) => users.push(user),
             Err(failure) if failure.0.status == 404 => unknown.push(id),
             Err(failure) => return Err(failure),
         }
     }
-    let op = Op::Bulk { users, unknown, delete_message_seconds };
-    app.ask_guild(guild, auth.caller(), guild::Op::Ban(op)).await
+    guild.ask(Op::Bulk { users, unknown, delete_message_seconds }).await
 }

@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::{get, post, put};
 use consort_model::validate::Named;
-use consort_model::{
-    ApiError, ChannelId, ChannelType, Form, GuildId, Id, Overwrite, OverwriteId, OverwriteKind, limits,
-};
+use consort_model::{ApiError, ChannelType, Form, Id, Overwrite, OverwriteId, OverwriteKind, limits};
 use consort_rpc::guild::channel::{Create, Move, Op, Update};
-use consort_rpc::{guild, private};
+use consort_rpc::private;
 use serde_json::Value;
 
 use super::roles::entries;
-use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
-use crate::{Answered, App, ChannelOwner, answer};
+use super::voice::all_regions;
+use crate::extract::{InChannel, InGuild, JsonBody, UnreadJson};
+use crate::{Answered, App, answer};
 
 /// Kinds that can be made in a guild.
 const MAKEABLE: &[u8] = &[0, 2, 4, 5, 13, 15, 16];
@@ -34,22 +32,13 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/channels/{channel_id}/tags/{tag_id}", put(replace_tag).delete(remove_tag))
 }
 
-fn channel(op: Op) -> guild::Op {
-    guild::Op::Channel(op)
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), channel(Op::List)).await
-}
-
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let create = Form::root(&body)?.check(create_form)?;
-    app.ask_guild(guild, auth.caller(), channel(Op::Create(Box::new(create)))).await
+async fn create(guild: InGuild, body: JsonBody) -> Answered {
+    let create = body.check(create_form)?;
+    guild.ask(Op::Create(Box::new(create))).await
 }
 
 /// A channel to be made.
@@ -98,12 +87,15 @@ fn default_reaction(f: &Form<'_>) -> Option<Value> {
     })
 }
 
+/// One of the regions that `GET /voice/regions` lists; an empty text is none.
 fn region(f: &Form<'_>) -> Option<String> {
     let region = f.str("rtc_region", 0..=64).filter(|region| !region.is_empty())?;
-    if region.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-') {
+    let known = all_regions().map(|known| known.id);
+    if known.contains(&region) {
         return Some(region);
     }
-    f.error("rtc_region", "BASE_TYPE_CHOICES", "Value is no voice region.");
+    let known = known.join("', '");
+    f.error("rtc_region", "BASE_TYPE_CHOICES", format!("Value must be one of ('{known}')."));
     None
 }
 
@@ -146,12 +138,7 @@ fn overwrite(f: &Form<'_>, id: OverwriteId) -> Option<Overwrite> {
     Some(Overwrite { id, kind, allow: rights("allow"), deny: rights("deny") })
 }
 
-async fn reorder(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
+async fn reorder(guild: InGuild, body: JsonBody) -> Answered {
     let moves = entries(&body, |f| {
         Some(Move {
             id: f.required("id", f.id("id"))?,
@@ -160,19 +147,13 @@ async fn reorder(
             parent_id: f.patch_id("parent_id"),
         })
     })?;
-    app.ask_guild(guild, auth.caller(), channel(Op::Move(moves))).await
+    guild.ask(Op::Move(moves)).await
 }
 
-async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
-    let caller = auth.caller();
-    let ChannelOwner::Guild(guild) = app.place(id).await? else {
-        return app.ask_private(id, caller, private::Op::Get).await;
-    };
-    let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Get { channel: id })).await;
-    if !is_unknown(&reply) {
-        return Ok(answer(reply));
-    }
-    super::threads::show(&app, caller, guild, id).await
+async fn show(channel: InChannel) -> Answered {
+    let Some(guild) = channel.owner().await? else { return channel.ask_private(private::Op::Get).await };
+    let reply = guild.call(Op::Get { channel: channel.id }).await;
+    if is_unknown(&reply) { super::threads::show(&channel).await } else { Ok(answer(reply)) }
 }
 
 /// Whether a guild says that a channel of its own is none of its channels: then it is a thread.
@@ -180,24 +161,14 @@ fn is_unknown(reply: &consort_rpc::Reply) -> bool {
     reply.as_ref().is_err_and(|error| error.code == ApiError::unknown_channel().code)
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(id): Ids<ChannelId>,
-    body: UnreadJson,
-) -> Answered {
-    let caller = auth.caller();
-    let ChannelOwner::Guild(guild) = app.place(id).await? else {
-        return super::private_channels::update(&app, caller, id, body).await;
+async fn update(channel: InChannel, body: UnreadJson) -> Answered {
+    let Some(guild) = channel.owner().await? else {
+        return super::private_channels::update(&channel, body).await;
     };
     let body = body.read_small().await?;
-    let update = Form::root(&body)?.check(|f| Some(update_form(f)))?;
-    let op = Op::Update { channel: id, update: Box::new(update) };
-    let reply = app.guilds.call(guild.get(), caller.clone(), channel(op)).await;
-    if !is_unknown(&reply) {
-        return Ok(answer(reply));
-    }
-    super::threads::update(&app, caller, guild, id, &body).await
+    let update = Box::new(body.check(|f| Some(update_form(f)))?);
+    let reply = guild.call(Op::Update { channel: channel.id, update }).await;
+    if is_unknown(&reply) { super::threads::update(&channel, &body).await } else { Ok(answer(reply)) }
 }
 
 fn update_form(f: &Form<'_>) -> Update {
@@ -227,78 +198,38 @@ fn update_form(f: &Form<'_>) -> Update {
     }
 }
 
-async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(id): Ids<ChannelId>) -> Answered {
-    let caller = auth.caller();
-    let ChannelOwner::Guild(guild) = app.place(id).await? else {
-        return app.ask_private(id, caller, private::Op::Close).await;
-    };
-    let reply = app.guilds.call(guild.get(), caller.clone(), channel(Op::Delete { channel: id })).await;
-    if !is_unknown(&reply) {
-        return Ok(answer(reply));
-    }
-    super::threads::remove(&app, caller, guild, id).await
+async fn remove(channel: InChannel) -> Answered {
+    let Some(guild) = channel.owner().await? else { return channel.ask_private(private::Op::Close).await };
+    let reply = guild.call(Op::Delete { channel: channel.id }).await;
+    if is_unknown(&reply) { super::threads::remove(&channel).await } else { Ok(answer(reply)) }
 }
 
-async fn set_overwrite(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((id, target)): Ids<(ChannelId, OverwriteId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let guild = app.guild_of(id).await?;
-    let overwrite = Form::root(&body)?.check(|f| overwrite(f, target))?;
-    app.ask_guild(guild, auth.caller(), channel(Op::SetOverwrite { channel: id, overwrite })).await
+async fn set_overwrite(InChannel(channel, target): InChannel<OverwriteId>, body: JsonBody) -> Answered {
+    let overwrite = body.check(|f| overwrite(f, target))?;
+    channel.ask_guild(Op::SetOverwrite { channel: channel.id, overwrite }).await
 }
 
-async fn delete_overwrite(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel_id, id)): Ids<(ChannelId, OverwriteId)>,
-) -> Answered {
-    let guild = app.guild_of(channel_id).await?;
-    app.ask_guild(guild, auth.caller(), channel(Op::DeleteOverwrite { channel: channel_id, id })).await
+async fn delete_overwrite(InChannel(channel, id): InChannel<OverwriteId>) -> Answered {
+    channel.ask_guild(Op::DeleteOverwrite { channel: channel.id, id }).await
 }
 
 /// Tags one by one are documented by the community (docs.discord.food, Channel, "Create Channel Tag"); interactions.py calls
 /// these.
-async fn add_tag(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(id): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let guild = app.guild_of(id).await?;
-    let tag = Form::root(&body)?.check(tag_form)?;
-    app.ask_guild(guild, auth.caller(), channel(Op::AddTag { channel: id, tag })).await
+async fn add_tag(channel: InChannel, body: JsonBody) -> Answered {
+    let tag = body.check(tag_form)?;
+    channel.ask_guild(Op::AddTag { channel: channel.id, tag }).await
 }
 
-async fn replace_tag(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel_id, id)): Ids<(ChannelId, Id<()>)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let guild = app.guild_of(channel_id).await?;
-    let tag = Form::root(&body)?.check(tag_form)?;
-    app.ask_guild(guild, auth.caller(), channel(Op::ReplaceTag { channel: channel_id, id, tag })).await
+async fn replace_tag(InChannel(channel, id): InChannel<Id<()>>, body: JsonBody) -> Answered {
+    let tag = body.check(tag_form)?;
+    channel.ask_guild(Op::ReplaceTag { channel: channel.id, id, tag }).await
 }
 
-async fn remove_tag(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel_id, id)): Ids<(ChannelId, Id<()>)>,
-) -> Answered {
-    let guild = app.guild_of(channel_id).await?;
-    app.ask_guild(guild, auth.caller(), channel(Op::RemoveTag { channel: channel_id, id })).await
+async fn remove_tag(InChannel(channel, id): InChannel<Id<()>>) -> Answered {
+    channel.ask_guild(Op::RemoveTag { channel: channel.id, id }).await
 }
 
-async fn set_voice_status(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(id): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let guild = app.guild_of(id).await?;
-    let status = Form::root(&body)?.check(|f| Some(f.line("status", 0..=limits::VOICE_STATUS_CHARS_MAX)))?;
-    app.ask_guild(guild, auth.caller(), channel(Op::SetVoiceStatus { channel: id, status })).await
+async fn set_voice_status(channel: InChannel, body: JsonBody) -> Answered {
+    let status = body.check(|f| Some(f.line("status", 0..=limits::VOICE_STATUS_CHARS_MAX)))?;
+    channel.ask_guild(Op::SetVoiceStatus { channel: channel.id, status }).await
 }

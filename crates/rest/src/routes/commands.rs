@@ -109,7 +109,7 @@ async fn create(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     answer_create(&app, everywhere(&app, &auth, id).await?, &body).await
 }
@@ -121,7 +121,7 @@ async fn replace(
     body: UnreadJson,
 ) -> Answered {
     let scope = everywhere(&app, &auth, id).await?;
-    answer_replace(&app, scope, &body.read().await?).await
+    answer_replace(&app, scope, &*body.read().await?).await
 }
 
 async fn one(
@@ -136,7 +136,7 @@ async fn edit(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids((id, command)): Ids<(ApplicationId, CommandId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     answer_edit(&app, everywhere(&app, &auth, id).await?, command, &body).await
 }
@@ -163,7 +163,7 @@ async fn guild_create(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids((id, guild)): Ids<(ApplicationId, GuildId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     answer_create(&app, in_guild(&app, &auth, id, guild).await?, &body).await
 }
@@ -175,7 +175,7 @@ async fn guild_replace(
     body: UnreadJson,
 ) -> Answered {
     let scope = in_guild(&app, &auth, id, guild).await?;
-    answer_replace(&app, scope, &body.read().await?).await
+    answer_replace(&app, scope, &*body.read().await?).await
 }
 
 async fn guild_one(
@@ -190,7 +190,7 @@ async fn guild_edit(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids((id, guild, command)): Ids<(ApplicationId, GuildId, CommandId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     answer_edit(&app, in_guild(&app, &auth, id, guild).await?, command, &body).await
 }
@@ -227,7 +227,7 @@ async fn set_permissions(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids((id, guild, command)): Ids<(ApplicationId, GuildId, CommandId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     if auth.is_bot() {
         return Err(Failure(ApiError::bots_not_allowed()));

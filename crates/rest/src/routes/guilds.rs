@@ -8,14 +8,15 @@ use axum::routing::{get, patch, post, put as put_route};
 use consort_cdn::Kind;
 use consort_model::request::onboarding::OnboardingForm;
 use consort_model::validate::Named;
-use consort_model::{ApiError, ChannelId, Form, GuildId, Image, Patch, User, UserId, limits};
-use consort_rpc::guild;
+use consort_model::{ApiError, ChannelId, Form, GuildId, Image, IntegrationId, Patch, User, UserId, limits};
+use consort_rpc::Caller;
 use consort_rpc::guild::may::May;
+use consort_rpc::guild::onboarding;
 use consort_rpc::guild::settings::{Op, Update};
 use consort_rpc::user::seat::Seat;
 use serde_json::{Value, json};
 
-use crate::extract::{Auth, Ids, JsonBody, MaybeAuth, Query, UnreadJson, UserAuth};
+use crate::extract::{Auth, Ids, InGuild, JsonBody, MaybeAuth, Query, UnreadJson, UserAuth};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer};
 
@@ -35,16 +36,12 @@ pub fn routes() -> Router<Arc<App>> {
             "/guilds/{guild_id}/integrations/{integration_id}",
             patch(no_integration).delete(remove_integration),
         )
-        .route("/guilds/{guild_id}/onboarding", get(onboarding).put(set_onboarding))
+        .route("/guilds/{guild_id}/onboarding", get(show_onboarding).put(set_onboarding))
         .route(
             "/guilds/{guild_id}/onboarding-responses",
             put_route(answer_onboarding).post(answer_onboarding),
         )
         .route("/guilds/{guild_id}/incident-actions", put_route(incident_actions))
-}
-
-fn settings(op: Op) -> guild::Op {
-    guild::Op::Settings(op)
 }
 
 /// The account behind a request, as everybody sees it.
@@ -54,7 +51,7 @@ pub(crate) async fn account(app: &App, user: UserId) -> Result<User, Failure> {
 
 async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -> Answered {
     let body = body.read().await?;
-    let (name, icon, channels) = Form::root(&body)?.check(|f| {
+    let (name, icon, channels) = body.check(|f| {
         let name = f.required("name", f.name("name", Named::Guild));
         let icon = f.image("icon", limits::IMAGE_BYTES_MAX);
         let channels = f.array("channels", limits::GUILD_CHANNELS_MAX, super::channels::create_form);
@@ -66,19 +63,17 @@ async fn create(State(app): State<Arc<App>>, auth: UserAuth, body: UnreadJson) -
     let founded = async {
         let mut kept = Kept::default();
         let icon = kept.put_image(&app, Kind::Icon, id.get(), icon).await?.value();
-        let op = settings(Op::Create { owner, name, icon, channels });
-        let reply = app.guilds.call(id.get(), auth.caller(), op).await;
+        let op = Op::Create { owner, name, icon, channels };
+        let reply = app.guilds.call(id.get(), auth.caller(), op.into()).await;
         kept.settle(&app, &reply).await;
         Ok(reply)
     };
     Ok(answer(app.with_seat(auth.user_id(), Seat::Guild(id), founded).await?))
 }
 
-async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
-    let form = query.form();
-    let with_counts = form.flag("with_counts");
-    form.finish()?;
-    app.ask_guild(guild, auth.caller(), settings(Op::Get { with_counts })).await
+async fn show(guild: InGuild, query: Query) -> Answered {
+    let with_counts = query.check(|f| Some(f.flag("with_counts")))?;
+    guild.ask(Op::Get { with_counts }).await
 }
 
 /// Images of a change, to be stored once the rest of it is known to be right.
@@ -89,26 +84,15 @@ struct Images {
     banner: Patch<Image>,
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    body: UnreadJson,
-) -> Answered {
-    app.may(guild, auth.caller(), May::ChangeGuild).await?;
-    let body = body.read().await?;
-    let (mut update, images) = Form::root(&body)?.check(|f| Some(update_form(f)))?;
-    let id = guild.get();
-    let mut kept = Kept::default();
-    update.icon = kept.put_image(&app, Kind::Icon, id, images.icon).await?;
-    update.splash = kept.put_image(&app, Kind::Splash, id, images.splash).await?;
-    update.discovery_splash =
-        kept.put_image(&app, Kind::DiscoverySplash, id, images.discovery_splash).await?;
-    update.banner = kept.put_image(&app, Kind::Banner, id, images.banner).await?;
-    let op = settings(Op::Update(Box::new(update)));
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+async fn update(guild: InGuild, body: UnreadJson) -> Answered {
+    let body = guild.read(body, May::ChangeGuild).await?;
+    let (mut update, images) = body.check(|f| Some(update_form(f)))?;
+    let (app, id, mut kept) = (&guild.app, guild.id.get(), Kept::default());
+    update.icon = kept.put_image(app, Kind::Icon, id, images.icon).await?;
+    update.splash = kept.put_image(app, Kind::Splash, id, images.splash).await?;
+    update.discovery_splash = kept.put_image(app, Kind::DiscoverySplash, id, images.discovery_splash).await?;
+    update.banner = kept.put_image(app, Kind::Banner, id, images.banner).await?;
+    guild.ask_with(kept, Op::Update(Box::new(update))).await
 }
 
 fn update_form(f: &Form<'_>) -> (Update, Images) {
@@ -147,54 +131,39 @@ fn update_form(f: &Form<'_>) -> (Update, Images) {
     (update, images)
 }
 
-async fn remove(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::Delete)).await
+async fn remove(guild: InGuild) -> Answered {
+    guild.ask(Op::Delete).await
 }
 
-async fn remove_by_post(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    _body: JsonBody,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::Delete)).await
+async fn remove_by_post(guild: InGuild, _body: JsonBody) -> Answered {
+    guild.ask(Op::Delete).await
 }
 
-async fn preview(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::Preview)).await
+async fn preview(guild: InGuild) -> Answered {
+    guild.ask(Op::Preview).await
 }
 
-async fn widget_settings(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::WidgetSettings)).await
+async fn widget_settings(guild: InGuild) -> Answered {
+    guild.ask(Op::WidgetSettings).await
 }
 
-async fn update_widget(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn update_widget(guild: InGuild, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         Some(Op::UpdateWidget { enabled: f.bool("enabled"), channel: f.patch_id("channel_id") })
     })?;
-    app.ask_guild(guild, auth.caller(), settings(op)).await
+    guild.ask(op).await
 }
 
 async fn widget(State(app): State<Arc<App>>, _auth: MaybeAuth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, consort_rpc::Caller::system(), settings(Op::Widget)).await
+    app.ask_guild(guild, Caller::system(), Op::Widget).await
 }
 
-async fn welcome_screen(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::WelcomeScreen)).await
+async fn welcome_screen(guild: InGuild) -> Answered {
+    guild.ask(Op::WelcomeScreen).await
 }
 
-async fn update_welcome_screen(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn update_welcome_screen(guild: InGuild, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         let channels = f.array("welcome_channels", limits::WELCOME_CHANNELS_MAX, welcome_channel);
         Some(Op::UpdateWelcomeScreen {
             enabled: f.bool("enabled"),
@@ -202,7 +171,7 @@ async fn update_welcome_screen(
             channels,
         })
     })?;
-    app.ask_guild(guild, auth.caller(), settings(op)).await
+    guild.ask(op).await
 }
 
 fn welcome_channel(f: &Form<'_>) -> Option<Value> {
@@ -215,70 +184,52 @@ fn welcome_channel(f: &Form<'_>) -> Option<Value> {
     }))
 }
 
-async fn vanity_url(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::VanityUrl)).await
+async fn vanity_url(guild: InGuild) -> Answered {
+    guild.ask(Op::VanityUrl).await
 }
 
 async fn no_vanity_url(_auth: Auth, Ids(_guild): Ids<GuildId>, _body: JsonBody) -> Answered {
     Err(ApiError::not_implemented().into())
 }
 
-async fn integrations(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), settings(Op::Integrations)).await
+async fn integrations(guild: InGuild) -> Answered {
+    guild.ask(Op::Integrations).await
 }
 
 async fn no_integration(_auth: Auth, _body: JsonBody) -> Answered {
     Err(ApiError::method_not_allowed().into())
 }
 
-async fn remove_integration(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, integration)): Ids<(GuildId, consort_model::IntegrationId)>,
-) -> Answered {
-    let op = settings(Op::DeleteIntegration { integration: integration.get() });
-    app.ask_guild(guild, auth.caller(), op).await
+async fn remove_integration(InGuild(guild, integration): InGuild<IntegrationId>) -> Answered {
+    guild.ask(Op::DeleteIntegration { integration: integration.get() }).await
 }
 
-async fn incident_actions(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn incident_actions(guild: InGuild, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         Some(Op::IncidentActions {
             invites_disabled_until: f.patch_timestamp("invites_disabled_until"),
             dms_disabled_until: f.patch_timestamp("dms_disabled_until"),
         })
     })?;
-    app.ask_guild(guild, auth.caller(), settings(op)).await
+    guild.ask(op).await
 }
 
-async fn onboarding(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(guild::onboarding::Op::Get)).await
+async fn show_onboarding(guild: InGuild) -> Answered {
+    guild.ask(onboarding::Op::Get).await
 }
 
-async fn set_onboarding(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let form = Form::root(&body)?.check(OnboardingForm::read)?;
-    let op = guild::onboarding::Op::Set(Box::new(form));
-    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(op)).await
+async fn set_onboarding(guild: InGuild, body: JsonBody) -> Answered {
+    let form = body.check(OnboardingForm::read)?;
+    guild.ask(onboarding::Op::Set(Box::new(form))).await
 }
 
 async fn answer_onboarding(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     let max = limits::ONBOARDING_PROMPTS_MAX * *limits::ONBOARDING_OPTIONS.end();
-    let chosen = Form::root(&body)?
-        .check(|f| f.required("onboarding_responses", f.ids("onboarding_responses", max)))?;
-    let op = guild::onboarding::Op::Answer { chosen };
-    app.ask_guild(guild, auth.caller(), guild::Op::Onboarding(op)).await
+    let chosen = body.check(|f| f.required("onboarding_responses", f.ids("onboarding_responses", max)))?;
+    app.ask_guild(guild, auth.caller(), onboarding::Op::Answer { chosen }).await
 }

@@ -6,14 +6,14 @@ use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
 use consort_model::account::index_partition;
-use consort_model::{ApiError, ChannelId, Form, GuildId, limits};
+use consort_model::{ApiError, GuildId, limits};
 use consort_rpc::guild::invite::{Create, IndexRow, Op};
 use consort_rpc::user::seat::Seat;
 use consort_rpc::{Caller, Reply, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
 use super::guilds::account;
-use crate::extract::{Auth, Ids, JsonBody, Query, UserAuth};
+use crate::extract::{Auth, Ids, InChannel, InGuild, JsonBody, Query, UserAuth};
 use crate::{Answered, App, Failure, answer};
 
 /// Characters of a code that are looked up; ours have 8.
@@ -49,22 +49,16 @@ fn of_gone(reply: Reply) -> Reply {
     })
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), invite(Op::List)).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn list_channel(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    app.ask_guild(guild, auth.caller(), invite(Op::ListChannel { channel })).await
+async fn list_channel(channel: InChannel) -> Answered {
+    channel.ask_guild(Op::ListChannel { channel: channel.id }).await
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let create = Form::root(&body)?.check(|f| {
+async fn create(channel: InChannel, body: JsonBody) -> Answered {
+    let create = body.check(|f| {
         Some(Create {
             max_age: f
                 .int("max_age", 0..=limits::INVITE_AGE_SECS_MAX)
@@ -76,13 +70,12 @@ async fn create(
             target_user_id: f.id("target_user_id"),
         })
     })?;
-    let guild = app.guild_of(channel).await?;
-    app.ask_guild(guild, auth.caller(), invite(Op::Create { channel, create: Box::new(create) })).await
+    channel.ask_guild(Op::Create { channel: channel.id, create: Box::new(create) }).await
 }
 
 async fn resolve(State(app): State<Arc<App>>, Ids(code): Ids<String>, query: Query) -> Answered {
     let (with_counts, event) =
-        query.form().check(|f| Some((f.flag("with_counts"), f.id("guild_scheduled_event_id"))))?;
+        query.check(|f| Some((f.flag("with_counts"), f.id("guild_scheduled_event_id"))))?;
     let guild = guild_of(&app, &code).await?;
     let op = invite(Op::Resolve { code, with_counts, event });
     Ok(answer(of_gone(app.guilds.call(guild.get(), Caller::system(), op).await)))

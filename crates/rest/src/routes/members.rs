@@ -8,13 +8,12 @@ use axum::routing::{get, patch, put};
 use consort_cdn::Kind as ImageKind;
 use consort_model::validate::Named;
 use consort_model::{ApiError, Form, GuildId, Image, Intents, Patch, RoleId, UserId, limits};
-use consort_rpc::guild;
 use consort_rpc::guild::may::May;
 use consort_rpc::guild::member::{Add, Op, Update, UpdateSelf};
 use consort_rpc::user::seat::Seat;
 
 use super::guilds::account;
-use crate::extract::{Auth, BotAuth, Ids, JsonBody, Query, UnreadJson};
+use crate::extract::{BotAuth, Ids, InGuild, JsonBody, Query, UnreadJson};
 use crate::files::Kept;
 use crate::token::Kind;
 use crate::{Answered, App, Failure, answer};
@@ -31,48 +30,35 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/guilds/{guild_id}/prune", get(count_prune).post(prune))
 }
 
-fn member(op: Op) -> guild::Op {
-    guild::Op::Member(op)
-}
-
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
-    let (limit, after) = query.form().check(|f| {
+async fn list(guild: InGuild, query: Query) -> Answered {
+    let (limit, after) = query.check(|f| {
         let limit = f.int("limit", limits::PAGE_MEMBERS).unwrap_or(limits::PAGE_MEMBERS_DEFAULT);
         Some((limit, f.cursor("after").unwrap_or(UserId::new(0))))
     })?;
-    auth.require_intent(Intents::GUILD_MEMBERS)?;
-    app.ask_guild(guild, auth.caller(), member(Op::List { limit, after })).await
+    guild.auth.require_intent(Intents::GUILD_MEMBERS)?;
+    guild.ask(Op::List { limit, after }).await
 }
 
-async fn search(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>, query: Query) -> Answered {
-    let (query, limit) = query.form().check(|f| {
+async fn search(guild: InGuild, query: Query) -> Answered {
+    let (query, limit) = query.check(|f| {
         let query = f.required("query", f.str("query", 1..=100));
         let limit = f.int("limit", limits::PAGE_MEMBERS).unwrap_or(limits::PAGE_MEMBERS_DEFAULT);
         Some((query?, limit))
     })?;
-    app.ask_guild(guild, auth.caller(), member(Op::Search { query, limit })).await
+    guild.ask(Op::Search { query, limit }).await
 }
 
-async fn own(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    let user = auth.user_id();
-    app.ask_guild(guild, auth.caller(), member(Op::Get { user })).await
+async fn own(guild: InGuild) -> Answered {
+    let user = guild.auth.user_id();
+    guild.ask(Op::Get { user }).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), member(Op::Get { user })).await
+async fn show(InGuild(guild, user): InGuild<UserId>) -> Answered {
+    guild.ask(Op::Get { user }).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let update = Form::root(&body)?.check(|f| {
+async fn update(InGuild(guild, user): InGuild<UserId>, body: JsonBody) -> Answered {
+    let update = body.check(|f| {
         Some(Update {
             nick: f.patch_name_or_none("nick", Named::Nick),
             roles: f.patch_ids("roles", limits::ROLES_MAX),
@@ -83,7 +69,7 @@ async fn update(
             flags: f.patch_int("flags", 0..=u64::from(u32::MAX)),
         })
     })?;
-    app.ask_guild(guild, auth.caller(), member(Op::Update { user, update: Box::new(update) })).await
+    guild.ask(Op::Update { user, update: Box::new(update) }).await
 }
 
 struct SelfImages {
@@ -91,15 +77,9 @@ struct SelfImages {
     banner: Patch<Image>,
 }
 
-async fn update_self(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    body: UnreadJson,
-) -> Answered {
-    app.may(guild, auth.caller(), May::ChangeOneself).await?;
-    let body = body.read().await?;
-    let (mut update, images) = Form::root(&body)?.check(|f| {
+async fn update_self(guild: InGuild, body: UnreadJson) -> Answered {
+    let body = guild.read(body, May::ChangeOneself).await?;
+    let (mut update, images) = body.check(|f| {
         let update = UpdateSelf {
             nick: f.patch_name_or_none("nick", Named::Nick),
             bio: f.patch_lines("bio", 0..=limits::BIO_CHARS_MAX),
@@ -108,27 +88,20 @@ async fn update_self(
         let image = |name| f.patch_image(name, limits::IMAGE_BYTES_MAX);
         Some((update, SelfImages { avatar: image("avatar"), banner: image("banner") }))
     })?;
-    let user = auth.user_id().get();
-    let (mut kept, id) = (Kept::default(), guild.get());
-    update.avatar = kept.put_image(&app, ImageKind::MemberAvatar { guild: id }, user, images.avatar).await?;
-    update.banner = kept.put_image(&app, ImageKind::MemberBanner { guild: id }, user, images.banner).await?;
-    let reply = app.guilds.call(id, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    let (app, id, user) = (&guild.app, guild.id.get(), guild.auth.user_id().get());
+    let mut kept = Kept::default();
+    update.avatar = kept.put_image(app, ImageKind::MemberAvatar { guild: id }, user, images.avatar).await?;
+    update.banner = kept.put_image(app, ImageKind::MemberBanner { guild: id }, user, images.banner).await?;
+    guild.ask_with(kept, Op::UpdateSelf(Box::new(update))).await
 }
 
 /// The deprecated way to one's own nick. Answers `{nick}` upstream; the member holds that too.
-async fn update_nick(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let update = Form::root(&body)?.check(|f| {
+async fn update_nick(guild: InGuild, body: JsonBody) -> Answered {
+    let update = body.check(|f| {
         let nick = f.patch_name_or_none("nick", Named::Nick);
         Some(UpdateSelf { nick, ..UpdateSelf::default() })
     })?;
-    app.ask_guild(guild, auth.caller(), member(Op::UpdateSelf(Box::new(update)))).await
+    guild.ask(Op::UpdateSelf(Box::new(update))).await
 }
 
 /// A bot brings in somebody whose OAuth2 token with `guilds.join` it holds.
@@ -136,9 +109,9 @@ async fn add(
     State(app): State<Arc<App>>,
     auth: BotAuth,
     Ids((guild, user)): Ids<(GuildId, UserId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let (token, nick, roles, mute, deaf) = Form::root(&body)?.check(|f| {
+    let (token, nick, roles, mute, deaf) = body.check(|f| {
         let token = f.required("access_token", f.str("access_token", 1..=512));
         let nick = f.patch_name_or_none("nick", Named::Nick).value();
         let roles = f.ids("roles", limits::ROLES_MAX).unwrap_or_default();
@@ -157,32 +130,20 @@ async fn add(
     }
     let account = account(&app, user).await?;
     let op = Op::Add(Box::new(Add { user: account, nick, roles, mute, deaf }));
-    let added = async { Ok(app.guilds.call(guild.get(), auth.caller(), member(op)).await) };
+    let added = async { Ok(app.guilds.call(guild.get(), auth.caller(), op.into()).await) };
     Ok(answer(app.with_seat(user, Seat::Guild(guild), added).await?))
 }
 
-async fn kick(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), member(Op::Kick { user })).await
+async fn kick(InGuild(guild, user): InGuild<UserId>) -> Answered {
+    guild.ask(Op::Kick { user }).await
 }
 
-async fn add_role(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user, role)): Ids<(GuildId, UserId, RoleId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), member(Op::AddRole { user, role })).await
+async fn add_role(InGuild(guild, (user, role)): InGuild<(UserId, RoleId)>) -> Answered {
+    guild.ask(Op::AddRole { user, role }).await
 }
 
-async fn remove_role(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user, role)): Ids<(GuildId, UserId, RoleId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), member(Op::RemoveRole { user, role })).await
+async fn remove_role(InGuild(guild, (user, role)): InGuild<(UserId, RoleId)>) -> Answered {
+    guild.ask(Op::RemoveRole { user, role }).await
 }
 
 fn prune_form(f: &Form<'_>, dry: bool) -> Op {
@@ -192,27 +153,12 @@ fn prune_form(f: &Form<'_>, dry: bool) -> Op {
     Op::Prune { days, include_roles, compute, dry }
 }
 
-async fn count_prune(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    query: Query,
-) -> Answered {
-    let op = query.form().check(|f| Some(prune_form(f, true)))?;
-    app.ask_guild(guild, auth.caller(), member(op)).await
+async fn count_prune(guild: InGuild, query: Query) -> Answered {
+    let op = query.check(|f| Some(prune_form(f, true)))?;
+    guild.ask(op).await
 }
 
-async fn prune(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    query: Query,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    // Older libraries put the parameters in the query.
-    let form = Form::root(&body)?;
-    let empty = form.keys().next().is_none();
-    let form = if empty { query.form() } else { form };
-    let op = form.check(|f| Some(prune_form(f, false)))?;
-    app.ask_guild(guild, auth.caller(), member(op)).await
+async fn prune(guild: InGuild, query: Query, body: JsonBody) -> Answered {
+    let op = body.or(&query)?.check(|f| Some(prune_form(f, false)))?;
+    guild.ask(op).await
 }

@@ -3,16 +3,16 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::{get, post, put};
 use consort_model::limits::{PAGE_MESSAGES, PAGE_MESSAGES_DEFAULT, PAGE_REACTIONS, PAGE_REACTIONS_DEFAULT};
 use consort_model::request::message::{ComponentSender, CreateMessage, EditMessage, Reference, bulk_delete};
-use consort_model::{ApiError, ChannelId, Form, Intents, Message, MessageId, Patch};
+use consort_model::{ApiError, ChannelId, Intents, Message, MessageId, Patch};
 use consort_rpc::message::{Create, Edit, Op, Page};
 use consort_rpc::{Answer, Caller};
 
+use crate::extract::InChannel;
 use crate::files::{Kept, take_files};
-use crate::{Answered, App, Auth, Failure, Ids, JsonBody, Query, Size, Unread, Upload, answer};
+use crate::{Answered, App, Auth, Failure, JsonBody, Query, Size, Unread, Upload};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -27,13 +27,8 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/channels/{channel_id}/polls/{message_id}/expire", post(expire_poll))
 }
 
-async fn list(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    let (page, limit) = query.form().check(|form| {
+async fn list(channel: InChannel, query: Query) -> Answered {
+    let (page, limit) = query.check(|form| {
         let (before, after, around) = (form.cursor("before"), form.cursor("after"), form.cursor("around"));
         let page = match (before, after, around) {
             (None, None, None) => Page::Newest,
@@ -48,32 +43,21 @@ async fn list(
         };
         Some((page, form.int("limit", PAGE_MESSAGES).unwrap_or(PAGE_MESSAGES_DEFAULT)))
     })?;
-    app.ask_message(channel, auth.caller(), Op::List { page, limit: limit as u16 }).await
+    channel.ask(Op::List { page, limit: limit as u16 }).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-) -> Answered {
-    app.ask_message(channel, auth.caller(), Op::Get { message }).await
+async fn show(InChannel(channel, message): InChannel<MessageId>) -> Answered {
+    channel.ask(Op::Get { message }).await
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-    upload: Unread,
-) -> Answered {
-    may_send(&app, auth.caller(), channel, upload.size()).await?;
-    let upload = upload.read(&app).await?;
+async fn create(channel: InChannel, query: Query, upload: Unread) -> Answered {
+    let (app, caller) = (&channel.app, || channel.auth.caller());
+    may_send(app, caller(), channel.id, upload.size()).await?;
+    let upload = upload.read(app).await?;
     let mut body = CreateMessage::parse(&upload.payload)?;
-    body.limit_components(component_sender(&auth, &query)?)?;
-    let (create, kept) = prepare(&app, auth.caller(), channel, body, upload).await?;
-    let reply = app.call_message(channel, auth.caller(), Op::Create(Box::new(create))).await?;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    body.limit_components(component_sender(&channel.auth, &query)?)?;
+    let (create, kept) = prepare(app, caller(), channel.id, body, upload).await?;
+    channel.ask_with(kept, Op::Create(Box::new(create))).await
 }
 
 /// Asks whether somebody may post in a channel, before a body is read that is not small.
@@ -97,7 +81,7 @@ pub(crate) async fn may_send(
 
 /// What an account may send of components.
 pub(crate) fn component_sender(auth: &Auth, query: &Query) -> Result<ComponentSender, ApiError> {
-    let with_components = query.form().check(|form| Some(form.flag("with_components")))?;
+    let with_components = query.check(|form| Some(form.flag("with_components")))?;
     Ok(match auth.caller().bot {
         true => ComponentSender::Application,
         false => ComponentSender::Other { with_components },
@@ -161,25 +145,17 @@ async fn read_forwarded(app: &App, caller: Caller, reference: &Reference) -> Res
     Ok(Message { guild_id: guild, ..message })
 }
 
-async fn edit(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-    query: Query,
-    upload: Unread,
-) -> Answered {
+async fn edit(InChannel(channel, message): InChannel<MessageId>, query: Query, upload: Unread) -> Answered {
     if upload.size() != Size::Small {
         // Whoever does not see it need not send it.
-        app.call_message(channel, auth.caller(), Op::Get { message }).await??;
+        channel.call(Op::Get { message }).await??;
     }
-    let upload = upload.read(&app).await?;
+    let upload = upload.read(&channel.app).await?;
     let mut body = EditMessage::parse(&upload.payload)?;
-    body.limit_components(component_sender(&auth, &query)?)?;
-    let (edit, kept) = prepare_edit(&app, auth.caller(), channel, body, upload).await?;
-    let op = Op::Edit { message, edit: Box::new(edit) };
-    let reply = app.call_message(channel, auth.caller(), op).await?;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    body.limit_components(component_sender(&channel.auth, &query)?)?;
+    let caller = channel.auth.caller();
+    let (edit, kept) = prepare_edit(&channel.app, caller, channel.id, body, upload).await?;
+    channel.ask_with(kept, Op::Edit { message, edit: Box::new(edit) }).await
 }
 
 /// Makes what an owner wants of a request to edit: new files are stored and taken out of `attachments`, which names the
@@ -210,75 +186,48 @@ pub(crate) async fn prepare_edit(
     Ok((Edit { body, attachments, webhook: None }, kept))
 }
 
-async fn delete(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-) -> Answered {
-    app.ask_message(channel, auth.caller(), Op::Delete { message }).await
+async fn delete(InChannel(channel, message): InChannel<MessageId>) -> Answered {
+    channel.ask(Op::Delete { message }).await
 }
 
-async fn delete_many(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let messages = bulk_delete(&body)?;
-    app.ask_message(channel, auth.caller(), Op::BulkDelete { messages }).await
+async fn delete_many(channel: InChannel, body: JsonBody) -> Answered {
+    channel.ask(Op::BulkDelete { messages: bulk_delete(&body)? }).await
 }
 
-async fn crosspost(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-) -> Answered {
-    app.ask_message(channel, auth.caller(), Op::Crosspost { message }).await
+async fn crosspost(InChannel(channel, message): InChannel<MessageId>) -> Answered {
+    channel.ask(Op::Crosspost { message }).await
 }
 
-async fn typing(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
-    app.ask_message(channel, auth.caller(), Op::Typing).await
+async fn typing(channel: InChannel) -> Answered {
+    channel.ask(Op::Typing).await
 }
 
 async fn voters(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message, answer_id)): Ids<(ChannelId, MessageId, String)>,
+    InChannel(channel, (message, answer_id)): InChannel<(MessageId, String)>,
     query: Query,
 ) -> Answered {
     let answer_id = answer_id.parse().map_err(|_| ApiError::unknown_message())?;
     let (after, limit) = people_page(&query)?;
-    let op = Op::Voters { message, answer: answer_id, after, limit };
-    app.ask_message(channel, auth.caller(), op).await
+    channel.ask(Op::Voters { message, answer: answer_id, after, limit }).await
 }
 
 /// The page of a list of people: `after` and `limit`.
 pub(crate) fn people_page(query: &Query) -> Result<(Option<consort_model::UserId>, u16), ApiError> {
-    query.form().check(|form| {
+    query.check(|form| {
         let limit = form.int("limit", PAGE_REACTIONS).unwrap_or(PAGE_REACTIONS_DEFAULT);
         Some((form.cursor("after"), limit as u16))
     })
 }
 
-async fn vote(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let ids = Form::root(&body)?.check(|form| {
+async fn vote(InChannel(channel, message): InChannel<MessageId>, body: JsonBody) -> Answered {
+    let ids = body.check(|form| {
         form.required("answer_ids", form.ids::<consort_model::marker::Generic>("answer_ids", 10))
     })?;
     // An id too large for any poll is as unknown as any other.
     let answers = ids.into_iter().map(|id| u8::try_from(id.get()).unwrap_or(0)).collect();
-    app.ask_message(channel, auth.caller(), Op::Vote { message, answers }).await
+    channel.ask(Op::Vote { message, answers }).await
 }
 
-async fn expire_poll(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-) -> Answered {
-    let reply = app.call_message(channel, auth.caller(), Op::ExpirePoll { message }).await?;
-    Ok(answer(reply))
+async fn expire_poll(InChannel(channel, message): InChannel<MessageId>) -> Answered {
+    channel.ask(Op::ExpirePoll { message }).await
 }

@@ -6,7 +6,7 @@ use axum::Router;
 use axum::extract::State;
 use axum::response::Response;
 use axum::routing::{get, post};
-use consort_model::{ApiError, Application, Form, GuildId, Permissions, Timestamp, User};
+use consort_model::{ApiError, Application, GuildId, Permissions, Timestamp, User};
 use consort_rpc::guild;
 use futures_util::{StreamExt as _, stream};
 use http::HeaderMap;
@@ -135,10 +135,10 @@ async fn authorize(
     auth: UserAuth,
     origin: Origin,
     query: Query,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     let asked = Asked::read(&app, &query).await?;
-    let (consent, guild, permissions) = Form::root(&body)?.check(|f| {
+    let (consent, guild, permissions) = body.check(|f| {
         let consent = f.required("authorize", f.bool("authorize"));
         Some((consent?, f.id("guild_id"), f.permissions("permissions")))
     })?;

@@ -13,9 +13,10 @@ use consort_rpc::user::seat::Seat;
 use consort_rpc::{Caller, user};
 use serde_json::Value;
 
+use crate::extract::{AskChannel, InChannel};
 use crate::files::Kept;
 use crate::reply::read as read_reply;
-use crate::{Answered, App, Auth, ChannelOwner, Failure, Ids, JsonBody, UnreadJson, answer};
+use crate::{Answered, App, Auth, Failure, JsonBody, UnreadJson, answer};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -51,7 +52,7 @@ fn read(body: &Value) -> Result<Wanted, ApiError> {
     })
 }
 
-async fn create(State(app): State<Arc<App>>, auth: Auth, JsonBody(body): JsonBody) -> Answered {
+async fn create(State(app): State<Arc<App>>, auth: Auth, body: JsonBody) -> Answered {
     let caller = auth.caller();
     match read(&body)? {
         Wanted::Dm(other) => open_dm(&app, caller, other).await,
@@ -110,44 +111,34 @@ async fn dm_of(app: &App, a: UserId, b: UserId) -> Result<ChannelId, Failure> {
 }
 
 /// `PATCH /channels/{channel_id}` for a private channel.
-pub(crate) async fn update(app: &App, caller: Caller, channel: ChannelId, body: UnreadJson) -> Answered {
-    app.privates.call(channel.get(), caller.clone(), Op::Get).await?;
+pub(crate) async fn update(channel: &AskChannel, body: UnreadJson) -> Answered {
+    channel.call_private(Op::Get).await?;
     let body = body.read().await?;
-    let (name, icon, owner) = Form::root(&body)?.check(|f| {
+    let (name, icon, owner) = body.check(|f| {
         let name = f.patch_name_or_none("name", Named::Channel);
         Some((name, f.patch_image("icon", limits::IMAGE_BYTES_MAX), f.id("owner")))
     })?;
-    let mut kept = Kept::default();
-    let icon = kept.put_image(app, Kind::ChannelIcon, channel.get(), icon).await?;
-    let reply = app.privates.call(channel.get(), caller, Op::Update { name, icon, owner }).await;
+    let (app, mut kept) = (&channel.app, Kept::default());
+    let icon = kept.put_image(app, Kind::ChannelIcon, channel.id.get(), icon).await?;
+    let reply = channel.call_private(Op::Update { name, icon, owner }).await;
     kept.settle(app, &reply).await;
     Ok(answer(reply))
 }
 
-async fn require_private(app: &App, channel: ChannelId) -> Result<(), Failure> {
-    match app.place(channel).await? {
-        ChannelOwner::Private => Ok(()),
-        ChannelOwner::Guild(_) => Err(Failure(ApiError::wrong_channel_type())),
+/// Asks a channel that is to be a private one.
+async fn ask_private(channel: &AskChannel, op: Op) -> Answered {
+    match channel.owner().await? {
+        None => channel.ask_private(op).await,
+        Some(_) => Err(Failure(ApiError::wrong_channel_type())),
     }
 }
 
-async fn add(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, user)): Ids<(ChannelId, UserId)>,
-    _body: JsonBody,
-) -> Answered {
-    require_private(&app, channel).await?;
-    app.ask_private(channel, auth.caller(), Op::AddRecipient { user }).await
+async fn add(InChannel(channel, user): InChannel<UserId>, _body: JsonBody) -> Answered {
+    ask_private(&channel, Op::AddRecipient { user }).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, user)): Ids<(ChannelId, UserId)>,
-) -> Answered {
-    require_private(&app, channel).await?;
-    app.ask_private(channel, auth.caller(), Op::RemoveRecipient { user }).await
+async fn remove(InChannel(channel, user): InChannel<UserId>) -> Answered {
+    ask_private(&channel, Op::RemoveRecipient { user }).await
 }
 
 #[cfg(test)]

@@ -37,9 +37,9 @@ async fn ack(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let ack = Form::root(&body)?.check(|f| {
+    let ack = body.check(|f| {
         Some(Ack {
             channel,
             message,
@@ -72,8 +72,8 @@ async fn ack_pins(State(app): State<Arc<App>>, auth: UserAuth, Ids(channel): Ids
     ask(&app, &auth, Op::AckPins { channel }).await
 }
 
-async fn ack_bulk(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let acks = Form::root(&body)?.check(|f| {
+async fn ack_bulk(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let acks = body.check(|f| {
         let read = |f: &Form<'_>| {
             let kind = f.int("read_state_type", 0..=u8::MAX).unwrap_or(CHANNEL);
             let channel = f.required("channel_id", f.id("channel_id"));

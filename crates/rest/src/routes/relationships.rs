@@ -7,7 +7,7 @@ use axum::extract::State;
 use axum::routing::{get, put};
 use consort_model::object::account::username_key;
 use consort_model::validate::Named;
-use consort_model::{ApiError, Form, UserId, limits};
+use consort_model::{ApiError, UserId, limits};
 use consort_rpc::name::Kind as NameKind;
 use consort_rpc::user;
 use consort_rpc::user::relationship::Op;
@@ -37,8 +37,8 @@ async fn list(State(app): State<Arc<App>>, auth: UserAuth) -> Answered {
 }
 
 /// Sends a friend request by name.
-async fn request(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let (username, discriminator) = Form::root(&body)?.check(|f| {
+async fn request(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let (username, discriminator) = body.check(|f| {
         let username = f.required("username", f.text("username", 1..=limits::USERNAME_CHARS.into_inner().1));
         // A number in older clients, null for unique names.
         let discriminator = match f.opt("discriminator") {
@@ -62,9 +62,9 @@ async fn set(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(user): Ids<UserId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let kind = Form::root(&body)?.check(|f| {
+    let kind = body.check(|f| {
         let kind = f.choice_u8("type", &[1, BLOCKED]);
         Some(kind.unwrap_or(1))
     })?;
@@ -76,9 +76,9 @@ async fn nickname(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(user): Ids<UserId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let nickname = Form::root(&body)?.check(|f| Some(f.patch_name_or_none("nickname", Named::Nick)))?;
+    let nickname = body.check(|f| Some(f.patch_name_or_none("nickname", Named::Nick)))?;
     ask(&app, &auth, Op::Nickname { user, nickname }).await
 }
 
@@ -106,9 +106,9 @@ async fn put_note(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(user): Ids<UserId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     // Its length has an error of its own (50015), which the owner knows.
-    let note = Form::root(&body)?.check(|f| Some(f.lines("note", 0..=usize::MAX).unwrap_or_default()))?;
+    let note = body.check(|f| Some(f.lines("note", 0..=usize::MAX).unwrap_or_default()))?;
     ask(&app, &auth, Op::PutNote { user, note }).await
 }

@@ -44,10 +44,10 @@ async fn set_records(
     State(app): State<Arc<App>>,
     auth: Auth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     may_edit(&app, &auth, id).await?;
-    let wrapped = json!({ "records": body });
+    let wrapped = json!({ "records": *body });
     let records = Form::root(&wrapped)?.check(ConnectionMetadata::read_all)?;
     ask(&app, id, ConnectionOp::SetRecords { records }).await
 }
@@ -70,12 +70,12 @@ async fn say(
     State(app): State<Arc<App>>,
     auth: AnyAuth,
     Ids(id): Ids<ApplicationId>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     own(&auth, id)?;
     let records = app.ask_application(id, Op::Connection(ConnectionOp::Records)).await?;
     let records: Vec<ConnectionMetadata> = read(&records)?;
-    let connection = Form::root(&body)?.check(|form| RoleConnection::read(form, &records))?;
+    let connection = body.check(|form| RoleConnection::read(form, &records))?;
     ask(&app, id, ConnectionOp::Say { user: auth.user_id(), connection: Box::new(connection) }).await
 }
 

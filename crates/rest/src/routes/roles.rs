@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::get;
 use consort_cdn::Kind;
 use consort_model::validate::Named;
-use consort_model::{ApiError, Form, GuildId, Image, Patch, RoleId, limits};
-use consort_rpc::guild;
+use consort_model::{ApiError, Form, Image, Patch, RoleId, limits};
 use consort_rpc::guild::may::May;
 use consort_rpc::guild::role::{Fields, Op};
 use serde_json::Value;
 
-use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
+use crate::extract::{InGuild, JsonBody, UnreadJson};
 use crate::files::Kept;
-use crate::{Answered, App, answer};
+use crate::{Answered, App};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -25,20 +23,16 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/guilds/{guild_id}/roles/{role_id}", get(show).patch(update).delete(remove))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::List)).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn member_counts(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::MemberCounts)).await
+async fn member_counts(guild: InGuild) -> Answered {
+    guild.ask(Op::MemberCounts).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, role)): Ids<(GuildId, RoleId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Get { role })).await
+async fn show(InGuild(guild, role): InGuild<RoleId>) -> Answered {
+    guild.ask(Op::Get { role }).await
 }
 
 fn fields_form(f: &Form<'_>) -> (Fields, Patch<Image>) {
@@ -59,60 +53,33 @@ fn fields_form(f: &Form<'_>) -> (Fields, Patch<Image>) {
     (fields, f.patch_image("icon", limits::ROLE_ICON_BYTES_MAX))
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    body: UnreadJson,
-) -> Answered {
-    app.may(guild, auth.caller(), May::CreateRole).await?;
-    let body = body.read().await?;
-    let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
+async fn create(guild: InGuild, body: UnreadJson) -> Answered {
+    let body = guild.read(body, May::CreateRole).await?;
+    let (mut fields, icon) = body.check(|f| Some(fields_form(f)))?;
     let mut kept = Kept::default();
     // The role has no id yet; icons of roles are kept under no owner.
-    fields.icon = kept.put_image(&app, Kind::RoleIcon, 0, icon).await?;
-    let op = guild::Op::Role(Op::Create(Box::new(fields)));
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    fields.icon = kept.put_image(&guild.app, Kind::RoleIcon, 0, icon).await?;
+    guild.ask_with(kept, Op::Create(Box::new(fields))).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, role)): Ids<(GuildId, RoleId)>,
-    body: UnreadJson,
-) -> Answered {
-    app.may(guild, auth.caller(), May::ChangeRole { role }).await?;
-    let body = body.read().await?;
-    let (mut fields, icon) = Form::root(&body)?.check(|f| Some(fields_form(f)))?;
+async fn update(InGuild(guild, role): InGuild<RoleId>, body: UnreadJson) -> Answered {
+    let body = guild.read(body, May::ChangeRole { role }).await?;
+    let (mut fields, icon) = body.check(|f| Some(fields_form(f)))?;
     let mut kept = Kept::default();
-    fields.icon = kept.put_image(&app, Kind::RoleIcon, role.get(), icon).await?;
-    let op = guild::Op::Role(Op::Update { role, fields: Box::new(fields) });
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    fields.icon = kept.put_image(&guild.app, Kind::RoleIcon, role.get(), icon).await?;
+    guild.ask_with(kept, Op::Update { role, fields: Box::new(fields) }).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, role)): Ids<(GuildId, RoleId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Delete { role })).await
+async fn remove(InGuild(guild, role): InGuild<RoleId>) -> Answered {
+    guild.ask(Op::Delete { role }).await
 }
 
-async fn reorder(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
+async fn reorder(guild: InGuild, body: JsonBody) -> Answered {
     let moves = entries(&body, |f| {
         let id = f.required("id", f.id("id"))?;
         Some((id, f.int("position", 0..=i64::from(i32::MAX))))
     })?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Role(Op::Move(moves))).await
+    guild.ask(Op::Move(moves)).await
 }
 
 /// Reads a body that is a list of objects.

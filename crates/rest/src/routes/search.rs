@@ -7,6 +7,7 @@ use axum::http::StatusCode;
 use axum::response::IntoResponse as _;
 use axum::routing::get;
 use axum::{Json, Router};
+use consort_model::limits::{PAGE_SEARCH, PAGE_SEARCH_DEFAULT, SEARCH_OFFSET_MAX};
 use consort_model::{Channel, ChannelId, Form, GuildId, Intents, MessageId, Timestamp};
 use consort_rpc::search::{
     Answer, AuthorKind, Op, Part, Query as Wanted, Scope, SearchedChannel, Wanted as Property,
@@ -100,8 +101,8 @@ fn wanted(form: &Form<'_>) -> Option<(Wanted, bool)> {
         before: form.id("max_id"),
         by_relevance: sort == Some("relevance"),
         ascending: order == Some("asc"),
-        limit: form.int("limit", 1..=25).unwrap_or(25),
-        offset: form.int("offset", 0..=9975).unwrap_or(0),
+        limit: form.int("limit", PAGE_SEARCH).unwrap_or(PAGE_SEARCH_DEFAULT) as u8,
+        offset: form.int("offset", 0..=SEARCH_OFFSET_MAX).unwrap_or(0),
     };
     Some((wanted, form.flag("include_nsfw")))
 }
@@ -112,7 +113,7 @@ async fn in_guild(
     Ids(guild): Ids<GuildId>,
     query: Query,
 ) -> Answered {
-    let (wanted, nsfw) = query.form().check(wanted)?;
+    let (wanted, nsfw) = query.check(wanted)?;
     // Whoever may not read what is said may not ask for it either.
     auth.require_intent(Intents::MESSAGE_CONTENT)?;
     let scope = guild_scope(&app, &auth, guild, nsfw).await?;
@@ -125,7 +126,7 @@ async fn in_channel(
     Ids(channel): Ids<ChannelId>,
     query: Query,
 ) -> Answered {
-    let (mut wanted, _) = query.form().check(wanted)?;
+    let (mut wanted, _) = query.check(wanted)?;
     auth.require_intent(Intents::MESSAGE_CONTENT)?;
     wanted.channels = vec![channel];
     if let ChannelOwner::Guild(guild) = app.place(channel).await? {

@@ -55,10 +55,10 @@ async fn patch_proto(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(number): Ids<String>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
     let kind = kind(&number)?;
-    let (patch, required_version) = Form::root(&body)?.check(|f| {
+    let (patch, required_version) = body.check(|f| {
         let text = f.required("settings", f.str("settings", 0..=usize::MAX))?;
         Some((text, f.int("required_data_version", 0..=u32::MAX)))
     })?;
@@ -157,8 +157,8 @@ fn custom_status_form(f: &Form<'_>) -> Option<Value> {
     }))
 }
 
-async fn patch_legacy(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let patch = Form::root(&body)?.check(|f| Some(legacy_form(f)))?;
+async fn patch_legacy(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let patch = body.check(|f| Some(legacy_form(f)))?;
     ask(&app, &auth, Op::PatchLegacy { patch }).await
 }
 
@@ -249,9 +249,9 @@ async fn patch_guild(
     State(app): State<Arc<App>>,
     auth: UserAuth,
     Ids(guild): Ids<String>,
-    JsonBody(body): JsonBody,
+    body: JsonBody,
 ) -> Answered {
-    let patch = Form::root(&body)?.check(|f| Some(guild_form(f)))?;
+    let patch = body.check(|f| Some(guild_form(f)))?;
     let op = user::Op::Settings(Op::PatchGuilds { patches: vec![(place(&guild)?, patch)] });
     let reply = app.users.call(auth.user_id().get(), auth.caller(), op).await?;
     // The owner answers a list, here of one.
@@ -260,8 +260,8 @@ async fn patch_guild(
     Ok(answer(Ok(consort_rpc::Answer::json(&first))))
 }
 
-async fn patch_guilds(State(app): State<Arc<App>>, auth: UserAuth, JsonBody(body): JsonBody) -> Answered {
-    let patches = Form::root(&body)?.check(|f| {
+async fn patch_guilds(State(app): State<Arc<App>>, auth: UserAuth, body: JsonBody) -> Answered {
+    let patches = body.check(|f| {
         f.required("guilds", f.opt("guilds"))?;
         f.object("guilds", |f| {
             let ids: Vec<_> = f.keys().map(str::to_owned).take(BULK_GUILDS_MAX + 1).collect();

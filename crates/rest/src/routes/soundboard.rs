@@ -3,19 +3,17 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::{get, post};
 use consort_model::limits::SOUND_BYTES_MAX;
 use consort_model::validate::Named;
-use consort_model::{ApiError, ChannelId, EmojiId, Form, GuildId, Patch, SoundId, SoundboardSound};
-use consort_rpc::guild;
+use consort_model::{EmojiId, Form, GuildId, Patch, SoundId, SoundboardSound};
 use consort_rpc::guild::may::May;
 use consort_rpc::guild::sound::{Op, SoundForm};
 use serde_json::Value;
 
-use crate::extract::{Auth, Ids, JsonBody, UnreadJson};
+use crate::extract::{Auth, InChannel, InGuild, JsonBody, UnreadJson};
 use crate::files::Kept;
-use crate::{Answered, App, answer, json};
+use crate::{Answered, App, json, reply};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -26,25 +24,17 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/channels/{channel_id}/send-soundboard-sound", post(send))
 }
 
-async fn ask(app: &App, guild: GuildId, auth: &Auth, op: Op) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Sound(op)).await
-}
-
 /// This server comes with no sounds. A bare array: py-cord never becomes ready without a 200 (observed).
 async fn defaults(_auth: Auth) -> Answered {
     Ok(json(&Value::Array(Vec::new())))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    ask(&app, guild, &auth, Op::List).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sound)): Ids<(GuildId, SoundId)>,
-) -> Answered {
-    ask(&app, guild, &auth, Op::Get { sound }).await
+async fn show(InGuild(guild, sound): InGuild<SoundId>) -> Answered {
+    guild.ask(Op::Get { sound }).await
 }
 
 fn form(f: &Form<'_>) -> SoundForm {
@@ -58,63 +48,38 @@ fn form(f: &Form<'_>) -> SoundForm {
     SoundForm { name, volume, emoji_id, emoji_name }
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    body: UnreadJson,
-) -> Answered {
-    app.may(guild, auth.caller(), May::AddExpression).await?;
-    let body = body.read().await?;
-    let (form, sound) = Form::root(&body)?.check(|f| {
+async fn create(guild: InGuild, body: UnreadJson) -> Answered {
+    let body = guild.read(body, May::AddExpression).await?;
+    let (form, sound) = body.check(|f| {
         let form = form(f);
         f.required("name", form.name.as_ref());
         Some((form, f.required("sound", f.file("sound", SOUND_BYTES_MAX))?))
     })?;
-    let id = SoundId::new(app.next_id());
-    app.cdn.put_sound(id.get(), sound.into()).await?;
+    let id = SoundId::new(guild.app.next_id());
+    guild.app.cdn.put_sound(id.get(), sound.into()).await?;
     let mut kept = Kept::default();
     kept.add(consort_files::name::sound(id.get()));
-    let op = guild::Op::Sound(Op::Create { id, form });
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    guild.ask_with(kept, Op::Create { id, form }).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sound)): Ids<(GuildId, SoundId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let form = Form::root(&body)?.check(|f| Some(form(f)))?;
-    ask(&app, guild, &auth, Op::Update { sound, form }).await
+async fn update(InGuild(guild, sound): InGuild<SoundId>, body: JsonBody) -> Answered {
+    let form = body.check(|f| Some(form(f)))?;
+    guild.ask(Op::Update { sound, form }).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sound)): Ids<(GuildId, SoundId)>,
-) -> Answered {
-    ask(&app, guild, &auth, Op::Delete { sound }).await
+async fn remove(InGuild(guild, sound): InGuild<SoundId>) -> Answered {
+    guild.ask(Op::Delete { sound }).await
 }
 
 /// A sound of another guild is one that the caller sees there.
-async fn send(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    let (sound, source): (SoundId, Option<GuildId>) = Form::root(&body)?
-        .check(|f| Some((f.required("sound_id", f.id("sound_id"))?, f.id("source_guild_id"))))?;
+async fn send(channel: InChannel, body: JsonBody) -> Answered {
+    let guild = channel.guild().await?;
+    let (sound, source): (SoundId, Option<GuildId>) =
+        body.check(|f| Some((f.required("sound_id", f.id("sound_id"))?, f.id("source_guild_id"))))?;
     let mut external = None;
-    if let Some(source) = source.filter(|source| *source != guild) {
-        let op = guild::Op::Sound(Op::Get { sound });
-        let found = app.guilds.call(source.get(), auth.caller(), op).await?;
-        let found = found.body().and_then(|body| serde_json::from_slice::<SoundboardSound>(body).ok());
-        external = Some(Box::new(found.ok_or_else(ApiError::unknown_sound)?));
+    if let Some(id) = source.filter(|source| *source != guild.id) {
+        let found = guild.other(id).call(Op::Get { sound }).await?;
+        external = Some(Box::new(reply::read::<SoundboardSound>(&found)?));
     }
-    ask(&app, guild, &auth, Op::Send { channel, sound, external }).await
+    guild.ask(Op::Send { channel: channel.id, sound, external }).await
 }

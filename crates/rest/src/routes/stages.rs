@@ -5,11 +5,10 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::{get, post};
-use consort_model::{ChannelId, Form, limits, stage};
-use consort_rpc::guild;
+use consort_model::{Form, limits, stage};
 use consort_rpc::guild::stage::Op;
 
-use crate::extract::{Auth, Ids, JsonBody};
+use crate::extract::{Auth, InChannel, JsonBody};
 use crate::{Answered, App};
 
 /// The area's routes.
@@ -19,40 +18,31 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/stage-instances/{channel_id}", get(show).patch(update).delete(close))
 }
 
-async fn ask(app: &App, auth: &Auth, channel: ChannelId, op: Op) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Stage(op)).await
-}
-
 fn topic(f: &Form<'_>) -> Option<String> {
     f.choice_u8("privacy_level", &[stage::GUILD_ONLY]);
     f.line("topic", limits::STAGE_TOPIC_CHARS)
 }
 
-async fn open(State(app): State<Arc<App>>, auth: Auth, JsonBody(body): JsonBody) -> Answered {
-    let (channel, op) = Form::root(&body)?.check(|f| {
+async fn open(State(app): State<Arc<App>>, auth: Auth, body: JsonBody) -> Answered {
+    let (channel, op) = body.check(|f| {
         let (topic, channel) = (topic(f), f.id("channel_id"));
         let (topic, channel) = (f.required("topic", topic), f.required("channel_id", channel));
         let (notify, event) = (f.flag("send_start_notification"), f.id("guild_scheduled_event_id"));
         Some((channel?, Op::Open { channel: channel?, topic: topic?, notify, event }))
     })?;
-    ask(&app, &auth, channel, op).await
+    let guild = app.guild_of(channel).await?;
+    app.ask_guild(guild, auth.caller(), op).await
 }
 
-async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
-    ask(&app, &auth, channel, Op::Get { channel }).await
+async fn show(channel: InChannel) -> Answered {
+    channel.ask_guild(Op::Get { channel: channel.id }).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let topic = Form::root(&body)?.check(|f| Some(topic(f)))?;
-    ask(&app, &auth, channel, Op::Update { channel, topic }).await
+async fn update(channel: InChannel, body: JsonBody) -> Answered {
+    let topic = body.check(|f| Some(topic(f)))?;
+    channel.ask_guild(Op::Update { channel: channel.id, topic }).await
 }
 
-async fn close(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
-    ask(&app, &auth, channel, Op::Close { channel }).await
+async fn close(channel: InChannel) -> Answered {
+    channel.ask_guild(Op::Close { channel: channel.id }).await
 }

@@ -5,16 +5,18 @@ use std::sync::Arc;
 use axum::Router;
 use axum::extract::State;
 use axum::routing::get;
-use consort_model::limits::{STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKER_TAGS_CHARS};
+use consort_model::limits::{
+    BODY_BYTES_MAX, STICKER_BYTES_MAX, STICKER_DESCRIPTION_CHARS, STICKER_TAGS_CHARS,
+};
 use consort_model::validate::Named;
-use consort_model::{ApiError, Form, GuildId, Patch, StickerId};
+use consort_model::{ApiError, Form, Patch, StickerId};
 use consort_rpc::guild::emoji::{INDEX_KEY, IndexRow, Op};
 use consort_rpc::guild::may::May;
 use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 use serde_json::json;
 
-use crate::extract::{Auth, Ids, JSON_BYTES_MAX, JsonBody, Unread};
+use crate::extract::{Auth, Ids, InGuild, JsonBody, Unread};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer, json};
 
@@ -28,20 +30,16 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/sticker-packs/{pack_id}", get(pack))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::ListStickers)).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::ListStickers).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::GetSticker { sticker })).await
+async fn show(InGuild(guild, sticker): InGuild<StickerId>) -> Answered {
+    guild.ask(Op::GetSticker { sticker }).await
 }
 
 /// Bytes of a request with a sticker: the picture and what is said of it.
-const STICKER_UPLOAD_BYTES_MAX: usize = STICKER_BYTES_MAX + JSON_BYTES_MAX;
+const STICKER_UPLOAD_BYTES_MAX: usize = STICKER_BYTES_MAX + BODY_BYTES_MAX;
 
 /// A description has up to 100 characters: the documentation asks for none or at least 2, the OpenAPI document for no
 /// minimum.
@@ -49,14 +47,9 @@ fn description(f: &Form<'_>) -> Patch<String> {
     f.patch_lines("description", 0..=*STICKER_DESCRIPTION_CHARS.end())
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    upload: Unread,
-) -> Answered {
-    app.may(guild, auth.caller(), May::AddExpression).await?;
-    let upload = upload.read_within(&app, STICKER_UPLOAD_BYTES_MAX).await?;
+async fn create(guild: InGuild, upload: Unread) -> Answered {
+    guild.call(May::AddExpression).await?;
+    let upload = upload.read_within(&guild.app, STICKER_UPLOAD_BYTES_MAX).await?;
     let (name, description, tags) = Form::root(&upload.payload)?.check(|f| {
         let name = f.required("name", f.name("name", Named::Sticker));
         let tags = f.required("tags", f.line("tags", STICKER_TAGS_CHARS));
@@ -68,23 +61,16 @@ async fn create(
     if file.len() > STICKER_BYTES_MAX {
         return Err(Failure(ApiError::file_too_large()));
     }
-    let id = StickerId::new(app.next_id());
-    let format = app.cdn.put_sticker(id.get(), file).await?;
+    let id = StickerId::new(guild.app.next_id());
+    let format = guild.app.cdn.put_sticker(id.get(), file).await?;
     let mut kept = Kept::default();
     kept.add(consort_files::name::sticker(id.get()));
     let op = Op::CreateSticker { id, name, description: description.or(Some(String::new())), tags, format };
-    let reply = app.guilds.call(guild.get(), auth.caller(), guild::Op::Emoji(op)).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    guild.ask_with(kept, op).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn update(InGuild(guild, sticker): InGuild<StickerId>, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         Some(Op::UpdateSticker {
             sticker,
             name: f.name("name", Named::Sticker),
@@ -92,16 +78,12 @@ async fn update(
             tags: f.line("tags", STICKER_TAGS_CHARS),
         })
     })?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(op)).await
+    guild.ask(op).await
 }
 
 /// The file goes with it: messages that were sent with the sticker show its name.
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, sticker)): Ids<(GuildId, StickerId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Emoji(Op::DeleteSticker { sticker })).await
+async fn remove(InGuild(guild, sticker): InGuild<StickerId>) -> Answered {
+    guild.ask(Op::DeleteSticker { sticker }).await
 }
 
 /// A sticker of any guild.

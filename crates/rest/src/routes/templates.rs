@@ -8,7 +8,7 @@ use axum::routing::{get, patch};
 use consort_cdn::Kind;
 use consort_model::account::index_partition;
 use consort_model::validate::Named;
-use consort_model::{ApiError, Form, GuildId, GuildTemplate, Patch, limits};
+use consort_model::{ApiError, GuildId, GuildTemplate, Patch, limits};
 use consort_rpc::guild::invite::IndexRow;
 use consort_rpc::guild::settings;
 use consort_rpc::guild::template::{Op, index_key};
@@ -17,7 +17,7 @@ use consort_rpc::{Caller, guild};
 use consort_store::{Key, StoreExt as _, Table};
 
 use super::guilds::account;
-use crate::extract::{Auth, Ids, JsonBody, MaybeAuth, UnreadJson, UserAuth};
+use crate::extract::{Ids, InGuild, JsonBody, MaybeAuth, UnreadJson, UserAuth};
 use crate::files::Kept;
 use crate::{Answered, App, Failure, answer, reply};
 
@@ -30,10 +30,6 @@ pub fn routes() -> Router<Arc<App>> {
         .route("/guilds/templates/{code}", get(resolve).post(create_guild))
         .route("/guilds/{guild_id}/templates", get(list).post(create))
         .route("/guilds/{guild_id}/templates/{code}", patch(update).put(sync).delete(remove))
-}
-
-async fn ask(app: &App, guild: GuildId, auth: &Auth, op: Op) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Template(op)).await
 }
 
 /// The template of a code.
@@ -67,7 +63,7 @@ async fn create_guild(
 ) -> Answered {
     let template = found(&app, &code).await?;
     let body = body.read().await?;
-    let (name, icon) = Form::root(&body)?.check(|f| {
+    let (name, icon) = body.check(|f| {
         let name = f.required("name", f.name("name", Named::Guild));
         Some((name?, f.image("icon", limits::IMAGE_BYTES_MAX)))
     })?;
@@ -93,51 +89,32 @@ async fn create_guild(
     Ok(answer(made))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    ask(&app, guild, &auth, Op::List).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn create(guild: InGuild, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         let name = f.required("name", f.name("name", Named::Template));
         let description = f.lines("description", 0..=limits::TEMPLATE_DESCRIPTION_CHARS_MAX);
         Some(Op::Create { name: name?, description: description.filter(|text| !text.is_empty()) })
     })?;
-    ask(&app, guild, &auth, op).await
+    guild.ask(op).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, code)): Ids<(GuildId, String)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| {
+async fn update(InGuild(guild, code): InGuild<String>, body: JsonBody) -> Answered {
+    let op = body.check(|f| {
         let name = f.name("name", Named::Template);
         let description = f.patch_lines("description", 0..=limits::TEMPLATE_DESCRIPTION_CHARS_MAX);
         Some(Op::Update { code, name, description })
     })?;
-    ask(&app, guild, &auth, op).await
+    guild.ask(op).await
 }
 
-async fn sync(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, code)): Ids<(GuildId, String)>,
-    _body: JsonBody,
-) -> Answered {
-    ask(&app, guild, &auth, Op::Sync { code }).await
+async fn sync(InGuild(guild, code): InGuild<String>, _body: JsonBody) -> Answered {
+    guild.ask(Op::Sync { code }).await
 }
 
-async fn remove(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, code)): Ids<(GuildId, String)>,
-) -> Answered {
-    ask(&app, guild, &auth, Op::Delete { code }).await
+async fn remove(InGuild(guild, code): InGuild<String>) -> Answered {
+    guild.ask(Op::Delete { code }).await
 }

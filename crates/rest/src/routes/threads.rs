@@ -3,23 +3,23 @@
 
 use std::sync::Arc;
 
-use axum::extract::State;
 use axum::routing::{get, post, put};
 use axum::{Extension, Router};
 use consort_model::limits::{
-    PAGE_ARCHIVED_THREADS, PAGE_ARCHIVED_THREADS_DEFAULT, PAGE_THREAD_MEMBERS, PAGE_THREAD_MEMBERS_DEFAULT,
+    PAGE_ARCHIVED_THREADS, PAGE_ARCHIVED_THREADS_DEFAULT, PAGE_SEARCH, PAGE_SEARCH_DEFAULT,
+    PAGE_THREAD_MEMBERS, PAGE_THREAD_MEMBERS_DEFAULT, SEARCH_OFFSET_MAX,
 };
 use consort_model::request::message::CreateMessage;
 use consort_model::request::thread::{StartThread, UpdateThread};
-use consort_model::{ApiError, ChannelId, Form, GuildId, Intents, MessageId, Timestamp, UserId};
+use consort_model::{ApiError, ChannelId, Form, Intents, MessageId, Timestamp, UserId};
 use consort_rpc::guild::thread::{Archived, Op, Search, SearchOrder};
-use consort_rpc::{Answer, Caller, guild};
+use consort_rpc::{Answer, guild};
 use serde_json::Value;
 
 use super::messages::{component_sender, may_send, prepare};
-use crate::extract::V9;
+use crate::extract::{AskChannel, InChannel, InGuild, V9};
 use crate::files::Kept;
-use crate::{Answered, App, Auth, Ids, JsonBody, Query, Unread, answer, json};
+use crate::{Answered, App, JsonBody, Query, Unread, answer, json};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -39,132 +39,87 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 /// Asks the guild of a channel or thread.
-async fn ask(app: &App, auth: &Auth, channel: ChannelId, op: Op) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Thread { channel, op }).await
+async fn ask(channel: &AskChannel, op: Op) -> Answered {
+    channel.ask_guild(guild::Op::Thread { channel: channel.id, op }).await
 }
 
-/// `GET /channels/{channel_id}` for a thread of `guild`.
-pub(crate) async fn show(app: &App, caller: Caller, guild: GuildId, thread: ChannelId) -> Answered {
-    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Get }).await
+/// `GET /channels/{channel_id}` for a thread.
+pub(crate) async fn show(thread: &AskChannel) -> Answered {
+    ask(thread, Op::Get).await
 }
 
-/// `PATCH /channels/{channel_id}` for a thread of `guild`.
-pub(crate) async fn update(
-    app: &App,
-    caller: Caller,
-    guild: GuildId,
-    thread: ChannelId,
-    body: &Value,
-) -> Answered {
-    let update = Form::root(body)?.check(UpdateThread::read)?;
-    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Update(Box::new(update)) })
-        .await
+/// `PATCH /channels/{channel_id}` for a thread.
+pub(crate) async fn update(thread: &AskChannel, body: &JsonBody) -> Answered {
+    ask(thread, Op::Update(Box::new(body.check(UpdateThread::read)?))).await
 }
 
-/// `DELETE /channels/{channel_id}` for a thread of `guild`.
-pub(crate) async fn remove(app: &App, caller: Caller, guild: GuildId, thread: ChannelId) -> Answered {
-    app.ask_guild(guild, caller, guild::Op::Thread { channel: thread, op: Op::Delete }).await
+/// `DELETE /channels/{channel_id}` for a thread.
+pub(crate) async fn remove(thread: &AskChannel) -> Answered {
+    ask(thread, Op::Delete).await
 }
 
-async fn start_from_message(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((channel, message)): Ids<(ChannelId, MessageId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let thread = Box::new(Form::root(&body)?.check(StartThread::read)?);
-    ask(&app, &auth, channel, Op::StartFromMessage { message, thread }).await
+async fn start_from_message(InChannel(channel, message): InChannel<MessageId>, body: JsonBody) -> Answered {
+    let thread = Box::new(body.check(StartThread::read)?);
+    ask(&channel, Op::StartFromMessage { message, thread }).await
 }
 
-async fn start(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-    upload: Unread,
-) -> Answered {
-    may_send(&app, auth.caller(), channel, upload.size()).await?;
-    let upload = upload.read(&app).await?;
+async fn start(channel: InChannel, query: Query, upload: Unread) -> Answered {
+    let (app, caller) = (&channel.app, || channel.auth.caller());
+    may_send(app, caller(), channel.id, upload.size()).await?;
+    let upload = upload.read(app).await?;
     let (thread, mut post) = Form::root(&upload.payload)?
         .check(|form| Some((StartThread::read(form)?, form.object("message", CreateMessage::read))))?;
     if let Some(body) = &mut post {
-        body.limit_components(component_sender(&auth, &query)?)?;
+        body.limit_components(component_sender(&channel.auth, &query)?)?;
     }
     let (post, kept) = match post {
         // In a forum the files of the request are those of the first message.
         Some(body) => {
-            let (create, kept) = prepare(&app, auth.caller(), channel, body, upload).await?;
+            let (create, kept) = prepare(app, caller(), channel.id, body, upload).await?;
             (Some(Box::new(create)), kept)
         }
         None => (None, Kept::default()),
     };
-    let guild = app.guild_of(channel).await?;
-    let op = guild::Op::Thread { channel, op: Op::Start { thread: Box::new(thread), post } };
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    let op = Op::Start { thread: Box::new(thread), post };
+    channel.guild().await?.ask_with(kept, guild::Op::Thread { channel: channel.id, op }).await
 }
 
-async fn join(State(app): State<Arc<App>>, auth: Auth, Ids(thread): Ids<ChannelId>) -> Answered {
-    ask(&app, &auth, thread, Op::Join).await
+async fn join(thread: InChannel) -> Answered {
+    ask(&thread, Op::Join).await
 }
 
-async fn leave(State(app): State<Arc<App>>, auth: Auth, Ids(thread): Ids<ChannelId>) -> Answered {
-    ask(&app, &auth, thread, Op::Leave).await
+async fn leave(thread: InChannel) -> Answered {
+    ask(&thread, Op::Leave).await
 }
 
-async fn add(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((thread, user)): Ids<(ChannelId, UserId)>,
-) -> Answered {
-    ask(&app, &auth, thread, Op::AddMember { user }).await
+async fn add(InChannel(thread, user): InChannel<UserId>) -> Answered {
+    ask(&thread, Op::AddMember { user }).await
 }
 
-async fn remove_member(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((thread, user)): Ids<(ChannelId, UserId)>,
-) -> Answered {
-    ask(&app, &auth, thread, Op::RemoveMember { user }).await
+async fn remove_member(InChannel(thread, user): InChannel<UserId>) -> Answered {
+    ask(&thread, Op::RemoveMember { user }).await
 }
 
-async fn member(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((thread, user)): Ids<(ChannelId, UserId)>,
-    query: Query,
-) -> Answered {
-    let with_member = query.form().check(|form| Some(form.flag("with_member")))?;
-    ask(&app, &auth, thread, Op::Member { user, with_member }).await
+async fn member(InChannel(thread, user): InChannel<UserId>, query: Query) -> Answered {
+    let with_member = query.check(|form| Some(form.flag("with_member")))?;
+    ask(&thread, Op::Member { user, with_member }).await
 }
 
-async fn members(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(thread): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    let op = query.form().check(|form| {
+async fn members(thread: InChannel, query: Query) -> Answered {
+    let op = query.check(|form| {
         let limit = form.int("limit", PAGE_THREAD_MEMBERS).unwrap_or(PAGE_THREAD_MEMBERS_DEFAULT) as u16;
         Some(Op::Members { with_member: form.flag("with_member"), after: form.cursor("after"), limit })
     })?;
-    auth.require_intent(Intents::GUILD_MEMBERS)?;
-    ask(&app, &auth, thread, op).await
+    thread.auth.require_intent(Intents::GUILD_MEMBERS)?;
+    ask(&thread, op).await
 }
 
-async fn set_notifications(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(thread): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|form| {
+async fn set_notifications(thread: InChannel, body: JsonBody) -> Answered {
+    let op = body.check(|form| {
         let flags = form.int("flags", 0..=u64::from(u32::MAX));
         Some(Op::SetNotifications { flags, muted: form.bool("muted") })
     })?;
-    ask(&app, &auth, thread, op).await
+    ask(&thread, op).await
 }
 
 fn archived_limit(form: &Form<'_>) -> u16 {
@@ -172,52 +127,29 @@ fn archived_limit(form: &Form<'_>) -> u16 {
 }
 
 async fn archived(
-    app: &App,
-    auth: &Auth,
-    channel: ChannelId,
+    channel: &AskChannel,
     query: &Query,
     kind: impl FnOnce(Option<Timestamp>) -> Archived,
 ) -> Answered {
-    let (before, limit) =
-        query.form().check(|form| Some((form.timestamp("before"), archived_limit(form))))?;
-    ask(app, auth, channel, Op::Archived { kind: kind(before), limit }).await
+    let (before, limit) = query.check(|form| Some((form.timestamp("before"), archived_limit(form))))?;
+    ask(channel, Op::Archived { kind: kind(before), limit }).await
 }
 
-async fn archived_public(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    archived(&app, &auth, channel, &query, |before| Archived::Public { before }).await
+async fn archived_public(channel: InChannel, query: Query) -> Answered {
+    archived(&channel, &query, |before| Archived::Public { before }).await
 }
 
-async fn archived_private(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    archived(&app, &auth, channel, &query, |before| Archived::Private { before }).await
+async fn archived_private(channel: InChannel, query: Query) -> Answered {
+    archived(&channel, &query, |before| Archived::Private { before }).await
 }
 
-async fn archived_own(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    let (before, limit) = query.form().check(|form| Some((form.cursor("before"), archived_limit(form))))?;
-    ask(&app, &auth, channel, Op::Archived { kind: Archived::Mine { before }, limit }).await
+async fn archived_own(channel: InChannel, query: Query) -> Answered {
+    let (before, limit) = query.check(|form| Some((form.cursor("before"), archived_limit(form))))?;
+    ask(&channel, Op::Archived { kind: Archived::Mine { before }, limit }).await
 }
 
-async fn search(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    query: Query,
-) -> Answered {
-    let search = query.form().check(|form| {
+async fn search(channel: InChannel, query: Query) -> Answered {
+    let search = query.check(|form| {
         let order =
             form.choice_str("sort_by", &["relevance", "creation_time", "last_message_time", "archive_time"]);
         Some(Search {
@@ -233,36 +165,29 @@ async fn search(
                 _ => SearchOrder::LastMessage,
             },
             ascending: form.choice_str("sort_order", &["asc", "desc"]) == Some("asc"),
-            limit: form.int("limit", 1..=25).unwrap_or(25),
-            offset: form.int("offset", 0..=9975).unwrap_or(0),
+            limit: form.int("limit", PAGE_SEARCH).unwrap_or(PAGE_SEARCH_DEFAULT) as u16,
+            offset: form.int("offset", 0..=u32::from(SEARCH_OFFSET_MAX)).unwrap_or(0),
         })
     })?;
-    ask(&app, &auth, channel, Op::Search(Box::new(search))).await
+    ask(&channel, Op::Search(Box::new(search))).await
 }
 
-async fn active(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    let channel = guild.cast();
-    app.ask_guild(guild, auth.caller(), guild::Op::Thread { channel, op: Op::Active }).await
+async fn active(guild: InGuild) -> Answered {
+    guild.ask(guild::Op::Thread { channel: guild.id.cast(), op: Op::Active }).await
 }
 
 /// The active threads of one channel, which only version 9 has (Change Log of 2022-02-14; detritus asks so).
-async fn active_in(
-    State(app): State<Arc<App>>,
-    version: Option<Extension<V9>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-) -> Answered {
+async fn active_in(channel: InChannel, version: Option<Extension<V9>>) -> Answered {
     if version.is_none() {
         return Err(ApiError::not_found_route().into());
     }
-    let guild = app.guild_of(channel).await?;
-    let op = guild::Op::Thread { channel: guild.cast(), op: Op::Active };
-    let body = match app.guilds.call(guild.get(), auth.caller(), op).await {
+    let guild = channel.guild().await?;
+    let body = match guild.call(guild::Op::Thread { channel: guild.id.cast(), op: Op::Active }).await {
         Ok(Answer::Json(body)) => body,
         other => return Ok(answer(other)),
     };
     let mut list: Value = serde_json::from_slice(&body).map_err(|_| ApiError::internal())?;
-    keep_threads_of(channel, &mut list);
+    keep_threads_of(channel.id, &mut list);
     Ok(json(&list))
 }
 

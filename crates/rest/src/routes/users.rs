@@ -22,7 +22,7 @@ use serde_json::{Value, json};
 use crate::accounts::Reserved;
 use crate::files::Kept;
 use crate::token::Kind as TokenKind;
-use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, Query, UnreadJson, UserAuth, answer, json};
+use crate::{Answered, AnyAuth, App, Auth, Failure, Ids, InGuild, Query, UnreadJson, UserAuth, answer, json};
 
 /// Guilds asked for their summary at once.
 const SUMMARIES_AT_ONCE: usize = 16;
@@ -64,7 +64,7 @@ async fn profile(
     Ids(user): Ids<UserId>,
     query: Query,
 ) -> Answered {
-    let (mutual_guilds, mutual_friends) = query.form().check(|f| {
+    let (mutual_guilds, mutual_friends) = query.check(|f| {
         let guilds = f.bool("with_mutual_guilds").unwrap_or(true);
         Some((guilds, f.bool("with_mutual_friends").unwrap_or(false)))
     })?;
@@ -244,7 +244,7 @@ fn page(
 /// The caller's guilds, by rising id, as each guild's owner shows itself.
 async fn guilds(State(app): State<Arc<App>>, auth: AnyAuth, query: Query) -> Answered {
     auth.require_scope("guilds")?;
-    let (before, after, limit, with_counts) = query.form().check(|f| {
+    let (before, after, limit, with_counts) = query.check(|f| {
         let limit = f.int("limit", limits::PAGE_GUILDS).unwrap_or(limits::PAGE_GUILDS_DEFAULT);
         let counts = f.bool("with_counts").unwrap_or(false);
         Some((f.cursor("before"), f.cursor("after"), limit as usize, counts))
@@ -268,8 +268,8 @@ async fn guilds(State(app): State<Arc<App>>, auth: AnyAuth, query: Query) -> Ans
     Ok(json(&shown))
 }
 
-async fn leave(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Member(MemberOp::Leave)).await
+async fn leave(guild: InGuild) -> Answered {
+    guild.ask(MemberOp::Leave).await
 }
 
 async fn own_member(State(app): State<Arc<App>>, auth: AnyAuth, Ids(guild): Ids<GuildId>) -> Answered {

@@ -3,13 +3,12 @@
 use std::sync::Arc;
 
 use axum::Router;
-use axum::extract::State;
 use axum::routing::get;
-use consort_model::{Form, GuildId, UserId, VoiceRegion};
-use consort_rpc::guild;
+use consort_model::{Form, UserId, VoiceRegion};
+use consort_rpc::guild::settings;
 use consort_rpc::guild::voice::Op;
 
-use crate::extract::{Auth, Ids, JsonBody};
+use crate::extract::{Auth, InGuild, JsonBody};
 use crate::{Answered, App, json};
 
 /// The area's routes.
@@ -22,7 +21,7 @@ pub fn routes() -> Router<Arc<App>> {
 }
 
 /// Libraries want at least one region; there is one, this installation.
-fn all_regions() -> [VoiceRegion; 1] {
+pub(crate) fn all_regions() -> [VoiceRegion; 1] {
     [VoiceRegion {
         id: "local".into(),
         name: "Local".into(),
@@ -36,22 +35,17 @@ async fn regions(_auth: Auth) -> Answered {
     Ok(json(&all_regions()))
 }
 
-async fn guild_regions(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    let op = guild::settings::Op::Get { with_counts: false };
-    app.guilds.call(guild.get(), auth.caller(), guild::Op::Settings(op)).await?;
+async fn guild_regions(guild: InGuild) -> Answered {
+    guild.call(settings::Op::Get { with_counts: false }).await?;
     Ok(json(&all_regions()))
 }
 
-async fn own(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Voice(Op::Get { user: None })).await
+async fn own(guild: InGuild) -> Answered {
+    guild.ask(Op::Get { user: None }).await
 }
 
-async fn show(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Voice(Op::Get { user: Some(user) })).await
+async fn show(InGuild(guild, user): InGuild<UserId>) -> Answered {
+    guild.ask(Op::Get { user: Some(user) }).await
 }
 
 fn modify(f: &Form<'_>, user: Option<UserId>) -> Op {
@@ -63,22 +57,12 @@ fn modify(f: &Form<'_>, user: Option<UserId>) -> Op {
     }
 }
 
-async fn update_own(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(guild): Ids<GuildId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| Some(modify(f, None)))?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Voice(op)).await
+async fn update_own(guild: InGuild, body: JsonBody) -> Answered {
+    let op = body.check(|f| Some(modify(f, None)))?;
+    guild.ask(op).await
 }
 
-async fn update(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids((guild, user)): Ids<(GuildId, UserId)>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let op = Form::root(&body)?.check(|f| Some(modify(f, Some(user))))?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Voice(op)).await
+async fn update(InGuild(guild, user): InGuild<UserId>, body: JsonBody) -> Answered {
+    let op = body.check(|f| Some(modify(f, Some(user))))?;
+    guild.ask(op).await
 }

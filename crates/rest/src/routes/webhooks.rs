@@ -21,11 +21,11 @@ use http::HeaderMap;
 use serde_json::Value;
 
 use super::messages::{prepare, prepare_edit};
-use crate::extract::{Auth, Ids, JsonBody, Query, Size, Unread, UnreadJson, Upload};
+use crate::extract::{Auth, Ids, InChannel, InGuild, JsonBody, Query, Size, Unread, UnreadJson, Upload};
 use crate::files::Kept;
 use crate::interactions::{self, followup::Which};
 use crate::webhook_services::{from_github, from_slack};
-use crate::{Answered, App, Failure, answer, empty};
+use crate::{Answered, App, Failure, answer, empty, reply};
 
 /// The area's routes.
 pub fn routes() -> Router<Arc<App>> {
@@ -71,56 +71,36 @@ async fn ask_guild_of(
     }))
 }
 
-async fn list(State(app): State<Arc<App>>, auth: Auth, Ids(guild): Ids<GuildId>) -> Answered {
-    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(Op::List)).await
+async fn list(guild: InGuild) -> Answered {
+    guild.ask(Op::List).await
 }
 
-async fn list_channel(State(app): State<Arc<App>>, auth: Auth, Ids(channel): Ids<ChannelId>) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    app.ask_guild(guild, auth.caller(), guild::Op::Webhook(Op::ListChannel { channel })).await
+async fn list_channel(channel: InChannel) -> Answered {
+    channel.ask_guild(Op::ListChannel { channel: channel.id }).await
 }
 
-async fn follow(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    JsonBody(body): JsonBody,
-) -> Answered {
-    let target: ChannelId =
-        Form::root(&body)?.check(|f| f.required("webhook_channel_id", f.id("webhook_channel_id")))?;
-    let (guild, into) = (app.guild_of(channel).await?, app.guild_of(target).await?);
-    let op = guild::Op::Webhook(Op::Followable { channel });
-    let found = app.guilds.call(guild.get(), auth.caller(), op).await?;
-    let source: Option<Source> = found.body().and_then(|body| serde_json::from_slice(body).ok());
-    let source = source.ok_or_else(ApiError::internal)?;
-    let op = Op::Follow { id: WebhookId::new(app.next_id()), source, target };
-    app.ask_guild(into, auth.caller(), guild::Op::Webhook(op)).await
+async fn follow(channel: InChannel, body: JsonBody) -> Answered {
+    let target: ChannelId = body.check(|f| f.required("webhook_channel_id", f.id("webhook_channel_id")))?;
+    let (guild, into) = (channel.guild().await?, channel.other(target).guild().await?);
+    let source: Source = reply::read(&guild.call(Op::Followable { channel: channel.id }).await?)?;
+    into.ask(Op::Follow { id: WebhookId::new(into.app.next_id()), source, target }).await
 }
 
 fn name(f: &Form<'_>) -> Option<String> {
     f.name("name", Named::Webhook)
 }
 
-async fn create(
-    State(app): State<Arc<App>>,
-    auth: Auth,
-    Ids(channel): Ids<ChannelId>,
-    body: UnreadJson,
-) -> Answered {
-    let guild = app.guild_of(channel).await?;
-    app.may(guild, auth.caller(), May::CreateWebhook { channel }).await?;
-    let body = body.read().await?;
-    let (name, avatar) = Form::root(&body)?.check(|f| {
+async fn create(channel: InChannel, body: UnreadJson) -> Answered {
+    let (guild, channel) = (channel.guild().await?, channel.id);
+    let body = guild.read(body, May::CreateWebhook { channel }).await?;
+    let (name, avatar) = body.check(|f| {
         let name = f.required("name", name(f));
         Some((name?, f.patch_image("avatar", IMAGE_BYTES_MAX)))
     })?;
-    let id = WebhookId::new(app.next_id());
+    let id = WebhookId::new(guild.app.next_id());
     let mut kept = Kept::default();
-    let avatar = kept.put_image(&app, Kind::Avatar, id.get(), avatar).await?.value();
-    let op = guild::Op::Webhook(Op::Create { id, channel, name, avatar });
-    let reply = app.guilds.call(guild.get(), auth.caller(), op).await;
-    kept.settle(&app, &reply).await;
-    Ok(answer(reply))
+    let avatar = kept.put_image(&guild.app, Kind::Avatar, id.get(), avatar).await?.value();
+    guild.ask_with(kept, Op::Create { id, channel, name, avatar }).await
 }
 
 async fn show(State(app): State<Arc<App>>, auth: Auth, Ids(webhook): Ids<WebhookId>) -> Answered {
@@ -145,8 +125,8 @@ async fn change(
     let may = guild::Op::May(May::ChangeWebhook { webhook, token: token.clone() });
     ask_guild_of(app, webhook, caller.clone(), may).await??;
     let body = body.read().await?;
-    let (name, avatar, channel) = Form::root(&body)?
-        .check(|f| Some((name(f), f.patch_image("avatar", IMAGE_BYTES_MAX), f.id("channel_id"))))?;
+    let (name, avatar, channel) =
+        body.check(|f| Some((name(f), f.patch_image("avatar", IMAGE_BYTES_MAX), f.id("channel_id"))))?;
     let mut kept = Kept::default();
     let avatar = kept.put_image(app, Kind::Avatar, webhook.get(), avatar).await?;
     let op = Op::Update { webhook, token, name, avatar, channel };
@@ -203,11 +183,9 @@ impl Known {
 async fn by_token(app: &App, webhook: WebhookId, token: &str) -> Result<Known, Failure> {
     let op = Op::Get { webhook, token: Some(token.to_owned()) };
     let found = ask(app, webhook, Caller::system(), op).await?.map_err(Failure)?;
-    let found: Option<Webhook> = found.body().and_then(|body| serde_json::from_slice(body).ok());
-    let known = found.and_then(|webhook| {
-        Some(Known { channel: webhook.channel_id?, owned: webhook.application_id.is_some() })
-    });
-    known.ok_or(Failure(ApiError::unknown_webhook()))
+    let Webhook { channel_id, application_id, .. } = reply::read(&found)?;
+    let channel = channel_id.ok_or_else(ApiError::unknown_webhook)?;
+    Ok(Known { channel, owned: application_id.is_some() })
 }
 
 /// Reads a body for a webhook; one that is not small only when its token is right.
@@ -233,7 +211,6 @@ struct Wrapping {
 
 fn wrapping(query: &Query, body: &Value, waits: bool) -> Result<Wrapping, ApiError> {
     let (wait, with_components, thread) = query
-        .form()
         .check(|f| Some((f.bool("wait").unwrap_or(waits), f.flag("with_components"), f.id("thread_id"))))?;
     Form::root(body)?.check(|f| {
         let name = f.name("thread_name", Named::Thread);
@@ -314,7 +291,7 @@ async fn execute_github(
 }
 
 fn thread_of(query: &Query) -> Result<Option<ChannelId>, ApiError> {
-    query.form().check(|f| Some(f.id("thread_id")))
+    query.check(|f| Some(f.id("thread_id")))
 }
 
 async fn on_message(
@@ -353,7 +330,7 @@ async fn edit_message(
     let upload = read_known(&app, (webhook, &token), upload).await?;
     let mut body = EditMessage::parse(&upload.payload)?;
     let known = by_token(&app, webhook, &token).await?;
-    let with_components = query.form().check(|f| Some(f.flag("with_components")))?;
+    let with_components = query.check(|f| Some(f.flag("with_components")))?;
     body.limit_components(known.sender(with_components))?;
     let place = thread_of(&query)?.unwrap_or(known.channel);
     let (edit, kept) = prepare_edit(&app, Caller::system(), place, body, upload).await?;

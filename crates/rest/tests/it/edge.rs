@@ -212,6 +212,29 @@ async fn an_address_that_is_always_refused_is_not_heard_for_a_while() {
 }
 
 #[tokio::test]
+async fn edits_of_messages_older_than_an_hour_are_rationed() {
+    let world = with(Config { dev: true, ..Config::default() });
+    let (_, token) = world.person("ada").await;
+    let edit = async |channel: u64, age_ms: u64| {
+        let message = consort_model::snowflake::at(NOW_MS - age_ms);
+        let path = format!("/api/v10/channels/{channel}/messages/{message}");
+        world.call(Method::PATCH, &path, Some(&token), Some(json!({"content": "x"}))).await
+    };
+    let (old, new) = (3_600_001, 3_599_000);
+    for _ in 0..3 {
+        assert_eq!(edit(1, old).await.status, 404);
+    }
+    let refused = edit(1, old).await;
+    assert_eq!((refused.status.as_u16(), refused.code()), (429, 30046));
+    assert!(refused.body["retry_after"].as_f64().unwrap() > 0.0);
+    assert_eq!(edit(1, new).await.status, 404);
+    world.clock.advance(1_500);
+    assert_eq!(edit(2, old).await.status, 404, "another channel");
+    world.clock.advance(6_000);
+    assert_eq!(edit(1, old).await.status, 404);
+}
+
+#[tokio::test]
 async fn limits_can_be_switched_off() {
     let world = with(Config { rate_limits: false, ..Config::default() });
     let body = json!({"login": "x", "password": "y"});
