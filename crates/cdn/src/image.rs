@@ -6,8 +6,7 @@ use consort_model::{ApiError, Image};
 use consort_runtime::random_hex;
 
 use crate::blobs::put;
-use crate::picture::Picture;
-use crate::{Cdn, sound};
+use crate::{Cdn, sound, sticker};
 
 /// A new name for an image, in the form of upstream's: 16 bytes in hexadecimal, after `a_` when it moves. It says nothing
 /// of the content: an image that is set again gets another name, as that of the first time may be on its way out.
@@ -48,13 +47,17 @@ impl Cdn {
     /// owner must take it soon.
     ///
     /// # Errors
-    /// 400/50046 when it is none of these or larger than 320 by 320 pixels, and as [`Cdn::put_image`].
+    /// 400/50046 when it is none of these or larger than 320 by 320 pixels, 400/170001 to 170007 for what else is wrong with a
+    /// sticker, and as [`Cdn::put_image`].
     pub async fn put_sticker(&self, sticker: u64, bytes: Bytes) -> Result<u8, ApiError> {
-        let (format, data) = match is_lottie(&bytes) {
-            true => (LOTTIE, bytes),
+        let (format, data) = match sticker::is_lottie(&bytes) {
+            true => {
+                sticker::check_lottie(&bytes)?;
+                (sticker::LOTTIE, bytes)
+            }
             false => {
                 let (picture, data) = self.pictures.look(bytes.into()).await?;
-                (sticker_format(&picture).ok_or_else(ApiError::invalid_file)?, data)
+                (sticker::format(&picture)?, data)
             }
         };
         self.keep(name::sticker(sticker), data).await?;
@@ -77,28 +80,6 @@ impl Cdn {
     }
 }
 
-/// Pixels of a sticker's side (Sticker, "Create Guild Sticker").
-const STICKER_SIDE_MAX: u32 = 320;
-
-/// A sticker that is drawn by the client (Sticker, "Sticker Format Types").
-const LOTTIE: u8 = 3;
-
-fn is_lottie(bytes: &[u8]) -> bool {
-    let lottie: Result<serde_json::Map<String, serde_json::Value>, _> = serde_json::from_slice(bytes);
-    lottie.is_ok_and(|lottie| lottie.contains_key("layers") && lottie.contains_key("v"))
-}
-
-fn sticker_format(picture: &Picture) -> Option<u8> {
-    use consort_model::ImageFormat::{Gif, Png};
-    let format = match picture.format {
-        Png if picture.animated => 2,
-        Png => 1,
-        Gif => 4,
-        _ => return None,
-    };
-    (picture.width <= STICKER_SIDE_MAX && picture.height <= STICKER_SIDE_MAX).then_some(format)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -111,16 +92,5 @@ mod tests {
         for wrong in ["", "a_", "../../x", &hash[1..], &hash.to_uppercase()] {
             assert!(!is_image_hash(wrong), "{wrong}");
         }
-    }
-
-    #[test]
-    fn stickers_are_png_gif_or_lottie_of_a_small_size() {
-        use consort_model::ImageFormat::{Gif, Jpeg, Png};
-        let format =
-            |format, side, animated| sticker_format(&Picture { format, width: side, height: side, animated });
-        assert_eq!((format(Png, 320, false), format(Png, 320, true)), (Some(1), Some(2)));
-        assert_eq!((format(Gif, 320, true), format(Jpeg, 320, false)), (Some(4), None));
-        assert_eq!(format(Png, 321, false), None);
-        assert!(is_lottie(br#"{"v":"5.5.2","layers":[]}"#) && !is_lottie(b"{}") && !is_lottie(b"x"));
     }
 }

@@ -20,6 +20,7 @@ mod range;
 mod serve;
 mod setup;
 mod sound;
+mod sticker;
 mod sweep;
 mod upload;
 

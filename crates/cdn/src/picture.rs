@@ -28,6 +28,9 @@ const DECODER_BYTES_MAX: u64 = 160 << 20;
 /// Pictures decoded at once; more wait for their turn.
 const AT_ONCE_MAX: usize = 2;
 
+/// Frames and milliseconds of a picture that does not move.
+const STILL: (u64, u64) = (1, 0);
+
 /// What a picture is.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) struct Picture {
@@ -35,6 +38,8 @@ pub(crate) struct Picture {
     pub(crate) width: u32,
     pub(crate) height: u32,
     pub(crate) animated: bool,
+    /// How long it moves, in milliseconds.
+    pub(crate) millis: u64,
 }
 
 /// Looks at pictures, some at a time.
@@ -85,7 +90,7 @@ fn decode(data: &[u8]) -> Option<Picture> {
     if width == 0 || height == 0 || width > SIDE_MAX || height > SIDE_MAX || pixels > PIXELS_MAX {
         return None;
     }
-    let frames = match format {
+    let (frames, millis) = match format {
         ImageFormat::Gif => {
             let mut decoder = GifDecoder::new(Cursor::new(data)).ok()?;
             decoder.set_limits(limits()).ok()?;
@@ -97,7 +102,7 @@ fn decode(data: &[u8]) -> Option<Picture> {
             still(data, image::ImageFormat::Png)?;
             match decoder.is_apng().ok()? {
                 true => count(decoder.apng().ok()?.into_frames(), pixels)?,
-                false => 1,
+                false => STILL,
             }
         }
         ImageFormat::Webp => {
@@ -105,12 +110,12 @@ fn decode(data: &[u8]) -> Option<Picture> {
             decoder.set_limits(limits()).ok()?;
             match decoder.has_animation() {
                 true => count(decoder.into_frames(), pixels)?,
-                false => still(data, image::ImageFormat::WebP).map(|_| 1)?,
+                false => still(data, image::ImageFormat::WebP).map(|_| STILL)?,
             }
         }
-        ImageFormat::Jpeg => still(data, image::ImageFormat::Jpeg).map(|_| 1)?,
+        ImageFormat::Jpeg => still(data, image::ImageFormat::Jpeg).map(|_| STILL)?,
     };
-    Some(Picture { format, width, height, animated: frames > 1 })
+    Some(Picture { format, width, height, animated: frames > 1, millis })
 }
 
 fn still(data: &[u8], format: image::ImageFormat) -> Option<DynamicImage> {
@@ -119,25 +124,28 @@ fn still(data: &[u8], format: image::ImageFormat) -> Option<DynamicImage> {
     reader.decode().ok()
 }
 
-/// Decodes the frames of a picture and counts them; `None` when one is broken, or they are none or too many.
-fn count(frames: Frames<'_>, pixels: u64) -> Option<u64> {
+/// Decodes the frames of a picture, counts them and adds up their milliseconds; `None` when one is broken, or they are none or
+/// too many.
+fn count(frames: Frames<'_>, pixels: u64) -> Option<(u64, u64)> {
     let max = FRAMES_MAX.min(PIXELS_TOTAL_MAX / pixels.max(1));
-    let mut count = 0;
+    let (mut count, mut millis) = (0, 0);
     for frame in frames {
-        frame.ok()?;
+        let (delay, parts) = frame.ok()?.delay().numer_denom_ms();
         count += 1;
+        millis += u64::from(delay / parts.max(1));
         if count > max {
             return None;
         }
     }
-    (count > 0).then_some(count)
+    (count > 0).then_some((count, millis))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use image::codecs::gif::GifEncoder;
-    use image::{Frame, RgbaImage};
+    use image::{Delay, Frame, RgbaImage};
+    use proptest::prelude::*;
 
     fn encoded(format: image::ImageFormat, width: u32, height: u32) -> Vec<u8> {
         let mut bytes = Cursor::new(Vec::new());
@@ -148,7 +156,9 @@ mod tests {
     fn gif(frames: usize) -> Vec<u8> {
         let mut bytes = Vec::new();
         let mut encoder = GifEncoder::new(&mut bytes);
-        encoder.encode_frames((0..frames).map(|_| Frame::new(RgbaImage::new(2, 3)))).unwrap();
+        let delay = Delay::from_numer_denom_ms(20, 1);
+        let frame = |_| Frame::from_parts(RgbaImage::new(2, 3), 0, 0, delay);
+        encoder.encode_frames((0..frames).map(frame)).unwrap();
         drop(encoder);
         bytes
     }
@@ -162,7 +172,7 @@ mod tests {
             (image::ImageFormat::Gif, ImageFormat::Gif),
         ] {
             let data = encoded(kind, 20, 10);
-            let picture = Picture { format, width: 20, height: 10, animated: false };
+            let picture = Picture { format, width: 20, height: 10, animated: false, millis: 0 };
             assert_eq!(decode(&data), Some(picture), "{format:?}");
             assert_eq!(decode(&data[..data.len() / 2]), None, "half a {format:?}");
             assert_eq!(decode(&data[..30]), None, "the head of a {format:?}");
@@ -174,9 +184,34 @@ mod tests {
     #[test]
     fn moving_pictures_have_a_limit_of_frames() {
         assert!(!decode(&gif(1)).unwrap().animated);
-        assert!(decode(&gif(2)).unwrap().animated);
+        let two = decode(&gif(2)).unwrap();
+        assert_eq!((two.animated, two.millis), (true, 40));
         assert!(decode(&gif(FRAMES_MAX as usize)).is_some());
         assert_eq!(decode(&gif(FRAMES_MAX as usize + 1)), None);
+    }
+
+    proptest! {
+        #![proptest_config(ProptestConfig::with_cases(64))]
+        #[test]
+        fn damaged_pictures_are_refused_or_shown(
+            kind in 0..4_usize,
+            changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 1..6),
+            cut in any::<prop::sample::Index>(),
+        ) {
+            use image::ImageFormat::{Gif, Jpeg, Png, WebP};
+            let mut data = match [Png, Jpeg, WebP, Gif][kind] {
+                Gif => gif(3),
+                format => encoded(format, 6, 4),
+            };
+            for (place, byte) in changes {
+                let place = place.index(data.len());
+                data[place] = byte;
+            }
+            if let Some(picture) = decode(&data) {
+                prop_assert!(picture.width <= SIDE_MAX && picture.height <= SIDE_MAX);
+            }
+            decode(&data[..cut.index(data.len())]);
+        }
     }
 
     #[test]

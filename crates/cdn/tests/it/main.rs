@@ -125,7 +125,7 @@ async fn emojis_stickers_and_default_avatars_are_served_by_id() {
     let world = world();
     assert!(!world.cdn.put_emoji(5, picture()).await.unwrap());
     assert_eq!(world.get("/emojis/5.webp").await.status(), 200);
-    let lottie = Bytes::from_static(br#"{"v":"5","layers":[]}"#);
+    let lottie = Bytes::from_static(br#"{"v":"5","w":1,"h":1,"fr":60,"ip":0,"op":60,"layers":[]}"#);
     assert_eq!(world.cdn.put_sticker(6, lottie).await.unwrap(), 3);
     assert_eq!(world.get("/stickers/6.json").await.headers()["content-type"], "application/json");
     assert_eq!(world.get("/embed/avatars/5.png").await.headers()["content-type"], "image/png");
