@@ -1,12 +1,14 @@
 //! The audit log: one entry per change that moderators may want to look up.
 
 use std::collections::BTreeMap;
+use std::ops::Bound;
 
 use consort_actor::Cx;
 use consort_model::id::Id;
-use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions, UserId};
+use consort_model::limits::AUDIT_LOG_KEPT_MS;
+use consort_model::{AuditLogChange, AuditLogEntry, AuditLogEvent, Intents, Permissions, UserId, snowflake};
 use consort_rpc::{Audience, Event, Withheld};
-use consort_store::Table;
+use consort_store::{Key, Table};
 use serde::Serialize;
 
 use super::Guild;
@@ -70,6 +72,7 @@ impl Guild {
             reason: cx.caller.reason.clone().filter(|_| user_id.is_some()),
         };
         cx.put(Table::AuditLog, self.id.get(), entry.id.get(), &entry);
+        self.forget_old_entries(cx);
         let audience = match Leak::AuditLog.is_planted() {
             true => Audience::all(),
             false => Audience::view(self.view_guild(Permissions::VIEW_AUDIT_LOG)),
@@ -78,4 +81,18 @@ impl Guild {
         let event = Event::new("GUILD_AUDIT_LOG_ENTRY_CREATE", Intents::GUILD_MODERATION, audience, &body);
         self.publish(cx, event.withhold(Withheld::wholly()));
     }
+
+    /// Deletes entries that are kept no longer, once a day.
+    fn forget_old_entries(&self, cx: &mut Cx<'_>) {
+        let day = cx.now_ms / (24 * 3_600_000);
+        if self.audit_swept_day.replace(day) != day {
+            let end = Bound::Excluded(Key::id(oldest_kept(cx.now_ms)));
+            cx.batch.delete_range(Table::AuditLog, self.id.get(), Bound::Unbounded, end);
+        }
+    }
+}
+
+/// The least id of an entry that is kept.
+pub(crate) fn oldest_kept(now_ms: u64) -> u64 {
+    snowflake::at(now_ms.saturating_sub(AUDIT_LOG_KEPT_MS))
 }

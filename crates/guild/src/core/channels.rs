@@ -117,7 +117,7 @@ impl Guild {
         channel.default_auto_archive_duration = create.default_auto_archive_duration;
         channel.default_thread_rate_limit_per_user = create.default_thread_rate_limit_per_user;
         if kind.is_voice() {
-            channel.bitrate = Some(self.bitrate(create.bitrate)?);
+            channel.bitrate = Some(self.bitrate(kind, create.bitrate)?);
             channel.user_limit = Some(user_limit(kind, create.user_limit.unwrap_or(0))?);
             channel.rtc_region.clone_from(&create.rtc_region);
             channel.video_quality_mode = create.video_quality_mode;
@@ -134,14 +134,19 @@ impl Guild {
                 create.default_reaction_emoji.clone().and_then(|v| serde_json::from_value(v).ok());
             channel.default_sort_order = create.default_sort_order;
             channel.default_forum_layout = create.default_forum_layout;
+            self.require_emojis(&channel, None)?;
         }
         Ok(channel)
     }
 
-    fn bitrate(&self, wanted: Option<u32>) -> Result<u32, Stop> {
+    fn bitrate(&self, kind: ChannelType, wanted: Option<u32>) -> Result<u32, Stop> {
         let tier = usize::from(self.info.premium_tier).min(limits::BITRATE_MAX_BY_TIER.len() - 1);
+        let max = match kind {
+            ChannelType::GuildStageVoice => limits::STAGE_BITRATE_MAX,
+            _ => limits::BITRATE_MAX_BY_TIER[tier].max(limits::BITRATE_MAX_BY_TIER[3]),
+        };
         let bitrate = wanted.unwrap_or(limits::BITRATE_DEFAULT);
-        if bitrate > limits::BITRATE_MAX_BY_TIER[tier].max(limits::BITRATE_MAX_BY_TIER[3]) {
+        if bitrate > max {
             return Err(ApiError::bitrate_too_high().into());
         }
         Ok(bitrate)
@@ -289,6 +294,7 @@ impl Guild {
             let present = old.available_tags.as_deref().unwrap_or_default();
             channel.available_tags = Some(tags::resolve(wanted, present, || cx.next_id().into())?);
         }
+        self.require_emojis(&channel, Some(&old))?;
         if channel == old {
             return Outcome::json(&channel);
         }
@@ -330,7 +336,7 @@ impl Guild {
         }
         if channel.kind.is_voice() {
             if let Patch::Value(bitrate) = update.bitrate {
-                channel.bitrate = Some(self.bitrate(Some(bitrate))?);
+                channel.bitrate = Some(self.bitrate(channel.kind, Some(bitrate))?);
             }
             if let Patch::Value(wanted) = update.user_limit {
                 user_limit(channel.kind, wanted)?;

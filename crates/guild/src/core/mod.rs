@@ -37,6 +37,7 @@ mod voice;
 mod voice_server;
 mod webhooks;
 
+use std::cell::Cell;
 use std::collections::{BTreeMap, BTreeSet};
 
 use consort_actor::{Core, Cx, Outcome, Stop};
@@ -107,6 +108,8 @@ pub struct Guild {
     pub(crate) stages: stages::Stages,
     pub(crate) sounds: ShownMap<SoundId, SoundboardSound>,
     pub(crate) talk: messages::Talk,
+    /// The day (since 1970) on which entries of the audit log were deleted last.
+    pub(crate) audit_swept_day: Cell<u64>,
     pub(crate) phase: Phase,
 }
 

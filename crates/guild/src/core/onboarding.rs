@@ -10,7 +10,7 @@ use consort_model::permissions::compute_channel;
 use consort_model::request::onboarding::OnboardingForm;
 use consort_model::{
     ApiError, AuditLogChange, AuditLogEvent, ChannelId, Form, GenericId, Onboarding, OnboardingOption,
-    OnboardingPrompt, Permissions, RoleId, UserId, limits,
+    OnboardingPrompt, OptionEmoji, Permissions, RoleId, UserId, limits,
 };
 use consort_rpc::guild::onboarding::Op;
 use consort_store::{Key, Table};
@@ -48,12 +48,15 @@ impl Guild {
         }
     }
 
-    /// Roles and channels may have been deleted since they were chosen.
+    /// Roles, channels and emojis may have been deleted since they were chosen.
     fn forget_what_is_gone(&self, onboarding: &mut Onboarding) {
         onboarding.default_channel_ids.retain(|channel| self.channels.contains_key(channel));
         for option in onboarding.prompts.iter_mut().flat_map(|prompt| &mut prompt.options) {
             option.channel_ids.retain(|channel| self.channels.contains_key(channel));
             option.role_ids.retain(|role| self.roles.contains_key(role));
+            if option.emoji.id.is_some_and(|emoji| !self.emojis.contains_key(&emoji)) {
+                option.emoji = OptionEmoji::default();
+            }
         }
     }
 
@@ -98,7 +101,7 @@ impl Guild {
         }
     }
 
-    /// Channels must be there; roles that an answer is to give must be the caller's to give.
+    /// Channels and emojis must be there; roles that an answer is to give must be the caller's to give.
     fn judge_onboarding(&self, cx: &Cx<'_>, old: &Onboarding, wanted: &Onboarding) -> Result<(), Stop> {
         let errors = Form::empty();
         let unknown = |path: &str, channels: &[ChannelId]| {
@@ -115,6 +118,9 @@ impl Guild {
             for (m, option) in prompt.options.iter().enumerate() {
                 let path = format!("prompts.{n}.options.{m}");
                 unknown(&format!("{path}.channel_ids"), &option.channel_ids);
+                if option.emoji.id.is_some_and(|emoji| !self.emojis.contains_key(&emoji)) {
+                    errors.error(&format!("{path}.emoji_id"), "INVALID_EMOJI", "Invalid emoji");
+                }
                 if option.channel_ids.is_empty() && option.role_ids.is_empty() {
                     let message = "An answer must give a role or a channel.";
                     errors.error(&path, "ONBOARDING_OPTION_EMPTY", message);

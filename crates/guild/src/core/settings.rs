@@ -7,18 +7,19 @@ use consort_actor::{Cx, Outcome, Stop};
 use consort_files::Kind;
 use consort_model::account::UserRow;
 use consort_model::{
-    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, Channel, ChannelId, ChannelType, Guild as Object,
-    Integration, Intents, Member, Patch, Permissions, Role, ScheduledEvent, Timestamp, UnavailableGuild,
-    User, UserId, Webhook,
+    ApiError, AuditLogChange, AuditLogEntry, AuditLogEvent, Channel, ChannelId, ChannelType, EmojiId, Form,
+    Guild as Object, Integration, Intents, Member, Patch, Permissions, Role, ScheduledEvent, Timestamp,
+    UnavailableGuild, User, UserId, Webhook,
 };
 use consort_rpc::guild::channel::Create;
 use consort_rpc::guild::settings::{Op, Update};
 use consort_rpc::{Answer, Audience, Event, relay};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Order, Range, StoreExt as _, StoreRef, Table};
+use serde::Deserialize as _;
 use serde_json::{Value, json};
 
-use super::audit::Note;
+use super::audit::{Note, oldest_kept};
 use super::shown::Shown;
 use super::{Guild, Phase};
 
@@ -84,6 +85,7 @@ impl Guild {
             stages: Default::default(),
             sounds: Default::default(),
             talk: Default::default(),
+            audit_swept_day: Default::default(),
             phase: Phase::Vacant,
         }
     }
@@ -120,7 +122,8 @@ impl Guild {
                 let on = self.info.features.iter().any(|feature| feature == WELCOME_ON);
                 self.require(cx, if on { Permissions::empty() } else { Permissions::MANAGE_GUILD })?;
                 let stored: Option<Value> = cx.row(Table::GuildMisc, self.id.get(), Key::text(WELCOME))?;
-                let shown = stored.ok_or_else(ApiError::unknown_welcome_screen)?;
+                let mut shown = stored.ok_or_else(ApiError::unknown_welcome_screen)?;
+                self.forget_gone_of_welcome(&mut shown);
                 Outcome::json(&shown)
             }
             Op::UpdateWelcomeScreen { enabled, description, channels } => {
@@ -385,8 +388,10 @@ impl Guild {
         let filtered = user.is_some() || action.is_some();
         // Of both cursors the first decides (disnake#919).
         let after = after.filter(|_| before.is_none());
+        // What is too old is not shown, be it still there.
+        let from = after.map_or(0, |id| id.saturating_add(1)).max(oldest_kept(cx.now_ms));
         let range = Range {
-            from: after.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
+            from: Bound::Included(Key::id(from)),
             to: before.map_or(Bound::Unbounded, |id| Bound::Excluded(Key::id(id))),
             order: if after.is_some() { Order::Ascending } else { Order::Descending },
             // A filter looks through the newest thousands; older entries are reached with `before`.
@@ -533,14 +538,37 @@ impl Guild {
     }
 
     /// Strangers are shown the welcome screen, so it leads nowhere else.
-    fn require_own_channels(&self, shown: &[Value]) -> Result<(), Stop> {
-        let is_own = |shown: &Value| {
-            let channel = serde_json::from_value(shown["channel_id"].clone());
-            channel.is_ok_and(|channel| self.channels.contains_key(&channel))
-        };
-        let Some(index) = shown.iter().position(|shown| !is_own(shown)) else { return Ok(()) };
-        let path = format!("welcome_channels.{index}.channel_id");
-        Err(ApiError::invalid_field(&path, "GUILD_INVALID_CHANNEL", "Invalid channel").into())
+    fn require_own_of_welcome(&self, shown: &[Value]) -> Result<(), Stop> {
+        let errors = Form::empty();
+        for (index, shown) in shown.iter().enumerate() {
+            let path = |field: &str| format!("welcome_channels.{index}.{field}");
+            if !self.has_channel_of(shown) {
+                errors.error(&path("channel_id"), "GUILD_INVALID_CHANNEL", "Invalid channel");
+            }
+            if !self.has_emoji_of(shown) {
+                errors.error(&path("emoji_id"), "INVALID_EMOJI", "Invalid emoji");
+            }
+        }
+        Ok(errors.finish()?)
+    }
+
+    /// Channels and emojis may have been deleted since the welcome screen was made.
+    fn forget_gone_of_welcome(&self, screen: &mut Value) {
+        let Some(shown) = screen["welcome_channels"].as_array_mut() else { return };
+        shown.retain(|shown| self.has_channel_of(shown));
+        for gone in shown.iter_mut().filter(|shown| !self.has_emoji_of(shown)) {
+            (gone["emoji_id"], gone["emoji_name"]) = (Value::Null, Value::Null);
+        }
+    }
+
+    fn has_channel_of(&self, shown: &Value) -> bool {
+        let channel = ChannelId::deserialize(&shown["channel_id"]);
+        channel.is_ok_and(|channel| self.channels.contains_key(&channel))
+    }
+
+    fn has_emoji_of(&self, shown: &Value) -> bool {
+        let emoji = Option::<EmojiId>::deserialize(&shown["emoji_id"]);
+        emoji.is_ok_and(|emoji| emoji.is_none_or(|emoji| self.emojis.contains_key(&emoji)))
     }
 
     fn update_welcome(
@@ -553,11 +581,12 @@ impl Guild {
         self.require(cx, Permissions::MANAGE_GUILD)?;
         let stored: Option<Value> = cx.row(Table::GuildMisc, self.id.get(), Key::text(WELCOME))?;
         let mut screen = stored.unwrap_or_else(|| json!({"description": null, "welcome_channels": []}));
+        self.forget_gone_of_welcome(&mut screen);
         if description.is_present() {
             screen["description"] = json!(description.as_option());
         }
         if let Some(channels) = channels {
-            self.require_own_channels(channels)?;
+            self.require_own_of_welcome(channels)?;
             screen["welcome_channels"] = json!(channels);
         }
         cx.put(Table::GuildMisc, self.id.get(), Key::text(WELCOME), &screen);

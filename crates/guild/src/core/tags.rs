@@ -1,7 +1,7 @@
-//! Tags of forums, one by one. Changes of all of them are changes of the channel.
+//! Tags of forums, one by one, and their emojis. Changes of all of them are changes of the channel.
 
 use consort_actor::{Cx, Outcome, Stop};
-use consort_model::{ApiError, ChannelId, ForumTag, Id, Permissions, limits};
+use consort_model::{ApiError, Channel, ChannelId, EmojiId, Form, ForumTag, Id, Permissions, limits};
 use consort_rpc::guild::channel::Update;
 use serde_json::{Value, json};
 
@@ -68,6 +68,29 @@ impl Guild {
         edit(&mut tags)?;
         self.update_channel(cx, channel, &Update { available_tags: Some(tags), ..Update::default() })
     }
+}
+
+impl Guild {
+    /// Tags and the default reaction of a forum are shown with emojis of the guild (Channel, "Forum Tag Object" and "Default
+    /// Reaction Object"). One that was there before may have been deleted since, and stays.
+    pub(super) fn require_emojis(&self, channel: &Channel, before: Option<&Channel>) -> Result<(), ApiError> {
+        let errors = Form::empty();
+        for (path, emoji) in emojis_of(channel) {
+            let was_there = || before.is_some_and(|before| emojis_of(before).any(|(_, old)| old == emoji));
+            if !self.emojis.contains_key(&emoji) && !was_there() {
+                errors.error(&path, "INVALID_EMOJI", "Invalid emoji");
+            }
+        }
+        errors.finish()
+    }
+}
+
+/// The custom emojis of a forum, each with its path in a form.
+fn emojis_of(channel: &Channel) -> impl Iterator<Item = (String, EmojiId)> {
+    let tags = channel.available_tags.iter().flatten().enumerate();
+    let tags = tags.filter_map(|(n, tag)| Some((format!("available_tags.{n}.emoji_id"), tag.emoji_id?)));
+    let reaction = channel.default_reaction_emoji.as_ref().and_then(|reaction| reaction.emoji_id);
+    tags.chain(reaction.map(|emoji| ("default_reaction_emoji.emoji_id".to_owned(), emoji)))
 }
 
 fn without_id(tag: &Value) -> Value {

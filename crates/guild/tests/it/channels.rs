@@ -4,7 +4,7 @@ use consort_model::{ChannelType, Overwrite, Patch, Permissions};
 use consort_rpc::guild::Op;
 use consort_rpc::guild::channel::{self, Update};
 
-use crate::world::{GUILD, OWNER, World, new_channel};
+use crate::world::{GUILD, OWNER, World, id, new_channel};
 
 const NONE: Permissions = Permissions::empty();
 const VIEW: Permissions = Permissions::VIEW_CHANNEL;
@@ -182,6 +182,21 @@ fn what_one_may_not_do_with_channels_is_refused_and_changes_nothing() {
         parent_id: Patch::Value(category),
     };
     assert_eq!(world.err(2, Op::Channel(channel::Op::Move(vec![lock]))), (403, 50013));
+}
+
+#[test]
+fn stages_have_less_bitrate_than_voice_channels() {
+    let mut world = World::new();
+    let with = |bitrate, kind| {
+        let create = channel::Create { bitrate: Some(bitrate), ..new_channel("v", kind) };
+        Op::Channel(channel::Op::Create(Box::new(create)))
+    };
+    world.ok(OWNER, with(384_000, ChannelType::GuildVoice));
+    assert_eq!(world.err(OWNER, with(64_001, ChannelType::GuildStageVoice)), (400, 30052));
+    let stage = id(&world.ok(OWNER, with(64_000, ChannelType::GuildStageVoice)));
+    let update = Update { bitrate: Patch::Value(64_001), ..Update::default() };
+    let update = Op::Channel(channel::Op::Update { channel: stage, update: Box::new(update) });
+    assert_eq!(world.err(OWNER, update), (400, 30052));
 }
 
 #[test]

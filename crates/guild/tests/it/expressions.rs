@@ -1,11 +1,12 @@
 //! Emojis and stickers: who may make and change them, their number, and the lists that are sent.
 
-use consort_model::{Patch, Permissions};
+use consort_model::request::onboarding::OnboardingForm;
+use consort_model::{ChannelId, ChannelType, Form, Patch, Permissions};
 use consort_rpc::guild::emoji::Op as E;
-use consort_rpc::guild::{Op, member};
+use consort_rpc::guild::{Op, channel, member, onboarding, settings};
 use serde_json::{Value, json};
 
-use crate::world::{OWNER, World};
+use crate::world::{OWNER, World, id, new_channel};
 
 fn emoji(id: u64, animated: bool) -> Op {
     Op::Emoji(E::Create { id: id.into(), name: format!("emoji{id}"), animated, roles: Vec::new() })
@@ -76,6 +77,67 @@ fn makers_change_their_own_and_managers_all() {
     let roles = Patch::Value(vec![777.into()]);
     let op = Op::Emoji(E::Update { emoji: 10.into(), name: None, roles });
     assert_eq!(world.err(3, op), (404, 10011));
+}
+
+/// Has a call refused for its emoji.
+fn refuse(world: &World, op: Op, path: &str) {
+    let error = world.call(OWNER, op).unwrap_err();
+    assert_eq!((error.status, error.code), (400, 50035), "{path}");
+    assert_eq!(error.errors.unwrap().get(path)[0].code, "INVALID_EMOJI", "{path}");
+}
+
+#[test]
+fn things_are_shown_with_emojis_of_the_guild() {
+    let mut world = World::new();
+    world.ok(OWNER, emoji(10, false));
+    let tag = |emoji: &str| json!({"name": "tag", "emoji_id": emoji});
+    let forum = |emoji: &str| {
+        let create = channel::Create {
+            available_tags: Some(vec![tag("10"), json!({"name": "other", "emoji_id": emoji})]),
+            default_reaction_emoji: Some(json!({"emoji_id": "10"})),
+            ..new_channel("forum", ChannelType::GuildForum)
+        };
+        Op::Channel(channel::Op::Create(Box::new(create)))
+    };
+    refuse(&world, forum("11"), "available_tags.1.emoji_id");
+    let made: ChannelId = id(&world.ok(OWNER, forum("10")));
+    let general = world.channel("general");
+    let welcome = |emoji: &str| {
+        let shown =
+            json!({"channel_id": general, "description": "d", "emoji_id": emoji, "emoji_name": "duck"});
+        let (enabled, description, channels) = (Some(true), Patch::Absent, Some(vec![shown]));
+        Op::Settings(settings::Op::UpdateWelcomeScreen { enabled, description, channels })
+    };
+    refuse(&world, welcome("11"), "welcome_channels.0.emoji_id");
+    world.ok(OWNER, welcome("10"));
+    let ask = |emoji: &str| {
+        let option = json!({"title": "a", "channel_ids": [general], "emoji_id": emoji});
+        let body = json!({"prompts": [{"title": "q", "options": [option]}]});
+        let form = Form::root(&body).unwrap().check(OnboardingForm::read).unwrap();
+        Op::Onboarding(onboarding::Op::Set(Box::new(form)))
+    };
+    refuse(&world, ask("11"), "prompts.0.options.0.emoji_id");
+    world.ok(OWNER, ask("10"));
+
+    world.ok(OWNER, Op::Emoji(E::Delete { emoji: 10.into() }));
+    let shown = world.ok(OWNER, Op::Settings(settings::Op::WelcomeScreen));
+    assert_eq!(
+        (&shown["welcome_channels"][0]["emoji_id"], &shown["welcome_channels"][0]["description"]),
+        (&Value::Null, &json!("d"))
+    );
+    let asked = world.ok(OWNER, Op::Onboarding(onboarding::Op::Get));
+    assert_eq!(asked["prompts"][0]["options"][0]["emoji"]["id"], Value::Null);
+    // What a forum was shown with before may come back with a change of something else.
+    let retag = |emoji: &str| {
+        let update = channel::Update {
+            available_tags: Some(vec![tag(emoji)]),
+            default_reaction_emoji: Patch::Value(json!({"emoji_id": emoji})),
+            ..channel::Update::default()
+        };
+        Op::Channel(channel::Op::Update { channel: made, update: Box::new(update) })
+    };
+    world.ok(OWNER, retag("10"));
+    refuse(&world, retag("11"), "available_tags.0.emoji_id");
 }
 
 #[test]

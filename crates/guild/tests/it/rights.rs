@@ -11,6 +11,7 @@ use consort_model::{
 use consort_rpc::guild::channel::{self, Move, Update};
 use consort_rpc::guild::{Op, ban, emoji, invite, member, settings, thread, webhook};
 use consort_rpc::message::{self, Create};
+use consort_store::Table;
 use serde_json::Value;
 
 use crate::voice::speak;
@@ -408,6 +409,27 @@ fn the_audit_log_names_those_who_are_gone() {
     // Of `before` and `after` the first counts.
     let page = world.ok(OWNER, log(Some(entry(0)), Some(entry(0))));
     assert_eq!(page["audit_log_entries"][0]["id"], Value::from(entry(1).to_string()));
+}
+
+#[test]
+fn the_audit_log_is_kept_for_45_days() {
+    let mut world = World::new();
+    let entries = |world: &mut World, after| {
+        let op = settings::Op::AuditLog { user: None, action: None, before: None, after, limit: 100 };
+        world.ok(OWNER, Op::Settings(op))["audit_log_entries"].as_array().unwrap().len()
+    };
+    let make =
+        |world: &mut World, name: &str| world.create_channel(new_channel(name, ChannelType::GuildText));
+    make(&mut world, "first");
+    let day = Duration::from_secs(24 * 3600);
+    world.advance(day * 44);
+    make(&mut world, "second");
+    assert_eq!(entries(&mut world, None), 2);
+    world.advance(day * 2);
+    assert_eq!((entries(&mut world, None), entries(&mut world, Some(1))), (1, 1));
+    // The next entry takes the old ones out of the store.
+    make(&mut world, "third");
+    assert_eq!(world.stored_rows(Table::AuditLog), 2);
 }
 
 #[test]

@@ -32,7 +32,7 @@ use consort_rpc::{
     View, guild, relay, user, voice,
 };
 use consort_runtime::{Clock as _, Ids, Manual, Registry};
-use consort_store::{Batch, Key, Store, Table, memory::Memory};
+use consort_store::{Batch, Key, Range, Store, Table, memory::Memory};
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
@@ -292,6 +292,11 @@ impl World {
         assert_eq!(self.truth(), before, "{shown}: a refused call has changed something");
         assert_eq!(self.positions(), position, "{shown}: a refused call has told something");
         (error.status, error.code)
+    }
+
+    /// How many rows of a table the guild has in the store.
+    pub fn stored_rows(&self, table: Table) -> usize {
+        self.runtime.block_on(self.store.scan(table, GUILD.get(), Range::all(usize::MAX))).unwrap().len()
     }
 
     /// Lets time pass, and what is due happen.

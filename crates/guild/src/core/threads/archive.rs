@@ -20,6 +20,9 @@ use super::{is_archived, is_private};
 use crate::core::Guild;
 use crate::roster::Packed;
 
+/// Bit of a post's `flags`: pinned to the top of its forum. Such a post is not archived by time, and no longer pinned when it is
+/// archived (Threads, "Pinned Threads").
+pub(super) const PINNED: u64 = 1 << 1;
 const MINUTE_MS: u64 = 60_000;
 /// Private archived threads of a channel that are searched for one's own.
 const OWN_SEARCHED_MAX: usize = 1000;
@@ -47,7 +50,9 @@ fn index_of(thread: &Channel) -> Option<(u64, Key)> {
 /// When a thread is archived if nothing happens in it, Unix milliseconds. Activity is a message, and being opened again
 /// (Threads page).
 pub(super) fn archive_due_ms(thread: &Channel) -> u64 {
-    let Some(metadata) = &thread.thread_metadata else { return u64::MAX };
+    let Some(metadata) = thread.thread_metadata.as_ref().filter(|_| thread.flags & PINNED == 0) else {
+        return u64::MAX;
+    };
     let posted = thread.last_message_id.map_or(0, |id| id.timestamp_ms());
     posted.max(metadata.archive_timestamp.ms()) + u64::from(metadata.auto_archive_duration) * MINUTE_MS
 }
@@ -94,6 +99,7 @@ impl Guild {
             metadata.archived = true;
             metadata.archive_timestamp = Timestamp::from_ms(cx.now_ms);
         }
+        found.channel.flags &= !PINNED;
         if let Some((parent, key)) = index_of(&found.channel) {
             cx.put(Table::Threads, parent, key, &thread);
         }

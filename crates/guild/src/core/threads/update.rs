@@ -13,12 +13,11 @@ use consort_rpc::{Effect, guild};
 use consort_store::erasure::CHANNEL_TABLES;
 use consort_store::{Key, Range, Table};
 
+use super::archive::PINNED;
 use super::{is_archived, is_private, with_member};
 use crate::core::Guild;
 use crate::core::audit::Note;
 
-/// Bit of a post's `flags` that may be set: pinned to the top of its forum.
-const PINNED: u64 = 1 << 1;
 /// Archived threads that go with a deleted channel at once; more are left behind, where nobody finds them.
 const DELETED_ARCHIVED_MAX: usize = 1000;
 

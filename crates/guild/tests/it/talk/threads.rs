@@ -250,6 +250,12 @@ async fn one_post_of_a_forum_is_pinned_and_no_other_thread() {
     assert_eq!(world.thread(OWNER, posts[1], flags(2)).await.unwrap()["flags"], 2);
     let thread = public(&world).await;
     assert_eq!(world.thread(OWNER, thread, flags(2)).await.unwrap_err().code, 50024);
+    // Archiving takes the pin off, so that what is opened again is no second one.
+    let archived =
+        |archived| Op::Update(Box::new(UpdateThread { archived: Some(archived), ..UpdateThread::default() }));
+    assert_eq!(world.thread(OWNER, posts[1], archived(true)).await.unwrap()["flags"], 0);
+    world.thread(OWNER, posts[0], flags(2)).await.unwrap();
+    assert_eq!(world.thread(OWNER, posts[1], archived(false)).await.unwrap()["flags"], 0);
 }
 
 #[tokio::test]
