@@ -45,7 +45,7 @@ fn origin(url: &str) -> Option<String> {
     Some(format!("{}://{}", uri.scheme_str()?, uri.authority()?))
 }
 
-/// Serves the client's files, and its page for every other path without an extension. `gateway` is the address that clients
+/// Serves the client's files, and its page for every other path without an extension that is not among the assets. `gateway` is the address that clients
 /// are given of the gateway, if it is set; `voice_elsewhere`: whether other nodes may have a guild's voice.
 pub fn router(gateway: Option<&str>, voice_elsewhere: bool) -> Router {
     Router::new().fallback(serve).with_state(policy(gateway, voice_elsewhere))
@@ -56,7 +56,8 @@ async fn serve(State(policy): State<HeaderValue>, request: Request) -> Response 
         return StatusCode::METHOD_NOT_ALLOWED.into_response();
     }
     let path = request.uri().path().trim_start_matches('/');
-    let names_a_file = path.rsplit('/').next().is_some_and(|name| name.contains('.'));
+    let names_a_file =
+        path.starts_with(ASSETS) || path.rsplit('/').next().is_some_and(|name| name.contains('.'));
     let wanted = if names_a_file { path } else { INDEX };
     let found = packed(wanted, request.headers(), Dist::get).or_else(|| Some((None, Dist::get(wanted)?)));
     match found {
