@@ -30,8 +30,8 @@ pub(crate) async fn watch(world: Arc<World>) {
 fn depths(life: &Life) -> Vec<(String, usize, usize)> {
     let mut depths =
         vec![("facts that are not taken".to_owned(), life.mesh.facts_waiting(), FACTS_WAITING_MAX)];
-    for actor in life.registry.list() {
-        let name = format!("{} {}", actor.service, actor.key);
+    for actor in life.registry.list(None) {
+        let name = format!("{} {}", actor.kind, actor.key);
         let (mail, mail_max) = (actor.queue as usize, MAILBOX_CALLS_MAX + MAILBOX_CASTS_MAX);
         depths.push((format!("the mailbox of {name}"), mail, mail_max));
         depths.push((

@@ -118,7 +118,7 @@ async fn a_token_is_looked_up_without_starting_its_owner_and_as_it_was_acknowled
     for _ in 0..2 {
         assert!(matches!(world.account(find(1)).await, Ok(Answer::Token(_))));
         assert_eq!(world.account(find(9)).await.unwrap_err().status, 401);
-        assert!(world.registry.list().is_empty(), "nobody was loaded for it");
+        assert!(world.registry.list(None).is_empty(), "nobody was loaded for it");
     }
     world.account(Op::End { sessions: vec![AuthSessionId::new(1)] }).await.unwrap();
     assert_eq!(world.account(find(1)).await.unwrap_err().status, 401);

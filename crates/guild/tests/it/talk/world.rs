@@ -141,7 +141,7 @@ impl World {
 
     /// Whether the guild's owner is in memory.
     pub fn is_loaded(&self) -> bool {
-        !self.env.registry.list().is_empty()
+        !self.env.registry.list(None).is_empty()
     }
 
     pub async fn attach(&self, user: UserId) -> Value {
