@@ -40,7 +40,7 @@ pub use changes::note_change;
 pub use host::{Audit, Host};
 pub use mentions::said;
 pub use polls::{OpenPoll, forget_polls, read_polls, tick};
-pub use post::{Draft, blank, post, system_message};
+pub use post::{Draft, amend, blank, post, system_message};
 pub use slowmode::{Rationed, require_turn, take_turn};
 pub use talk::Talk;
 

@@ -8,7 +8,7 @@ use consort_model::{
 use consort_rpc::user::Reach;
 use consort_rpc::{Effect, Publication, user};
 
-use crate::events::{publish_created, publish_edited};
+use crate::events::{publish_created, publish_edited, publish_updated};
 use crate::{Host, polls, store};
 
 /// Members of a mentioned role who are told so one by one; for larger roles clients count from `mention_roles`, as they
@@ -61,6 +61,7 @@ pub fn blank(cx: &Cx<'_>, channel: ChannelId, author: User, kind: MessageType) -
         position: None,
         poll: None,
         interaction_metadata: None,
+        call: None,
         interaction: None,
     }
 }
@@ -160,6 +161,12 @@ pub fn system_message<H: Host>(
     message.content = content.into();
     adjust(&mut message);
     post(host, cx, Draft { message, silent: true })
+}
+
+/// Puts a message of the system in the place of what it was, and tells of it.
+pub fn amend<H: Host>(host: &mut H, cx: &mut Cx<'_>, message: &Message) {
+    store(cx, message);
+    publish_updated(host, cx, message);
 }
 
 /// A reference to a message, as a message carries it.

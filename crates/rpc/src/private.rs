@@ -5,6 +5,8 @@ use serde::{Deserialize, Serialize};
 
 use crate::{Nothing, Service, message};
 
+pub mod call;
+
 /// The service; its key is the channel's id.
 #[derive(Debug)]
 pub struct Private;
@@ -26,6 +28,8 @@ impl From<Nothing> for Op {
 pub enum Op {
     /// Messages, reactions, pins, typing; see [`message`].
     Message { channel: ChannelId, op: message::Op },
+    /// Calls; see [`call`].
+    Call(call::Op),
     /// The channel as the caller sees it (recipients without the caller). Answers a channel.
     Get,
     /// Changes a group's name or icon. Answers the channel.

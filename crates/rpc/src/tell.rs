@@ -11,13 +11,14 @@
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
-use consort_model::{GuildId, UserId};
+use consort_model::{ChannelId, GuildId, UserId};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{Notify, oneshot};
 
 use crate::guild::voice as states;
+use crate::private::call as calls;
 use crate::user::relationship;
-use crate::{Caller, NodeId, Owner, guild, name, relay, user, voice};
+use crate::{Caller, NodeId, Owner, guild, name, private, relay, user, voice};
 
 /// Facts of one node that wait to be taken. One beyond it is lost, with an error in the log; from half of it on the gateway lets
 /// nobody new in.
@@ -29,6 +30,8 @@ pub enum Fact {
     User { user: UserId, op: user::Op },
     /// To the owner of a guild.
     Guild { guild: GuildId, op: guild::Op },
+    /// To the owner of a private channel.
+    Private { channel: ChannelId, op: private::Op },
     /// To the owner of a name.
     Name { key: u64, op: name::Op },
     /// To the voice server of a guild.
@@ -54,6 +57,7 @@ impl Fact {
         match self {
             Self::User { user, .. } => Owner::of::<user::User>(user.get()),
             Self::Guild { guild, .. } => Owner::of::<guild::Guild>(guild.get()),
+            Self::Private { channel, .. } => Owner::of::<private::Private>(channel.get()),
             Self::Name { key, .. } => Owner::of::<name::Name>(*key),
             Self::Voice { guild, .. } => Owner::of::<voice::Voice>(guild.get()),
             Self::Relay { node, .. } => Owner::of::<relay::Relay>(u64::from(node.0)),
@@ -81,6 +85,10 @@ impl Fact {
             },
             Self::Guild { op: guild::Op::Voice(states::Op::Update { session, .. }), .. }
             | Self::Guild { op: guild::Op::Voice(states::Op::Gone { session }), .. } => {
+                (About::Voice(session.number), true)
+            }
+            Self::Private { op: private::Op::Call(calls::Op::Join { session, .. }), .. }
+            | Self::Private { op: private::Op::Call(calls::Op::Leave { session }), .. } => {
                 (About::Voice(session.number), true)
             }
             Self::Voice { op, .. } => (About::Voice(op.user().get()), true),

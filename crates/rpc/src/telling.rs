@@ -8,7 +8,9 @@ use futures_util::future::BoxFuture;
 
 use crate::relay::SessionKey;
 use crate::tell::{About, QueueId, Waiting};
-use crate::{Answer, Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, relay, user, voice};
+use crate::{
+    Answer, Caller, Fact, Mesh, Owner, Placement, Reply, Service, guild, name, private, relay, user, voice,
+};
 
 /// Pause after the first refusal; it doubles with each further one.
 const PAUSE_MIN: Duration = Duration::from_millis(100);
@@ -48,6 +50,9 @@ impl Mesh {
         match waiting.fact.clone() {
             Fact::User { user, op } => self.client::<user::User>().tell_once(user.get(), caller, op),
             Fact::Guild { guild, op } => self.client::<guild::Guild>().tell_once(guild.get(), caller, op),
+            Fact::Private { channel, op } => {
+                self.client::<private::Private>().tell_once(channel.get(), caller, op)
+            }
             Fact::Name { key, op } => self.client::<name::Name>().tell_once(key, caller, op),
             // Where no node runs voice there is nobody to tell; who waits for a voice server is told that there is none.
             Fact::Voice { guild, op } if self.nodes_of::<voice::Voice>().is_empty() => {

@@ -54,6 +54,8 @@ pub enum Op {
     ChannelClosed { channel: ChannelId },
     /// A private channel's owner tells: the user is out of the group.
     ChannelLeft { channel: ChannelId },
+    /// A private channel's owner tells: the user has joined its call by this session. Other sessions leave other calls. From the system.
+    InCall { channel: ChannelId, session: SessionKey },
     /// An event for every session of this user ([`Event::audience`] is ignored; intents are applied).
     Deliver(Arc<Event>),
     /// A message mentions the user (or is in one of its private channels): counts as unread mention, unless it is muted,

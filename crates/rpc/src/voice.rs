@@ -13,7 +13,7 @@ use serde_json::json;
 use crate::relay::SessionKey;
 use crate::{Audience, Event, Nothing, Publication, Service, relay};
 
-/// The service; its key is the guild's id.
+/// The service; its key is the guild's id, or that of a private channel with a call.
 #[derive(Debug)]
 pub enum Voice {}
 
@@ -66,6 +66,13 @@ pub struct Participant {
     pub rights: Rights,
 }
 
+impl Participant {
+    /// Whether it is in a call of a private channel: that stands in the place of the guild. No channel has the id of its guild.
+    pub fn is_in_call(&self, guild: GuildId) -> bool {
+        guild.get() == self.channel.get()
+    }
+}
+
 /// What somebody may do in a voice channel.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Rights {
@@ -82,7 +89,11 @@ pub struct Rights {
 /// VOICE_SERVER_UPDATE for a session. Without an endpoint no server carries the guild's voice now, and the client waits (Gateway
 /// Events, "Voice Server Update").
 pub fn server_update(guild: GuildId, participant: &Participant, endpoint: Option<&str>) -> Publication {
-    let body = json!({"token": participant.token, "guild_id": guild, "endpoint": endpoint});
+    let Participant { token, channel, .. } = participant;
+    let body = match participant.is_in_call(guild) {
+        true => json!({"token": token, "guild_id": null, "channel_id": channel, "endpoint": endpoint}),
+        false => json!({"token": token, "guild_id": guild, "endpoint": endpoint}),
+    };
     let event = Event::new("VOICE_SERVER_UPDATE", Intents::empty(), Audience::all(), &body);
     let message = relay::Op::Direct { sessions: vec![participant.session], event: Arc::new(event) };
     Publication::Relay { node: participant.session.node, message }

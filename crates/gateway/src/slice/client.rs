@@ -3,8 +3,9 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_model::GuildId;
+use consort_model::{ChannelId, GuildId};
 use consort_rpc::guild::voice;
+use consort_rpc::private::call;
 use consort_rpc::user;
 use consort_session::{Choice, Dispatch};
 use consort_wire::gateway::limits::MAX_USER_PAYLOAD_BYTES;
@@ -169,6 +170,7 @@ impl Slice {
                     self.subscribe(session, subscription);
                 }
             }
+            Inbound::CallConnect { channel_id } => self.show_call(session, ChannelId::new(channel_id)),
             Inbound::RequestSoundboardSounds { guild_ids } => self.soundboard_sounds(session, &guild_ids),
             // Known opcodes for which this platform has nothing to say; clients do without an answer.
             _ => {}
@@ -204,8 +206,10 @@ impl Slice {
     }
 
     fn voice_state(&mut self, session: usize, update: &VoiceStateUpdate) {
-        // Calls outside guilds are not offered.
-        let Some(guild) = update.guild_id.map(GuildId::new) else { return };
+        let Some(guild) = update.guild_id.map(GuildId::new) else { return self.call_state(session, update) };
+        if update.channel_id.is_some() {
+            self.leave_call(session);
+        }
         let held = &mut self.sessions[session];
         if held.session.attachment(guild).is_none() {
             return;
@@ -214,16 +218,59 @@ impl Slice {
         if update.channel_id.is_some() {
             held.voice.push(guild);
         }
-        let flags = voice::Flags {
-            self_mute: update.self_mute,
-            self_deaf: update.self_deaf,
-            self_video: update.self_video,
-            ..voice::Flags::default()
-        };
+        let flags = flags(update);
         let identity = held.session.identity();
         let channel = update.channel_id.map(Into::into);
         let effect = Effect::voice(&held.caller(), guild, (identity.key, identity.id), channel, flags);
         self.effects.push(effect);
+    }
+
+    /// Opcode 4 without a guild: a person joins the call of a private channel, or leaves voice, wherever it is (people's clients name no
+    /// guild then). A person's session is in one call, or in voice of a guild.
+    fn call_state(&mut self, session: usize, update: &VoiceStateUpdate) {
+        let held = &self.sessions[session];
+        if held.session.identity().bot {
+            return;
+        }
+        let channel = update.channel_id.map(ChannelId::new);
+        if channel.is_none() || held.call != channel {
+            self.leave_voice(session);
+        }
+        let Some(channel) = channel else { return };
+        let held = &mut self.sessions[session];
+        held.call = Some(channel);
+        let identity = held.session.identity();
+        let (key, session_id) = (identity.key, identity.id.to_string());
+        let op = call::Op::Join { session: key, session_id, flags: flags(update) };
+        let effect = Effect::call(&held.caller(), channel, op);
+        self.effects.push(effect);
+    }
+
+    /// Opcode 13.
+    fn show_call(&mut self, session: usize, channel: ChannelId) {
+        let held = &self.sessions[session];
+        let op = call::Op::Show { session: held.session.identity().key };
+        let effect = Effect::call(&held.caller(), channel, op);
+        self.effects.push(effect);
+    }
+
+    fn leave_call(&mut self, session: usize) {
+        let held = &mut self.sessions[session];
+        if let Some(channel) = held.call.take() {
+            let op = call::Op::Leave { session: held.session.identity().key };
+            let effect = Effect::call(&held.caller(), channel, op);
+            self.effects.push(effect);
+        }
+    }
+
+    /// The session is in voice nowhere any more.
+    pub(super) fn leave_voice(&mut self, session: usize) {
+        self.leave_call(session);
+        let held = &mut self.sessions[session];
+        let (caller, key) = (held.caller(), held.session.identity().key);
+        for guild in std::mem::take(&mut held.voice) {
+            self.effects.push(Effect::voice_gone(&caller, guild, key));
+        }
     }
 
     fn soundboard_sounds(&mut self, session: usize, guilds: &[u64]) {
@@ -239,6 +286,15 @@ impl Slice {
     pub(super) fn tell(&mut self, session: usize, name: &'static str, d: &Value) {
         self.sessions[session].session.push(Arc::new(Dispatch::new(name, d.to_string())), Choice::Full);
         self.wake_session(session);
+    }
+}
+
+fn flags(update: &VoiceStateUpdate) -> voice::Flags {
+    voice::Flags {
+        self_mute: update.self_mute,
+        self_deaf: update.self_deaf,
+        self_video: update.self_video,
+        ..voice::Flags::default()
     }
 }
 

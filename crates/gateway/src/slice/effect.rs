@@ -3,7 +3,7 @@
 use consort_model::{ChannelId, GuildId};
 use consort_rpc::guild::{gateway, voice};
 use consort_rpc::relay::{Heard, Question, SessionKey};
-use consort_rpc::{Caller, Fact, guild, user};
+use consort_rpc::{Caller, Fact, guild, private, user};
 use consort_session::SessionId;
 use consort_wire::gateway::{Identify, Resume};
 
@@ -114,6 +114,12 @@ impl Effect {
     ) -> Self {
         let op = voice::Op::Update { session: session.0, session_id: session.1.to_string(), channel, flags };
         Self::guild(caller, guild, guild::Op::Voice(op))
+    }
+
+    /// Opcode 4 or 13 about a private channel.
+    pub(super) fn call(caller: &Caller, channel: ChannelId, op: private::call::Op) -> Self {
+        let op = private::Op::Call(op);
+        Self::Tell { caller: caller.clone(), fact: Box::new(Fact::Private { channel, op }) }
     }
 
     /// A session that was in voice is over.

@@ -33,7 +33,7 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Instant;
 
-use consort_model::{ApplicationId, GuildId, Lookup, Presence, UserId};
+use consort_model::{ApplicationId, ChannelId, GuildId, Lookup, Presence, UserId};
 use consort_rpc::relay::{Heard, SessionKey};
 use consort_rpc::{Caller, NodeId};
 use consort_session::{Session, SessionId};
@@ -95,6 +95,8 @@ struct Held {
     watching: Vec<Watched>,
     /// Guilds in whose voice channels it is.
     voice: Vec<GuildId>,
+    /// The private channel in whose call it is.
+    call: Option<ChannelId>,
     /// Guilds that it attaches to again, and how far it is in what they say.
     heard_guilds: Vec<(GuildId, Heard)>,
     /// When all members of a guild were last asked for.
@@ -124,6 +126,7 @@ impl Held {
             presence: None,
             watching: Vec::new(),
             voice: Vec::new(),
+            call: None,
             heard_guilds: Vec::new(),
             asked_all: Vec::new(),
             bulk: 0,
@@ -399,10 +402,8 @@ impl Slice {
         let held = &mut self.sessions[slot];
         let identity = held.session.identity().clone();
         let caller = held.caller();
-        let (watching, voice) = (std::mem::take(&mut held.watching), std::mem::take(&mut held.voice));
-        for guild in voice {
-            self.effects.push(Effect::voice_gone(&caller, guild, identity.key));
-        }
+        let watching = std::mem::take(&mut held.watching);
+        self.leave_voice(slot);
         for Watched { guild, .. } in watching {
             self.effects.push(Effect::unsubscribe(&caller, guild, identity.key));
         }

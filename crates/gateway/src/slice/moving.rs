@@ -187,10 +187,8 @@ impl Slice {
             watching: watching.iter().map(ExportedWatch::of).collect(),
             places,
         };
-        let (caller, voice) = (held.caller(), std::mem::take(&mut held.voice));
-        for guild in voice {
-            self.effects.push(Effect::voice_gone(&caller, guild, identity.key));
-        }
+        let caller = held.caller();
+        self.leave_voice(slot);
         for watched in watching {
             self.effects.push(Effect::unsubscribe(&caller, watched.guild, identity.key));
         }

@@ -6,7 +6,9 @@ use serde_json::Value;
 
 use super::component::readable;
 use super::{Channel, Component, Member, PartialEmoji, Sticker, StickerItem, User, numeric};
-use crate::{ApplicationId, AttachmentId, ChannelId, GuildId, MessageId, RoleId, Timestamp, WebhookId};
+use crate::{
+    ApplicationId, AttachmentId, ChannelId, GuildId, MessageId, RoleId, Timestamp, UserId, WebhookId,
+};
 
 numeric! {
     /// What a message is (Message, Message Types).
@@ -202,12 +204,24 @@ pub struct Message {
     /// A poll.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub poll: Option<Value>,
+    /// The call it tells of.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub call: Option<MessageCall>,
     /// Which interaction it answers.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interaction_metadata: Option<Value>,
     /// The same in the old form.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interaction: Option<Value>,
+}
+
+/// A call in a private channel.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct MessageCall {
+    /// Who has been in it.
+    pub participants: Vec<UserId>,
+    /// When it ended.
+    pub ended_timestamp: Option<Timestamp>,
 }
 
 /// A pinged person; in the gateway of guilds with the member.

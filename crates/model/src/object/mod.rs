@@ -44,8 +44,8 @@ pub use invite::{Invite, InviteChannel, InviteGuild};
 pub use member::Member;
 pub use message::{
     Attachment, CountDetails, Embed, EmbedAuthor, EmbedField, EmbedFooter, EmbedMedia, EmbedProvider,
-    MentionedUser, Message, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce, Reaction,
-    SnapshotMessage,
+    MentionedUser, Message, MessageCall, MessageFlags, MessageReference, MessageSnapshot, MessageType, Nonce,
+    Reaction, SnapshotMessage,
 };
 pub use onboarding::{Onboarding, OnboardingOption, OnboardingPrompt, OptionEmoji};
 pub use presence::{ClientStatus, Presence, Status, UserRef};

@@ -17,6 +17,7 @@ pub mod audit_log;
 pub mod auth;
 pub mod auto_moderation;
 pub mod bans;
+pub mod calls;
 pub mod channels;
 pub mod commands;
 pub mod emojis;
@@ -62,6 +63,7 @@ pub fn all() -> Router<Arc<App>> {
         .merge(search::routes())
         .merge(settings::routes())
         .merge(private_channels::routes())
+        .merge(calls::routes())
         .merge(guilds::routes())
         .merge(channels::routes())
         .merge(roles::routes())

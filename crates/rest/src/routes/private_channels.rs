@@ -126,7 +126,7 @@ pub(crate) async fn update(channel: &AskChannel, body: UnreadJson) -> Answered {
 }
 
 /// Asks a channel that is to be a private one.
-async fn ask_private(channel: &AskChannel, op: Op) -> Answered {
+pub(super) async fn ask_private(channel: &AskChannel, op: Op) -> Answered {
     match channel.owner().await? {
         None => channel.ask_private(op).await,
         Some(_) => Err(Failure(ApiError::wrong_channel_type())),

@@ -421,7 +421,18 @@ pub fn private() -> Vec<private::Op> {
         {"UserChanged": {"user": a_user()}},
     ]));
     all.extend(message().into_iter().map(|op| private::Op::Message { channel: 5.into(), op }));
+    all.extend(call().into_iter().map(private::Op::Call));
     all
+}
+
+pub fn call() -> Vec<private::call::Op> {
+    let flags = json!({"self_mute": true, "self_deaf": false, "self_video": true, "self_stream": false});
+    read(json!([
+        {"Join": {"session": a_session(), "session_id": "s", "flags": flags}}, {"Leave": {"session": a_session()}},
+        {"Show": {"session": a_session()}}, "Ringable", "Confirm", {"Ring": {"users": null}}, {"Ring": {"users": ["1", "2"]}},
+        {"StopRinging": {"users": ["1"]}},
+        {"Ended": {"message": "1", "participants": ["1"], "at": "2026-01-30T18:30:00.000000+00:00"}},
+    ]))
 }
 
 pub fn account() -> Vec<user::account::Op> {
@@ -598,7 +609,7 @@ pub fn user() -> Vec<user::Op> {
     use user::Op;
     let mut all: Vec<Op> = read(json!([
         {"GuildJoined": {"guild": "1"}}, {"GuildLeft": {"guild": "1"}}, {"LookAtReads": {"channels": ["1", "2"]}}, {"PresenceWanted": {"guild": "1"}}, {"ChannelOpened": {"channel": a_dm(), "listed": true}},
-        {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}},
+        {"ChannelClosed": {"channel": "1"}}, {"ChannelLeft": {"channel": "1"}}, {"InCall": {"channel": "1", "session": a_session()}},
         {"Mentioned": {"guild": null, "channel": "1", "message": "2", "author": "3", "by": "Role"}}, {"Posted": {"channel": "1", "message": "2"}},
         {"Dm": {"other": "2", "channel": "3"}}, "Sessions", "Channels",
         {"Seat": {"Take": {"seat": {"Guild": "1"}}}}, {"Seat": {"GiveBack": {"seat": {"Group": "2"}}}},

@@ -59,6 +59,19 @@ impl Person {
         self.place(guild).await
     }
 
+    /// Opcode 4 for a call in a private channel, which stands in the place of a guild.
+    async fn call(&mut self, channel: &str) -> Place {
+        let d = json!({"guild_id": null, "channel_id": channel, "self_mute": false, "self_deaf": false});
+        self.socket.send(Message::text(json!({"op": 4, "d": d}).to_string())).await.unwrap();
+        self.place(channel).await
+    }
+
+    /// Opcode 4 that leaves voice, as the clients of people say it.
+    async fn hang_up(&mut self) {
+        let d = json!({"guild_id": null, "channel_id": null, "self_mute": false, "self_deaf": false});
+        self.socket.send(Message::text(json!({"op": 4, "d": d}).to_string())).await.unwrap();
+    }
+
     /// The events that say where to connect.
     async fn place(&mut self, guild: &str) -> Place {
         let state = loop {
@@ -261,6 +274,37 @@ async fn two_in_a_channel_hear_each_other_in_both_modes() {
             assert_eq!(first.hear().await, (vec![0xF8, n, 2], second.ssrc));
         }
     }
+    world.node.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_two_of_a_dm_call_each_other_and_the_last_who_hangs_up_ends_it() {
+    let (world, _, _, mut ada, mut bob) = stage().await;
+    let (_, dm) =
+        world.call("POST", "/users/@me/channels", &ada.token, json!({"recipient_id": bob.id})).await;
+    let dm = dm["id"].as_str().unwrap().to_owned();
+    let of_call = |rest: &str| format!("/channels/{dm}/call{rest}");
+    let (_, ringable) = world.call("GET", &of_call(""), &ada.token, Value::Null).await;
+    assert_eq!(ringable, json!({"ringable": true}));
+    let at_ada = ada.call(&dm).await;
+    assert_eq!(bob.dispatch("CALL_CREATE").await["channel_id"], dm);
+    assert_eq!(world.call("POST", &of_call("/ring"), &ada.token, json!({"recipients": null})).await.0, 204);
+    assert_eq!(bob.dispatch("CALL_UPDATE").await["ringing"], json!([bob.id]));
+    let at_bob = bob.call(&dm).await;
+    let mut first = Call::join(&world, &at_ada, Mode::Aes256Gcm).await;
+    let mut second = Call::join(&world, &at_bob, Mode::Aes256Gcm).await;
+    first.voice.wait(5).await;
+    first.play(&[0xF8, 1, 1]).await;
+    assert_eq!(second.hear().await, (vec![0xF8, 1, 1], first.ssrc));
+    second.play(&[0xF8, 2, 2]).await;
+    assert_eq!(first.hear().await, (vec![0xF8, 2, 2], second.ssrc));
+    ada.hang_up().await;
+    assert_eq!(first.voice.code().await, 4014);
+    bob.hang_up().await;
+    assert_eq!(second.voice.code().await, 4014);
+    ada.dispatch("CALL_DELETE").await;
+    let ended = ada.dispatch("MESSAGE_UPDATE").await;
+    assert!(ended["call"]["ended_timestamp"].is_string(), "{ended}");
     world.node.shutdown().await;
 }
 

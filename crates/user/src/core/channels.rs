@@ -2,7 +2,8 @@
 
 use consort_actor::{Cx, Outcome, Stop};
 use consort_model::{Channel, ChannelId, ChannelType};
-use consort_rpc::{Effect, private};
+use consort_rpc::relay::SessionKey;
+use consort_rpc::{Effect, Fact, private};
 use consort_store::Table;
 
 use super::{User, ready};
@@ -67,6 +68,23 @@ impl User {
         }
         if self.reads.remove(&channel).is_some() {
             cx.delete(Table::ReadStates, self.id.get(), channel.get());
+        }
+        Outcome::EMPTY
+    }
+
+    /// One call a person: whoever joins another by another session leaves the one before. What one session does itself its gateway
+    /// tells in order.
+    pub(super) fn in_call(
+        &mut self,
+        cx: &mut Cx<'_>,
+        channel: ChannelId,
+        session: SessionKey,
+    ) -> Result<Outcome, Stop> {
+        Self::require_system(cx)?;
+        let before = self.call.replace((channel, session));
+        if let Some((other, by)) = before.filter(|(other, by)| *other != channel && *by != session) {
+            let op = private::Op::Call(private::call::Op::Leave { session: by });
+            cx.tell(Fact::Private { channel: other, op });
         }
         Outcome::EMPTY
     }

@@ -79,6 +79,7 @@ pub(super) fn blank(id: UserId, row: UserRow, now_ms: u64) -> User {
         friends: BTreeMap::new(),
         said: 0,
         last_words: LastWords::default(),
+        call: None,
         replaced_ms: 0,
         replace_due_ms: None,
         grace: Some(Grace::new(now_ms)),

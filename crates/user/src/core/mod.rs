@@ -74,6 +74,8 @@ pub struct User {
     /// When all sessions were told of all sessions last, and when they are to be told again. Unix milliseconds.
     replaced_ms: u64,
     replace_due_ms: Option<u64>,
+    /// The call that was joined last, and by which session.
+    call: Option<(ChannelId, SessionKey)>,
     /// Set in the first moments after the owner was loaded.
     grace: Option<grace::Grace>,
     /// The logins that have ended last.
@@ -89,7 +91,7 @@ impl Core for User {
 
     const RUNNING_MAX: usize = ACCOUNTS_RUNNING_MAX;
 
-    const FROZEN_FORMAT: Option<u16> = Some(1);
+    const FROZEN_FORMAT: Option<u16> = Some(2);
 
     fn first_scans(key: u64) -> Vec<Scan> {
         load::scans(UserId::new(key))
@@ -143,6 +145,7 @@ impl Core for User {
             Op::ChannelOpened { channel, listed } => self.channel_opened(cx, channel, *listed),
             Op::ChannelClosed { channel } => self.channel_closed(cx, *channel),
             Op::ChannelLeft { channel } => self.channel_left(cx, *channel),
+            Op::InCall { channel, session } => self.in_call(cx, *channel, *session),
             Op::Channels => self.list_channels(),
             Op::Deliver(event) => {
                 self.deliver(cx, event.clone());

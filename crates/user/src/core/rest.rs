@@ -1,7 +1,7 @@
 //! What an account keeps of its memory while it rests: its sessions, and what it has heard of friends. Everything else is
 //! in its rows, or follows from these.
 
-use consort_model::Presence;
+use consort_model::{ChannelId, Presence};
 use consort_rpc::relay::SessionKey;
 use serde::{Deserialize, Serialize};
 
@@ -17,6 +17,7 @@ struct Kept {
     friends: Vec<String>,
     grace_until_ms: Option<u64>,
     since_ms: u64,
+    call: Option<(ChannelId, SessionKey)>,
 }
 
 impl User {
@@ -36,6 +37,7 @@ impl User {
             friends: friends.collect::<Result<_, _>>().ok()?,
             grace_until_ms,
             since_ms: self.since_ms,
+            call: self.call,
         };
         rmp_serde::to_vec(&kept).ok().map(Vec::into_boxed_slice)
     }
@@ -45,6 +47,7 @@ impl User {
         let friends = kept.friends.iter().map(|text| serde_json::from_str::<Presence>(text));
         let Ok(friends) = friends.collect::<Result<Vec<_>, _>>() else { return false };
         self.since_ms = kept.since_ms;
+        self.call = kept.call;
         self.has_shown = true;
         self.sessions = kept.sessions.into_iter().collect();
         self.shown = merge(self.id, &self.sessions);
@@ -101,6 +104,7 @@ mod tests {
         user.friends.insert(friend, Presence { status: Status::Dnd, ..Presence::offline(friend) });
         user.shown = merge(user.id, &user.sessions);
         user.has_shown = true;
+        user.call = user.sessions.keys().next().map(|session| (ChannelId::new(5), *session));
         user
     }
 
@@ -122,6 +126,7 @@ mod tests {
         let mut user = with_sessions();
         user.sessions.pop_last();
         user.friends.clear();
+        user.call = None;
         assert!(user.remember().is_some_and(|kept| kept.len() <= 128));
         user.sessions.clear();
         assert!(user.remember().is_none(), "nothing to keep");

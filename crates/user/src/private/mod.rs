@@ -3,9 +3,10 @@
 //! A DM is unique for its two people, by the index row that is written with it. It stays for ever; each of the two may
 //! close it, until the next message lists it again. A group has an owner and ends with its last person.
 //!
-//! It holds nothing in memory that is not a row or can be looked up again: nonces that count and polls that are open are rows, so
-//! there is nothing to freeze when it rests or moves.
+//! It holds nothing in memory that is not a row or can be looked up again: nonces that count and polls that are open are rows, and so is
+//! a call. But while a call goes on its owner hears of sessions that end, so it does not rest, and hands the call over when it moves.
 
+mod call;
 mod found;
 mod host;
 mod recipients;
@@ -21,7 +22,7 @@ use consort_model::{
     UserId,
 };
 use consort_rpc::private::{self, Op};
-use consort_rpc::{Audience, Effect, Event, message, user};
+use consort_rpc::{Audience, Effect, Event, NodeId, message, user};
 use consort_store::{BoxFuture, Error, Key, Range, Row, Scan, StoreExt as _, StoreRef, Table, row};
 
 use crate::reads::{guilds_of, relation_of};
@@ -39,6 +40,7 @@ pub struct PrivateChannel {
     /// Those of a DM's two who block the other.
     blocks: BTreeSet<UserId>,
     talk: Talk,
+    calls: call::Calls,
     /// Until then the two of a DM are known to share a guild or to be friends. Unix milliseconds.
     reach_until_ms: u64,
 }
@@ -48,8 +50,11 @@ impl Core for PrivateChannel {
 
     const HAS_ALARMS: bool = true;
 
+    const FROZEN_FORMAT: Option<u16> = Some(1);
+
     fn first_scans(key: u64) -> Vec<Scan> {
-        vec![Scan { table: Table::PrivateChannels, partition: key, range: Range::one(Key::empty()) }]
+        let row = Scan { table: Table::PrivateChannels, partition: key, range: Range::one(Key::empty()) };
+        vec![row, call::scan(key)]
     }
 
     fn load(
@@ -66,7 +71,9 @@ impl Core for PrivateChannel {
             } else {
                 BTreeSet::new()
             };
-            let mut channel = Self { row: Some(row), blocks, ..Self::empty(ChannelId::new(key)) };
+            let call = first.get(1).and_then(|rows| rows.first());
+            let calls = call::Calls::found(call.map(|call| row::decode(&call.value)).transpose()?);
+            let mut channel = Self { row: Some(row), blocks, calls, ..Self::empty(ChannelId::new(key)) };
             let polls = read_polls(&store, key).await?;
             polls.into_iter().for_each(|poll| channel.talk.watch_poll(poll));
             Ok(Some(channel))
@@ -92,6 +99,7 @@ impl Core for PrivateChannel {
             Op::Found { .. } => Err(exists().into()),
             Op::Message { channel, op } if *channel == self.id => self.message(cx, op),
             Op::Message { .. } => Err(ApiError::unknown_channel().into()),
+            Op::Call(op) => self.handle_call(cx, op),
             Op::Get => self.answer(cx),
             Op::Update { name, icon, owner } => self.update(cx, name, icon, *owner),
             Op::AddRecipient { user } => self.add_recipient(cx, *user),
@@ -105,15 +113,41 @@ impl Core for PrivateChannel {
     }
 
     fn next_deadline_ms(&self) -> Option<u64> {
-        self.talk.next_deadline_ms().filter(|_| self.row.is_some())
+        self.alarm_ms().into_iter().chain(self.calls.next_deadline_ms()).min()
     }
 
     fn alarm_ms(&self) -> Option<u64> {
-        self.next_deadline_ms()
+        let polls = self.talk.next_deadline_ms().filter(|_| self.row.is_some());
+        polls.into_iter().chain(self.calls.alarm_ms()).min()
     }
 
     fn tick(&mut self, cx: &mut Cx<'_>) {
         consort_conversation::tick(self, cx);
+        self.tick_call(cx);
+    }
+
+    fn node_gone(&mut self, cx: &mut Cx<'_>, node: NodeId) {
+        self.end_calls_of_node(cx, node);
+    }
+
+    fn listeners(&self) -> Vec<NodeId> {
+        self.calls.nodes()
+    }
+
+    fn is_idle(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn may_rest(&self) -> bool {
+        self.calls.is_empty()
+    }
+
+    fn freeze(&self) -> Option<Box<[u8]>> {
+        self.calls.freeze()
+    }
+
+    fn thaw(&mut self, frozen: &[u8], _now_ms: u64) -> bool {
+        self.calls.thaw(frozen)
     }
 
     fn is_over(&self) -> bool {
@@ -143,7 +177,14 @@ async fn blocks(store: &StoreRef, row: &PrivateChannelRow) -> Result<BTreeSet<Us
 
 impl PrivateChannel {
     fn empty(id: ChannelId) -> Self {
-        Self { id, row: None, blocks: BTreeSet::new(), talk: Talk::default(), reach_until_ms: 0 }
+        Self {
+            id,
+            row: None,
+            blocks: BTreeSet::new(),
+            talk: Talk::default(),
+            calls: call::Calls::default(),
+            reach_until_ms: 0,
+        }
     }
 
     fn people(&self) -> Vec<UserId> {
@@ -195,7 +236,7 @@ impl PrivateChannel {
             op,
             message::Op::Create(_) | message::Op::Typing | message::Op::MayPost | message::Op::MayAttach
         );
-        if writes && !cx.caller.system && !self.is_group() && self.reach_until_ms <= cx.now_ms {
+        if writes && !cx.caller.system {
             self.look_for_reach(cx)?;
         }
         let id = self.id;
@@ -204,6 +245,9 @@ impl PrivateChannel {
 
     /// Looks whether the two of a DM are friends or share a guild, and remembers it for a while.
     fn look_for_reach(&mut self, cx: &mut Cx<'_>) -> Result<(), Stop> {
+        if self.is_group() || self.reach_until_ms > cx.now_ms {
+            return Ok(());
+        }
         if let [a, b] = self.people()[..]
             && are_within_reach(cx, a, b)?
         {

@@ -8,6 +8,7 @@ use consort_rpc::user;
 use consort_store::{Key, Table};
 use serde_json::json;
 
+use super::call::CALL;
 use super::{PrivateChannel, found};
 
 impl PrivateChannel {
@@ -61,6 +62,7 @@ impl PrivateChannel {
     /// Takes somebody out of the group; `by` may be the same. The last one out ends it.
     pub(super) fn leave(&mut self, cx: &mut Cx<'_>, user: UserId, by: UserId) {
         let Some(gone) = self.person(user).cloned() else { return };
+        self.forget_in_call(cx, user);
         // Said while the author still is one of the people; who leaves sees it too.
         if self.people().len() > 1 {
             self.say(cx, by, MessageType::RecipientRemove, "", Some(gone.clone()));
@@ -100,6 +102,7 @@ impl PrivateChannel {
         let id = self.id.get();
         cx.delete(Table::ChannelIndex, id, Key::empty());
         cx.delete(Table::PrivateChannels, id, Key::empty());
+        cx.delete(Table::PrivateChannels, id, CALL);
         for table in [Table::Messages, Table::Pins, Table::Timers, Table::Marks] {
             cx.batch.erase_later(table, id);
         }

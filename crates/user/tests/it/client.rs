@@ -118,6 +118,8 @@ impl Client {
             "CHANNEL_PINS_ACK" => {
                 self.read(&d["channel_id"])["last_pin_timestamp"] = d["timestamp"].clone();
             }
+            // Nothing of a call is in READY.
+            "CALL_CREATE" | "CALL_UPDATE" | "CALL_DELETE" | "VOICE_STATE_UPDATE" | "VOICE_SERVER_UPDATE" => {}
             "USER_GUILD_SETTINGS_UPDATE" => {
                 self.guild_settings.insert(text(&d["guild_id"]), d.clone());
             }

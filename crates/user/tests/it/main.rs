@@ -1,6 +1,7 @@
 //! Accounts and private channels as their callers and sessions see them.
 
 mod account;
+mod calls;
 mod client;
 mod presence;
 mod private;

@@ -38,7 +38,7 @@ impl World {
         self.private_err(user, channel, create(channel, "hello"))
     }
 
-    fn found_group(&mut self, user: u64, others: &[u64]) -> ChannelId {
+    pub fn found_group(&mut self, user: u64, others: &[u64]) -> ChannelId {
         let channel = ChannelId::new(self.next_id());
         self.private(user, channel, found(others, true));
         channel

@@ -17,6 +17,7 @@ use consort_rpc::user::Op;
 use consort_rpc::user::gateway::{self, OpenSession, Opened};
 use consort_rpc::{
     Call, Caller, Fact, Host, InProcess, Mesh, MeshRef, NodeId, Reply, Static, guild, private, relay, user,
+    voice,
 };
 use consort_runtime::{Ids, Manual, Registry};
 use consort_store::{Batch, Key, Range, Store, StoreExt as _, Table, memory::Memory};
@@ -82,6 +83,25 @@ type Shared = Arc<Mutex<Outside>>;
 
 struct FakeRelay(Shared, MeshRef);
 struct FakeGuilds(Shared);
+/// A voice server, with the tokens that it knows.
+struct FakeVoice(Mutex<BTreeMap<UserId, String>>, MeshRef);
+
+impl Host<voice::Voice> for FakeVoice {
+    fn deliver(&self, key: u64, call: Call<voice::Voice>) {
+        let mut known = self.0.lock().unwrap();
+        match call.op {
+            voice::Op::Put(participant) => {
+                let before = known.insert(participant.user, participant.token.clone());
+                if before.is_none_or(|before| before != participant.token) {
+                    let endpoint = Some("voice.example");
+                    self.1.publish(voice::server_update(GuildId::new(key), &participant, endpoint));
+                }
+            }
+            voice::Op::Remove { user } => drop(known.remove(&user)),
+        }
+        call.respond.send(Ok(consort_rpc::Answer::Empty));
+    }
+}
 
 impl Host<guild::Guild> for FakeGuilds {
     fn deliver(&self, key: u64, call: Call<guild::Guild>) {
@@ -186,6 +206,7 @@ fn start(clock: &Arc<Manual>, store: &Memory, ids: &Arc<Ids>, outside: &Shared) 
         mesh.host::<private::Private>(Owners::<PrivateChannel>::new(env));
         mesh.host::<relay::Relay>(Arc::new(FakeRelay(outside.clone(), mesh.clone())));
         mesh.host::<guild::Guild>(Arc::new(FakeGuilds(outside.clone())));
+        mesh.host::<voice::Voice>(Arc::new(FakeVoice(Mutex::default(), mesh.clone())));
         mesh
     };
     NODES.into_iter().map(node).collect()

@@ -41,6 +41,7 @@ pub fn bare() -> Message {
         position: None,
         poll: None,
         interaction_metadata: None,
+        call: None,
         interaction: None,
     }
 }
