@@ -88,10 +88,11 @@ const OBJECTS = {
      divider spacing accent_color`,
   ],
   MessageReference: ['MessageReferenceResponse', '| type message_id channel_id guild_id'],
+  MessageCall: ['MessageCallResponse', 'participants | ended_timestamp'],
   WireMessage: [
     'MessageResponse',
     `id channel_id author content timestamp type mentions mention_roles attachments embeds | edited_timestamp flags pinned
-     mention_everyone reactions nonce webhook_id message_reference sticker_items poll application_id components`,
+     mention_everyone reactions nonce webhook_id message_reference sticker_items poll application_id components call`,
   ],
   WireGuild: [
     'GuildResponse',

@@ -16,6 +16,7 @@ try {
     'searching',
     'posts',
     'voice',
+    'calls',
     'stages',
     'sounds',
     'bots',

@@ -61,6 +61,7 @@ class Session {
   start(): void {
     setToken(this.token);
     voice.tell = (d) => this.#gateway?.send(Op.voiceStateUpdate, d);
+    voice.look = (channel) => this.#gateway?.send(Op.callConnect, { channel_id: channel });
     setUnauthorizedHandler(() => this.#end('Your session has ended. Please log in again.'));
     addEventListener('pagehide', () => {
       saveDrafts();

@@ -61,6 +61,14 @@ export function formatStyled(unix: number, style: string): string {
 /** `1 message`, `2 messages`. */
 export const plural = (count: number, one: string, many = `${one}s`): string => `${count} ${count === 1 ? one : many}`;
 
+/** How long something was, to the minute. */
+export function formatLength(ms: number): string {
+  const minutes = Math.round(ms / 60_000);
+  if (minutes < 1) return 'less than a minute';
+  const [hours, rest] = [Math.floor(minutes / 60), minutes % 60];
+  return [hours && plural(hours, 'hour'), rest && plural(rest, 'minute')].filter(Boolean).join(' and ');
+}
+
 export function formatBytes(size: number): string {
   if (size < 1024) return `${size} B`;
   const units = ['KB', 'MB', 'GB'];

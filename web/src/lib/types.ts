@@ -174,6 +174,7 @@ export interface Relationship {
 
 export const MessageType = {
   default: 0,
+  call: 3,
   pinned: 6,
   joined: 7,
   threadCreated: 18,

@@ -151,6 +151,12 @@ export const sounds = {
     post(`/channels/${channel}/send-soundboard-sound`, { sound_id: sound, source_guild_id: guild }),
 };
 
+/** Ringing in the call of a private channel; without names, all of the others, or oneself. */
+export const calls = {
+  ring: (channel: Id) => post(`/channels/${channel}/call/ring`, { recipients: null }),
+  stopRinging: (channel: Id) => post(`/channels/${channel}/call/stop-ringing`, {}),
+};
+
 /** Only communities see their stages: the other levels of privacy are no more (Discord developer docs, "Stage Instance"). */
 const GUILD_ONLY = 2;
 

@@ -272,6 +272,10 @@ export interface components {
       channel_id?: components['schemas']['Id'];
       guild_id?: components['schemas']['Id'];
     };
+    MessageCall: {
+      participants: components['schemas']['Id'][];
+      ended_timestamp?: string | null;
+    };
     WireMessage: {
       id: components['schemas']['Id'];
       channel_id: components['schemas']['Id'];
@@ -295,6 +299,7 @@ export interface components {
       poll?: components['schemas']['Poll'];
       application_id?: components['schemas']['Id'];
       components?: components['schemas']['WireComponent'][];
+      call?: components['schemas']['MessageCall'];
     };
     WireGuild: {
       id: components['schemas']['Id'];
@@ -539,6 +544,7 @@ export type SelectOption = components['schemas']['SelectOption'];
 export type DefaultValue = components['schemas']['DefaultValue'];
 export type WireComponent = components['schemas']['WireComponent'];
 export type MessageReference = components['schemas']['MessageReference'];
+export type MessageCall = components['schemas']['MessageCall'];
 export type WireMessage = components['schemas']['WireMessage'];
 export type WireGuild = components['schemas']['WireGuild'];
 export type WelcomeChannel = components['schemas']['WelcomeChannel'];

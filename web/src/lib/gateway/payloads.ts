@@ -89,6 +89,16 @@ export interface VoiceEffect {
   sound_volume?: number;
   emoji?: Emoji | null;
 }
+/** The call of a private channel; who is in it comes with CALL_CREATE alone. */
+export interface CallChange {
+  channel_id: Id;
+  message_id: Id;
+  ringing?: Id[];
+  voice_states?: VoiceState[];
+}
+export interface CallGone {
+  channel_id: Id;
+}
 export interface MemberGone {
   guild_id: Id;
   user: User;

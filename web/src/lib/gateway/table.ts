@@ -1,6 +1,8 @@
 /** Made by `npm run types`: change `gateway.tsv` instead. */
 import type {
   Ack,
+  CallChange,
+  CallGone,
   ChannelsUnread,
   EmojisChanged,
   GatewayGuild,
@@ -57,6 +59,7 @@ export const Op = {
   invalidSession: 9,
   hello: 10,
   heartbeatAck: 11,
+  callConnect: 13,
   guildSubscriptions: 37,
 } as const;
 
@@ -100,6 +103,9 @@ export interface Dispatches {
   TYPING_START: Typing;
   VOICE_STATE_UPDATE: VoiceState;
   VOICE_CHANNEL_EFFECT_SEND: VoiceEffect;
+  CALL_CREATE: CallChange;
+  CALL_UPDATE: CallChange;
+  CALL_DELETE: CallGone;
   STAGE_INSTANCE_CREATE: StageInstance;
   STAGE_INSTANCE_UPDATE: StageInstance;
   STAGE_INSTANCE_DELETE: StageInstance;

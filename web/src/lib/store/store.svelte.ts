@@ -18,6 +18,12 @@ import { ChannelLog } from './log.svelte';
 import { RangedList, type ListMember } from './memberlist.svelte';
 import type { GuildSettings } from './notify';
 
+/** A call in a private channel. */
+export interface Call {
+  /** Who is rung. */
+  ringing: readonly Id[];
+}
+
 export class Store {
   me = $state.raw<User | null>(null);
   /** Whether the first READY has been taken in. */
@@ -41,8 +47,10 @@ export class Store {
   readonly readStates = new SvelteMap<Id, ReadState>();
   /** Channel -> user -> unix ms when the sign goes out. */
   readonly typing = new SvelteMap<Id, ReadonlyMap<Id, number>>();
-  /** Guild -> user -> voice state. */
+  /** Guild -> user -> voice state; a call stands under its private channel. */
   readonly voiceStates = new SvelteMap<Id, ReadonlyMap<Id, VoiceState>>();
+  /** Calls that go on in private channels, by channel. */
+  readonly calls = new SvelteMap<Id, Call>();
   /** What goes on in stage channels, by channel. */
   readonly stages = new SvelteMap<Id, StageInstance>();
   /** People who are ignored: their messages are folded and call nobody, and they are not told. */
@@ -127,6 +135,8 @@ export class Store {
   removeChannel(id: Id): void {
     this.channels.delete(id);
     this.stages.delete(id);
+    this.calls.delete(id);
+    this.voiceStates.delete(id);
     this.lastMessage.delete(id);
     this.readStates.delete(id);
     this.typing.delete(id);
@@ -154,6 +164,7 @@ export class Store {
       this.readStates,
       this.typing,
       this.voiceStates,
+      this.calls,
       this.stages,
       this.memberLists,
       this.ignored,

@@ -1,10 +1,11 @@
 /** The call that this page is in: joining, leaving, what is heard and what is said, and coming back by itself. */
 import { SvelteMap, SvelteSet } from 'svelte/reactivity';
 import { has, Permission } from '../permissions';
-import { displayName, myPermissions } from '../store/selectors';
+import { calls } from '../api';
+import { channelName, displayName, isPrivate, myPermissions } from '../store/selectors';
 import { store } from '../store/store.svelte';
 import type { Channel, Id, VoiceState } from '../types';
-import type { VoiceEffect } from '../gateway/payloads';
+import type { CallGone, VoiceEffect } from '../gateway/payloads';
 import { ui } from '../ui.svelte';
 import type { LinkState, VoiceLink } from './link';
 import { levelOf } from './loudness';
@@ -23,14 +24,19 @@ const parts = () => import('./parts');
 export type CallState = 'idle' | 'joining' | LinkState;
 
 export interface Place {
-  guildId: Id;
+  /** None in a call of a private channel. */
+  guildId: Id | null;
   channelId: Id;
 }
+
+/** What stands for the guild: the guild, or the private channel with the call. */
+export const keyOf = (place: Place): Id => place.guildId ?? place.channelId;
 
 /** Fields of VOICE_SERVER_UPDATE (Discord developer docs, "Voice Server Update"). */
 interface ServerUpdate {
   token: string;
-  guild_id: Id;
+  guild_id: Id | null;
+  channel_id?: Id;
   endpoint: string | null;
 }
 
@@ -56,9 +62,15 @@ class Voice {
   held = $state(false);
   /** Sends what the gateway is told of one's voice; set by who has the connection. */
   tell: (d: unknown) => void = () => {};
+  /** Asks the gateway for the call of a private channel; set likewise. */
+  look: (channelId: Id) => void = () => {};
 
   #link: VoiceLink | null = null;
   #sessionId = '';
+  /** The private channel whose people are rung once the call is there. */
+  #rings: Id | null = null;
+  /** Calls that were left for others, whose end is still to be told: without saying which. */
+  #partings = 0;
   #answerTimer: ReturnType<typeof setTimeout> | undefined;
   #returnTimer: ReturnType<typeof setTimeout> | undefined;
   #returns = 0;
@@ -83,7 +95,7 @@ class Voice {
 
   /** The own voice state, as everybody sees it. */
   get own(): VoiceState | undefined {
-    return this.place ? store.voiceStates.get(this.place.guildId)?.get(store.me?.id ?? '') : undefined;
+    return this.place ? store.voiceStates.get(keyOf(this.place))?.get(store.me?.id ?? '') : undefined;
   }
 
   get muted(): boolean {
@@ -108,16 +120,13 @@ class Voice {
     return voicePrefs.all.mode === 'push' || !mayAct;
   }
 
-  /** Joins a channel; whoever is in another leaves that one. */
+  /** Joins a channel, or the call of a private one; whoever is in another leaves that one. */
   join(channel: Channel): void {
-    const guildId = channel.guild_id;
-    if (!guildId || this.place?.channelId === channel.id) return;
-    const permissions = myPermissions(store, channel);
-    if (!has(permissions, Permission.CONNECT)) return ui.toast('You may not join this voice channel.', 'error');
-    const inside = [...(store.voiceStates.get(guildId)?.values() ?? [])].filter((v) => v.channel_id === channel.id);
-    if (channel.user_limit && inside.length >= channel.user_limit && !has(permissions, Permission.MOVE_MEMBERS))
-      return ui.toast('This voice channel is full.', 'error');
-    if (this.place && this.place.guildId !== guildId) this.#tell(null, this.place.guildId);
+    const guildId = channel.guild_id ?? null;
+    const { place } = this;
+    if (place?.channelId === channel.id || !(guildId ? this.#mayJoin(channel, guildId) : isPrivate(channel))) return;
+    if (place?.guildId && place.guildId !== guildId) this.#tell(null, place.guildId);
+    this.#part();
     this.#drop();
     this.place = { guildId, channelId: channel.id };
     this.#returns = 0;
@@ -125,12 +134,34 @@ class Voice {
     void this.#openMicrophone();
   }
 
+  /** Joins the call of a private channel, and rings the others if it only begins. */
+  call(channel: Channel): void {
+    this.#rings = store.calls.has(channel.id) ? null : channel.id;
+    this.join(channel);
+  }
+
+  #mayJoin(channel: Channel, guildId: Id): boolean {
+    const permissions = myPermissions(store, channel);
+    const inside = [...(store.voiceStates.get(guildId)?.values() ?? [])].filter((v) => v.channel_id === channel.id);
+    const full = channel.user_limit && inside.length >= channel.user_limit;
+    if (!has(permissions, Permission.CONNECT)) ui.toast('You may not join this voice channel.', 'error');
+    else if (full && !has(permissions, Permission.MOVE_MEMBERS)) ui.toast('This voice channel is full.', 'error');
+    else return true;
+    return false;
+  }
+
+  /** A call is left of which the gateway has said that one is in it. */
+  #part(): void {
+    if (this.place && !this.place.guildId && this.own) this.#partings += 1;
+  }
+
   leave(): void {
     const { place } = this;
     if (!place) return;
+    this.#part();
     this.#forget();
     this.#tell(null, place.guildId);
-    ui.announce('Left the voice channel');
+    ui.announce(place.guildId ? 'Left the voice channel' : 'Left the call');
   }
 
   toggleMute(): void {
@@ -222,7 +253,8 @@ class Voice {
     if (t === 'VOICE_STATE_UPDATE') this.#stateChanged(d as VoiceState);
     else if (t === 'VOICE_SERVER_UPDATE') void this.#serverChanged(d as ServerUpdate);
     else if (t === 'VOICE_CHANNEL_EFFECT_SEND') this.#effect(d as VoiceEffect);
-    else if (t === 'READY' && this.place) this.#comeBack();
+    else if (t === 'CALL_CREATE' && (d as CallGone).channel_id === this.#rings) this.#ring();
+    else if (t === 'READY' && this.place) this.#renew();
     else if (t === 'CHANNEL_DELETE' && (d as Channel).id === this.place?.channelId) this.#forget();
     else if (t === 'GUILD_DELETE' && (d as { id: Id }).id === this.place?.guildId) this.#forget();
   }
@@ -230,11 +262,25 @@ class Voice {
   /** Everything ends: the account is logged out. */
   reset(): void {
     this.#forget();
+    this.#partings = 0;
   }
 
   // --- the gateway ---
 
-  #tell(channelId: Id | null, guildId: Id): void {
+  /** Another session of the gateway: what the one before was in, it is not. */
+  #renew(): void {
+    this.#partings = 0;
+    if (this.place && !this.place.guildId) this.look(this.place.channelId);
+    this.#comeBack();
+  }
+
+  #ring(): void {
+    const channel = this.#rings;
+    this.#rings = null;
+    if (channel) void calls.ring(channel).catch(() => ui.toast('Nobody could be rung.', 'error'));
+  }
+
+  #tell(channelId: Id | null, guildId: Id | null): void {
     const { selfMute, selfDeaf } = voicePrefs.all;
     this.tell({
       guild_id: guildId,
@@ -256,10 +302,12 @@ class Voice {
 
   #stateChanged(d: VoiceState): void {
     const { place } = this;
-    if (!place || d.user_id !== store.me?.id || d.guild_id !== place.guildId) return;
+    if (d.user_id !== store.me?.id) return;
+    if (!d.guild_id && !d.channel_id && this.#partings) return void (this.#partings -= 1);
+    if (!place || (d.guild_id ?? null) !== place.guildId) return;
     if (!d.channel_id) {
       // Thrown out, or another of this account's windows has left.
-      if (this.#link) ui.toast('You are no longer in the voice channel.');
+      if (this.#link) ui.toast(`You are no longer in the ${place.guildId ? 'voice channel' : 'call'}.`);
       if (this.#link || this.state === 'connected') this.#forget();
       return;
     }
@@ -270,6 +318,8 @@ class Voice {
     }
     this.#sessionId = d.session_id ?? '';
     if (d.channel_id !== place.channelId) {
+      // Nobody is moved from call to call: that is of one which was left.
+      if (!place.guildId) return;
       this.place = { ...place, channelId: d.channel_id };
       ui.announce(`Moved to ${this.channel?.name ?? 'another voice channel'}`);
     }
@@ -280,6 +330,7 @@ class Voice {
     const { place } = this;
     const me = store.me?.id;
     if (!place || !me || d.guild_id !== place.guildId) return;
+    if (!place.guildId && d.channel_id !== place.channelId) return;
     clearTimeout(this.#answerTimer);
     clearTimeout(this.#returnTimer);
     this.#drop();
@@ -299,7 +350,7 @@ class Voice {
     // Who has begun to speak meanwhile says nothing more of it until the next pause.
     link.speak(this.open ? 1 : 0);
     this.#setSpeaking(me, this.open);
-    link.start({ server_id: place.guildId, user_id: me, session_id: this.#sessionId, token });
+    link.start({ server_id: keyOf(place), user_id: me, session_id: this.#sessionId, token });
   }
 
   #linkChanged(state: LinkState): void {
@@ -307,7 +358,8 @@ class Voice {
     this.state = state;
     if (state !== 'connected') return;
     this.#returns = 0;
-    if (before !== 'connected') ui.announce(`Connected to ${this.channel?.name ?? 'voice'}`);
+    if (before !== 'connected')
+      ui.announce(`Connected to ${this.channel ? channelName(store, this.channel) : 'voice'}`);
   }
 
   /** Asks for the call again, after a pause that grows. */
@@ -345,6 +397,7 @@ class Voice {
     this.state = 'idle';
     this.problem = null;
     this.#sessionId = '';
+    this.#rings = null;
     if (!this.#watchers) this.#microphone?.close();
   }
 
@@ -418,7 +471,7 @@ class Voice {
     element.volume = voicePrefs.volumeOf(user);
     element.muted = this.deafened;
     element.dataset.voiceOf = user;
-    element.setAttribute('aria-label', `Voice of ${displayName(store, user, this.place?.guildId)}`);
+    element.setAttribute('aria-label', `Voice of ${displayName(store, user, this.place?.guildId ?? undefined)}`);
     element.hidden = true;
     document.body.append(element);
     this.#direct(element);

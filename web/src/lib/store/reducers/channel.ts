@@ -1,6 +1,7 @@
 import type { Channel, Id } from '../../types';
 import type { Store } from '../store.svelte';
 import type { WireChannel } from '../../gateway/payloads';
+import { moveInCalls } from './call';
 import type { Reducers } from './index';
 
 const FIELDS = [
@@ -112,7 +113,7 @@ export const channelReducers: Reducers = {
     store.typing.set(d.channel_id, next);
   },
   VOICE_STATE_UPDATE(store, d) {
-    if (!d.guild_id) return;
+    if (!d.guild_id) return moveInCalls(store, d);
     if (d.member) store.addMember(d.guild_id, d.member);
     store.setVoiceState(d.guild_id, d);
   },

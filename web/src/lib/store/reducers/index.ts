@@ -1,6 +1,7 @@
 /** Applies gateway dispatches to a store. Unknown events are ignored, unknown fields are kept away. */
 import type { Dispatches } from '../../gateway/table';
 import type { Store } from '../store.svelte';
+import { callReducers } from './call';
 import { channelReducers } from './channel';
 import { guildReducers } from './guild';
 import { messageReducers } from './message';
@@ -16,6 +17,7 @@ const table: Reducers = {
   ...readyReducers,
   ...guildReducers,
   ...channelReducers,
+  ...callReducers,
   ...messageReducers,
   ...userReducers,
 };
