@@ -271,7 +271,7 @@ impl<C: Core> Shared<C> {
                 return;
             }
             let reply = read(shared.env.store.clone()).await;
-            // Otherwise what another node has written since may be missing.
+            // Otherwise what another node has written since may be missing. In doubt it is not: these are rows of the store.
             let holds = shared.env.mesh.holds::<C::Service>(key, ownership);
             call.respond.send(if holds { reply } else { Err(consort_rpc::moved()) });
         });

@@ -209,6 +209,7 @@ impl<C: Core> Actor<C> {
     /// Has the pipeline take an input and whatever follows at once. Gives when that began and was done.
     fn feed_timed(&mut self, input: Input<C::Service>) -> (Instant, Instant) {
         let now = self.shared.env.now();
+        self.pipeline.doubt(!self.shared.env.mesh.is_certain());
         let mut since = now.mono;
         let mut decided = VecDeque::from([input]);
         loop {

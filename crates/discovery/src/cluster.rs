@@ -285,15 +285,17 @@ impl Directory for Cluster {
 
     fn claim(&self, node: NodeId, service: &str, key: u64) -> Option<Ownership> {
         let (placement, me) = (self.current.load(), self.me.load());
-        let owns = node.0 == me.node && placement.owner(service, key) == Some(**me) && self.validity.holds();
+        let owns = node.0 == me.node && placement.owner(service, key) == Some(**me);
         owns.then(|| Ownership { epoch: placement.map().version, fenced: true })
     }
 
     fn holds(&self, node: NodeId, service: &str, key: u64, ownership: Ownership) -> bool {
         let me = self.me.load();
-        node.0 == me.node
-            && self.validity.holds()
-            && self.current.load().has_owned(**me, service, key, ownership.epoch)
+        node.0 == me.node && self.current.load().has_owned(**me, service, key, ownership.epoch)
+    }
+
+    fn is_certain(&self) -> bool {
+        self.validity.holds()
     }
 
     fn watch(&self, watcher: Weak<dyn Watcher>) {

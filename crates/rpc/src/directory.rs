@@ -33,9 +33,14 @@ pub trait Directory: Send + Sync + 'static {
     /// Makes `node` the owner of a key, if the map says so. The epoch is higher than that of every owner before it on
     /// another node.
     fn claim(&self, node: NodeId, service: &str, key: u64) -> Option<Ownership>;
-    /// Whether an ownership still holds: no other node can have claimed the key since. Asked before anything is answered
-    /// from memory, so it must be cheap; a directory with leases says no once the lease has run out.
+    /// Whether an ownership still holds: no other node has been given the key since, as far as this node knows. Asked before
+    /// anything is handled, so it must be cheap.
     fn holds(&self, node: NodeId, service: &str, key: u64, ownership: Ownership) -> bool;
+    /// Whether nothing can have changed that this node does not know of. One with a lease says no once that has run out: then
+    /// another node may own what this one holds, and nothing is answered that the store has not confirmed. Must be cheap.
+    fn is_certain(&self) -> bool {
+        true
+    }
     /// Tells `watcher` of every change from now on.
     fn watch(&self, watcher: Weak<dyn Watcher>);
 }

@@ -320,6 +320,11 @@ impl Mesh {
         self.directory.holds(self.node, S::NAME, key, ownership)
     }
 
+    /// Whether what this node holds to be its own surely is; see [`Directory::is_certain`].
+    pub fn is_certain(&self) -> bool {
+        self.directory.is_certain()
+    }
+
     /// Tells `watcher` of every change of the map from now on.
     pub fn watch(&self, watcher: Weak<dyn Watcher>) {
         self.directory.watch(watcher);

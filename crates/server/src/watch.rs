@@ -92,7 +92,8 @@ impl Watch {
         let warning = (!missing.is_empty()).then(|| format!("no node runs {}", missing.join(", ")));
         self.health.set("roles", warning);
         let lost = self.cluster.as_ref().is_some_and(|cluster| !cluster.is_member());
-        let warning = "the node's lease has run out: it answers for nothing until etcd knows it again";
+        let warning =
+            "the node's lease has run out: it answers what the store confirms, until etcd knows it again";
         self.health.set("cluster", lost.then(|| warning.to_owned()));
     }
 

@@ -52,7 +52,7 @@ pub(crate) struct Seen {
     maps: Arc<Maps>,
     /// How many of the maps it has heard of.
     count: AtomicUsize,
-    /// Whether its lease runs. Without, it vouches for nothing.
+    /// Whether its lease runs. Without, it is certain of nothing.
     leased: AtomicBool,
     watchers: Mutex<Vec<Weak<dyn Watcher>>>,
 }
@@ -114,15 +114,18 @@ impl Directory for Seen {
     }
 
     fn claim(&self, node: NodeId, service: &str, key: u64) -> Option<Ownership> {
-        let owns = self.leased.load(Ordering::Relaxed) && self.owner(service, key) == Some(node);
+        let owns = self.owner(service, key) == Some(node);
         owns.then_some(Ownership { epoch: self.version(), fenced: true })
     }
 
     fn holds(&self, node: NodeId, service: &str, key: u64, ownership: Ownership) -> bool {
         let since = ownership.epoch as usize - 1;
         let maps = self.maps.lock();
+        maps[since..self.count()].iter().all(|map| rendezvous(&map.nodes, service, key) == Some(node))
+    }
+
+    fn is_certain(&self) -> bool {
         self.leased.load(Ordering::Relaxed)
-            && maps[since..self.count()].iter().all(|map| rendezvous(&map.nodes, service, key) == Some(node))
     }
 
     fn watch(&self, watcher: Weak<dyn Watcher>) {

@@ -330,7 +330,7 @@ impl World {
         self.start(node);
     }
 
-    /// A node loses the directory and the others for a while. Its lease ends before others may own what was its own.
+    /// A node loses the directory for a while, and mostly the others, too. Its lease ends before others may own what was its own.
     async fn isolate(self: &Arc<Self>, node: NodeId, chance: &Chance) {
         let Some(life) = self.lives().get(&node).cloned() else { return };
         let others: Vec<NodeId> = self.lives().keys().copied().filter(|other| *other != node).collect();
@@ -341,8 +341,9 @@ impl World {
             }
         };
         life.strike(STRIKE_MAX);
-        cut(true);
-        sleep(chance.millis(0..2_000)).await;
+        let pause = chance.millis(0..2_000);
+        cut(!pause.as_millis().is_multiple_of(4));
+        sleep(pause).await;
         life.seen.lease(false);
         self.declare_but(
             |nodes| nodes.retain(|other| *other != node),

@@ -196,6 +196,8 @@ pub(crate) struct Pipeline<C: Core> {
     held: Vec<Held>,
     /// What operators see.
     live: Arc<Live>,
+    /// Whether another node may own the key without this one having heard.
+    in_doubt: bool,
     end: Option<End>,
     /// Whether what stands in line may still be believed.
     sound: bool,
@@ -226,6 +228,7 @@ impl<C: Core> Pipeline<C> {
             alarm,
             held: Vec::new(),
             live: Live::new(None),
+            in_doubt: false,
             end: None,
             sound: true,
             unwritten: false,
@@ -281,6 +284,12 @@ impl<C: Core> Pipeline<C> {
     /// Whether the actor is to be awake at a moment before `until_ms`: then it is not put away.
     pub(crate) fn rings_before(&self, until_ms: u64) -> bool {
         self.alarm.at_ms().is_some_and(|at| at < until_ms)
+    }
+
+    /// Whether another node may own the key without this one having heard. Then each turn waits for the store's word that
+    /// the epoch is still this owner's, also one that writes nothing.
+    pub(crate) fn doubt(&mut self, in_doubt: bool) {
+        self.in_doubt = in_doubt && self.ownership.fenced;
     }
 
     /// Sends what a predecessor has left.
@@ -545,7 +554,7 @@ impl<C: Core> Pipeline<C> {
         }
         let core = &self.machine.core;
         self.alarm.write(&mut batch, now.wall_ms, core.alarm_ms(), core.is_over());
-        let written = !batch.is_empty() || (confirmed && self.ownership.fenced);
+        let written = !batch.is_empty() || self.in_doubt || (confirmed && self.ownership.fenced);
         let decided = (!written || Planted::AnswerBeforeCommit.is_here()).then_some(Ok(()));
         if written {
             // A refusal by a precondition undoes this turn, so nothing may build on it. A stale epoch ends the actor anyway.

@@ -680,6 +680,24 @@ fn what_must_not_come_from_the_past_waits_for_the_stores_word() {
 }
 
 #[test]
+fn in_doubt_nothing_is_answered_that_the_store_has_not_confirmed() {
+    let mut bench = Bench::new();
+    bench.pipeline.doubt(true);
+    bench.call(Op::Count);
+    assert_eq!(bench.answers(), [], "not from memory");
+    let batch = bench.commit();
+    assert!(batch.writes.is_empty() && batch.preconditions.len() == 1, "{batch:?}");
+    assert_eq!(bench.answers(), [(1, Ok(0))]);
+    bench.call(Op::Count);
+    bench.pipeline.doubt(false);
+    bench.call(Op::Count);
+    assert_eq!(bench.answers(), [], "what is asked later is not answered before");
+    bench.decide(Err(Error::StaleEpoch { service: "counter", owner: 7, epoch: 3, stored: 4 }));
+    assert_eq!(bench.answers(), [(2, Err(503)), (3, Err(503))]);
+    assert_eq!(bench.pipeline.ended(), Some(End::Deposed));
+}
+
+#[test]
 fn an_effect_that_writes_nothing_is_acknowledged_by_nobody_but_the_owner() {
     let mut bench = Bench::new();
     bench.effect(Op::Nothing, 10, None);
