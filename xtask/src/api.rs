@@ -66,6 +66,15 @@ pub struct World {
     pub second_bot: Bot,
 }
 
+/// An answer, whatever it says.
+pub struct Answered {
+    pub status: u16,
+    /// The header `Retry-After`, in seconds.
+    pub retry_after: Option<u64>,
+    /// Its JSON; null when it has no body.
+    pub body: Value,
+}
+
 impl Api {
     /// Talks to the API at `base`, which ends in the version.
     pub fn new(base: &str) -> Self {
@@ -88,7 +97,7 @@ impl Api {
         body: Option<Value>,
     ) -> Result<(u16, Value), String> {
         for _ in 0..RETRIES {
-            let (status, answer) = self.once(method, path, token, body.as_ref())?;
+            let Answered { status, body: answer, .. } = self.once(method, path, token, body.as_ref())?;
             if status != 429 {
                 return Ok((status, answer));
             }
@@ -108,13 +117,17 @@ impl Api {
         }
     }
 
-    fn once(
+    /// Calls a route once.
+    ///
+    /// # Errors
+    /// When the server cannot be reached.
+    pub fn once(
         &self,
         method: &str,
         path: &str,
         token: &str,
         body: Option<&Value>,
-    ) -> Result<(u16, Value), String> {
+    ) -> Result<Answered, String> {
         let failed = |error: &dyn std::fmt::Display| format!("{method} {path}: {error}");
         let mut request = ureq::http::Request::builder().method(method).uri(format!("{}{path}", self.base));
         if !token.is_empty() {
@@ -127,8 +140,10 @@ impl Api {
         let request = request.body(text).map_err(|error| failed(&error))?;
         let mut answer = self.agent.run(request).map_err(|error| failed(&error))?;
         let text = answer.body_mut().read_to_string().map_err(|error| failed(&error))?;
-        let value = serde_json::from_str(&text).unwrap_or(Value::String(text));
-        Ok((answer.status().as_u16(), value))
+        let body = serde_json::from_str(&text).unwrap_or(Value::String(text));
+        let retry_after =
+            answer.headers().get("retry-after").and_then(|value| value.to_str().ok()?.parse().ok());
+        Ok(Answered { status: answer.status().as_u16(), retry_after, body })
     }
 
     /// Calls a route with a form of these fields and one file (field, name, bytes). The answer must be 2xx.

@@ -60,6 +60,9 @@ const OPENS: [&str; 17] = [
 /// A running ring; ended when dropped.
 pub struct Ring {
     nodes: Vec<Node>,
+    jars: PathBuf,
+    home: PathBuf,
+    net: String,
 }
 
 struct Node {
@@ -75,11 +78,10 @@ impl Ring {
     pub fn start(home: &Path, nodes: usize) -> Result<Self, String> {
         let jars = jars()?;
         let net = free_net(nodes)?;
-        let mut ring = Self { nodes: Vec::new() };
+        let mut ring = Self { nodes: Vec::new(), jars, home: home.to_owned(), net };
         for number in 1..=nodes {
-            let dir = home.join(format!("cassandra-{number}"));
-            let child = start_node(&jars, &dir, &net, (number, nodes))?;
-            ring.nodes.push(Node { address: format!("{net}.{number}"), child });
+            let child = ring.spawn((number, nodes))?;
+            ring.nodes.push(Node { address: format!("{}.{number}", ring.net), child });
         }
         for (number, node) in ring.nodes.iter_mut().enumerate() {
             let child = &mut node.child;
@@ -96,6 +98,39 @@ impl Ring {
         Ok(ring)
     }
 
+    fn spawn(&self, (number, nodes): (usize, usize)) -> Result<Child, String> {
+        let dir = self.home.join(format!("cassandra-{number}"));
+        start_node(&self.jars, &dir, &self.net, (number, nodes))
+    }
+
+    /// Ends all its nodes without warning; their data stay.
+    pub fn kill(&mut self) {
+        for node in &mut self.nodes {
+            // Both fail only when it is gone already.
+            let _ = node.child.kill();
+            let _ = node.child.wait();
+        }
+    }
+
+    /// Starts all nodes again, with their data.
+    ///
+    /// # Errors
+    /// When a node cannot be started. It is not waited for.
+    pub fn start_again(&mut self) -> Result<(), String> {
+        self.kill();
+        let count = self.nodes.len();
+        for number in 1..=count {
+            self.nodes[number - 1].child = self.spawn((number, count))?;
+        }
+        Ok(())
+    }
+
+    /// Has all its nodes stand still, or go on.
+    pub fn signal(&self, name: &str) {
+        let pids: Vec<u32> = self.nodes.iter().map(|node| node.child.id()).collect();
+        sh::signal(name, &pids);
+    }
+
     /// Where its nodes are, separated by commas.
     pub fn hosts(&self) -> String {
         let hosts = self.nodes.iter().map(|node| format!("{}:{}", node.address, PORTS.0));
@@ -110,11 +145,7 @@ impl Ring {
 
 impl Drop for Ring {
     fn drop(&mut self) {
-        for node in &mut self.nodes {
-            // Both fail only when it is gone already.
-            let _ = node.child.kill();
-            let _ = node.child.wait();
-        }
+        self.kill();
     }
 }
 
@@ -125,9 +156,7 @@ fn jars() -> Result<PathBuf, String> {
     if let Some(jars) = std::env::var_os("CONSORT_CASSANDRA_JARS") {
         return Ok(jars.into());
     }
-    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
-    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
-    let cache = cache.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("consort");
+    let cache = sh::cache()?;
     let jars = cache.join(format!("cassandra-{VERSION}"));
     if !jars.exists() {
         println!("     Cassandra is fetched");

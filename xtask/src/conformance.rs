@@ -47,6 +47,7 @@ pub fn check(named: &[String], bless: bool) -> Result<Tally, String> {
         data: &data,
         log: "conformance-server",
         extra: &["--dev"],
+        env: &[],
     })?;
     let api = server.api();
     let runs: Vec<(&str, Result<Vec<String>, String>)> = std::thread::scope(|scope| {

@@ -20,6 +20,7 @@ mod libraries;
 mod permissions;
 mod prepare;
 mod run;
+mod s3;
 mod server;
 mod sh;
 mod sim;
@@ -44,6 +45,8 @@ cargo xtask TASK
                                             strike nodes of a cluster under load and look for what was promised
   chaos gateway [--people N] [--sessions N] [--rounds N]
                                             cut sockets, drain and kill a gateway, and look for every session
+  chaos etcd|partition|store [--seconds N] [--people N] [--guilds N] [--store embedded-rpc|cassandra]
+                                            take away what nodes stand on, or part them, under load
   sim [--seed N] [--seeds N] [--nodes N] [--seconds N] [--keep-going] [--planted]
                                             simulated clusters with faults, one a seed
   permissions [--seed N | --seeds K | --planted]  random acts, judged by a model of permissions

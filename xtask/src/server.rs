@@ -30,6 +30,8 @@ pub struct Options<'a> {
     pub log: &'a str,
     /// Further arguments of `consort serve`.
     pub extra: &'a [&'a str],
+    /// Further variables of its environment.
+    pub env: &'a [(&'a str, &'a str)],
 }
 
 /// Builds the binary and returns its path; `CONSORT_BINARY` names one that is built already.
@@ -76,6 +78,7 @@ impl Server {
             .arg(options.data)
             .args(options.extra)
             .env("RUST_BACKTRACE", "1")
+            .envs(options.env.iter().copied())
             .stdin(Stdio::null())
             .stdout(out)
             .stderr(both);

@@ -43,6 +43,16 @@ pub fn fresh(name: &str) -> Result<PathBuf, String> {
     scratch(name)
 }
 
+/// A folder of ours in the user's cache, for what takes long to fetch or to build; it may not be there.
+///
+/// # Errors
+/// When the user has none.
+pub fn cache() -> Result<PathBuf, String> {
+    let cache = std::env::var_os("XDG_CACHE_HOME").map(PathBuf::from);
+    let cache = cache.or_else(|| Some(PathBuf::from(std::env::var_os("HOME")?).join(".cache")));
+    Ok(cache.ok_or("neither XDG_CACHE_HOME nor HOME is set")?.join("consort"))
+}
+
 /// The cargo that started this task.
 pub fn cargo() -> Command {
     let mut command = Command::new(std::env::var_os("CARGO").unwrap_or_else(|| "cargo".into()));

@@ -6,7 +6,7 @@
 use crate::args::Args;
 use crate::server::{self, Options, Server};
 use crate::{
-    cassandra, cluster, conformance, crash, etcd, permissions, prepare, sh, sim, telling, tidy, web,
+    cassandra, cluster, conformance, crash, etcd, permissions, prepare, s3, sh, sim, telling, tidy, web,
 };
 use std::process::Command;
 use std::sync::Mutex;
@@ -172,6 +172,7 @@ fn cargo_lane(board: &Board) {
 fn foreign_sections(board: &Board) {
     board.on_demand("etcd", etcd_tests);
     board.on_demand("cassandra", cassandra_tests);
+    board.on_demand("s3", s3_tests);
 }
 
 fn tools_lane(board: &Board) {
@@ -246,6 +247,26 @@ fn etcd_tests() -> Tally {
     sh::logged("etcd", tests.env("CONSORT_ETCD", program), LIMIT).into()
 }
 
+/// Tests against a real object store, and a cluster with its files there. Without one nothing can be tested.
+fn s3_tests() -> Tally {
+    if let Err(text) = s3::program() {
+        return Tally::skipped(text);
+    }
+    let run = || {
+        let store = s3::ObjectStore::start(&sh::fresh("s3")?)?;
+        let mut tests = sh::cargo();
+        tests.args(["test", "-p", "consort-cdn", "--features", "s3", "--test", "s3", "--locked"]);
+        tests.env("CONSORT_BUCKET", store.url()).envs(s3::KEYS);
+        let log = sh::logged("s3", &mut tests, LIMIT)?;
+        cluster::check_files(&store)?;
+        Ok(count_tests(&log).0 + 1)
+    };
+    match run() {
+        Ok(passed) => Tally { passed, failed: 0, text: String::new() },
+        Err(text) => Tally::failure(text),
+    }
+}
+
 /// How many nodes the ring has that tests get: one, unless this says more. Of three they kill one, which wants four processors.
 const CASSANDRA_NODES: &str = "CONSORT_CASSANDRA_NODES";
 
@@ -305,8 +326,13 @@ fn e2e() -> Tally {
     let prepared = prepare::chromium().and_then(|chromium| {
         let data = sh::fresh("e2e-data")?;
         let binary = server::build(false)?;
-        let server =
-            Server::start(&Options { binary: &binary, data: &data, log: "e2e-server", extra: &["--dev"] })?;
+        let server = Server::start(&Options {
+            binary: &binary,
+            data: &data,
+            log: "e2e-server",
+            extra: &["--dev"],
+            env: &[],
+        })?;
         Ok((chromium, server))
     });
     let (chromium, server) = match prepared {

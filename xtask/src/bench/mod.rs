@@ -93,5 +93,5 @@ fn binary(args: &mut Args) -> Result<PathBuf, String> {
 /// Starts the server to measure.
 fn start(binary: &std::path::Path, data: &std::path::Path) -> Result<Server, String> {
     let extra = ["--dev", "--rate-limits", "off"];
-    Server::start(&server::Options { binary, data, log: "bench-server", extra: &extra })
+    Server::start(&server::Options { binary, data, log: "bench-server", extra: &extra, env: &[] })
 }

@@ -258,6 +258,7 @@ fn start_server(
         data: &world.data,
         log: "bench-server",
         extra: &extra,
+        env: &[],
     })?;
     let address = gateway.unwrap_or(server.address);
     Ok((server, address))

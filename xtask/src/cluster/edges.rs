@@ -4,7 +4,7 @@
 //! then it is told so. Every client is told of every message since its last READY, once, and its sequence has no gap.
 
 use super::people::{lock, say};
-use super::rig::{Kept, Rig};
+use super::rig::{Kept, Plan, Rig};
 use super::roamer::{Gateways, Roamer};
 use crate::api::{Api, User};
 use crate::args::Args;
@@ -112,13 +112,7 @@ pub fn chaos(args: &mut Args) -> Result<(), String> {
         (args.option("--people")?.unwrap_or(8), args.option("--sessions")?.unwrap_or(25));
     let rounds: usize = args.option("--rounds")?.unwrap_or(1);
     args.rest()?;
-    let mut rig = Rig::start(
-        &server::build(false)?,
-        "chaos-gateway",
-        NODES,
-        Kept::EmbeddedRpc,
-        &["--rate-limits", "off"],
-    )?;
+    let mut rig = Rig::start(&server::build(false)?, "chaos-gateway", Plan::of(NODES, Kept::EmbeddedRpc))?;
     let outcome = on(&mut rig, people, sessions, rounds)?;
     let Outcome { rows, messages, broken } = &outcome;
     println!(

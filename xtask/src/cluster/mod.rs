@@ -4,8 +4,12 @@
 //! * [`check`]: people at two gateways talk while nodes are killed, hang and are drained; a part of all tests.
 //! * `cargo xtask chaos kill`, `hang`, `rolling`: the same with more people, for longer; prints a table.
 //! * `cargo xtask chaos gateway`: clients whose sockets, or whose gateway, end, and who come back wherever they can.
+//! * `cargo xtask chaos etcd`, `partition`, `store`: what nodes stand on is away for a while, or they are parted from it and each other.
 
 mod edges;
+mod files;
+mod links;
+mod outages;
 mod people;
 mod rig;
 mod roamer;
@@ -17,7 +21,8 @@ use std::os::unix::process::CommandExt as _;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rig::{Kept, Rig};
+pub use files::check as check_files;
+use rig::{Kept, Plan, Rig};
 pub use trial::check;
 
 /// Set for the process that does not end on a signal itself: the file that is there once the cluster is to end.
@@ -50,7 +55,7 @@ pub fn run(args: &mut Args) -> Result<(), String> {
     let end = shield(nodes, &store)?;
     web::build()?;
     let binary = server::build(false)?;
-    let rig = Rig::start(&binary, "cluster", nodes, kept, &[])?;
+    let rig = Rig::start(&binary, "cluster", Plan { extra: Vec::new(), ..Plan::of(nodes, kept) })?;
     println!("\n  etcd            {}", rig.etcd());
     for member in &rig.members {
         let server = member.server.as_ref().ok_or("a node has ended")?;
@@ -85,13 +90,15 @@ fn shield(nodes: usize, store: &str) -> Result<PathBuf, String> {
     Err(format!("sh: {error}"))
 }
 
-/// Breaks a cluster and says what came of it: `kill`, `hang`, `rolling`, `gateway`.
+/// Breaks a cluster and says what came of it: `kill`, `hang`, `rolling`, `gateway`, `etcd`, `partition`, `store`.
 ///
 /// # Errors
 /// When a promise is broken.
 pub fn chaos(args: &mut Args) -> Result<(), String> {
-    match args.task().unwrap_or_default().as_str() {
+    let kind = args.task().unwrap_or_default();
+    match kind.as_str() {
         "gateway" => edges::chaos(args),
+        "etcd" | "partition" | "store" => outages::chaos(&kind, args),
         kind => trial::chaos(kind, args),
     }
 }

@@ -1,9 +1,9 @@
 //! People of a trial: what they hear on their sockets, and what they say.
 
-use crate::api::{Api, text};
+use crate::api::{Answered, Api, text};
 use crate::gateway::Gateway;
 use crate::sh;
-use serde_json::json;
+use serde_json::{Value, json};
 use std::collections::HashMap;
 use std::net::SocketAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -13,8 +13,8 @@ use std::time::{Duration, Instant};
 /// Between two signs of life, and between two looks whether the trial is over.
 const BEAT: Duration = Duration::from_secs(5);
 const LOOK: Duration = Duration::from_millis(50);
-/// How long somebody tries to say one thing.
-const PATIENCE: Duration = Duration::from_secs(90);
+/// How long somebody tries to say one thing: longer than anything is away.
+const PATIENCE: Duration = Duration::from_secs(180);
 /// After a refusal.
 const PAUSE: Duration = Duration::from_millis(50);
 
@@ -29,8 +29,10 @@ pub struct Heard {
     pub again: usize,
     /// When that was last: what somebody began to say before, and was not told, is read in the channel.
     pub since: Option<Instant>,
-    /// Sequence numbers that were not the next.
+    /// Sequence numbers that were not the next, and messages told before older ones of their channel.
     pub jumps: Vec<String>,
+    /// The newest message of each channel.
+    newest: HashMap<String, u64>,
 }
 
 /// A session that listens.
@@ -45,6 +47,20 @@ struct Session {
     sequence: Arc<AtomicU64>,
     /// Whether its beating is to end.
     over: Arc<AtomicBool>,
+}
+
+impl Heard {
+    fn hear(&mut self, message: &Value) {
+        let id = message["id"].as_str().unwrap_or_default();
+        let number: u64 = id.parse().unwrap_or_default();
+        *self.messages.entry(id.to_owned()).or_default() += 1;
+        let channel = message["channel_id"].as_str().unwrap_or_default().to_owned();
+        let newest = self.newest.entry(channel).or_default();
+        if number < *newest {
+            self.jumps.push(format!("message {number} behind {newest}"));
+        }
+        *newest = number.max(*newest);
+    }
 }
 
 /// What a mutex guards, also after a panic.
@@ -127,8 +143,7 @@ impl Session {
                     }
                     self.sequence.store(now, Ordering::Relaxed);
                     if frame["t"] == "MESSAGE_CREATE" {
-                        let id = frame["d"]["id"].as_str().unwrap_or_default().to_owned();
-                        *heard.messages.entry(id).or_default() += 1;
+                        heard.hear(&frame["d"]);
                     }
                 }
                 Ok(frame) if frame["op"] == 7 || frame["op"] == 9 => {
@@ -156,6 +171,8 @@ pub struct Said {
     pub id: String,
     /// How often it was refused, or not answered, before.
     pub refused: usize,
+    /// The last refusal that did not say, by 503 and `Retry-After`, that it is worth trying again.
+    pub rude: Option<String>,
 }
 
 /// Says something in a channel, again and again until it is acknowledged; once, whatever happens.
@@ -164,14 +181,23 @@ pub struct Said {
 /// When that takes longer than [`PATIENCE`], or the answer says that it makes no sense.
 pub fn say(api: &Api, token: &str, channel: &str, content: &str) -> Result<Said, String> {
     let body = json!({"content": content, "nonce": nonce(content), "enforce_nonce": true});
-    let (deadline, mut refused) = (Instant::now() + PATIENCE, 0);
+    let (deadline, mut refused, mut rude) = (Instant::now() + PATIENCE, 0, None);
+    let path = format!("/channels/{channel}/messages");
     loop {
-        let answer = api.call("POST", &format!("/channels/{channel}/messages"), token, Some(body.clone()));
-        let why = match answer {
-            Ok((200..=299, message)) => return Ok(Said { id: text(&message, "id")?, refused }),
-            Ok((status @ 500..=599, answer)) => format!("{status} {answer}"),
-            Ok((status, answer)) => return Err(format!("{content:?}: {status} {answer}")),
-            Err(error) => error,
+        let why = match api.once("POST", &path, token, Some(&body)) {
+            Ok(Answered { status: 200..=299, body, .. }) => {
+                return Ok(Said { id: text(&body, "id")?, refused, rude });
+            }
+            Ok(Answered { status: 503, retry_after: Some(1..), body }) => format!("503 {body}"),
+            Ok(Answered { status: status @ (429 | 500..=599), body, .. }) => {
+                rude = Some(format!("{content:?}: {status} {body}"));
+                format!("{status} {body}")
+            }
+            Ok(Answered { status, body, .. }) => return Err(format!("{content:?}: {status} {body}")),
+            Err(error) => {
+                rude = Some(format!("{content:?}: {error}"));
+                error
+            }
         };
         if Instant::now() > deadline {
             return Err(format!("{content:?} was not taken within {} s: {why}", PATIENCE.as_secs()));

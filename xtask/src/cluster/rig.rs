@@ -1,12 +1,13 @@
 //! A cluster on this machine: etcd, certificates, and nodes that are processes of the shipped binary.
 
+use super::links::{ETCD, Ends, Links};
+use crate::etcd::Etcd;
 use crate::server::{Options, Server, free_address};
-use crate::{cassandra, etcd, sh};
+use crate::{cassandra, s3, sh};
 use serde_json::Value;
-use std::fs::File;
-use std::os::unix::process::CommandExt as _;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, Stdio};
+use std::process::Command;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -17,51 +18,6 @@ const OWNERS: &str = "guild,user,private,account,application";
 const ONE: &str = "store,scheduler,search,voice";
 /// Between two looks at the nodes of a cluster that somebody holds in the hand.
 const LOOK: Duration = Duration::from_millis(200);
-/// How long etcd may take until it answers.
-const ETCD_LIMIT: Duration = Duration::from_secs(60);
-
-/// A running etcd of one member; ended when dropped.
-struct Etcd {
-    child: Child,
-    url: String,
-}
-
-impl Etcd {
-    fn start(home: &Path) -> Result<Self, String> {
-        let program = etcd::program()?;
-        let (client, peer) = (free_address()?, free_address()?);
-        let (url, peer) = (format!("http://{client}"), format!("http://{peer}"));
-        let log = home.join("etcd.log");
-        let out = File::create(&log).map_err(|error| format!("{}: {error}", log.display()))?;
-        let both = out.try_clone().map_err(|error| error.to_string())?;
-        let mut command = Command::new(&program);
-        command
-            .arg(format!("--data-dir={}", home.join("etcd").display()))
-            .args(["--name=a", "--heartbeat-interval=50", "--election-timeout=500"])
-            .args([format!("--listen-client-urls={url}"), format!("--advertise-client-urls={url}")])
-            .args([format!("--listen-peer-urls={peer}"), format!("--initial-advertise-peer-urls={peer}")])
-            .arg(format!("--initial-cluster=a={peer}"))
-            .stdin(Stdio::null())
-            .stdout(out)
-            .stderr(both)
-            // Not in the terminal's group: nodes that end on Ctrl-C still need it.
-            .process_group(0);
-        let child = command.spawn().map_err(|error| format!("{}: {error}", program.display()))?;
-        let etcd = Self { child, url };
-        let health = format!("{}/health", etcd.url);
-        let up = sh::poll(ETCD_LIMIT, || ureq::get(&health).call().is_ok());
-        if up { Ok(etcd) } else { Err(format!("etcd does not answer:\n{}", sh::tail(&sh::read(&log)))) }
-    }
-}
-
-impl Drop for Etcd {
-    fn drop(&mut self) {
-        // Both fail only when it is gone already.
-        let _ = self.child.kill();
-        let _ = self.child.wait();
-    }
-}
-
 /// What keeps the rows of a cluster.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kept {
@@ -89,6 +45,17 @@ pub struct Member {
     pub name: String,
     pub roles: String,
     pub server: Option<Server>,
+    wires: Option<Wires>,
+}
+
+/// Where the wires of a node end, in a cluster whose wires can be cut.
+#[derive(Clone, Copy)]
+struct Wires {
+    /// Where it reaches etcd.
+    etcd: SocketAddr,
+    /// Where it listens to other nodes, and where they reach it.
+    listen: SocketAddr,
+    reached: SocketAddr,
 }
 
 impl Member {
@@ -101,16 +68,50 @@ impl Member {
     }
 }
 
-/// The cluster. Nodes are ended before etcd.
+/// How a cluster is laid out.
+pub struct Plan {
+    /// Names and roles of its nodes.
+    pub nodes: Vec<(String, String)>,
+    pub kept: Kept,
+    /// Whether the wires between its nodes can be cut.
+    pub wired: bool,
+    /// The bucket that has the files, if it is not a node.
+    pub files: Option<String>,
+    /// Further arguments of each node.
+    pub extra: Vec<&'static str>,
+}
+
+impl Plan {
+    /// So many nodes in the usual layout, without limits on requests.
+    pub fn of(nodes: usize, kept: Kept) -> Self {
+        let extra = vec!["--rate-limits", "off"];
+        Self { nodes: layout(nodes), kept, wired: false, files: None, extra }
+    }
+
+    /// Two nodes at the edge, two that own, and one that has the store and nothing to do with clients; wires that can be cut.
+    pub fn apart(kept: Kept) -> Self {
+        let edge = |n: usize, more: &str| (format!("edge-{n}"), format!("{EDGE}{more}"));
+        let owner = |n: usize| (format!("owner-{n}"), OWNERS.to_owned());
+        let store = ("store-1".to_owned(), "store,scheduler".to_owned());
+        let nodes = vec![edge(1, ",search,voice"), edge(2, ""), owner(1), owner(2), store];
+        Self { nodes, kept, wired: true, files: None, extra: vec!["--rate-limits", "off"] }
+    }
+}
+
+/// The cluster. Nodes are ended before etcd, and wires after both.
 pub struct Rig {
     pub members: Vec<Member>,
-    etcd: Etcd,
+    pub etcd: Etcd,
+    pub ring: Option<cassandra::Ring>,
+    /// The wires between its nodes, as far as they can be cut.
+    pub links: Links,
+    _ends: Ends,
     binary: PathBuf,
     home: PathBuf,
+    files: Option<String>,
     extra: Vec<String>,
-    /// What `--store` says, and what stands behind it.
+    /// What `--store` says.
     store: String,
-    _ring: Option<cassandra::Ring>,
 }
 
 /// Names and roles of so many nodes: one does everything, of several half are at the edge.
@@ -126,17 +127,12 @@ pub fn layout(nodes: usize) -> Vec<(String, String)> {
 }
 
 impl Rig {
-    /// Starts a cluster in an empty folder of this name, with further arguments for each node.
+    /// Starts a cluster in an empty folder of this name.
     ///
     /// # Errors
     /// When a part does not start.
-    pub fn start(
-        binary: &Path,
-        name: &str,
-        nodes: usize,
-        kept: Kept,
-        extra: &[&str],
-    ) -> Result<Self, String> {
+    pub fn start(binary: &Path, name: &str, plan: Plan) -> Result<Self, String> {
+        let Plan { nodes, kept, wired, files, extra } = plan;
         let home = sh::fresh(name)?;
         let etcd = Etcd::start(&home)?;
         let ring = match kept {
@@ -147,19 +143,31 @@ impl Rig {
         let store = ring.as_ref().map_or_else(|| "embedded-rpc".to_owned(), of_ring);
         let ca = home.join("ca");
         consort(binary, &["cert", "ca", "--out"], &ca, None)?;
-        let extra = extra.iter().map(|word| (*word).to_owned()).collect();
-        let mut rig =
-            Self { members: Vec::new(), etcd, binary: binary.to_owned(), home, extra, store, _ring: ring };
-        for (name, roles) in layout(nodes) {
+        let (links, extra) = (Links::default(), extra.into_iter().map(str::to_owned).collect());
+        let (ends, binary) = (links.ends(), binary.to_owned());
+        let members = Vec::new();
+        let mut rig = Self { members, etcd, ring, links, _ends: ends, binary, home, files, extra, store };
+        for (name, roles) in nodes {
             let out = rig.home.join("certs").join(&name);
-            consort(binary, &["cert", "node", &name, "--ca"], &ca, Some(&out))?;
-            rig.members.push(Member { name, roles, server: None });
+            consort(&rig.binary, &["cert", "node", &name, "--ca"], &ca, Some(&out))?;
+            let wires = wired.then(|| rig.lay(&name)).transpose()?;
+            rig.members.push(Member { name, roles, server: None, wires });
         }
-        // The first one has the store, which the others wait for.
-        for at in 0..rig.members.len() {
-            rig.bring(at)?;
-        }
+        // The others wait for the one that has the store.
+        let (first, rest): (Vec<_>, Vec<_>) = (0..rig.members.len()).partition(|at| rig.keeps_store(*at));
+        first.into_iter().chain(rest).try_for_each(|at| rig.bring(at))?;
         Ok(rig)
+    }
+
+    /// Lays the wires of a node.
+    fn lay(&self, name: &str) -> Result<Wires, String> {
+        let listen = free_address()?;
+        let etcd = self.links.lay_from_one(name, ETCD, self.etcd.address())?;
+        Ok(Wires { etcd, listen, reached: self.links.lay_from_all(name, listen)? })
+    }
+
+    fn keeps_store(&self, at: usize) -> bool {
+        self.members[at].roles.split(',').any(|role| role == "store")
     }
 
     /// Starts a node that does not run.
@@ -167,15 +175,23 @@ impl Rig {
     /// # Errors
     /// When it does not serve.
     pub fn bring(&mut self, at: usize) -> Result<(), String> {
-        let Member { name, roles, .. } = &self.members[at];
+        let Member { name, roles, wires, .. } = &self.members[at];
         let (certs, data) = (self.home.join("certs").join(name), self.home.join("data").join(name));
         let certs = certs.display().to_string();
-        let mut words = vec!["--node", name, "--roles", roles, "--etcd", &self.etcd.url];
-        words.extend(["--store", &self.store, "--mesh-listen", "127.0.0.1:0", "--mesh-certs", &certs]);
+        let any = SocketAddr::from(([127, 0, 0, 1], 0)).to_string();
+        let listen = wires.map_or(any, |wires| wires.listen.to_string());
+        let etcd = wires.map_or_else(|| self.etcd(), |wires| format!("http://{}", wires.etcd));
+        let reached = wires.map(|wires| wires.reached.to_string());
+        let mut words = vec!["--node", name, "--roles", roles, "--etcd", &etcd];
+        words.extend(["--store", &self.store, "--mesh-listen", &listen, "--mesh-certs", &certs]);
+        words.extend(reached.iter().flat_map(|reached| ["--mesh-address", reached]));
         words.extend(["--dev", "--slices", "1"]);
         words.extend(self.extra.iter().map(String::as_str));
         let log = format!("{}-{name}", self.home.file_name().unwrap_or_default().to_string_lossy());
-        let server = Server::start(&Options { binary: &self.binary, data: &data, log: &log, extra: &words })?;
+        words.extend(self.files.iter().flat_map(|files| ["--blobs", files]));
+        let env: &[_] = if self.files.is_some() { &s3::KEYS } else { &[] };
+        let options = Options { binary: &self.binary, data: &data, log: &log, extra: &words, env };
+        let server = Server::start(&options)?;
         self.members[at].server = Some(server);
         Ok(())
     }
@@ -210,7 +226,7 @@ impl Rig {
     pub fn drain(&mut self, at: usize) -> Result<(), String> {
         let Some(server) = self.members[at].server.take() else { return Ok(()) };
         let mut command = Command::new(&self.binary);
-        command.args(["drain", &self.members[at].name, "--etcd", &self.etcd.url]);
+        command.args(["drain", &self.members[at].name, "--etcd", &self.etcd()]);
         sh::output(&mut command)?;
         server.wait();
         Ok(())
@@ -239,19 +255,19 @@ impl Rig {
     /// When it fails.
     pub fn status(&self) -> Result<Value, String> {
         let mut command = Command::new(&self.binary);
-        command.args(["cluster", "status", "--json", "--etcd", &self.etcd.url]);
+        command.args(["cluster", "status", "--json", "--etcd", &self.etcd()]);
         serde_json::from_str(&sh::output(&mut command)?).map_err(|error| error.to_string())
     }
 
     /// Where etcd is.
-    pub fn etcd(&self) -> &str {
-        &self.etcd.url
+    pub fn etcd(&self) -> String {
+        format!("http://{}", self.etcd.address())
     }
 }
 
 impl Drop for Rig {
     fn drop(&mut self) {
-        // Owners before the store they write to.
+        // One that stands still ends like any other; owners before the store they write to.
         self.members.iter_mut().rev().for_each(|member| drop(member.server.take()));
     }
 }
@@ -267,17 +283,19 @@ fn consort(binary: &Path, words: &[&str], path: &Path, out: Option<&Path>) -> Re
 
 #[cfg(test)]
 mod tests {
-    use super::layout;
+    use super::{Kept, Plan, layout};
 
     #[test]
     fn one_node_has_the_store_and_every_other_role_is_run() {
-        for nodes in 1..=7 {
-            let layout = layout(nodes);
-            assert_eq!(layout.len(), nodes);
+        let apart = Plan::apart(Kept::EmbeddedRpc).nodes;
+        let of = |nodes| if nodes == 0 { apart.clone() } else { layout(nodes) };
+        for nodes in 0..=7 {
+            let layout = of(nodes);
+            assert_eq!(layout.len(), if nodes == 0 { 5 } else { nodes });
             let with = |role: &str| {
                 layout.iter().filter(|(_, roles)| roles.split(',').any(|one| one == role)).count()
             };
-            if nodes > 1 {
+            if nodes != 1 {
                 assert_eq!(with("store"), 1);
                 assert!(
                     ["gateway", "rest", "cdn", "guild", "user", "account"].iter().all(|role| with(role) > 0)

@@ -4,9 +4,9 @@
 //! many words that it has missed something; no socket of another node closed; what is refused is taken again. How soon is
 //! measured and not judged: that depends on the machine.
 
-use super::edges;
 use super::people::{Ear, Heard, history, private, say};
-use super::rig::{Kept, Rig};
+use super::rig::{Kept, Plan, Rig};
+use super::{edges, outages};
 use crate::api::{Api, User};
 use crate::args::Args;
 use crate::{server, sh};
@@ -17,23 +17,24 @@ use std::time::{Duration, Instant};
 
 /// The nodes of a trial: edges at 0 and 1, owners at 2 and 3; see the layout of four nodes.
 const NODES: usize = 4;
-const EDGES: [usize; 2] = [0, 1];
-const OWNERS: [usize; 2] = [2, 3];
+pub(super) const EDGES: [usize; 2] = [0, 1];
+pub(super) const OWNERS: [usize; 2] = [2, 3];
 /// After so long a conversation that does not go on never will, on the slowest machine. The node's lease of 2 s is part of it.
-const BACK_LIMIT: Duration = Duration::from_secs(90);
+pub(super) const BACK_LIMIT: Duration = Duration::from_secs(90);
 /// The same of a message on its way to every socket.
 const TOLD_LIMIT: Duration = Duration::from_secs(60);
 /// Between two messages of a conversation.
 const PAUSE: Duration = Duration::from_millis(20);
 /// Messages of each conversation between two blows.
-const BETWEEN: usize = 10;
+pub(super) const BETWEEN: usize = 10;
 
 /// How large a trial is.
-struct Size {
-    people: usize,
-    guilds: usize,
-    blows: Vec<Blow>,
-    kept: Kept,
+#[derive(Clone, Copy)]
+pub(super) struct Size {
+    pub people: usize,
+    pub guilds: usize,
+    /// Whether those at one edge speak without waiting for those at the other.
+    pub apart: bool,
 }
 
 /// What is done to a node.
@@ -53,9 +54,16 @@ struct Conversation {
     people: Vec<usize>,
 }
 
+/// People who speak in turn in a conversation.
+struct Voice {
+    conversation: usize,
+    people: Vec<usize>,
+}
+
 /// A message that was acknowledged.
 struct Acknowledged {
     conversation: usize,
+    voice: usize,
     id: String,
     content: String,
     /// When somebody began to say it, and when it was acknowledged.
@@ -74,11 +82,13 @@ impl Acknowledged {
 }
 
 /// What people share while they talk.
-struct Talk {
-    began: Instant,
+pub(super) struct Talk {
+    pub began: Instant,
+    voices: Vec<Voice>,
     over: AtomicBool,
     acknowledged: Mutex<Vec<Acknowledged>>,
-    refused: Mutex<usize>,
+    /// Refusals that did not say that it is worth trying again.
+    rude: Mutex<Vec<String>>,
     failed: Mutex<Option<String>>,
 }
 
@@ -92,14 +102,14 @@ struct Stage {
 
 /// What came of a trial.
 #[derive(Default)]
-struct Outcome {
-    acknowledged: usize,
-    refused: usize,
-    /// How long each conversation stood still after each kill, sorted.
-    back: Vec<Duration>,
-    broken: Vec<String>,
+pub(super) struct Outcome {
+    pub acknowledged: usize,
+    pub refused: usize,
+    /// How long each voice stood still after each blow, sorted.
+    pub back: Vec<Duration>,
+    pub broken: Vec<String>,
     /// How often a session was told that it has missed something, and its client identified again.
-    again: usize,
+    pub again: usize,
 }
 
 /// Runs a small trial as a part of all tests, with a node that is killed, one that hangs and one that is drained; gives how many
@@ -108,13 +118,17 @@ struct Outcome {
 /// # Errors
 /// With what did not hold.
 pub fn check() -> Result<usize, String> {
-    let (blows, kept) = (vec![Blow::Kill, Blow::Hang, Blow::Roll], Kept::EmbeddedRpc);
-    let size = Size { people: 2, guilds: 2, blows, kept };
-    let (mut outcome, mut rig) = trial(&size, "cluster-trial")?;
+    let blows = [Blow::Kill, Blow::Hang, Blow::Roll];
+    let size = Size { people: 2, guilds: 2, apart: false };
+    let (mut outcome, mut rig) = trial(size, &blows, Kept::EmbeddedRpc, "cluster-trial")?;
     println!("     {}", outcome.tell());
     let edges = edges::on(&mut rig, 2, 5, 1)?;
     edges.tell();
     outcome.broken.extend(edges.broken);
+    drop(rig);
+    let outages = outages::check()?;
+    outcome.acknowledged += outages.acknowledged;
+    outcome.broken.extend(outages.broken);
     if outcome.broken.is_empty() { Ok(outcome.acknowledged) } else { Err(outcome.broken.join("\n")) }
 }
 
@@ -127,14 +141,18 @@ pub fn chaos(kind: &str, args: &mut Args) -> Result<(), String> {
         "kill" => Blow::Kill,
         "hang" => Blow::Hang,
         "rolling" => Blow::Roll,
-        other => return Err(format!("chaos {other}: only kill, hang, rolling and gateway are built")),
+        other => {
+            return Err(format!(
+                "chaos {other}: only kill, hang, rolling, gateway, etcd, partition and store are built"
+            ));
+        }
     };
     let (people, guilds) = (args.option("--people")?.unwrap_or(8), args.option("--guilds")?.unwrap_or(12));
     let blows: usize = args.option("--blows")?.unwrap_or(4);
     let kept = args.option("--store")?.unwrap_or_default();
     args.rest()?;
-    let size = Size { people, guilds, blows: vec![blow; blows], kept };
-    let (outcome, _rig) = trial(&size, &format!("chaos-{kind}"))?;
+    let size = Size { people, guilds, apart: false };
+    let (outcome, _rig) = trial(size, &vec![blow; blows], kept, &format!("chaos-{kind}"))?;
     let Outcome { acknowledged, refused, broken, again, .. } = &outcome;
     let (half, most, last) = (outcome.back(50), outcome.back(99), outcome.back(100));
     println!("{kind}: {NODES} nodes, {guilds} guilds, {people} people, {blows} blows");
@@ -162,7 +180,7 @@ impl Outcome {
     }
 
     /// In one line.
-    fn tell(&self) -> String {
+    pub fn tell(&self) -> String {
         let Self { acknowledged, refused, again, .. } = self;
         let (half, last) = (self.back(50), self.back(100));
         format!(
@@ -171,15 +189,27 @@ impl Outcome {
     }
 }
 
-fn trial(size: &Size, name: &str) -> Result<(Outcome, Rig), String> {
-    let binary = server::build(false)?;
-    let mut stage =
-        Stage::set(Rig::start(&binary, name, NODES, size.kept, &["--rate-limits", "off"])?, size)?;
+fn trial(size: Size, blows: &[Blow], kept: Kept, name: &str) -> Result<(Outcome, Rig), String> {
+    let rig = Rig::start(&server::build(false)?, name, Plan::of(NODES, kept))?;
+    run(rig, size, |rig, talk, _, outcome| strike(rig, talk, blows, outcome))
+}
+
+/// Has people talk in a cluster while `act` does something to it, and looks whether what was promised holds.
+///
+/// # Errors
+/// When nobody can talk, or `act` fails. What does not hold is in the outcome.
+pub(super) fn run(
+    rig: Rig,
+    size: Size,
+    act: impl FnOnce(&mut Rig, &Talk, &[Ear], &mut Outcome) -> Result<(), String>,
+) -> Result<(Outcome, Rig), String> {
+    let mut stage = Stage::set(rig, &size)?;
     let talk = Talk {
         began: Instant::now(),
+        voices: stage.voices(size.apart),
         over: AtomicBool::new(false),
         acknowledged: Mutex::default(),
-        refused: Mutex::default(),
+        rude: Mutex::default(),
         failed: Mutex::default(),
     };
     let apis: Vec<Api> = EDGES
@@ -188,25 +218,31 @@ fn trial(size: &Size, name: &str) -> Result<(Outcome, Rig), String> {
         .collect::<Result<_, _>>()?;
     let mut outcome = Outcome::default();
     let Stage { rig, people, conversations, ears } = &mut stage;
-    let blows = std::thread::scope(|scope| {
-        for (number, conversation) in conversations.iter().enumerate() {
+    let acted = std::thread::scope(|scope| {
+        for (number, voice) in talk.voices.iter().enumerate() {
             let (talk, apis, people) = (&talk, &apis, &*people);
-            scope.spawn(move || talk.on(number, conversation, people, apis));
+            let channel = &conversations[voice.conversation].channel;
+            scope.spawn(move || talk.on(number, voice, channel, (people, apis)));
         }
-        let struck = strike(rig, &talk, conversations.len(), &size.blows, &mut outcome);
+        let acted = act(rig, &talk, ears, &mut outcome);
         talk.over.store(true, Ordering::Relaxed);
-        struck
+        acted
     });
-    blows?;
+    acted?;
     if let Some(failure) = lock(&talk.failed).take() {
         return Err(failure);
     }
-    outcome.refused = *lock(&talk.refused);
     outcome.back.sort_unstable();
+    let rude = lock(&talk.rude);
+    outcome.broken.extend(rude.iter().map(|rude| format!("not refused by 503 with Retry-After: {rude}")));
     let acknowledged = lock(&talk.acknowledged);
     outcome.acknowledged = acknowledged.len();
+    outcome.refused = acknowledged.iter().map(|one| one.refused).sum();
+    in_order(&acknowledged, talk.voices.len(), &mut outcome);
     kept(conversations, people, &apis, &acknowledged, &mut outcome)?;
     told(conversations, ears, &acknowledged, &mut outcome);
+    drop(rude);
+    drop(acknowledged);
     Ok((outcome, stage.rig))
 }
 
@@ -239,24 +275,36 @@ impl Stage {
         let ears = people.iter().enumerate().map(ear).collect::<Result<_, String>>()?;
         Ok(Self { rig, people, conversations, ears })
     }
+
+    /// Who speaks with whom in turn: all of a conversation, or those at each edge.
+    fn voices(&self, apart: bool) -> Vec<Voice> {
+        let conversations = self.conversations.iter().enumerate();
+        let voices = conversations.flat_map(|(conversation, Conversation { people, .. })| {
+            let of_edge = |edge: usize| people.iter().copied().filter(|at| at % 2 == edge).collect();
+            let groups = if apart { vec![of_edge(0), of_edge(1)] } else { vec![people.clone()] };
+            groups.into_iter().map(move |people: Vec<usize>| Voice { conversation, people })
+        });
+        voices.filter(|voice| !voice.people.is_empty()).collect()
+    }
 }
 
 impl Talk {
-    /// People of a conversation speak in turn, each at their own edge, until the trial is over.
-    fn on(&self, number: usize, conversation: &Conversation, people: &[User], apis: &[Api]) {
+    /// People of a voice speak in turn, each at their own edge, until the trial is over.
+    fn on(&self, number: usize, voice: &Voice, channel: &str, (people, apis): (&[User], &[Api])) {
         for turn in 0.. {
             if self.over.load(Ordering::Relaxed) {
                 return;
             }
-            let speaker = conversation.people[turn % conversation.people.len()];
-            let content = format!("c{number} t{turn}");
+            let speaker = voice.people[turn % voice.people.len()];
+            let content = format!("v{number} t{turn}");
             let asked = Instant::now();
-            match say(&apis[speaker % 2], &people[speaker].token, &conversation.channel, &content) {
+            match say(&apis[speaker % 2], &people[speaker].token, channel, &content) {
                 Ok(said) => {
-                    *lock(&self.refused) += said.refused;
-                    let (conversation, id, refused) = (number, said.id, said.refused);
-                    let at = Instant::now();
-                    let one = Acknowledged { conversation, id, content, asked, at, refused };
+                    let after = self.began.elapsed().as_millis();
+                    lock(&self.rude).extend(said.rude.map(|rude| format!("{rude} (before {after} ms)")));
+                    let (voice, conversation) = (number, voice.conversation);
+                    let (id, refused, at) = (said.id, said.refused, Instant::now());
+                    let one = Acknowledged { conversation, voice, id, content, asked, at, refused };
                     lock(&self.acknowledged).push(one);
                 }
                 Err(error) => {
@@ -268,20 +316,14 @@ impl Talk {
         }
     }
 
-    /// Waits until each conversation has so many messages more that were acknowledged after a moment.
-    fn goes_on(
-        &self,
-        conversations: usize,
-        since: Instant,
-        count: usize,
-        limit: Duration,
-    ) -> Result<(), String> {
+    /// Waits until each voice has so many messages more that were acknowledged after a moment.
+    pub fn goes_on(&self, since: Instant, count: usize, limit: Duration) -> Result<(), String> {
         let enough = || {
-            let mut counts = vec![0; conversations];
+            let mut counts = vec![0; self.voices.len()];
             lock(&self.acknowledged)
                 .iter()
                 .filter(|one| one.at > since)
-                .for_each(|one| counts[one.conversation] += 1);
+                .for_each(|one| counts[one.voice] += 1);
             counts.iter().all(|have| *have >= count)
         };
         let went_on = sh::poll(limit, || enough() || self.over.load(Ordering::Relaxed));
@@ -295,26 +337,27 @@ impl Talk {
         }
     }
 
-    /// How long each conversation stood still after a moment.
-    fn back_after(&self, conversations: usize, moment: Instant) -> Vec<Duration> {
+    /// How long each voice stood still after a moment.
+    pub fn back_after(&self, moment: Instant) -> Vec<Duration> {
         let acknowledged = lock(&self.acknowledged);
         let first = |number| {
-            let after = acknowledged.iter().filter(|one| one.conversation == number && one.at > moment);
+            let after = acknowledged.iter().filter(|one| one.voice == number && one.at > moment);
             after.map(|one| one.at - moment).min()
         };
-        (0..conversations).filter_map(first).collect()
+        (0..self.voices.len()).filter_map(first).collect()
+    }
+
+    /// How many messages were acknowledged between two moments, and how many refusals there were before those.
+    pub fn between(&self, from: Instant, to: Instant) -> (usize, usize) {
+        let acknowledged = lock(&self.acknowledged);
+        let within = acknowledged.iter().filter(|one| one.at > from && one.at <= to);
+        within.fold((0, 0), |(count, refused), one| (count + 1, refused + one.refused))
     }
 }
 
 /// Strikes the nodes of owners one after the other, has them back, and has one end on a signal at last.
-fn strike(
-    rig: &mut Rig,
-    talk: &Talk,
-    conversations: usize,
-    blows: &[Blow],
-    outcome: &mut Outcome,
-) -> Result<(), String> {
-    talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
+fn strike(rig: &mut Rig, talk: &Talk, blows: &[Blow], outcome: &mut Outcome) -> Result<(), String> {
+    talk.goes_on(Instant::now(), BETWEEN, BACK_LIMIT)?;
     for (number, blow) in blows.iter().enumerate() {
         let victim = OWNERS[number % OWNERS.len()];
         let moment = Instant::now();
@@ -324,22 +367,32 @@ fn strike(
             Blow::Hang => sh::signal("STOP", &[rig.server(victim)?.pid()]),
             Blow::Roll => rig.drain(victim)?,
         }
-        talk.goes_on(conversations, moment, BETWEEN, BACK_LIMIT)?;
-        outcome.back.extend(talk.back_after(conversations, moment));
+        talk.goes_on(moment, BETWEEN, BACK_LIMIT)?;
+        outcome.back.extend(talk.back_after(moment));
         match blow {
             Blow::Kill | Blow::Roll => rig.bring(victim)?,
             Blow::Hang => sh::signal("CONT", &[rig.server(victim)?.pid()]),
         }
-        talk.goes_on(conversations, Instant::now(), BETWEEN, BACK_LIMIT)?;
+        talk.goes_on(Instant::now(), BETWEEN, BACK_LIMIT)?;
     }
     let stopped = Instant::now();
     rig.stop(OWNERS[0])?;
-    talk.goes_on(conversations, stopped, BETWEEN, BACK_LIMIT)?;
+    talk.goes_on(stopped, BETWEEN, BACK_LIMIT)?;
     let gone = &rig.members[OWNERS[0]].name;
     let nodes = rig.status()?;
     let left =
         nodes["nodes"].as_array().is_some_and(|nodes| nodes.iter().all(|node| node["name"] != gone.as_str()));
     if left { Ok(()) } else { Err(format!("{gone} has ended and is still registered")) }
+}
+
+/// What somebody says after an answer is newer than what was answered: two who own one channel at a time would break that.
+fn in_order(acknowledged: &[Acknowledged], voices: usize, outcome: &mut Outcome) {
+    for voice in 0..voices {
+        let ids = acknowledged.iter().filter(|one| one.voice == voice);
+        let ids: Vec<u64> = ids.map(|one| one.id.parse().unwrap_or_default()).collect();
+        let wrong = ids.windows(2).filter(|pair| pair[0] >= pair[1]);
+        outcome.broken.extend(wrong.map(|pair| format!("{} was said after {}", pair[1], pair[0])));
+    }
 }
 
 /// Every acknowledged message is in its channel once, as both edges see it.

@@ -50,5 +50,5 @@ fn start(binary: &Path, data: &Path, log: &str) -> Result<Server, String> {
 
 fn start_with(binary: &Path, data: &Path, log: &str, further: &[&str]) -> Result<Server, String> {
     let extra = [&["--dev", "--rate-limits", "off"], further].concat();
-    Server::start(&Options { binary, data, log, extra: &extra })
+    Server::start(&Options { binary, data, log, extra: &extra, env: &[] })
 }

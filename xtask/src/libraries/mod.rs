@@ -93,6 +93,7 @@ fn walk(name: &str, binary: &Path, bot: std::process::Command, only: &str) -> Re
         data: &data,
         log: &format!("library-{name}-server"),
         extra: &["--dev", "--public-url", &public],
+        env: &[],
     })?;
     proxy.lead_to(server.address);
     let api = Api::new(&server.api());
