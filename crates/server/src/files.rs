@@ -4,12 +4,13 @@ use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
 
-use consort_cdn::blobs::{Blobs, Folder};
+use consort_cdn::blobs::{Blobs, Bucket, Folder};
 use consort_cdn::{Cdn, Links, Media, signing_key, stored_base};
 use consort_runtime::ClockRef;
 use consort_store::StoreRef;
 
 use crate::Settings;
+use crate::settings::BlobsKind;
 
 /// The files, and whether what their addresses begin with is known before the server listens.
 pub(crate) struct Files {
@@ -48,6 +49,25 @@ impl Files {
     pub(crate) fn listening(&self, address: SocketAddr) {
         if !self.base_is_known {
             self.cdn.links().set_base(&format!("http://{}", reachable(address)));
+        }
+    }
+}
+
+/// The files that this node reaches by itself: those of its own folder, or of the bucket.
+///
+/// # Errors
+/// A text that says what is wrong.
+pub(crate) async fn open_blobs(settings: &Settings) -> Result<Arc<dyn Blobs>, String> {
+    match &settings.blobs {
+        BlobsKind::Folder => {
+            let folder = Folder::open(settings.data.join("blobs"));
+            Ok(Arc::new(folder.map_err(|error| format!("{}: {error}", settings.data.display()))?))
+        }
+        BlobsKind::Bucket(address) => {
+            let failed = |error| format!("the bucket {} cannot be used: {error}", address.bucket);
+            let bucket = Bucket::new(address).map_err(failed)?;
+            bucket.check().await.map_err(failed)?;
+            Ok(Arc::new(bucket))
         }
     }
 }

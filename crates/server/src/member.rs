@@ -3,7 +3,7 @@
 use std::sync::{Arc, OnceLock, Weak};
 use std::time::Duration;
 
-use consort_cdn::blobs::{Blobs, FilesService, Folder, RemoteBlobs, SharedBlobs};
+use consort_cdn::blobs::{Blobs, FilesService, RemoteBlobs, SharedBlobs};
 use consort_discovery::{Cluster, Joining, LEASE};
 use consort_gateway::{Elsewhere, Others};
 use consort_mesh::{Certificates, Links, Listener, Peer, Peers};
@@ -17,9 +17,10 @@ use consort_store_rpc::{Remote, Shared, StoreService};
 use tokio::net::TcpListener;
 use tokio::time::{Instant, sleep, timeout_at};
 
+use crate::files::open_blobs;
 use crate::node::{Membership, open_store};
 use crate::roles::{Role, role_of};
-use crate::settings::{ClusterSettings, StoreKind};
+use crate::settings::{BlobsKind, ClusterSettings, StoreKind};
 use crate::{Node, Settings};
 
 /// How long a node that starts waits for the one that has the store.
@@ -54,7 +55,7 @@ pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Resul
     let socket = TcpListener::bind(place.mesh_listen).await;
     let socket = socket.map_err(|error| format!("{}: {error}", place.mesh_listen))?;
     let ids = Arc::new(OnceLock::new());
-    let keeps_files = settings.roles.has(Role::Store);
+    let keeps_files = settings.roles.has(Role::Store) && settings.needs_store();
     let store = match (&place.store, keeps_files) {
         (StoreKind::Embedded, true) => Some(open_own_store(settings, &ids).await?),
         (StoreKind::Embedded, false) => None,
@@ -71,16 +72,14 @@ pub(crate) async fn start(settings: &Settings, place: &ClusterSettings) -> Resul
     if let (StoreKind::Embedded, Some(own)) = (&place.store, &store) {
         mesh.host::<StoreService>(Shared::new(own.clone()));
     }
-    let files: Arc<dyn Blobs> = match keeps_files {
-        true => {
-            let folder = settings.data.join("blobs");
-            let folder =
-                Folder::open(folder).map_err(|error| format!("{}: {error}", settings.data.display()))?;
-            let blobs: Arc<dyn Blobs> = Arc::new(folder);
+    let files: Arc<dyn Blobs> = match (&settings.blobs, keeps_files) {
+        (BlobsKind::Folder, true) => {
+            let blobs = open_blobs(settings).await?;
             mesh.host::<FilesService>(SharedBlobs::new(blobs.clone()));
             blobs
         }
-        false => Arc::new(RemoteBlobs::new(&mesh)),
+        (BlobsKind::Folder, false) => Arc::new(RemoteBlobs::new(&mesh)),
+        (BlobsKind::Bucket(_), _) => open_blobs(settings).await?,
     };
     let life = cluster.clone();
     let me = (Arc::downgrade(&mesh), node);

@@ -7,7 +7,8 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work, run_recovery, run_scheduler};
-use consort_cdn::blobs::{Blobs, Folder};
+use consort_cdn::blobs::Blobs;
+use consort_discovery::Cluster;
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io, Others, PerNetwork};
 use consort_rest::{App, Config, GatewayElsewhere, Parts, Serves};
@@ -21,7 +22,7 @@ use consort_store::{Batch, Error, StoreExt as _, StoreRef, Table};
 use consort_store_embedded::{Embedded, NewestId, Options};
 use tokio::time::Instant;
 
-use crate::files::Files;
+use crate::files::{Files, open_blobs};
 use crate::http::{Limits, Listener};
 use crate::identity::Tokens;
 use crate::member::{self, Member};
@@ -124,8 +125,8 @@ impl Node {
         let network = InProcess::new();
         let mesh = Mesh::new(ALONE, directory, Arc::new(network.clone()));
         network.join(&mesh);
-        let files = Folder::open(settings.data.join("blobs")).map_err(|error| failed(&error))?;
-        Self::join(settings, Membership::new(mesh, store, ids, Arc::new(files))).await
+        let files = open_blobs(settings).await?;
+        Self::join(settings, Membership::new(mesh, store, ids, files)).await
     }
 
     /// Starts its roles in its place among other nodes.
@@ -189,11 +190,8 @@ impl Node {
         files.listening(listener.address());
         let voice = voice::start(settings, &listener, &mesh).await?;
         let cluster = member.as_ref().map(|member| member.cluster.clone());
-        let Common { clock, registry, health, room, work } = common;
-        let (data, roles_run, gate) = (settings.data.clone(), roles.clone(), gateway.clone());
-        let watch =
-            Watch { clock, ids, health, data, room, roles: roles_run, registry, gateway: gate, cluster };
-        let mut background = vec![watch.start()];
+        let watch = watch_of(settings, &common, (&ids, gateway.as_ref(), cluster));
+        let (work, mut background) = (common.work, vec![watch.start()]);
         background.extend(search);
         if roles.has(Role::Scheduler) {
             background.push(Eraser::new(store.clone(), &mesh).start());
@@ -279,6 +277,26 @@ fn host_owners(roles: &Roles, env: &Env) {
     if roles.have_owners() {
         spawn("recovery", run_recovery(env.clone()));
         spawn("scheduler", run_scheduler(env.clone()));
+    }
+}
+
+/// What looks at the machine and the cluster for a node.
+fn watch_of(
+    settings: &Settings,
+    common: &Common,
+    (ids, gateway, cluster): (&Arc<Ids>, Option<&Arc<Gateway>>, Option<Arc<Cluster>>),
+) -> Watch {
+    Watch {
+        clock: common.clock.clone(),
+        ids: ids.clone(),
+        health: common.health.clone(),
+        data: settings.data.clone(),
+        room: common.room.clone(),
+        roles: settings.roles.clone(),
+        needs_store: settings.needs_store(),
+        registry: common.registry.clone(),
+        gateway: gateway.cloned(),
+        cluster,
     }
 }
 

@@ -8,6 +8,7 @@ use std::str::FromStr;
 use clap::{Args, ValueEnum};
 use serde::Deserialize;
 
+use consort_cdn::blobs::{BucketAddress, BucketAddressError};
 use consort_store_cassandra::{Address, AddressError};
 
 use crate::roles::Roles;
@@ -49,6 +50,11 @@ pub struct ServeArgs {
     /// How those threads send: by a system call for each connection, or many at once by io_uring [default: auto]
     #[arg(long, value_enum, env = "CONSORT_GATEWAY_IO")]
     pub gateway_io: Option<GatewayIo>,
+    /// Where files are: `folder` is in --data, in a cluster in that of the node with the role store, which serves it to the others;
+    /// `s3://BUCKET[/PREFIX][?endpoint=URL][&region=NAME]` is a bucket of an object store, with keys in AWS_ACCESS_KEY_ID and
+    /// AWS_SECRET_ACCESS_KEY [default: folder]
+    #[arg(long, env = "CONSORT_BLOBS")]
+    pub blobs: Option<BlobsKind>,
     /// What this node does, such as gateway,rest [default: all]
     #[arg(long, env = "CONSORT_ROLES")]
     pub roles: Option<Roles>,
@@ -106,6 +112,30 @@ impl FromStr for StoreKind {
                 text.parse().map(Self::Cassandra).map_err(|error: AddressError| error.to_string())
             }
             _ => Err("neither embedded nor embedded-rpc nor cassandra://HOST/KEYSPACE".to_owned()),
+        }
+    }
+}
+
+/// What keeps the files.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub enum BlobsKind {
+    /// A folder in the data directory. In a cluster one node has it, that with the role store, and serves it to the others.
+    #[default]
+    Folder,
+    /// A bucket of an object store, which each node reaches by itself.
+    Bucket(BucketAddress),
+}
+
+impl FromStr for BlobsKind {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "folder" => Ok(Self::Folder),
+            _ if text.starts_with("s3://") => {
+                text.parse().map(Self::Bucket).map_err(|error: BucketAddressError| error.to_string())
+            }
+            _ => Err("neither folder nor s3://BUCKET".to_owned()),
         }
     }
 }
@@ -202,6 +232,7 @@ struct File {
     slices: Option<usize>,
     gateway_listen: Option<SocketAddr>,
     gateway_io: Option<GatewayIo>,
+    blobs: Option<String>,
     voice_listen: Option<SocketAddr>,
     media_listen: Option<SocketAddr>,
     media_announce: Option<String>,
@@ -272,6 +303,8 @@ pub struct Settings {
     pub gateway_io: GatewayIo,
     /// Voice.
     pub voice: VoiceSettings,
+    /// What keeps the files.
+    pub blobs: BlobsKind,
     /// What the node does.
     pub roles: Roles,
     /// Its place in a cluster; `None` for a node that is alone.
@@ -301,9 +334,16 @@ impl Settings {
             gateway_listen: None,
             gateway_io: GatewayIo::default(),
             voice: VoiceSettings::default(),
+            blobs: BlobsKind::default(),
             roles: Roles::default(),
             cluster: None,
         }
+    }
+
+    /// Whether something is kept by one node for the others: rows or files.
+    pub(crate) fn needs_store(&self) -> bool {
+        let elsewhere = |place: &ClusterSettings| matches!(place.store, StoreKind::Cassandra(_));
+        !(self.cluster.as_ref().is_some_and(elsewhere) && matches!(self.blobs, BlobsKind::Bucket(_)))
     }
 
     /// Puts command line and file together.
@@ -318,6 +358,8 @@ impl Settings {
         let defaults = Self::new("data");
         let voice = file.voice(args.voice)?;
         let gateway_url = file.gateway_url;
+        let blobs = file.blobs.map(|text| text.parse()).transpose();
+        let blobs = blobs.map_err(|error| format!("blobs: {error}"))?;
         for (name, url) in [
             ("public_url", &args.public_url),
             ("public_url", &file.public_url),
@@ -347,6 +389,7 @@ impl Settings {
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
             gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),
             voice,
+            blobs: args.blobs.or(blobs).unwrap_or_default(),
             roles: args.roles.unwrap_or_default(),
             cluster: ClusterSettings::of(args.cluster)?,
         })
@@ -418,6 +461,8 @@ mod tests {
         std::fs::write(&path, "lisen = \"x\"\n").unwrap();
         let refused = |args| Settings::resolve(args).unwrap_err();
         assert!(refused(ServeArgs { config: Some(path.clone()), ..ServeArgs::default() }).contains("lisen"));
+        std::fs::write(&path, "blobs = \"s3://a:b@c\"\n").unwrap();
+        assert!(refused(ServeArgs { config: Some(path.clone()), ..ServeArgs::default() }).contains("AWS_"));
         std::fs::write(&path, "voice_key = \"key.pem\"\n").unwrap();
         assert!(
             refused(ServeArgs { config: Some(path), ..ServeArgs::default() }).contains("voice_certificate")

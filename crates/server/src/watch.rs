@@ -42,6 +42,8 @@ pub(crate) struct Watch {
     pub(crate) data: PathBuf,
     pub(crate) room: Room,
     pub(crate) roles: Roles,
+    /// Whether one node has to have the role store.
+    pub(crate) needs_store: bool,
     pub(crate) registry: Registry,
     pub(crate) gateway: Option<Arc<Gateway>>,
     /// `None` for a node that is alone.
@@ -86,7 +88,10 @@ impl Watch {
 
     fn look_at_cluster(&self) {
         let missing = match &self.cluster {
-            Some(cluster) => cluster.missing(&Role::ALL.map(Role::name)),
+            Some(cluster) => {
+                let needed = Role::ALL.into_iter().filter(|role| *role != Role::Store || self.needs_store);
+                cluster.missing(&needed.map(Role::name).collect::<Vec<_>>())
+            }
             None => self.roles.missing(),
         };
         let warning = (!missing.is_empty()).then(|| format!("no node runs {}", missing.join(", ")));

@@ -11,7 +11,7 @@ use consort_store::BoxFuture;
 use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 
-use super::{BlobError, BlobReader, BlobWriter, Blobs, Result};
+use super::{BlobError, BlobReader, BlobWriter, Blobs, Result, is_name};
 
 /// Operations on the disk at once; a sync may take tens of milliseconds.
 const AT_ONCE_MAX: usize = 16;
@@ -77,13 +77,7 @@ impl Folder {
 
     /// The place of a blob. A name that is none has no place; a path with a NUL byte cannot be opened.
     fn path(&self, name: &str) -> PathBuf {
-        let is_segment = |part: &str| {
-            !part.is_empty()
-                && part != "."
-                && part != ".."
-                && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
-        };
-        if name.split('/').all(is_segment) { self.root.join(name) } else { PathBuf::from("\0") }
+        if is_name(name) { self.root.join(name) } else { PathBuf::from("\0") }
     }
 }
 

@@ -1,5 +1,7 @@
-//! Where bytes are: a folder, or another node that has one. What every implementation must do is in [`contract`].
+//! Where bytes are: a folder, another node that has one, or a bucket of an object store. What every implementation must do is in
+//! [`contract`].
 
+mod bucket;
 pub mod contract;
 mod folder;
 mod memory;
@@ -11,6 +13,7 @@ use bytes::Bytes;
 use consort_model::ApiError;
 use consort_store::BoxFuture;
 
+pub use bucket::{Bucket, BucketAddress, BucketAddressError};
 pub use folder::Folder;
 pub use memory::Memory;
 pub use remote::{FilesService, RemoteBlobs, SharedBlobs};
@@ -44,6 +47,17 @@ impl From<BlobError> for ApiError {
 
 /// What operations give.
 pub type Result<T> = std::result::Result<T, BlobError>;
+
+/// Whether blobs may be called so.
+fn is_name(name: &str) -> bool {
+    let is_segment = |part: &str| {
+        !part.is_empty()
+            && part != "."
+            && part != ".."
+            && part.bytes().all(|b| b.is_ascii_alphanumeric() || b"_.-".contains(&b))
+    };
+    name.split('/').all(is_segment)
+}
 
 /// Named sequences of bytes that never change. Names are segments joined by `/`, each of `[A-Za-z0-9_.-]` and none of them
 /// `.` or `..`.
