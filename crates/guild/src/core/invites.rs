@@ -128,6 +128,8 @@ impl Guild {
                 kind: channel.map_or(ChannelType::GuildText, |channel| channel.kind),
                 name: channel.and_then(|channel| channel.name.clone()),
             },
+            target_type: invite.target_type,
+            target_user: invite.target_user_id.and_then(|user| self.account(user)),
             approximate_member_count: with_counts.then_some(self.members.len() as u64),
             approximate_presence_count: with_counts.then_some(self.presences.len() as u64),
             uses: metadata.then_some(invite.uses),
@@ -150,6 +152,7 @@ impl Guild {
             return Err(ApiError::wrong_channel_type().into());
         }
         self.require_in(cx, channel, Permissions::CREATE_INSTANT_INVITE)?;
+        self.require_target(channel, create)?;
         let inviter = cx.caller.user;
         let equal =
             |invite: &&InviteRow| invite.is_live(cx.now_ms) && invite.equals(channel, inviter, create);
@@ -173,7 +176,7 @@ impl Guild {
             uses: 0,
             temporary: create.temporary,
             target_type: create.target_type,
-            target_user_id: create.target_user_id,
+            target_user_id: create.target_user_id.filter(|_| create.target_type.is_some()),
         };
         self.put_invite(cx, invite.clone());
         let partition = index_partition(&invite.code);
@@ -182,6 +185,31 @@ impl Guild {
         let changes = AuditLogChange::between(&Value::Null, &audited(&invite), AUDITED);
         self.audit(cx, AuditLogEvent::InviteCreate, Note { changes, ..Note::default() });
         Outcome::json(&self.show_invite(&invite, true, false))
+    }
+
+    /// An invite may be to the stream of somebody who has one in the channel. There are no applications to embed (Channel, "Create
+    /// Channel Invite").
+    fn require_target(&self, channel: ChannelId, create: &Create) -> Result<(), ApiError> {
+        let streams = |user: UserId| {
+            let state = self.voice.get(user).map(|inside| &inside.state);
+            state.is_some_and(|state| state.channel_id == Some(channel) && state.self_stream)
+        };
+        match create.target_type {
+            None => Ok(()),
+            Some(1) if create.target_user_id.is_some_and(streams) => Ok(()),
+            Some(1) => {
+                let message = "The specified user is currently not streaming in this channel";
+                Err(ApiError::invalid_field("target_user_id", "GUILD_INVITE_INVALID_STREAMER", message))
+            }
+            Some(_) => {
+                let message = "The application is not embedded or doesn't exist";
+                Err(ApiError::invalid_field(
+                    "target_application_id",
+                    "GUILD_INVITE_INVALID_APPLICATION",
+                    message,
+                ))
+            }
+        }
     }
 
     fn publish_invite_create(&self, cx: &mut Cx<'_>, invite: &InviteRow) {

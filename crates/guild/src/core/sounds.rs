@@ -183,8 +183,11 @@ impl Guild {
 
     /// VOICE_CHANNEL_EFFECT_SEND goes to those in the channel. Clients play the file themselves.
     fn publish_sound(&self, cx: &mut Cx<'_>, channel: ChannelId, user: UserId, sound: &SoundboardSound) {
-        let emoji = (sound.emoji_id.is_some() || sound.emoji_name.is_some())
-            .then(|| json!({"id": sound.emoji_id, "name": sound.emoji_name, "animated": false}));
+        let own = sound.emoji_id.and_then(|emoji| self.emojis.get(&emoji));
+        let name = own.map(|emoji| emoji.name.clone()).or_else(|| sound.emoji_name.clone());
+        let animated = own.is_some_and(|emoji| emoji.animated);
+        let emoji = (sound.emoji_id.is_some() || name.is_some())
+            .then(|| json!({"id": sound.emoji_id, "name": name, "animated": animated}));
         let body = json!({
             "channel_id": channel, "guild_id": self.id, "user_id": user, "emoji": emoji, "animation_type": null,
             "sound_id": sound.sound_id, "sound_volume": sound.volume,

@@ -42,6 +42,26 @@ fn resolve(world: &World, code: &str) -> Result<Value, (u16, u32)> {
 }
 
 #[test]
+fn an_invite_leads_to_a_stream_while_it_is_shown() {
+    let mut world = World::new();
+    world.seed([2]);
+    let room = world.create_channel(new_channel("room", ChannelType::GuildVoice));
+    let invite = |kind, user: Option<u64>| {
+        let create = Create { target_type: Some(kind), target_user_id: user.map(Into::into), ..forever() };
+        Op::Invite(invite::Op::Create { channel: room, create: Box::new(create) })
+    };
+    assert_eq!(world.err(OWNER, invite(2, None)), (400, 50035), "there is nothing to embed");
+    assert_eq!(world.err(OWNER, invite(1, Some(2))), (400, 50035));
+    let session = world.connect(2);
+    world.ok(2, crate::voice::stream(session, Some(room)));
+    assert_eq!(world.err(OWNER, invite(1, None)), (400, 50035));
+    let made = world.ok(OWNER, invite(1, Some(2)));
+    assert_eq!((&made["target_type"], &made["target_user"]["id"]), (&1.into(), &"2".into()));
+    let shown = resolve(&world, made["code"].as_str().unwrap()).unwrap();
+    assert_eq!(shown["target_user"]["id"], "2");
+}
+
+#[test]
 fn joining_makes_a_member_whose_sessions_attach_and_who_is_welcomed() {
     let mut world = World::new();
     let owner = world.connect(OWNER);

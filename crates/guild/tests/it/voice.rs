@@ -12,12 +12,16 @@ use serde_json::{Value, json};
 use crate::world::{OWNER, Session, World, new_channel};
 
 pub fn speak(session: Session, channel: Option<ChannelId>) -> Op {
-    Op::Voice(V::Update {
-        session: session.key(),
-        session_id: format!("session{}", session.0),
-        channel,
-        flags: Flags { self_mute: true, ..Flags::default() },
-    })
+    enter(session, channel, Flags { self_mute: true, ..Flags::default() })
+}
+
+pub fn stream(session: Session, channel: Option<ChannelId>) -> Op {
+    enter(session, channel, Flags { self_stream: true, ..Flags::default() })
+}
+
+fn enter(session: Session, channel: Option<ChannelId>, flags: Flags) -> Op {
+    let session_id = format!("session{}", session.0);
+    Op::Voice(V::Update { session: session.key(), session_id, channel, flags })
 }
 
 fn moderate(user: u64, update: Update) -> Op {

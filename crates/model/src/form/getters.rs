@@ -1,5 +1,6 @@
 //! Getters of optional fields: absent and null give `None`, and so does a wrong value, which is noted.
 
+use std::collections::BTreeSet;
 use std::fmt::Display;
 use std::ops::RangeInclusive;
 
@@ -194,7 +195,7 @@ impl<'a> Form<'a> {
         }
     }
 
-    /// Reads a list of at most `max` snowflakes. A single value is a list of one, and commas separate in text,
+    /// Reads a list of at most `max` snowflakes, each once. A single value is a list of one, and commas separate in text,
     /// as queries want it.
     pub fn ids<T>(&self, name: &str, max: usize) -> Option<Vec<Id<T>>> {
         let split;
@@ -218,7 +219,9 @@ impl<'a> Form<'a> {
             Some(raw) => Some(Id::new(raw)),
             None => self.not_coerced(&format!("{name}.{index}"), value, "snowflake"),
         };
-        list.iter().enumerate().map(read).collect()
+        let mut seen = BTreeSet::new();
+        let ids: Option<Vec<Id<T>>> = list.iter().enumerate().map(read).collect();
+        Some(ids?.into_iter().filter(|id| seen.insert(id.get())).collect())
     }
 
     /// Reads a permission set, from digits or from a number; unknown bits are dropped.

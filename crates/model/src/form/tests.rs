@@ -69,10 +69,11 @@ fn null_is_absent_for_optional_getters_and_kept_by_patches() {
 
 #[test]
 fn numbers_and_ids_come_as_text_or_numbers() {
-    let body = json!({"id": 5, "ids": ["6", 7], "n": "12", "f": 3.0, "allow": 1024, "deny": "2048", "t": 5});
+    let body =
+        json!({"id": 5, "ids": ["6", 7, 6], "n": "12", "f": 3.0, "allow": 1024, "deny": "2048", "t": 5});
     let form = Form::root(&body).unwrap();
     assert_eq!(form.id("id"), Some(UserId::new(5)));
-    assert_eq!(form.ids("ids", 2), Some(vec![RoleId::new(6), RoleId::new(7)]));
+    assert_eq!(form.ids("ids", 3), Some(vec![RoleId::new(6), RoleId::new(7)]));
     assert_eq!(form.int("n", 0..=20u8), Some(12));
     assert_eq!(form.int("f", 0..=20i64), Some(3));
     assert_eq!(form.permissions("allow"), Some(Permissions::VIEW_CHANNEL));

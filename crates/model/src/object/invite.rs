@@ -27,6 +27,12 @@ pub struct Invite {
     pub guild_id: GuildId,
     /// The channel it leads to.
     pub channel: InviteChannel,
+    /// 1: to somebody's stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_type: Option<u8>,
+    /// Whose stream.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub target_user: Option<User>,
     /// With counts only.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub approximate_member_count: Option<u64>,

@@ -242,6 +242,8 @@ fn invite() -> Invite {
             kind: ChannelType::GuildText,
             name: Some("general".to_owned()),
         },
+        target_type: Some(1),
+        target_user: None,
         approximate_member_count: Some(7),
         approximate_presence_count: Some(3),
         uses: Some(1),
