@@ -6,10 +6,12 @@ use serde_json::{Value, json};
 use tokio_tungstenite::tungstenite::Message as Frame;
 use twilight_gateway::EventTypeFlags;
 
-use crate::world::{Socket, World, in_days, next};
+use crate::world::{File, Socket, World, in_days, next};
 
 #[path = "../../../model/tests/support/hostile.rs"]
 mod support;
+
+mod forms;
 
 use support::{Hostile, samples};
 
@@ -19,6 +21,8 @@ const CASES: usize = 2400;
 const BATCH: usize = 100;
 /// Words over the gateway between two looks.
 const WORDS: usize = 8;
+/// Forms that are shown and filled in between two looks.
+const FORMS: usize = 8;
 
 /// How an answer is read.
 type Reader = fn(&str) -> Result<(), serde_json::Error>;
@@ -37,6 +41,8 @@ struct Route {
     path: String,
     token: String,
     body: Value,
+    /// A file that goes with it.
+    file: Option<File>,
     read: Reader,
 }
 
@@ -51,6 +57,8 @@ struct Stage {
     routes: Vec<Route>,
     /// What a client says over the gateway, valid as it stands.
     words: Vec<(u8, Value)>,
+    /// The use of a command that is answered by a form.
+    asked_form: Value,
     /// Entries of the audit log that came with a reason.
     reasons: usize,
 }
@@ -93,21 +101,26 @@ impl Stage {
         let channels = format!("/guilds/{guild}/channels");
         let channel = text(&made(&world, &bot, "POST", &channels, json!({"name": "talk"})).await["id"]);
         let (routes, words) = (Vec::new(), Vec::new());
-        let mut stage = Self { world, owner, bot, socket, person, channel, routes, words, reasons: 0 };
+        let asked_form = Value::Null;
+        let mut stage =
+            Self { world, owner, bot, socket, person, channel, routes, words, asked_form, reasons: 0 };
         stage.add_messages().await;
         stage.add_places(&guild, &application).await;
         stage.add_person(&guild, &application).await;
         stage.add_things(&guild, &application).await;
         stage.add_changes(&guild, &application).await;
+        stage.add_files(&guild).await;
+        stage.add_company(&guild).await;
         stage
     }
 
     fn add(&mut self, method: &'static str, path: String, body: Value, read: Reader) {
-        self.routes.push(Route { method, path, token: self.bot.clone(), body, read });
+        self.routes.push(Route { method, path, token: self.bot.clone(), body, file: None, read });
     }
 
     fn add_as_owner(&mut self, method: &'static str, path: String, body: Value) {
-        self.routes.push(Route { method, path, token: self.owner.clone(), body, read: anything });
+        let token = self.owner.clone();
+        self.routes.push(Route { method, path, token, body, file: None, read: anything });
     }
 
     /// What people send: of themselves, to applications, and over the gateway.
@@ -400,6 +413,7 @@ impl Stage {
         let command = text(&made(&self.world, &self.bot, "POST", &commands, command).await["id"]);
         let used = json!({"type": 2, "application_id": application, "guild_id": guild, "channel_id": self.channel,
             "session_id": "s", "data": {"id": command, "name": "later", "type": 2, "target_id": guest}});
+        self.asked_form.clone_from(&used);
         made(&self.world, &self.owner, "POST", "/interactions", used).await;
         let heard = loop {
             let frame = next(&mut self.socket).await.expect("open");
@@ -426,14 +440,20 @@ impl Stage {
         );
     }
 
+    async fn ask(&self, route: &Route, body: &Value, reason: &str) -> (u16, String) {
+        let (world, path) = (&self.world, format!("/api/v10{}", route.path));
+        match route.file {
+            None => world.raw_because(route.method, &path, &route.token, Some(body.clone()), reason).await,
+            Some(file) => world.raw_with(route.method, &path, &route.token, body, file, reason).await,
+        }
+    }
+
     /// Sends one hostile request; tells whether it was taken.
     async fn send(&self, hostile: &mut Hostile) -> Result<bool, String> {
         let route = &self.routes[hostile.below(self.routes.len())];
         let body = hostile.body(&route.body);
-        let path = format!("/api/v10{}", route.path);
         let reason = hostile.header();
-        let sent = self.world.raw_because(route.method, &path, &route.token, Some(body.clone()), &reason);
-        let (status, answer) = sent.await;
+        let (status, answer) = self.ask(route, &body, &reason).await;
         let problem = match status {
             200..300 if answer.is_empty() => return Ok(true),
             200..300 => match (route.read)(&answer) {
@@ -463,15 +483,19 @@ impl Stage {
             if frame["t"] == "TYPING_START" {
                 return Ok(());
             }
-            if frame["t"] == "GUILD_AUDIT_LOG_ENTRY_CREATE" {
-                let reason = frame["d"]["reason"].as_str().unwrap_or_default();
-                let fits = reason.chars().count() <= 512 && !reason.contains(char::is_control);
-                self.reasons += usize::from(!reason.is_empty());
-                fits.then_some(()).ok_or_else(|| format!("no reason: {frame}"))?;
-            }
-            let read = twilight_gateway::parse(frame.to_string(), EventTypeFlags::all());
-            read.map_err(|error| format!("{error:?}\n{frame}"))?;
+            self.read_event(&frame)?;
         }
+    }
+
+    fn read_event(&mut self, frame: &Value) -> Result<(), String> {
+        if frame["t"] == "GUILD_AUDIT_LOG_ENTRY_CREATE" {
+            let reason = frame["d"]["reason"].as_str().unwrap_or_default();
+            let fits = reason.chars().count() <= 512 && !reason.contains(char::is_control);
+            self.reasons += usize::from(!reason.is_empty());
+            fits.then_some(()).ok_or_else(|| format!("no reason: {frame}"))?;
+        }
+        let read = twilight_gateway::parse(frame.to_string(), EventTypeFlags::all());
+        read.map(drop).map_err(|error| format!("{error:?}\n{frame}"))
     }
 }
 
@@ -492,14 +516,12 @@ async fn identify(world: &World, token: &str) -> Socket {
 async fn whatever_is_sent_is_refused_or_can_be_read_by_everybody() {
     let mut stage = Stage::new().await;
     for route in &stage.routes {
-        let path = format!("/api/v10{}", route.path);
-        let (status, answer) =
-            stage.world.raw(route.method, &path, &route.token, Some(route.body.clone())).await;
+        let (status, answer) = stage.ask(route, &route.body, "").await;
         assert!((200..300).contains(&status), "{} {}: {status} {answer}", route.method, route.path);
         (route.read)(&answer)
             .unwrap_or_else(|error| panic!("{} {}: {error} {answer}", route.method, route.path));
     }
-    let (mut hostile, mut taken) = (Hostile::new(), 0);
+    let (mut hostile, mut taken, mut filled) = (Hostile::new(), 0, 0);
     for case in 1..=CASES {
         let sent = stage.send(&mut hostile).await;
         taken += usize::from(sent.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay())));
@@ -507,11 +529,17 @@ async fn whatever_is_sent_is_refused_or_can_be_read_by_everybody() {
             for _ in 0..WORDS {
                 stage.say(&mut hostile).await;
             }
+            for _ in 0..FORMS {
+                let form = stage.fill_in(&mut hostile).await;
+                filled +=
+                    usize::from(form.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay())));
+            }
             stage.read_events().await.unwrap_or_else(|problem| panic!("{problem}\n{}", hostile.replay()));
         }
     }
     assert!(taken > CASES / 20, "only {taken} of {CASES} were taken: too little was read");
     assert!(stage.reasons > 0, "nobody heard a reason");
+    assert!(filled > 0, "no form was filled in");
     stage.person.close(None).await.unwrap();
     stage.socket.close(None).await.unwrap();
     stage.world.node.shutdown().await;

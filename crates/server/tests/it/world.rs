@@ -15,6 +15,25 @@ pub struct World {
     pub directory: tempfile::TempDir,
 }
 
+/// A file of a request.
+#[derive(Clone, Copy)]
+pub struct File {
+    pub field: &'static str,
+    pub name: &'static str,
+    pub media_type: &'static str,
+    pub bytes: &'static [u8],
+}
+
+async fn run(request: http::Request<Vec<u8>>) -> (u16, String) {
+    let call = move || {
+        let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
+        let mut response = agent.run(request).unwrap();
+        let bytes = response.body_mut().read_to_vec().unwrap();
+        (response.status().as_u16(), String::from_utf8_lossy(&bytes).into_owned())
+    };
+    tokio::task::spawn_blocking(call).await.unwrap()
+}
+
 impl World {
     pub async fn start() -> Self {
         Self::start_in(tempfile::tempdir().unwrap()).await
@@ -81,14 +100,33 @@ impl World {
         if !body.is_empty() {
             request = request.header("content-type", "application/json");
         }
-        let request = request.body(body).unwrap();
-        let call = move || {
-            let agent: ureq::Agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-            let mut response = agent.run(request).unwrap();
-            let bytes = response.body_mut().read_to_vec().unwrap();
-            (response.status().as_u16(), String::from_utf8_lossy(&bytes).into_owned())
-        };
-        tokio::task::spawn_blocking(call).await.unwrap()
+        run(request.body(body.into_bytes()).unwrap()).await
+    }
+
+    /// As [`World::raw_because`], with a file.
+    pub async fn raw_with(
+        &self,
+        method: &str,
+        path: &str,
+        token: &str,
+        payload: &Value,
+        file: File,
+        reason: &str,
+    ) -> (u16, String) {
+        const EDGE: &str = "edge-of-a-part";
+        let File { field, name, media_type, bytes } = file;
+        let payload = format!(
+            "--{EDGE}\r\nContent-Disposition: form-data; name=\"payload_json\"\r\n\r\n{payload}\r\n--{EDGE}\r\n\
+             Content-Disposition: form-data; name=\"{field}\"; filename=\"{name}\"\r\nContent-Type: {media_type}\r\n\r\n"
+        );
+        let body = [payload.as_bytes(), bytes, format!("\r\n--{EDGE}--\r\n").as_bytes()].concat();
+        let mut request = http::Request::builder().method(method).uri(self.url(path));
+        if !reason.is_empty() {
+            request = request.header("x-audit-log-reason", reason);
+        }
+        let form = format!("multipart/form-data; boundary={EDGE}");
+        let request = request.header("authorization", token).header("content-type", form);
+        run(request.body(body).unwrap()).await
     }
 
     pub async fn person(&self, name: &str) -> String {
