@@ -91,7 +91,33 @@ pub(crate) fn read(mut message: Bytes) -> Option<Vec<Frame>> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn any_bytes_are_frames_that_were_written_so_or_none(
+            bytes in prop::collection::vec(any::<u8>(), 0..200),
+            heads in prop::collection::vec((0..9_u8, 0..4_u8, 0..9_u32), 0..4),
+        ) {
+            let mut message = BytesMut::new();
+            for (kind, service, body) in heads {
+                message.put_u8(kind);
+                message.put_u128(7);
+                message.put_u8(service);
+                message.put_u32(body);
+                message.put_slice(&bytes[..bytes.len().min(usize::from(service) + body as usize)]);
+            }
+            for message in [message.freeze(), bytes.into()] {
+                if let Some(frames) = read(message.clone()) {
+                    let mut again = BytesMut::new();
+                    frames.iter().for_each(|frame| frame.write(&mut again));
+                    prop_assert_eq!(again.freeze(), message);
+                }
+            }
+        }
+    }
 
     #[test]
     fn frames_come_back_as_they_were_and_no_prefix_of_them_is_one() {
