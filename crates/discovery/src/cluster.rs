@@ -387,12 +387,15 @@ async fn run(cluster: Weak<Cluster>, mut lease: Lease) {
     let mut follower = Follower::default();
     let Some(gone) = cluster.upgrade().map(|cluster| cluster.gone.clone()) else { return };
     while let Some(strong) = cluster.upgrade() {
-        let client = strong.client.clone();
+        let (client, validity) = (strong.client.clone(), strong.validity.clone());
         let ended = follower.follow(&cluster, strong, &mut lease).await;
         match ended {
             Ok(()) => {
-                // The node is gone: so are its records.
-                let _expires_anyway = client.revoke(lease.id).await;
+                // The node is gone: so are its records. It is certain of nothing from before then on.
+                let id = lease.id;
+                drop(lease);
+                validity.end();
+                let _expires_anyway = client.revoke(id).await;
                 gone.send_replace(true);
                 return;
             }

@@ -38,7 +38,7 @@ impl Validity {
         self.until_us.fetch_max(until.as_micros().try_into().unwrap_or(u64::MAX), Ordering::Relaxed);
     }
 
-    fn end(&self) {
+    pub(crate) fn end(&self) {
         self.until_us.store(0, Ordering::Relaxed);
     }
 }
@@ -124,6 +124,9 @@ async fn renew_over_one_stream(
         let ttl = answer.ok().flatten().ok_or(Error::Deadline)??;
         if ttl.is_zero() {
             tracing::error!("the node's lease has run out");
+            return Ok(());
+        }
+        if stop.load(Ordering::Relaxed) {
             return Ok(());
         }
         validity.extend(sent, ttl);
