@@ -4,10 +4,10 @@ use super::rig::{Kept, Plan, Rig};
 use crate::api::{Api, text};
 use crate::s3::ObjectStore;
 use crate::{server, sh};
-use serde_json::{Value, json};
+use serde_json::Value;
 use std::time::Duration;
 
-/// How long a deleted file may stay: it is not served from the deletion on, so that is what is waited for.
+/// How long a deleted file may stay in the bucket. It is not served from the deletion on.
 const SWEPT_LIMIT: Duration = Duration::from_secs(60);
 /// More than one part of an upload.
 const LARGE_BYTES: usize = 7 << 20;
@@ -39,8 +39,10 @@ pub fn check(store: &ObjectStore) -> Result<(), String> {
     };
     served(&here, "the node that took it")?;
     served(&there, "another node")?;
-    if store.count()? < posted.len() {
-        return Err(format!("{} files are in the bucket", store.count()?));
+    // Others may have left something there.
+    let before = store.count()?;
+    if before < posted.len() {
+        return Err(format!("{before} files are in the bucket"));
     }
     rig.kill(1);
     served(&there, "another node after the end of the one that took it")?;
@@ -49,9 +51,7 @@ pub fn check(store: &ObjectStore) -> Result<(), String> {
     if there.file(path)?.is_some() {
         return Err("a file is served though its message was deleted".to_owned());
     }
-    let before = posted.len();
     let swept = sh::poll(SWEPT_LIMIT, || store.count().is_ok_and(|count| count < before));
-    println!("     {}", json!({"files": before, "swept": swept}));
     if swept { Ok(()) } else { Err("a deleted file stays in the bucket".to_owned()) }
 }
 
