@@ -239,6 +239,7 @@ struct File {
     voice_endpoint: Option<String>,
     voice_certificate: Option<PathBuf>,
     voice_key: Option<PathBuf>,
+    voice_dave: Option<String>,
 }
 
 impl File {
@@ -246,6 +247,8 @@ impl File {
     fn voice(&mut self, args: VoiceArgs) -> Result<VoiceSettings, String> {
         let announce = self.media_announce.take().map(|text| text.parse()).transpose();
         let announce = announce.map_err(|error| format!("media_announce: {error}"))?;
+        let dave = self.voice_dave.take().map(|text| text.parse()).transpose();
+        let dave = dave.map_err(|error| format!("voice_dave: {error}"))?;
         let certificate = match (self.voice_certificate.take(), self.voice_key.take()) {
             (None, None) => None,
             (Some(certificate), Some(key)) => Some((certificate, key)),
@@ -257,6 +260,7 @@ impl File {
             media_announce: args.media_announce.or(announce),
             endpoint: self.voice_endpoint.take(),
             certificate,
+            dave: args.voice_dave.or(dave).unwrap_or_default(),
         })
     }
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use clap::Args;
 use consort_rpc::MeshRef;
 use consort_sfu::Media;
+use consort_voice::dave::{ExternalSender, Policy};
 use consort_voice::tls::Tls;
 use consort_voice::{Config, Limits, Server};
 use tokio::net::TcpListener;
@@ -32,6 +33,9 @@ pub struct VoiceArgs {
     /// Where clients send packets, ADDRESS or ADDRESS:PORT, if that is not where this machine listens
     #[arg(long, env = "CONSORT_MEDIA_ANNOUNCE")]
     pub media_announce: Option<Announce>,
+    /// Encryption of voice from end to end: require, prefer or off [default: prefer]
+    #[arg(long, env = "CONSORT_VOICE_DAVE")]
+    pub voice_dave: Option<Policy>,
 }
 
 /// An address that clients are told, with a port if that is another than is listened at.
@@ -70,6 +74,8 @@ pub struct VoiceSettings {
     pub endpoint: Option<String>,
     /// Certificate and key in PEM; `None` is a certificate of the server's own authority.
     pub certificate: Option<(PathBuf, PathBuf)>,
+    /// Whether calls are encrypted from end to end.
+    pub dave: Policy,
 }
 
 /// A voice server that runs.
@@ -108,6 +114,7 @@ pub(crate) async fn start(
         endpoint,
         media_address: (media_address.ip.to_string(), media_address.port.unwrap_or(media.address().port())),
         limits: Limits::default(),
+        dave: (voice.dave, ExternalSender::generate()?),
     };
     let server = Server::start(config, listener, media, mesh);
     main.serve_voice(server.clone());

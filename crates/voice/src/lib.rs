@@ -7,12 +7,11 @@
 //! * [`Hub`]: places, sessions, sockets by their numbers, timers: the state machine. Sans-IO.
 //! * [`Server`]: the shell: TLS, WebSockets, the clock, the ways to media plane and relays.
 //! * [`tls`]: the certificate, and the authority behind it.
-//!
-//! End-to-end encryption (DAVE) is not built: SESSION_DESCRIPTION says version 0, and packets are encrypted between each client
-//! and this server.
+//! * [`dave`]: encryption from end to end: the group of a channel. Sans-IO.
 
 #![warn(missing_docs)]
 
+pub mod dave;
 mod hub;
 pub mod protocol;
 mod server;

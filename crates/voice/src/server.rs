@@ -18,6 +18,7 @@ use tokio::sync::{Notify, Semaphore, mpsc, watch};
 use tokio::time::Instant;
 use tokio_rustls::TlsAcceptor;
 
+use crate::dave::{ExternalSender, Policy};
 use crate::hub::{ConnId, Hub, Limits, MediaPlane, Output};
 use crate::protocol::{CloseCode, Inbound, Version};
 use crate::socket::{self, Outgoing};
@@ -42,6 +43,8 @@ pub struct Config {
     pub media_address: (String, u16),
     /// Times and rates.
     pub limits: Limits,
+    /// Encryption from end to end: whether, and who proposes members.
+    pub dave: (Policy, ExternalSender),
 }
 
 /// A voice server: its gateway, and the media plane behind it.
@@ -74,7 +77,8 @@ impl Server {
     pub fn start(config: Config, listener: TcpListener, media: Media, mesh: &MeshRef) -> Arc<Self> {
         let (ip, port) = config.media_address;
         let fingerprint = media.identity().fingerprint().to_owned();
-        let hub = Hub::new(config.limits, Random::system(), MediaPlane { ip, port, fingerprint });
+        let plane = MediaPlane { ip, port, fingerprint };
+        let hub = Hub::new(config.limits, Random::system(), plane, config.dave);
         let server = Arc::new(Self {
             state: Mutex::new(State { hub, sockets: BTreeMap::new() }),
             media,
@@ -163,7 +167,7 @@ impl Server {
             }
             for output in outputs {
                 match output {
-                    Output::Send(conn, text) => state.give(conn, Outgoing::Text(text)),
+                    Output::Send(conn, frame) => state.give(conn, Outgoing::Frame(frame)),
                     Output::Close(conn, code) => {
                         state.give(conn, Outgoing::Close(code));
                         state.sockets.remove(&conn);

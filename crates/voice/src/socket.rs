@@ -16,7 +16,7 @@ use tokio_tungstenite::tungstenite::protocol::{CloseFrame, Role, WebSocketConfig
 use tokio_tungstenite::tungstenite::{Error, Message};
 
 use crate::hub::ConnId;
-use crate::protocol::{self, CloseCode, Version};
+use crate::protocol::{self, CloseCode, Frame, Version};
 use crate::server::Server;
 use crate::strangers::Stranger;
 
@@ -34,7 +34,7 @@ const CLOSING: Duration = Duration::from_millis(500);
 /// What is for a connection.
 #[derive(Debug)]
 pub(crate) enum Outgoing {
-    Text(String),
+    Frame(Frame),
     Close(CloseCode),
 }
 
@@ -122,8 +122,12 @@ async fn exchange<S: Stream>(
         tokio::select! {
             biased;
             next = outgoing.recv() => match next {
-                Some(Outgoing::Text(text)) => {
-                    let sent = timeout(SENDING, socket.send(Message::text(text))).await;
+                Some(Outgoing::Frame(frame)) => {
+                    let message = match frame {
+                        Frame::Text(text) => Message::text(text),
+                        Frame::Binary(bytes) => Message::binary(bytes),
+                    };
+                    let sent = timeout(SENDING, socket.send(message)).await;
                     if !matches!(sent, Ok(Ok(()))) {
                         return;
                     }

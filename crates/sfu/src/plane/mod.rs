@@ -24,6 +24,9 @@ use crate::rtc::{Identity, Offer};
 /// SSRCs that one session may have: audio, and four layers of video with theirs for what is sent again.
 pub const SESSION_SSRCS_MAX: u32 = 9;
 
+/// With what media ends that is encrypted from end to end (DAVE whitepaper, "Payload Format").
+const SEALED: [u8; 2] = [0xFA, 0xFA];
+
 /// Those who hear each other: a channel.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Room(pub u64);
@@ -65,6 +68,8 @@ pub enum Order {
     Bind,
     /// What it may do has changed.
     Allow(Rights),
+    /// Whether it can take media that is encrypted from end to end; it can unless this says otherwise.
+    TakeSealed(bool),
     /// It is gone.
     Close,
 }
@@ -211,6 +216,7 @@ impl Plane {
             Order::Want(wants) => session.wants = wants.clone(),
             Order::Bind => session.bound = true,
             Order::Allow(rights) => session.rights = *rights,
+            Order::TakeSealed(takes) => session.takes_sealed = *takes,
             Order::Close => self.close(index, now_ms, out),
             Order::Open(_) => tracing::error!(ssrc, "an SSRC is given out twice"),
         }
@@ -413,8 +419,12 @@ impl Plane {
         // Whoever acts while this runs stays where he is, so it is put back as it was.
         let Some(inside) = self.rooms.get_mut(&room).map(std::mem::take) else { return };
         let mut media = None;
+        let is_sealed = is_rtp(packet.0) && packet.1.ends_with(&SEALED);
         for other in inside.iter().copied().filter(|other| *other != sender) {
             let session = &mut self.sessions[other];
+            if is_sealed && !session.takes_sealed {
+                continue;
+            }
             if !session.is_browser() {
                 self.counts.sent += send(session, packet, now_ms, out);
             } else if is_rtp(packet.0)

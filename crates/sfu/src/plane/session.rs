@@ -45,6 +45,8 @@ pub(super) struct Session {
     pub(super) ssrcs: u32,
     pub(super) room: Room,
     pub(super) rights: Rights,
+    /// Whether it can take media that is encrypted from end to end.
+    pub(super) takes_sealed: bool,
     /// Whether it has said by opcode 5 that its SSRC is in use.
     pub(super) bound: bool,
     /// What it shows.
@@ -66,6 +68,7 @@ impl Session {
             ssrcs: seat.ssrcs.clamp(1, SESSION_SSRCS_MAX),
             room: seat.room,
             rights: seat.rights,
+            takes_sealed: true,
             bound: false,
             shows: None,
             wants: Wants::default(),

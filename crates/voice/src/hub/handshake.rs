@@ -51,6 +51,7 @@ impl Hub {
         if seat.participant.session_id != identify.session_id {
             return Err(CloseCode::SessionInvalid);
         }
+        self.require_encryption(identify.max_dave_protocol_version)?;
         let Some(connection) = self.connections.get(&conn) else { return Ok(()) };
         let (version, from) = (connection.version, connection.peer.ip());
         // One connection for a user in a guild: the newer one counts.
@@ -123,10 +124,14 @@ impl Hub {
         self.send(conn, &Message::resumed());
         if let Some(Transport::Raw { mode, key }) = transport {
             // discord.py waits for it before it calls itself connected again; others pass over it (observed).
-            self.describe(conn, ssrc, (mode, &key));
+            let dave = self.group_version(who);
+            self.describe(conn, ssrc, (mode, &key), dave);
         }
-        for text in missed {
-            self.outputs.push(super::Output::Send(conn, text));
+        for frame in missed {
+            self.outputs.push(super::Output::Send(conn, frame));
+        }
+        if !version.is_numbered() {
+            self.in_group(who, now_ms, |group| group.missed(user, now_ms));
         }
         Ok(())
     }
@@ -137,15 +142,22 @@ impl Hub {
         who: (GuildId, UserId),
         conn: ConnId,
         select: &Select,
+        now_ms: u64,
     ) -> Result<(), CloseCode> {
         match select.protocol.as_str() {
-            "udp" => self.select_raw(who, conn, select),
-            "webrtc" => self.select_browser(who, conn, select),
+            "udp" => self.select_raw(who, conn, select, now_ms),
+            "webrtc" => self.select_browser(who, conn, select, now_ms),
             _ => Err(CloseCode::UnknownProtocol),
         }
     }
 
-    fn select_raw(&mut self, who: (GuildId, UserId), conn: ConnId, select: &Select) -> Result<(), CloseCode> {
+    fn select_raw(
+        &mut self,
+        who: (GuildId, UserId),
+        conn: ConnId,
+        select: &Select,
+        now_ms: u64,
+    ) -> Result<(), CloseCode> {
         let mode = sfu::Mode::of_name(&select.mode).ok_or(CloseCode::UnknownMode)?;
         let (ip, port) = select.address.ok_or(CloseCode::DecodeError)?;
         let mut key = [0; 32];
@@ -156,15 +168,17 @@ impl Hub {
         let address = SocketAddr::new(ip.to_canonical(), port);
         let proven = is_host(address.ip()) && from.to_canonical() == address.ip();
         self.media(ssrc, sfu::Order::Select(sfu::Choice { mode, key, address, proven }));
-        self.describe(conn, ssrc, (mode, &key));
+        let dave = self.enter_group(who, is_first, now_ms);
+        self.describe(conn, ssrc, (mode, &key), dave);
+        self.greet_in_group(who, now_ms);
         if is_first {
             self.show_others(who);
         }
         Ok(())
     }
 
-    fn describe(&mut self, conn: ConnId, ssrc: u32, (mode, key): (sfu::Mode, &[u8; 32])) {
-        self.send(conn, &Message::session_description(mode, key, &media_session(ssrc)));
+    fn describe(&mut self, conn: ConnId, ssrc: u32, (mode, key): (sfu::Mode, &[u8; 32]), dave: u16) {
+        self.send(conn, &Message::session_description(mode, key, &media_session(ssrc), dave));
     }
 
     /// A browser may offer again, when its network has changed: it gets a new login, and the former one is void.
@@ -173,6 +187,7 @@ impl Hub {
         who: (GuildId, UserId),
         conn: ConnId,
         select: &Select,
+        now_ms: u64,
     ) -> Result<(), CloseCode> {
         let browser = select.browser.as_deref().ok_or(CloseCode::DecodeError)?.clone();
         let random: [u64; 3] = std::array::from_fn(|_| self.random.number());
@@ -188,7 +203,9 @@ impl Hub {
         let sdp::Browser { ice: theirs, fingerprint, opus, vp8, extensions } = browser;
         let offer = sfu::Offer { own, theirs, fingerprint, opus, vp8, extensions };
         self.media(ssrc, sfu::Order::Offer(Box::new(offer)));
-        self.send(conn, &Message::session_description_of_browser(&sdp, &media_session(ssrc)));
+        let dave = self.enter_group(who, is_first, now_ms);
+        self.send(conn, &Message::session_description_of_browser(&sdp, &media_session(ssrc), dave));
+        self.greet_in_group(who, now_ms);
         if is_first {
             self.show_others(who);
         }

@@ -2,6 +2,8 @@
 
 use std::collections::VecDeque;
 
+use crate::protocol::Frame;
+
 /// Messages of a session that are kept, at most; older ones go.
 const MESSAGES_MAX: usize = 256;
 /// Bytes of them.
@@ -12,7 +14,7 @@ const BYTES_MAX: usize = 64 << 10;
 pub(super) struct Log {
     /// How many messages there were.
     sent: u64,
-    kept: VecDeque<String>,
+    kept: VecDeque<Frame>,
     bytes: usize,
 }
 
@@ -24,9 +26,9 @@ impl Log {
     }
 
     /// Keeps the message of that number.
-    pub(super) fn push(&mut self, message: String) {
+    pub(super) fn push(&mut self, message: Frame) {
         self.sent += 1;
-        self.bytes += message.len();
+        self.bytes += message.size();
         self.kept.push_back(message);
         while self.kept.len() > MESSAGES_MAX || self.bytes > BYTES_MAX {
             self.drop_oldest();
@@ -35,13 +37,13 @@ impl Log {
 
     fn drop_oldest(&mut self) {
         if let Some(oldest) = self.kept.pop_front() {
-            self.bytes -= oldest.len();
+            self.bytes -= oldest.size();
         }
     }
 
     /// The messages after the one of a number; `None` when that number was not given, or not all of them are kept. Without a number, or
     /// with a negative one, the client has none.
-    pub(super) fn after(&self, seq: Option<i64>) -> Option<impl Iterator<Item = &String>> {
+    pub(super) fn after(&self, seq: Option<i64>) -> Option<impl Iterator<Item = &Frame>> {
         let missed = match seq.filter(|seq| *seq >= 0) {
             None => usize::try_from(self.sent).ok()?,
             Some(seq) => usize::from((self.sent as u16).wrapping_sub(u16::try_from(seq).ok()?)),
@@ -65,12 +67,18 @@ mod tests {
 
     fn log(messages: usize) -> Log {
         let mut log = Log::default();
-        (0..messages).for_each(|_| log.push(log.next().to_string()));
+        (0..messages).for_each(|_| log.push(Frame::Text(log.next().to_string())));
         log
     }
 
     fn after(log: &Log, seq: Option<i64>) -> Option<Vec<&str>> {
-        Some(log.after(seq)?.map(String::as_str).collect())
+        fn text(frame: &Frame) -> &str {
+            match frame {
+                Frame::Text(text) => text,
+                Frame::Binary(_) => unreachable!(),
+            }
+        }
+        Some(log.after(seq)?.map(text).collect())
     }
 
     #[test]

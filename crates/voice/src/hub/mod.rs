@@ -5,6 +5,7 @@
 //!
 //! What is to be done is put into [`Hub::take_outputs`], in order.
 
+mod encryption;
 mod handshake;
 mod log;
 mod session;
@@ -12,14 +13,16 @@ mod talk;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::net::SocketAddr;
+use std::sync::Arc;
 
-use consort_model::{GuildId, UserId};
+use consort_model::{ChannelId, GuildId, UserId};
 use consort_rpc::voice::{self, Participant};
 use consort_runtime::Random;
 use consort_sfu as sfu;
 
 use self::session::{Seat, Session, media_rights};
-use crate::protocol::{CloseCode, Inbound, Message, Version};
+use crate::dave::{ExternalSender, Group, Policy};
+use crate::protocol::{CloseCode, Frame, Inbound, Message, Version};
 
 /// Times and rates.
 #[derive(Debug, Clone, Copy)]
@@ -76,8 +79,8 @@ pub struct ConnId(pub u64);
 /// What is to be done.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Output {
-    /// Send a text.
-    Send(ConnId, String),
+    /// Send a message.
+    Send(ConnId, Frame),
     /// Close a connection. Nothing comes for it after that.
     Close(ConnId, CloseCode),
     /// Tell the session of a participant that this server has its voice: VOICE_SERVER_UPDATE.
@@ -105,6 +108,8 @@ enum Timer {
     Connection(ConnId),
     /// Silence of a session.
     Session(GuildId, UserId),
+    /// What the group of a channel waits for.
+    Group(GuildId, ChannelId),
 }
 
 /// The state machine.
@@ -118,13 +123,22 @@ pub struct Hub {
     next_conn: u64,
     /// By the first SSRC.
     by_ssrc: BTreeMap<u32, (GuildId, UserId)>,
+    policy: Policy,
+    sender: Arc<ExternalSender>,
+    /// The groups of channels, for encryption from end to end.
+    groups: BTreeMap<(GuildId, ChannelId), Group>,
     timers: BTreeSet<(u64, Timer)>,
     outputs: Vec<Output>,
 }
 
 impl Hub {
     /// Nobody is there.
-    pub fn new(limits: Limits, random: Random, media: MediaPlane) -> Self {
+    pub fn new(
+        limits: Limits,
+        random: Random,
+        media: MediaPlane,
+        (policy, sender): (Policy, ExternalSender),
+    ) -> Self {
         Self {
             limits,
             random,
@@ -133,6 +147,9 @@ impl Hub {
             connections: BTreeMap::new(),
             next_conn: 0,
             by_ssrc: BTreeMap::new(),
+            policy,
+            sender: Arc::new(sender),
+            groups: BTreeMap::new(),
             timers: BTreeSet::new(),
             outputs: Vec::new(),
         }
@@ -290,6 +307,9 @@ impl Hub {
             match timer {
                 Timer::Connection(conn) => self.tick_connection(conn, now_ms),
                 Timer::Session(guild, user) => self.tick_session((guild, user), now_ms),
+                Timer::Group(guild, channel) => {
+                    self.with_group((guild, channel), now_ms, |group| group.tick(now_ms))
+                }
             }
         }
     }
@@ -343,6 +363,7 @@ impl Hub {
         self.by_ssrc.remove(&session.ssrc);
         self.media(session.ssrc, sfu::Order::Close);
         self.tell_others(who, &Message::client_disconnect(who.1));
+        self.leave_group(who, now_ms);
         if let Some(conn) = session.conn {
             self.close(conn, code, after_ms, now_ms);
         }
@@ -386,9 +407,9 @@ impl Hub {
     /// Sends a message to a session that is kept for it if it is cut off.
     fn tell(&mut self, who: (GuildId, UserId), message: &Message) {
         let Some(session) = self.session_mut(who) else { return };
-        let text = session.keep(message);
+        let frame = session.keep(message);
         if let Some(conn) = session.conn {
-            self.outputs.push(Output::Send(conn, text));
+            self.outputs.push(Output::Send(conn, frame));
         }
     }
 

@@ -8,7 +8,7 @@ use serde_json::{Value, json};
 
 use super::ConnId;
 use super::log::Log;
-use crate::protocol::{Identify, Message, Stream, Version};
+use crate::protocol::{Frame, Identify, Message, Stream, Version};
 
 /// Streams of video that a session has SSRCs for.
 const STREAMS_MAX: usize = 4;
@@ -54,6 +54,8 @@ pub(super) struct Session {
     /// What it last said of speaking; `None` until then: its SSRC is not in use.
     pub(super) speaking: Option<u8>,
     pub(super) video: Option<Video>,
+    /// The newest version of encryption from end to end that it speaks.
+    pub(super) dave: u16,
     pub(super) log: Log,
     /// When it was last heard of, or has lost its connection.
     pub(super) heard_ms: u64,
@@ -78,6 +80,7 @@ impl Session {
             transport: None,
             speaking: None,
             video: None,
+            dave: identify.max_dave_protocol_version,
             log: Log::default(),
             heard_ms: now_ms,
         }
@@ -124,14 +127,14 @@ impl Session {
         layers
     }
 
-    /// A message that a client which resumes is sent again: its text, numbered if that client knows numbers.
-    pub(super) fn keep(&mut self, message: &Message) -> String {
+    /// A message that a client which resumes is sent again, numbered if that client knows numbers.
+    pub(super) fn keep(&mut self, message: &Message) -> Frame {
         if !self.version.is_numbered() {
             return message.encode(None);
         }
-        let text = message.encode(Some(self.log.next()));
-        self.log.push(text.clone());
-        text
+        let frame = message.encode(Some(self.log.next()));
+        self.log.push(frame.clone());
+        frame
     }
 
     /// How it speaks, as others may know: not at all when it may not, and first among others only when it may be.

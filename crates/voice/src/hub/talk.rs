@@ -25,7 +25,7 @@ impl Hub {
                 }
                 self.acknowledge(conn, &beat);
             }
-            Inbound::Select(select) => self.select(who, conn, &select)?,
+            Inbound::Select(select) => self.select(who, conn, &select, now_ms)?,
             Inbound::Speaking(speaking) => self.speak(who, speaking),
             Inbound::Video(video) => self.show(who, video),
             Inbound::Wants(wants) => {
@@ -34,6 +34,11 @@ impl Hub {
                 }
             }
             Inbound::Versions => self.send(conn, &Message::versions()),
+            Inbound::TransitionReady(id) => self.in_group(who, now_ms, |group| group.ready(who.1, id)),
+            Inbound::Invalid => self.in_group(who, now_ms, |group| group.invalid(who.1, now_ms)),
+            Inbound::KeyPackage(Some(key_package)) => self.take_key_package(who, *key_package, now_ms)?,
+            Inbound::Commit(Some(commit)) => self.take_commit(who, *commit, now_ms),
+            Inbound::KeyPackage(None) | Inbound::Commit(None) => return Err(CloseCode::DecodeError),
             Inbound::Ignored => {}
             Inbound::Identify(_) | Inbound::Resume(_) => return Err(CloseCode::AlreadyAuthenticated),
         }

@@ -12,6 +12,7 @@ use serde_json::{Number, Value};
 
 use super::sdp::{self, Browser};
 use super::{CloseCode, op};
+use crate::dave::{Commit, KeyPackage};
 
 /// A message of a client.
 #[derive(Debug, Clone, PartialEq)]
@@ -32,7 +33,15 @@ pub enum Inbound {
     Wants(Wants),
     /// Asks for the versions of this server.
     Versions,
-    /// Known, and without a meaning here: codecs, end-to-end encryption.
+    /// Is ready for a transition of the encryption from end to end.
+    TransitionReady(u16),
+    /// Could not follow the group, and is about to begin anew.
+    Invalid,
+    /// Its key package; `None` when it is none.
+    KeyPackage(Option<Box<KeyPackage>>),
+    /// A commit to what was proposed; `None` when it is none.
+    Commit(Option<Box<Commit>>),
+    /// Known, and without a meaning here: codecs.
     Ignored,
 }
 
@@ -50,6 +59,9 @@ pub struct Identify {
     /// The streams of video it may send.
     #[serde(default)]
     pub streams: Vec<Stream>,
+    /// The newest version of encryption from end to end that it speaks.
+    #[serde(default)]
+    pub max_dave_protocol_version: u16,
 }
 
 /// A stream of video that a client would send.
@@ -129,6 +141,12 @@ pub struct Video {
     pub streams: Vec<Value>,
 }
 
+/// Opcode 23; 31 has the same, which is not needed.
+#[derive(Deserialize)]
+struct Transition {
+    transition_id: u16,
+}
+
 #[derive(Deserialize)]
 struct Envelope<'a> {
     op: u64,
@@ -152,11 +170,12 @@ pub fn decode(text: &str) -> Result<Inbound, CloseCode> {
         op::VIDEO => Inbound::Video(read(d)?),
         op::MEDIA_SINK_WANTS => Inbound::Wants(read_wants(d)?),
         op::VOICE_BACKEND_VERSION => Inbound::Versions,
-        op::SIGNAL
-        | op::SESSION_UPDATE
-        | op::DAVE_TRANSITION_READY
-        | op::DAVE_MLS_INVALID_COMMIT_WELCOME
-        | op::NO_ROUTE => {
+        op::DAVE_TRANSITION_READY => Inbound::TransitionReady(read::<Transition>(d)?.transition_id),
+        op::DAVE_MLS_INVALID_COMMIT_WELCOME => {
+            read::<IgnoredAny>(d)?;
+            Inbound::Invalid
+        }
+        op::SIGNAL | op::SESSION_UPDATE | op::NO_ROUTE => {
             read::<IgnoredAny>(d)?;
             Inbound::Ignored
         }
@@ -169,10 +188,12 @@ pub fn decode(text: &str) -> Result<Inbound, CloseCode> {
 /// # Errors
 /// With what the connection is closed.
 pub fn decode_binary(bytes: &[u8]) -> Result<Inbound, CloseCode> {
-    match bytes.first() {
-        Some(&(op::DAVE_MLS_KEY_PACKAGE | op::DAVE_MLS_COMMIT_WELCOME)) => Ok(Inbound::Ignored),
-        Some(_) => Err(CloseCode::UnknownOpcode),
-        None => Err(CloseCode::DecodeError),
+    let (op, payload) = bytes.split_first().ok_or(CloseCode::DecodeError)?;
+    // Whether there is anything wrong with it matters only once it is known who says it.
+    match *op {
+        op::DAVE_MLS_KEY_PACKAGE => Ok(Inbound::KeyPackage(KeyPackage::read(payload).ok().map(Box::new))),
+        op::DAVE_MLS_COMMIT_WELCOME => Ok(Inbound::Commit(Commit::read(payload).ok().map(Box::new))),
+        _ => Err(CloseCode::UnknownOpcode),
     }
 }
 
@@ -260,6 +281,7 @@ mod tests {
             session_id: "s".into(),
             token: "t".into(),
             streams: Vec::new(),
+            max_dave_protocol_version: 0,
         };
         for id in ["\"81384788765712384\"", "81384788765712384"] {
             let text = format!(
@@ -333,8 +355,11 @@ mod tests {
             decode(r#"{"op":12,"d":{"audio_ssrc":1}}"#),
             Ok(Inbound::Video(Video { video_ssrc: None, streams: vec![] }))
         );
-        assert_eq!(decode_binary(&[26, 0, 1]), Ok(Inbound::Ignored));
+        assert_eq!(decode_binary(&[26, 0, 1]), Ok(Inbound::KeyPackage(None)));
+        assert_eq!(decode_binary(&[28]), Ok(Inbound::Commit(None)));
         assert_eq!(decode_binary(&[]), Err(CloseCode::DecodeError));
+        assert_eq!(decode_binary(&[25, 1]), Err(CloseCode::UnknownOpcode));
+        assert_eq!(decode(r#"{"op":23,"d":{"transition_id":7}}"#), Ok(Inbound::TransitionReady(7)));
     }
 
     proptest! {

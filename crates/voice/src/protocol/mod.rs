@@ -5,7 +5,7 @@ mod outbound;
 pub mod sdp;
 
 pub use inbound::{Beat, Identify, Inbound, Resume, Select, Speaking, Stream, Video, decode, decode_binary};
-pub use outbound::Message;
+pub use outbound::{Frame, Message};
 
 /// The dialect of a connection: `v` in its address.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
@@ -52,9 +52,16 @@ pub mod op {
     pub const SESSION_UPDATE: u8 = 14;
     pub const MEDIA_SINK_WANTS: u8 = 15;
     pub const VOICE_BACKEND_VERSION: u8 = 16;
+    pub const DAVE_PREPARE_TRANSITION: u8 = 21;
+    pub const DAVE_EXECUTE_TRANSITION: u8 = 22;
     pub const DAVE_TRANSITION_READY: u8 = 23;
+    pub const DAVE_PREPARE_EPOCH: u8 = 24;
+    pub const DAVE_MLS_EXTERNAL_SENDER: u8 = 25;
     pub const DAVE_MLS_KEY_PACKAGE: u8 = 26;
+    pub const DAVE_MLS_PROPOSALS: u8 = 27;
     pub const DAVE_MLS_COMMIT_WELCOME: u8 = 28;
+    pub const DAVE_MLS_ANNOUNCE_COMMIT: u8 = 29;
+    pub const DAVE_MLS_WELCOME: u8 = 30;
     pub const DAVE_MLS_INVALID_COMMIT_WELCOME: u8 = 31;
     pub const NO_ROUTE: u8 = 32;
 }
@@ -87,6 +94,10 @@ pub enum CloseCode {
     ServerCrashed = 4015,
     /// A mode of encryption that is not offered.
     UnknownMode = 4016,
+    /// Calls are encrypted from end to end here, and the client cannot.
+    EncryptionRequired = 4017,
+    /// Something that makes no sense: a key package of somebody else.
+    BadRequest = 4020,
     /// Too many messages.
     RateLimited = 4021,
 }

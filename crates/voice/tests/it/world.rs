@@ -8,7 +8,8 @@ use consort_rpc::relay::SessionKey;
 use consort_rpc::voice::{Op, Participant, Rights};
 use consort_runtime::Random;
 use consort_sfu::{Command, Order};
-use consort_voice::protocol::{CloseCode, Version, decode};
+use consort_voice::dave::{ExternalSender, Policy};
+use consort_voice::protocol::{CloseCode, Frame, Version, decode};
 use consort_voice::{ConnId, Hub, Limits, MediaPlane, Output};
 use serde_json::{Value, json};
 
@@ -24,8 +25,17 @@ pub struct World {
 
 impl World {
     pub fn new() -> Self {
+        Self::with(Policy::default())
+    }
+
+    pub fn with(policy: Policy) -> Self {
         let media = MediaPlane { ip: "192.0.2.9".into(), port: 50_000, fingerprint: "sha-256 AB".into() };
-        let hub = Hub::new(Limits::default(), Random::seeded(7), media);
+        let hub = Hub::new(
+            Limits::default(),
+            Random::seeded(7),
+            media,
+            (policy, ExternalSender::generate().unwrap()),
+        );
         Self { hub, now_ms: 1_000_000, outputs: Vec::new() }
     }
 
@@ -87,7 +97,7 @@ impl World {
         self.select(conn);
         self.say(conn, 5, json!({"speaking": 1, "delay": 0, "ssrc": 0}));
         let ready = self.look().into_iter().find_map(|output| match output {
-            Output::Send(to, text) if to == conn => {
+            Output::Send(to, Frame::Text(text)) if to == conn => {
                 let message: Value = serde_json::from_str(&text).unwrap();
                 (message["op"] == 2).then(|| message["d"]["ssrc"].as_u64().unwrap())
             }
@@ -116,14 +126,27 @@ impl World {
         self.gather();
         let (own, others) = std::mem::take(&mut self.outputs)
             .into_iter()
-            .partition(|output| matches!(output, Output::Send(to, _) if *to == conn));
+            .partition(|output| matches!(output, Output::Send(to, Frame::Text(_)) if *to == conn));
         self.outputs = others;
         let own: Vec<Output> = own;
         let parse = |output: &Output| match output {
-            Output::Send(_, text) => serde_json::from_str(text).unwrap(),
+            Output::Send(_, Frame::Text(text)) => serde_json::from_str(text).unwrap(),
             _ => Value::Null,
         };
         own.iter().map(parse).collect()
+    }
+
+    /// All that a connection was sent since the last look, as it was.
+    pub fn frames(&mut self, conn: ConnId) -> Vec<Frame> {
+        self.gather();
+        let mut frames = Vec::new();
+        for output in std::mem::take(&mut self.outputs) {
+            match output {
+                Output::Send(to, frame) if to == conn => frames.push(frame),
+                other => self.outputs.push(other),
+            }
+        }
+        frames
     }
 
     /// The opcodes of that.

@@ -102,10 +102,19 @@ async function calls({ bot, second, guild }) {
     await closed;
     same(heard, frames.map(String), 'what is heard');
   }
+  /** Both are in one group, for which the library has a code. It tells of no event for the first group. */
+  async function encrypted() {
+    const codes = () => Object.values(calls).map((connection) => connection.voicePrivacyCode);
+    for (const end = Date.now() + 10_000; !codes()[0] || codes()[0] !== codes()[1]; ) {
+      holds(Date.now() < end, `the codes are ${codes().join(' and ')}`);
+      await new Promise((resolve) => setTimeout(resolve, 50));
+    }
+  }
   await check('voice.connect', async () => {
     calls.bot = await connect(bot, one);
     calls.second = await connect(second, one);
   });
+  await check('voice.encrypted', encrypted);
   await check('voice.hear', () => hears(calls.bot, bot.user.id, calls.second));
   await check('voice.answer', () => hears(calls.second, second.user.id, calls.bot));
   await check('voice.resume', async () => {
@@ -122,6 +131,7 @@ async function calls({ bot, second, guild }) {
         await entersState(connection, VoiceConnectionStatus.Ready, 10_000);
       }),
     );
+    await encrypted();
     await hears(calls.second, second.user.id, calls.bot);
   });
   await check('voice.disconnect', async () => {
