@@ -259,6 +259,23 @@ impl Core for Guild {
         self.thawed(frozen)
     }
 
+    fn inspect(&self) -> serde_json::Value {
+        serde_json::json!({
+            "phase": format!("{:?}", self.phase),
+            "members": self.members.len(),
+            "online": self.presences.len(),
+            "channels": self.channels.len(),
+            "threads": self.threads.len(),
+            "roles": self.roles.len(),
+            "emojis": self.emojis.len(),
+            "stickers": self.stickers.len(),
+            "webhooks": self.webhooks.len(),
+            "invites": self.invites.len(),
+            "nodes_with_sessions": self.nodes.iter().map(|node| node.0).collect::<Vec<_>>(),
+            "nodes_with_presences": self.presence_nodes.iter().map(|node| node.0).collect::<Vec<_>>(),
+        })
+    }
+
     fn is_over(&self) -> bool {
         self.phase != Phase::Live
     }

@@ -189,6 +189,22 @@ impl Core for User {
         nodes
     }
 
+    fn inspect(&self) -> serde_json::Value {
+        let sessions = self.sessions.keys();
+        let sessions = sessions.map(|key| serde_json::json!([key.node.0, key.slice, key.number]));
+        serde_json::json!({
+            "founded": self.founded,
+            "since_ms": self.since_ms,
+            "guilds": self.guilds.len(),
+            "private_channels": self.channels.len(),
+            "relationships": self.relations.len(),
+            "read_states": self.reads.len(),
+            "friends_online": self.friends.len(),
+            "sessions_as_node_slice_number": sessions.collect::<Vec<_>>(),
+            "last_word": self.said,
+        })
+    }
+
     fn is_idle(&self) -> bool {
         self.sessions.is_empty() && self.grace.is_none()
     }
