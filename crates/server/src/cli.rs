@@ -1,18 +1,17 @@
 //! The command line.
 
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
+use consort_console::Tool;
 use consort_store_embedded::Embedded;
 use tokio::signal::unix::{Signal, SignalKind, signal};
-use tracing_subscriber::EnvFilter;
 
-use crate::descriptors;
 use crate::operate::{self, CertCommand, ClusterCommand, DrainArgs};
 use crate::settings::ServeArgs;
 use crate::world::WorldArgs;
-use crate::{Node, Settings, node, world};
+use crate::{Node, Settings, descriptors, logging, node, world};
 
 /// An open, self-hostable platform for real-time communication
 #[derive(Debug, Parser)]
@@ -42,6 +41,9 @@ enum Command {
     /// Looks at a cluster
     #[command(subcommand)]
     Cluster(ClusterCommand),
+    /// Looks into a server that runs.
+    #[command(flatten)]
+    Tool(Tool),
 }
 
 /// Runs the command line of this process.
@@ -56,6 +58,7 @@ pub fn main() -> ExitCode {
         Command::Cluster(command) => {
             runtime().and_then(|runtime| runtime.block_on(operate::cluster(&command)))
         }
+        Command::Tool(tool) => runtime().and_then(|runtime| runtime.block_on(tool.run())),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,
@@ -68,7 +71,7 @@ pub fn main() -> ExitCode {
 }
 
 fn serve(args: ServeArgs) -> Result<(), String> {
-    log_to_stderr();
+    logging::to_stderr();
     let settings = Settings::resolve(args)?;
     descriptors::raise_limit();
     let runtime = runtime()?;
@@ -91,7 +94,7 @@ fn check(data: &std::path::Path) -> Result<(), String> {
 }
 
 fn bench_world(args: &WorldArgs) -> Result<(), String> {
-    log_to_stderr();
+    logging::to_stderr();
     runtime()?.block_on(world::fill(args))
 }
 
@@ -141,11 +144,4 @@ impl Signals {
             _ = self.terminate.recv() => {}
         }
     }
-}
-
-/// Logs to standard error; `CONSORT_LOG` says what, as in `info,consort_rest=debug`.
-fn log_to_stderr() {
-    let filter = EnvFilter::try_from_env("CONSORT_LOG").unwrap_or_else(|_| EnvFilter::new("info"));
-    let colours = io::stderr().is_terminal();
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).with_ansi(colours).init();
 }

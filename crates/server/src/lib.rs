@@ -8,6 +8,7 @@ mod descriptors;
 mod files;
 mod http;
 mod identity;
+mod logging;
 mod member;
 pub mod node;
 mod operate;

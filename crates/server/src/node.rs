@@ -8,6 +8,7 @@ use std::time::Duration;
 
 use consort_actor::{Env, Owners, Work, run_recovery, run_scheduler};
 use consort_cdn::blobs::Blobs;
+use consort_console::Operable;
 use consort_discovery::Cluster;
 use consort_eraser::Eraser;
 use consort_gateway::{Gateway, Io, Others, PerNetwork};
@@ -30,7 +31,7 @@ use crate::roles::{Role, Roles};
 use crate::settings::GatewayIo;
 use crate::voice::{self, Voice};
 use crate::watch::{self, Room, Watch};
-use crate::{Settings, descriptors, web};
+use crate::{Settings, descriptors, logging, operate, web};
 
 /// The number of a node that is alone.
 const ALONE: NodeId = NodeId(0);
@@ -57,8 +58,8 @@ pub struct Node {
     /// What runs beside until the node ends.
     background: Vec<tokio::task::JoinHandle<Option<()>>>,
     member: Option<Member>,
-    // The transport knows meshes weakly; this is what keeps the node's own alive.
-    _mesh: MeshRef,
+    /// What operators see it by; and the mesh, which the transport knows weakly and this keeps alive.
+    _kept: (Operable, MeshRef),
 }
 
 impl fmt::Debug for Node {
@@ -190,6 +191,7 @@ impl Node {
         files.listening(listener.address());
         let voice = voice::start(settings, &listener, &mesh).await?;
         let cluster = member.as_ref().map(|member| member.cluster.clone());
+        let operable = open_to_operators(settings, &mesh, &common, gateway.clone()).await?;
         let watch = watch_of(settings, &common, (&ids, gateway.as_ref(), cluster));
         let (work, mut background) = (common.work, vec![watch.start()]);
         background.extend(search);
@@ -197,7 +199,7 @@ impl Node {
             background.push(Eraser::new(store.clone(), &mesh).start());
             background.push(spawn("sweep", cdn.sweep_forever()));
         }
-        Ok(Self { listener, gateway, voice, work, store, app, background, member, _mesh: mesh })
+        Ok(Self { listener, gateway, voice, work, store, app, background, member, _kept: (operable, mesh) })
     }
 
     /// Where it serves.
@@ -339,6 +341,33 @@ fn start_gateway(
     };
     Gateway::start(gateway_config(settings), &env)
         .map_err(|error| format!("the gateway does not start: {error}"))
+}
+
+/// Lets operators look at the node.
+async fn open_to_operators(
+    settings: &Settings,
+    mesh: &MeshRef,
+    common: &Common,
+    gateway: Option<Arc<Gateway>>,
+) -> Result<Operable, String> {
+    let place = settings.cluster.as_ref();
+    let parts = consort_console::Parts {
+        mesh: mesh.clone(),
+        registry: common.registry.clone(),
+        health: common.health.clone(),
+        clock: common.clock.clone(),
+        gateway,
+        name: place.map(|place| place.node.clone()).unwrap_or_default(),
+        roles: settings.roles.names(),
+        set_log: Some(Arc::new(logging::set)),
+    };
+    let drain = place.map(|place| operate::drain_asked(&place.etcd));
+    let mut operable = consort_console::open(parts, &settings.data, drain);
+    if let Some(address) = settings.metrics_listen {
+        let address = operable.serve_metrics(address).await?;
+        tracing::info!(%address, "metrics are told at /metrics");
+    }
+    Ok(operable)
 }
 
 /// Counts the lives of an installation. The number is the epoch of all its owners, so it rises with every start, also after a

@@ -75,6 +75,23 @@ pub async fn drain(args: &DrainArgs) -> Result<(), String> {
     }
 }
 
+/// As [`drain`], for an operator who asks a node: what came of it, in words.
+pub(crate) fn drain_asked(etcd: &[String]) -> consort_console::Drain {
+    let etcd: std::sync::Arc<[String]> = etcd.into();
+    std::sync::Arc::new(move |name, anyway| {
+        let etcd = etcd.clone();
+        Box::pin(async move {
+            match consort_discovery::drain(&etcd, &name, anyway, |_| {}).await {
+                Ok(Drain::Left) => Ok(format!("{name} has left")),
+                Ok(Drain::Needed(roles)) => {
+                    Err(format!("{name} stays: no other node runs {}", roles.join(", ")))
+                }
+                Err(error) => Err(format!("{name} has not left: {error}")),
+            }
+        })
+    })
+}
+
 fn carried(load: &Load) -> String {
     let owners: u64 = load.owners.values().sum();
     format!("{owners} owners, {} sessions, {} connections", load.sessions, load.connections)

@@ -88,7 +88,7 @@ pub fn role_of(service: &str) -> &str {
         "relay" | "session" => "gateway",
         "name" => "account",
         "files" => "store",
-        "identity" => "",
+        "identity" | "operate" => "",
         own => own,
     }
 }

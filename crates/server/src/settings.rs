@@ -55,6 +55,9 @@ pub struct ServeArgs {
     /// AWS_SECRET_ACCESS_KEY [default: folder]
     #[arg(long, env = "CONSORT_BLOBS")]
     pub blobs: Option<BlobsKind>,
+    /// Address of metrics for Prometheus, which asks for no password [default: none]
+    #[arg(long, env = "CONSORT_METRICS_LISTEN")]
+    pub metrics_listen: Option<SocketAddr>,
     /// What this node does, such as gateway,rest [default: all]
     #[arg(long, env = "CONSORT_ROLES")]
     pub roles: Option<Roles>,
@@ -233,6 +236,7 @@ struct File {
     gateway_listen: Option<SocketAddr>,
     gateway_io: Option<GatewayIo>,
     blobs: Option<String>,
+    metrics_listen: Option<SocketAddr>,
     voice_listen: Option<SocketAddr>,
     media_listen: Option<SocketAddr>,
     media_announce: Option<String>,
@@ -305,6 +309,8 @@ pub struct Settings {
     pub gateway_listen: Option<SocketAddr>,
     /// How those threads send.
     pub gateway_io: GatewayIo,
+    /// Where metrics are told; nowhere by default.
+    pub metrics_listen: Option<SocketAddr>,
     /// Voice.
     pub voice: VoiceSettings,
     /// What keeps the files.
@@ -337,6 +343,7 @@ impl Settings {
             slices: 0,
             gateway_listen: None,
             gateway_io: GatewayIo::default(),
+            metrics_listen: None,
             voice: VoiceSettings::default(),
             blobs: BlobsKind::default(),
             roles: Roles::default(),
@@ -392,6 +399,7 @@ impl Settings {
             slices: args.slices.or(file.slices).unwrap_or(0),
             gateway_listen: args.gateway_listen.or(file.gateway_listen),
             gateway_io: args.gateway_io.or(file.gateway_io).unwrap_or(defaults.gateway_io),
+            metrics_listen: args.metrics_listen.or(file.metrics_listen),
             voice,
             blobs: args.blobs.or(blobs).unwrap_or_default(),
             roles: args.roles.unwrap_or_default(),

@@ -167,7 +167,7 @@ async fn ids_have_one_form_and_others_are_no_ids() {
                 let mut bytes = [0; 4];
                 let coded: String =
                     wide.encode_utf8(&mut bytes).bytes().map(|byte| format!("%{byte:02X}")).collect();
-                all + &coded
+                all + coded.as_str()
             },
         ),
         "18446744073709551616".to_owned(),

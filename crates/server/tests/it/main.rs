@@ -11,6 +11,7 @@ mod interactions_http;
 mod leftovers;
 mod media;
 mod messages;
+mod operators;
 mod process;
 mod raw;
 mod search;
