@@ -17,7 +17,7 @@ use crate::inbox::{Inbox, InboxRef, Wake};
 use crate::interest::Interest;
 use crate::performer::Performer;
 use crate::relay::Router;
-use crate::slice::{Flushed, HandOver, Opening, Slice};
+use crate::slice::{Flushed, HandOver, Input, Opening, Slice};
 use crate::travel::Travel;
 
 /// A connection, whichever slice it is on.
@@ -82,6 +82,7 @@ pub struct Stepped {
     stages: Vec<Stage>,
     places: BTreeMap<Line, (usize, usize)>,
     next: u64,
+    travel: Arc<Travel>,
 }
 
 impl std::fmt::Debug for Stepped {
@@ -116,7 +117,7 @@ impl Stepped {
         };
         let stages = (0..).zip(&inboxes).map(stage).collect();
         Router::start(inboxes, interest, &env.mesh);
-        Self { stages, places: BTreeMap::new(), next: 0 }
+        Self { stages, places: BTreeMap::new(), next: 0, travel }
     }
 
     /// Takes a connection whose upgrade is done; `query` is that of its URL.
@@ -232,6 +233,33 @@ impl Stepped {
                     Some(_) => break,
                 }
             }
+        }
+    }
+
+    /// The gateway leaves: clients are sent away (opcode 7), and no session is taken. See [`crate::Gateway::shutdown`].
+    pub fn drain(&self) {
+        self.travel.leave();
+        let gives = !self.travel.staying().is_empty();
+        self.tell_all(|| Input::Drain { urls: Arc::default(), gives });
+    }
+
+    /// Gives the sessions that are left to other nodes.
+    pub fn give_all(&self) {
+        if !self.travel.staying().is_empty() {
+            self.travel.gives_all();
+            self.tell_all(|| Input::GiveAll);
+        }
+    }
+
+    /// Whether sessions are still to be given away.
+    pub fn is_giving(&self) -> bool {
+        self.travel.is_giving()
+    }
+
+    fn tell_all(&self, input: impl Fn() -> Input) {
+        for stage in &self.stages {
+            // Only sockets are ever given back.
+            let _lost = stage.inbox.push(input());
         }
     }
 

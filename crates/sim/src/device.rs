@@ -73,9 +73,12 @@ impl Known {
     }
 
     /// Whether nothing has befallen the nodes that may have it.
-    fn is_kept(&self) -> bool {
+    fn is_kept(&self, world: &World) -> bool {
         self.homes.iter().all(|Home { life, before: (ended, struck), .. }| {
-            let alive = !life.edge.is_dead.load(Ordering::Relaxed);
+            let alive = match life.edge.is_leaving() {
+                true => life.has_left_all_well(world),
+                false => !life.edge.is_dead.load(Ordering::Relaxed),
+            };
             let calm = life.struck() == *struck && !life.is_doubted();
             alive && calm && life.edge.invalidated() == *ended
         })
@@ -320,8 +323,10 @@ impl Device {
             Some(9) if payload["d"] == true => return false,
             Some(9) => {
                 let logins = self.world.logins();
-                let kept =
-                    self.known.take().is_some_and(|known| known.is_kept() && !logins.is_ending(known.login));
+                let kept = self
+                    .known
+                    .take()
+                    .is_some_and(|known| known.is_kept(&self.world) && !logins.is_ending(known.login));
                 if !kept {
                     self.world.report().ended += 1;
                 }

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, VecDeque};
 use std::io::{self, IoSlice};
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -12,12 +12,15 @@ use consort_model::UserId;
 use consort_rpc::MeshRef;
 use consort_runtime::{ClockRef, Registry};
 use tokio::sync::Notify;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 /// How long a session outlives its connection here.
 pub(crate) const RESUME_WINDOW: Duration = Duration::from_secs(40);
 /// How often clients beat.
 pub(crate) const HEARTBEAT: Duration = Duration::from_secs(8);
+/// How long a gateway that is drained waits for its clients to leave, and how long it gives sessions away.
+const LEAVE_MAX: Duration = Duration::from_secs(8);
+const GIVE_MAX: Duration = Duration::from_secs(6);
 /// What the system takes for a client that does not read, bytes.
 const ROOM: usize = 4096;
 
@@ -89,6 +92,12 @@ pub(crate) struct Edge {
     state: Mutex<Option<State>>,
     wake: Arc<Notify>,
     pub(crate) is_dead: AtomicBool,
+    /// It takes no connection any more.
+    is_leaving: AtomicBool,
+    /// It has ended in order: other nodes have all its sessions.
+    has_given_all: AtomicBool,
+    /// See [`Edge::invalidated`], once the node is dead.
+    invalidated: AtomicU64,
 }
 
 impl Edge {
@@ -110,7 +119,14 @@ impl Edge {
         let waker = wake.clone();
         let gateway = Stepped::start(config, &env, Arc::new(move || waker.notify_one()));
         let state = Mutex::new(Some(State { gateway, wires: Wires::default() }));
-        Arc::new(Self { state, wake, is_dead: false.into() })
+        Arc::new(Self {
+            state,
+            wake,
+            is_dead: false.into(),
+            is_leaving: false.into(),
+            has_given_all: false.into(),
+            invalidated: 0.into(),
+        })
     }
 
     fn lock(&self) -> MutexGuard<'_, Option<State>> {
@@ -137,13 +153,51 @@ impl Edge {
     pub(crate) fn crash(&self) {
         self.is_dead.store(true, Ordering::Relaxed);
         if let Some(state) = self.lock().take() {
+            self.invalidated.store(state.gateway.invalidated(), Ordering::Relaxed);
             state.wires.0.values().for_each(|wire| wire.news.notify_one());
+        }
+    }
+
+    /// Ends as a gateway that is drained: sends clients away, waits until they have left, but not for ever, and gives what sessions are
+    /// left to other nodes.
+    pub(crate) async fn drain(&self) {
+        self.is_leaving.store(true, Ordering::Relaxed);
+        self.with(|state| state.gateway.drain());
+        self.wait_while(LEAVE_MAX, |state| state.wires.0.values().any(|wire| !wire.closed)).await;
+        self.with(|state| state.gateway.give_all());
+        self.wait_while(GIVE_MAX, |state| state.gateway.is_giving()).await;
+        let left = self.waiting().iter().map(|waiting| waiting.sessions).sum::<usize>();
+        self.has_given_all.store(left == 0, Ordering::Relaxed);
+    }
+
+    /// Whether it is being drained, or was.
+    pub(crate) fn is_leaving(&self) -> bool {
+        self.is_leaving.load(Ordering::Relaxed)
+    }
+
+    /// Whether it has ended in order, with all its sessions at other nodes.
+    pub(crate) fn has_given_all(&self) -> bool {
+        self.has_given_all.load(Ordering::Relaxed)
+    }
+
+    fn with(&self, act: impl FnOnce(&State)) {
+        if let Some(state) = &*self.lock() {
+            act(state);
+        }
+        self.wake.notify_one();
+    }
+
+    async fn wait_while(&self, longest: Duration, goes_on: impl Fn(&State) -> bool) {
+        let end = Instant::now() + longest;
+        while Instant::now() < end && self.lock().as_ref().is_some_and(&goes_on) {
+            sleep(Duration::from_millis(20)).await;
         }
     }
 
     /// Sessions that were told to identify again since they had missed something.
     pub(crate) fn invalidated(&self) -> u64 {
-        self.lock().as_ref().map_or(0, |state| state.gateway.invalidated())
+        let last = || self.invalidated.load(Ordering::Relaxed);
+        self.lock().as_ref().map_or_else(last, |state| state.gateway.invalidated())
     }
 
     /// Whether a session is there.
@@ -161,8 +215,11 @@ impl Edge {
         self.lock().as_ref().map_or(0, |state| state.gateway.lost_events())
     }
 
-    /// Connects a client; `None` when the node is dead.
+    /// Connects a client; `None` when the node is dead, or leaves.
     pub(crate) fn connect(self: &Arc<Self>) -> Option<Socket> {
+        if self.is_leaving() {
+            return None;
+        }
         let news = Arc::new(Notify::new());
         let mut guard = self.lock();
         let State { gateway, wires } = guard.as_mut()?;

@@ -82,6 +82,10 @@ pub struct Report {
     pub moved: u64,
     /// Crashes of nodes.
     pub crashes: u64,
+    /// Nodes that were drained, and ended in order.
+    pub drained: u64,
+    /// Times in which nothing of what a node sends to another arrived.
+    pub cuts: u64,
     /// Promises that were broken, in words.
     pub broken: Vec<String>,
 }

@@ -72,6 +72,8 @@ fn run_all(args: &Args) -> ExitCode {
         sum.unknown += report.unknown;
         sum.events += report.events;
         sum.crashes += report.crashes;
+        sum.drained += report.drained;
+        sum.cuts += report.cuts;
         sum.ended += report.ended;
         sum.moved += report.moved;
         if report.broken.is_empty() {
@@ -96,8 +98,17 @@ fn run_all(args: &Args) -> ExitCode {
     }
     let _told = writeln!(
         out,
-        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} sessions ended, {} moved; {} crashes",
-        args.seeds, sum.acknowledged, sum.refused, sum.unknown, sum.events, sum.ended, sum.moved, sum.crashes
+        "{} seeds, {failed} failed; {} acts acknowledged, {} refused, {} unknown; {} events told; {} sessions ended, {} moved; {} crashes, {} drains, {} cuts",
+        args.seeds,
+        sum.acknowledged,
+        sum.refused,
+        sum.unknown,
+        sum.events,
+        sum.ended,
+        sum.moved,
+        sum.crashes,
+        sum.drained,
+        sum.cuts
     );
     if failed == 0 { ExitCode::SUCCESS } else { ExitCode::FAILURE }
 }

@@ -62,6 +62,8 @@ pub(crate) struct Life {
     /// How often it was taken from the map, or lost its links, and until when others may think that it is gone.
     strikes: AtomicU64,
     doubted_until: Mutex<Option<Instant>>,
+    /// What had befallen the others when it was drained.
+    quiet: AtomicU64,
     seen: Arc<Seen>,
     pub(crate) disk: Arc<Disk>,
     clock: Arc<SimClock>,
@@ -77,6 +79,11 @@ impl Life {
     pub(crate) fn is_doubted(&self) -> bool {
         let until = self.doubted_until.lock().unwrap_or_else(PoisonError::into_inner);
         until.is_some_and(|until| Instant::now() < until)
+    }
+
+    /// Whether it was drained and has given all its sessions to others, and nothing has befallen those since.
+    pub(crate) fn has_left_all_well(&self, world: &World) -> bool {
+        self.edge.has_given_all() && world.befallen(self) == self.quiet.load(Ordering::Relaxed)
     }
 
     /// Something befalls it, and is over after so long, until all have heard of it.
@@ -287,7 +294,9 @@ impl World {
             spawn("gateway", edge.clone().serve());
         });
         let (strikes, doubted_until) = (AtomicU64::new(0), Mutex::default());
-        let life = Life { scope, mesh, ids, edge, registry, strikes, doubted_until, seen, disk, clock };
+        let quiet = AtomicU64::new(0);
+        let life =
+            Life { scope, mesh, ids, edge, registry, strikes, doubted_until, quiet, seen, disk, clock };
         self.lives().insert(node, Arc::new(life));
     }
 
@@ -306,7 +315,8 @@ impl World {
                 0..3 => self.crash_and_return(node, &chance).await,
                 3..5 => self.isolate(node, &chance).await,
                 5..7 => self.cut_one_way(node, &nodes, &chance).await,
-                7..9 => self.jump(node, &chance),
+                7 => self.jump(node, &chance),
+                8 => self.drain_and_return(node, &chance).await,
                 _ => self.map_changes(node, &chance).await,
             }
         }
@@ -328,6 +338,37 @@ impl World {
         // Its next life is another entry on the map, also when nobody has noticed the end of the last one.
         self.declare_but(|nodes| nodes.push(node), chance, Told { again: Some(node), ..Told::ALL }).await;
         self.start(node);
+    }
+
+    /// A node ends in order, as for an upgrade: its clients and their sessions go elsewhere, then what it owns, and it comes back.
+    async fn drain_and_return(self: &Arc<Self>, node: NodeId, chance: &Chance) {
+        let Some(life) = self.lives().get(&node).cloned() else { return };
+        if self.lives().len() < 2 || self.maps.newest().len() < 2 {
+            return;
+        }
+        life.quiet.store(self.befallen(&life), Ordering::Relaxed);
+        life.edge.drain().await;
+        self.report().drained += 1;
+        self.declare(|nodes| nodes.retain(|other| *other != node), chance).await;
+        sleep(chance.millis(1_500..6_000)).await;
+        self.lives().remove(&node);
+        self.network.part(node);
+        life.scope.end();
+        life.edge.crash();
+        life.disk.crash(chance).await;
+        sleep(chance.millis(0..4_000)).await;
+        self.declare_but(|nodes| nodes.push(node), chance, Told { again: Some(node), ..Told::ALL }).await;
+        self.start(node);
+    }
+
+    /// What has befallen the nodes but this one so far, and their sessions: where it is the same later, all has been quiet.
+    pub(crate) fn befallen(&self, but: &Life) -> u64 {
+        let lives = self.all();
+        let others = lives.iter().filter(|life| !std::ptr::eq(life.as_ref(), but));
+        let of = |life: &Arc<Life>| life.struck() + life.edge.invalidated() + u64::from(life.is_doubted());
+        let befallen: u64 = others.map(of).sum();
+        let report = self.report();
+        report.crashes + report.cuts + befallen
     }
 
     /// A node loses the directory for a while, and mostly the others, too. Its lease ends before others may own what was its own.
@@ -361,6 +402,7 @@ impl World {
     async fn cut_one_way(&self, from: NodeId, nodes: &[NodeId], chance: &Chance) {
         let others: Vec<_> = nodes.iter().copied().filter(|to| *to != from).collect();
         let Some(to) = chance.pick(&others).copied() else { return };
+        self.report().cuts += 1;
         self.network.set_cut(from, to, true);
         sleep(chance.millis(100..8_000)).await;
         self.network.set_cut(from, to, false);
