@@ -40,6 +40,8 @@ pub struct Config {
     /// Connections of this process that have not identified. Beyond as many, or a quarter of those there may be, the oldest
     /// are closed: who says nothing leaves room for who does.
     pub unidentified_max: usize,
+    /// Whether a connection may send only so many commands in a minute (close code 4008). Without, for measurements and test suites alone.
+    pub limits_commands: bool,
     /// What one address has of the slices' own listeners; `None` for no limit. The HTTP server counts its own.
     pub per_network: Option<PerNetwork>,
     /// Sessions without a socket on this node; beyond, the oldest end.
@@ -82,6 +84,7 @@ impl Default for Config {
             own_descriptors: false,
             connections_max: 2_000_000,
             unidentified_max: 16 * 1024,
+            limits_commands: true,
             per_network: None,
             // As many as there may be sockets: all of them may break at once, and everybody is to find their session again.
             detached_max: 2_000_000,

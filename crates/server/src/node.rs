@@ -464,6 +464,7 @@ fn gateway_config(settings: &Settings) -> consort_gateway::Config {
         slices: settings.slices,
         listen: settings.gateway_listen,
         own_descriptors: settings.gateway_listen.is_some(),
+        limits_commands: settings.rate_limits,
         per_network: per_network(settings, defaults.unidentified_max.min(connections_max / 4)),
         public_url: settings.gateway_url.clone().or_else(from_public),
         io: match settings.gateway_io {

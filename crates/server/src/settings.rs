@@ -29,7 +29,7 @@ pub struct ServeArgs {
     /// Runs so many seconds ahead of the machine's clock, to see what happens later; with --dev only [default: 0]
     #[arg(long, requires = "dev")]
     pub clock_ahead: Option<u32>,
-    /// Whether rate limits apply; off for measurements only [default: on]
+    /// Whether rate limits of REST and of a connection's commands apply; off for measurements only [default: on]
     #[arg(long, value_enum)]
     pub rate_limits: Option<Switch>,
     /// Goes on without acknowledged writes that a damaged disk has lost; a copy of the damaged log is kept
@@ -286,7 +286,7 @@ pub struct Settings {
     pub clock_ahead_s: u32,
     /// Whether to go on without acknowledged writes that a damaged disk has lost.
     pub accept_data_loss: bool,
-    /// Whether rate limits apply.
+    /// Whether rate limits of REST and of a connection's commands apply.
     pub rate_limits: bool,
     /// Whether anybody may register.
     pub registration: bool,

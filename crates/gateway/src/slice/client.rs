@@ -76,7 +76,7 @@ impl Slice {
             self.peer_closes(now, slot, reason.map(|(code, _)| code));
             return Outcome::Go;
         }
-        if !self.conns[slot].count_command(now) {
+        if self.config.limits_commands && !self.conns[slot].count_command(now) {
             self.close(now, slot, CloseCode::RateLimited.number());
             return Outcome::Go;
         }

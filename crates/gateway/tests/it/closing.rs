@@ -96,6 +96,15 @@ async fn more_than_120_commands_in_a_minute_are_too_many() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn commands_are_not_counted_where_limits_are_off() {
+    let rig = Rig::with(Config { slices: 1, limits_commands: false, ..Config::default() }).await;
+    let mut client = ready(&rig).await;
+    for _ in 0..250 {
+        client.settle().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_goodbye_ends_the_session_and_any_other_end_keeps_it() {
     let rig = Rig::start().await;
     let (mut polite, ready) = rig.ready("user-2").await;

@@ -84,14 +84,25 @@ fn tidy(text: &str) -> String {
     visible(text).split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
+/// Whether a text shows nothing.
+fn is_blank(text: &str) -> bool {
+    text.chars().all(|c| c.is_whitespace() || is_invisible(c))
+}
+
 /// Drops control characters but line ends and tabs from a text of several lines that others are shown: topics,
-/// descriptions.
+/// descriptions. One in which nothing can be seen is empty.
 pub fn lines(text: &str) -> String {
+    if is_blank(text) {
+        return String::new();
+    }
     text.chars().filter(|c| !c.is_control() || matches!(c, '\n' | '\t')).collect::<String>().trim().to_owned()
 }
 
 /// As [`lines`] of one line: statuses, reasons of the audit log.
 pub fn line(text: &str) -> String {
+    if is_blank(text) {
+        return String::new();
+    }
     let one = text.chars().map(|c| if c.is_control() { ' ' } else { c });
     one.collect::<String>().trim().to_owned()
 }

@@ -305,6 +305,18 @@ fn one_emoji_has_one_key() {
     assert!(!custom("a", 1).same_as(&unicode("1\u{20e3}")));
 }
 
+#[test]
+fn texts_in_which_nothing_can_be_seen_are_empty() {
+    for text in ["\u{200b}", " \u{2060}\n\u{3164} ", "\u{e0067}"] {
+        assert_eq!((line(text), lines(text)), (String::new(), String::new()), "{text:?}");
+    }
+    assert_eq!(
+        (line(" a\u{200b}\u{7}"), lines("a\n\u{200b}b")),
+        ("a\u{200b}".to_owned(), "a\n\u{200b}b".to_owned())
+    );
+    assert_eq!(line("\u{1f3f4}"), "\u{1f3f4}");
+}
+
 proptest! {
     #[test]
     fn no_text_panics(text in "\\PC{0,40}") {
