@@ -82,6 +82,7 @@ pub struct Stepped {
     stages: Vec<Stage>,
     places: BTreeMap<Line, (usize, usize)>,
     next: u64,
+    admissions: Arc<Admissions>,
     travel: Arc<Travel>,
 }
 
@@ -117,7 +118,7 @@ impl Stepped {
         };
         let stages = (0..).zip(&inboxes).map(stage).collect();
         Router::start(inboxes, interest, &env.mesh);
-        Self { stages, places: BTreeMap::new(), next: 0, travel }
+        Self { stages, places: BTreeMap::new(), next: 0, admissions, travel }
     }
 
     /// Takes a connection whose upgrade is done; `query` is that of its URL.
@@ -241,6 +242,11 @@ impl Stepped {
         self.travel.leave();
         let gives = !self.travel.staying().is_empty();
         self.tell_all(|| Input::Drain { urls: Arc::default(), gives });
+    }
+
+    /// Whether IDENTIFYs are being looked at, or sessions are on their way here.
+    pub fn is_at_work(&self) -> bool {
+        self.admissions.identifies() + self.travel.fetches() > 0
     }
 
     /// Gives the sessions that are left to other nodes.

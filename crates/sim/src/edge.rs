@@ -158,12 +158,13 @@ impl Edge {
         }
     }
 
-    /// Ends as a gateway that is drained: sends clients away, waits until they have left, but not for ever, and gives what sessions are
-    /// left to other nodes.
+    /// Ends as a gateway that is drained: sends clients away, waits until they have left and nothing is under way, but not for ever, and gives
+    /// what sessions are left to other nodes.
     pub(crate) async fn drain(&self) {
         self.is_leaving.store(true, Ordering::Relaxed);
         self.with(|state| state.gateway.drain());
-        self.wait_while(LEAVE_MAX, |state| state.wires.0.values().any(|wire| !wire.closed)).await;
+        let has_clients = |state: &State| state.wires.0.values().any(|wire| !wire.closed);
+        self.wait_while(LEAVE_MAX, |state| has_clients(state) || state.gateway.is_at_work()).await;
         self.with(|state| state.gateway.give_all());
         self.wait_while(GIVE_MAX, |state| state.gateway.is_giving()).await;
         let left = self.waiting().iter().map(|waiting| waiting.sessions).sum::<usize>();
