@@ -16,7 +16,7 @@ const BASE = /node_modules\/(svelte|esm-env|clsx|fflate)\/|\/src\/lib\/|\/ui\/(I
 const PARTS = /node_modules\/virtua\/|\/src\/components\/(ui|channel|members)\//;
 /** What the service worker is made of, and what only some pages need. */
 const APART =
-  /\/src\/lib\/(shell|stickers|textfile|forms|inbox|posts\.svelte|composer\/.*|markdown\/.*|cards|commands\.svelte|options|entities|permissions|voice\/(parts|link|core|sdp|microphone|loudness))\.ts|\/ui\/(ImagePicker|Switch)\.svelte/;
+  /\/src\/lib\/(shell|stickers|textfile|forms|inbox|posts\.svelte|composer\/.*|markdown\/.*|cards|commands\.svelte|options|entities|permissions|voice\/(parts|link|core|sdp|microphone|loudness|dave\/.*))\.ts|\/ui\/(ImagePicker|Switch)\.svelte/;
 const among = (own: RegExp) => (id: string) => own.test(id) && !APART.test(id);
 
 export default defineConfig({
@@ -40,6 +40,8 @@ export default defineConfig({
       },
     },
   },
+  // The worker that encrypts calls: the server knows it by its name, and lets it alone run WebAssembly.
+  worker: { format: 'es', rolldownOptions: { output: { entryFileNames: 'assets/dave-[hash].js' } } },
   server: {
     proxy: Object.fromEntries(['/api', '/cdn', '/media'].map((path) => [path, { target: backend, ws: true }])),
   },

@@ -16,6 +16,7 @@ try {
     'searching',
     'posts',
     'voice',
+    'sealing',
     'calls',
     'stages',
     'sounds',

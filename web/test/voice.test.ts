@@ -22,7 +22,7 @@ function world() {
   const pass = (ms: number) => ((now += ms), handle({ type: 'tick' }));
   const greet = () => (handle({ type: 'opened' }), frame(VoiceOp.hello, { v: 8, heartbeat_interval: 10_000 }));
   const join = () => {
-    handle({ type: 'start', identity });
+    handle({ type: 'start', identity, dave: 1 });
     greet();
     frame(VoiceOp.ready, { ssrc: 17, streams: [] });
   };
@@ -32,9 +32,9 @@ function world() {
 describe('the voice gateway', () => {
   it('identifies after HELLO and says what READY has', () => {
     const w = world();
-    expect(w.handle({ type: 'start', identity })).toEqual([{ type: 'connect' }]);
+    expect(w.handle({ type: 'start', identity, dave: 1 })).toEqual([{ type: 'connect' }]);
     const [identify] = w.sent(w.greet());
-    expect(identify).toMatchObject({ op: VoiceOp.identify, d: { ...identity, max_dave_protocol_version: 0 } });
+    expect(identify).toMatchObject({ op: VoiceOp.identify, d: { ...identity, max_dave_protocol_version: 1 } });
     expect(w.frame(VoiceOp.ready, { ssrc: 17 })).toEqual([{ type: 'ready', ssrc: 17, streams: [] }]);
     expect(w.core.phase).toBe('ready');
   });

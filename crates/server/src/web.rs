@@ -19,6 +19,11 @@ struct Dist;
 const INDEX: &str = "index.html";
 /// Files under it have the hash of their content in their name.
 const ASSETS: &str = "assets/";
+/// The worker that encrypts calls from end to end. WebAssembly runs there, and in no page.
+const DAVE_WORKER: &str = "assets/dave-";
+const DAVE_WORKER_POLICY: HeaderValue = HeaderValue::from_static(
+    "default-src 'none'; script-src 'self' 'wasm-unsafe-eval'; connect-src 'self'; frame-ancestors 'none'",
+);
 /// What a page of the client may not ask the browser for. Voice needs microphone, camera and screen.
 const PERMISSIONS: &str = "accelerometer=(), bluetooth=(), camera=(self), display-capture=(self), geolocation=(), \
                            gyroscope=(), hid=(), magnetometer=(), microphone=(self), midi=(), payment=(), serial=(), usb=()";
@@ -117,7 +122,8 @@ fn answer(
     headers.insert(REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
     headers.insert("cross-origin-opener-policy", HeaderValue::from_static("same-origin"));
     headers.insert("permissions-policy", HeaderValue::from_static(PERMISSIONS));
-    headers.insert(CONTENT_SECURITY_POLICY, policy);
+    let is_dave = path.starts_with(DAVE_WORKER) && path.ends_with(".js");
+    headers.insert(CONTENT_SECURITY_POLICY, if is_dave { DAVE_WORKER_POLICY } else { policy });
     response
 }
 
@@ -191,6 +197,19 @@ mod tests {
         let policy = named.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap();
         assert!(policy.contains("connect-src 'self' wss://gateway.example:444;"), "{policy}");
         assert_eq!(named.headers()["cross-origin-opener-policy"], "same-origin");
+    }
+
+    #[test]
+    fn only_the_worker_that_encrypts_calls_may_run_webassembly() {
+        let policy_of = |path: &str| {
+            let file = Dist::get(INDEX).expect("the client is built");
+            let response = answer(path, None, file, &HeaderMap::new(), policy(None, false));
+            response.headers()[CONTENT_SECURITY_POLICY].to_str().unwrap().to_owned()
+        };
+        assert!(policy_of("assets/dave-a1.js").contains("script-src 'self' 'wasm-unsafe-eval'"));
+        for path in ["index.html", "assets/index-a1.js", "assets/davey-a1.wasm", "assets/dave-a1.css"] {
+            assert!(!policy_of(path).contains("wasm"), "{path}");
+        }
     }
 
     #[tokio::test]

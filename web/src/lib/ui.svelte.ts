@@ -45,6 +45,7 @@ export type Dialog =
   | { kind: 'inbox' }
   | { kind: 'search'; channelId: Id }
   | { kind: 'shortcuts' }
+  | { kind: 'encryption' }
   | { kind: 'modal-form'; form: ModalForm }
   | { kind: 'leave-site'; href: string; claimed: string }
   | { kind: 'create-poll'; channelId: Id }

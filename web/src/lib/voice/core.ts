@@ -5,6 +5,7 @@
  * A socket that is cut is opened again and the session resumed, while sound goes on over the peer connection. When the server does not
  * know the session any more, it is `lost`, and whoever uses this asks the gateway for a new one.
  */
+import { DaveOp } from './dave/core';
 
 export const VoiceOp = {
   identify: 0,
@@ -32,6 +33,10 @@ const BACKOFF_BASE_MS = 500;
 const BACKOFF_MAX_MS = 8_000;
 /** Tries to resume, about as many as there is time for before the server forgets the session. */
 const RESUMES_MAX = 8;
+/** Messages about encryption that wait for a cut socket to come back; the server begins the group anew when more are missing. */
+const HELD_MAX = 32;
+/** Before its opcode a binary message of the server has its number. */
+const NUMBER_BYTES = 2;
 
 export interface VoiceIdentity {
   server_id: string;
@@ -50,11 +55,15 @@ export interface StreamSlot {
 }
 
 export type VoiceInput =
-  | { type: 'start'; identity: VoiceIdentity }
+  /** `dave`: the newest version of encryption from end to end that is spoken, 0 for none. */
+  | { type: 'start'; identity: VoiceIdentity; dave: number }
   | { type: 'opened' }
   | { type: 'frame'; text: string }
+  | { type: 'binary'; bytes: Uint8Array }
   | { type: 'closed'; code: number }
   | { type: 'send'; op: number; d: unknown }
+  /** About encryption: kept over a cut. */
+  | { type: 'sendDave'; op: number; d?: unknown; bytes?: Uint8Array }
   | { type: 'nudge' }
   | { type: 'stop' }
   | { type: 'tick' };
@@ -62,9 +71,13 @@ export type VoiceInput =
 export type VoiceOutput =
   | { type: 'connect' }
   | { type: 'send'; text: string }
+  | { type: 'sendBinary'; bytes: Uint8Array<ArrayBuffer> }
   | { type: 'close'; code: number }
   | { type: 'ready'; ssrc: number; streams: StreamSlot[] }
-  | { type: 'described'; sdp: string }
+  | { type: 'described'; sdp: string; dave: number }
+  | { type: 'dave'; op: number; d: Record<string, unknown> }
+  | { type: 'daveBytes'; op: number; bytes: Uint8Array }
+  | { type: 'here'; users: string[] }
   | { type: 'speaking'; user: string; ssrc: number; how: number }
   | { type: 'video'; user: string; audioSsrc: number; ssrc: number; rtx: number }
   | { type: 'gone'; user: string }
@@ -86,6 +99,8 @@ const number = (value: unknown) => (typeof value === 'number' ? value : 0);
 export class VoiceCore {
   #phase: Phase = 'idle';
   #identity: VoiceIdentity | null = null;
+  #dave = 0;
+  #held: VoiceOutput[] = [];
   #established = false;
   #seq = -1;
   #attempts = 0;
@@ -110,6 +125,8 @@ export class VoiceCore {
     switch (input.type) {
       case 'start':
         this.#identity = input.identity;
+        this.#dave = input.dave;
+        this.#held = [];
         this.#established = false;
         this.#seq = -1;
         this.#attempts = 0;
@@ -121,11 +138,17 @@ export class VoiceCore {
       case 'frame':
         if (this.#phase !== 'idle' && this.#phase !== 'waiting') this.#frame(now, input.text, out);
         break;
+      case 'binary':
+        if (this.#phase !== 'idle' && this.#phase !== 'waiting') this.#binary(input.bytes, out);
+        break;
       case 'closed':
         if (this.#phase !== 'idle' && this.#phase !== 'waiting') this.#closed(now, input.code, out);
         break;
       case 'send':
         if (this.#phase === 'ready') this.#send(input.op, input.d, out);
+        break;
+      case 'sendDave':
+        this.#sendDave(input, out);
         break;
       case 'nudge':
         if (this.#phase === 'waiting') this.#connect(now, out);
@@ -160,6 +183,17 @@ export class VoiceCore {
 
   #send(op: number, d: unknown, out: VoiceOutput[]): void {
     out.push({ type: 'send', text: JSON.stringify({ op, d }) });
+  }
+
+  #sendDave({ op, d, bytes }: { op: number; d?: unknown; bytes?: Uint8Array }, out: VoiceOutput[]): void {
+    const to = this.#phase === 'ready' ? out : this.#held;
+    if (this.#held.length >= HELD_MAX) this.#held.shift();
+    if (bytes) {
+      const message = new Uint8Array(bytes.length + 1);
+      message[0] = op;
+      message.set(bytes, 1);
+      to.push({ type: 'sendBinary', bytes: message });
+    } else this.#send(op, d, to);
   }
 
   #beat(now: number, out: VoiceOutput[]): void {
@@ -198,6 +232,12 @@ export class VoiceCore {
     this.#attempts += 1;
   }
 
+  #binary(bytes: Uint8Array, out: VoiceOutput[]): void {
+    if (bytes.length <= NUMBER_BYTES) return;
+    this.#seq = (bytes[0]! << 8) | bytes[1]!;
+    out.push({ type: 'daveBytes', op: bytes[NUMBER_BYTES]!, bytes: bytes.subarray(NUMBER_BYTES + 1) });
+  }
+
   #frame(now: number, raw: string, out: VoiceOutput[]): void {
     let frame: Frame;
     try {
@@ -222,10 +262,18 @@ export class VoiceCore {
       case VoiceOp.resumed:
         this.#attempts = 0;
         this.#enter('ready', null);
-        out.push({ type: 'resumed' });
+        out.push({ type: 'resumed' }, ...this.#held.splice(0));
         break;
       case VoiceOp.sessionDescription:
-        if (text(d.sdp)) out.push({ type: 'described', sdp: text(d.sdp) });
+        if (text(d.sdp)) out.push({ type: 'described', sdp: text(d.sdp), dave: number(d.dave_protocol_version) });
+        break;
+      case VoiceOp.clientsConnect:
+        out.push({ type: 'here', users: Array.isArray(d.user_ids) ? d.user_ids.map(text).filter(Boolean) : [] });
+        break;
+      case DaveOp.prepareTransition:
+      case DaveOp.executeTransition:
+      case DaveOp.prepareEpoch:
+        out.push({ type: 'dave', op: frame.op, d });
         break;
       case VoiceOp.heartbeatAck:
         this.#ackBy = null;
@@ -260,7 +308,8 @@ export class VoiceCore {
     } else {
       this.#enter('identifying', now + CONNECT_TIMEOUT_MS);
       const streams = [{ type: 'video', rid: '100', quality: 100 }];
-      this.#send(VoiceOp.identify, { ...identity, video: true, streams, max_dave_protocol_version: 0 }, out);
+      const dave = { max_dave_protocol_version: this.#dave };
+      this.#send(VoiceOp.identify, { ...identity, video: true, streams, ...dave }, out);
     }
   }
 }

@@ -1,5 +1,7 @@
 /** One connection to a voice server: feeds `VoiceCore` from a WebSocket and a timer, and keeps the browser's peer connection in step with it. */
 import { VoiceCore, VoiceOp, type StreamSlot, type VoiceIdentity, type VoiceInput, type VoiceOutput } from './core';
+import { DAVE_VERSION, type DaveStatus } from './dave/core';
+import type { Sealing } from './dave/sealing';
 import { answer, codecs, fragment, payloadTypes, ownSsrcs, type OwnSsrcs, type PayloadTypes, type Slot } from './sdp';
 
 /** How often the way to the server is measured. */
@@ -23,6 +25,8 @@ export interface LinkEvents {
   track(user: string, kind: 'audio' | 'video', track: MediaStreamTrack): void;
   /** Somebody's stream is gone. */
   gone(user: string, kind: 'audio' | 'video'): void;
+  /** How things stand with encryption from end to end. */
+  dave(status: DaveStatus): void;
   /** The session is over; `code` is what the server closed with. */
   lost(code: number): void;
 }
@@ -51,6 +55,7 @@ export class VoiceLink {
   /** Peer connections that did not come about, one after the other. */
   #failures = 0;
   #stopped = false;
+  #described = false;
   #nudge = () => this.#input({ type: 'nudge' });
 
   constructor(
@@ -58,12 +63,22 @@ export class VoiceLink {
     /** What is sent: the microphone, and a camera or a screen. */
     private readonly tracks: () => { microphone: MediaStreamTrack | null; picture: MediaStreamTrack | null },
     private readonly events: LinkEvents,
+    /** What encrypts from end to end; null where that cannot be done. */
+    private readonly sealing: Sealing | null,
   ) {}
 
-  start(identity: VoiceIdentity): void {
+  /** `channel`: the one that the call is in, by which its group is named. */
+  start(identity: VoiceIdentity, channel: string): void {
     addEventListener('online', this.#nudge);
     this.events.state('connecting');
-    this.#input({ type: 'start', identity });
+    this.sealing?.begin(identity.user_id, channel, {
+      send: (output) => {
+        const { op } = output;
+        this.#input({ type: 'sendDave', op, ...(output.type === 'bytes' ? { bytes: output.bytes } : { d: output.d }) });
+      },
+      status: (status) => this.events.dave(status),
+    });
+    this.#input({ type: 'start', identity, dave: this.sealing ? DAVE_VERSION : 0 });
   }
 
   stop(): void {
@@ -75,6 +90,7 @@ export class VoiceLink {
     clearTimeout(this.#timer);
     this.#pc?.close();
     this.#pc = null;
+    this.sealing?.stop();
   }
 
   /** Tells the others whether the own voice is heard: 1 for the microphone, 0 for silence. */
@@ -126,6 +142,9 @@ export class VoiceLink {
       case 'send':
         if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(output.text);
         break;
+      case 'sendBinary':
+        if (this.#socket?.readyState === WebSocket.OPEN) this.#socket.send(output.bytes);
+        break;
       case 'close': {
         const socket = this.#socket;
         this.#socket = null;
@@ -138,7 +157,18 @@ export class VoiceLink {
         break;
       case 'described':
         this.#server = output.sdp;
+        this.sealing?.tell({ type: 'described', version: output.dave, again: this.#described });
+        this.#described = true;
         this.#later(() => this.#settle());
+        break;
+      case 'here':
+        this.sealing?.tell({ type: 'came', users: output.users });
+        break;
+      case 'dave':
+        this.sealing?.tell({ type: 'said', op: output.op, d: output.d });
+        break;
+      case 'daveBytes':
+        this.sealing?.tell({ type: 'heard', op: output.op, bytes: output.bytes });
         break;
       case 'speaking':
         this.#want(output.user, { audio: output.ssrc });
@@ -151,6 +181,7 @@ export class VoiceLink {
         });
         break;
       case 'gone':
+        this.sealing?.tell({ type: 'went', user: output.user });
         this.#wanted.delete(output.user);
         this.events.speaking(output.user, 0);
         this.#later(() => this.#place());
@@ -178,6 +209,7 @@ export class VoiceLink {
       queueMicrotask(() => this.#input({ type: 'closed', code: 1006 }));
       return;
     }
+    socket.binaryType = 'arraybuffer';
     this.#socket = socket;
     const current = () => this.#socket === socket;
     let opened = false;
@@ -185,7 +217,11 @@ export class VoiceLink {
       opened = true;
       if (current()) this.#input({ type: 'opened' });
     };
-    socket.onmessage = (e) => current() && typeof e.data === 'string' && this.#input({ type: 'frame', text: e.data });
+    socket.onmessage = (e: MessageEvent<string | ArrayBuffer>) => {
+      if (!current()) return;
+      if (typeof e.data === 'string') this.#input({ type: 'frame', text: e.data });
+      else this.#input({ type: 'binary', bytes: new Uint8Array(e.data) });
+    };
     socket.onclose = (e) => {
       if (!current()) return;
       this.#socket = null;
@@ -213,8 +249,10 @@ export class VoiceLink {
       this.#pc = pc;
       pc.onconnectionstatechange = () => this.#pc === pc && this.#changed(pc.connectionState);
       const { microphone, picture } = this.tracks();
-      pc.addTransceiver(microphone ?? 'audio', { direction: 'sendrecv' });
-      pc.addTransceiver(picture ?? 'video', { direction: 'sendrecv' });
+      const voice = pc.addTransceiver(microphone ?? 'audio', { direction: 'sendrecv' });
+      const sight = pc.addTransceiver(picture ?? 'video', { direction: 'sendrecv' });
+      this.sealing?.attach(voice.sender, 'audio', null);
+      this.sealing?.attach(sight.sender, 'video', null);
       const sdp = await this.#offer(pc);
       this.#types = payloadTypes(sdp);
       if (!this.#types) throw new Error('this browser has no Opus');
@@ -277,6 +315,9 @@ export class VoiceLink {
       if (kept && transceiver) begun.push({ slot: Object.assign(kept, stream), transceiver });
       else fresh.push({ stream, transceiver: pc.addTransceiver(stream.kind, { direction: 'recvonly' }) });
     }
+    // A section may have been somebody else's before.
+    for (const { slot, transceiver } of begun) this.sealing?.attach(transceiver.receiver, slot.kind, slot.user);
+    for (const { stream, transceiver } of fresh) this.sealing?.attach(transceiver.receiver, stream.kind, stream.user);
     await this.#offer(pc);
     for (const { stream, transceiver } of fresh) {
       const slot = { ...stream, mid: transceiver.mid ?? '' };

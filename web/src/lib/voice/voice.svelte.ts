@@ -7,7 +7,9 @@ import { store } from '../store/store.svelte';
 import type { Channel, Id, VoiceState } from '../types';
 import type { CallGone, VoiceEffect } from '../gateway/payloads';
 import { ui } from '../ui.svelte';
-import type { LinkState, VoiceLink } from './link';
+import type { DaveStatus } from './dave/core';
+import type { Sealing } from './dave/sealing';
+import type { LinkEvents, LinkState, VoiceLink } from './link';
 import { levelOf } from './loudness';
 import type { GateMode, Microphone } from './microphone';
 import { voicePrefs, type VoicePrefs } from './prefs.svelte';
@@ -20,6 +22,10 @@ const RETURNS_MAX = 6;
 const RETURN_MS = 800;
 
 const parts = () => import('./parts');
+const loadSealing = () =>
+  parts()
+    .then(({ Sealing }) => Sealing.load())
+    .catch(() => null);
 
 export type CallState = 'idle' | 'joining' | LinkState;
 
@@ -56,6 +62,8 @@ class Voice {
   /** Of the microphone, 0 to 1, and whether it is let through. */
   level = $state(0);
   open = $state(false);
+  /** How things stand with encryption from end to end; null until that is known. */
+  dave = $state.raw<DaveStatus | null>(null);
   /** What is played on the soundboard. */
   readonly sounds = new Sounds();
   /** The key for talking is held. */
@@ -66,6 +74,11 @@ class Voice {
   look: (channelId: Id) => void = () => {};
 
   #link: VoiceLink | null = null;
+  /** What is to encrypt the call that is being joined, on its way meanwhile. */
+  #nextSealing: Promise<Sealing | null> | null = null;
+  #sealing: Sealing | null = null;
+  /** Whether this browser can encrypt from end to end. */
+  seals = $state(true);
   #sessionId = '';
   /** The private channel whose people are rung once the call is there. */
   #rings: Id | null = null;
@@ -216,6 +229,22 @@ class Voice {
     void this.#link?.replaceTracks();
   }
 
+  /** Digits to compare with somebody in the call, who sees the same; empty when there are none. */
+  codeWith(user: Id): Promise<string> {
+    return this.#sealing?.codeWith(user) ?? Promise.resolve('');
+  }
+
+  /** How what is said is encrypted; `waiting`: nothing is sent until keys are there. */
+  get encryption(): 'sealed' | 'waiting' | 'clear' {
+    if (!this.dave?.version) return 'clear';
+    return this.dave.ready ? 'sealed' : 'waiting';
+  }
+
+  /** Somebody has the keys of this call, as oneself has. */
+  isSealedWith(user: Id): boolean {
+    return this.encryption === 'sealed' && this.dave!.members.includes(user);
+  }
+
   /** The key for talking is held, or is no longer. */
   push(held: boolean): void {
     if (this.held === held) return;
@@ -295,6 +324,7 @@ class Voice {
     const { place } = this;
     if (!place) return;
     this.state = this.#returns ? 'reconnecting' : 'joining';
+    this.#nextSealing ??= loadSealing();
     clearTimeout(this.#answerTimer);
     this.#answerTimer = setTimeout(() => this.#comeBack(), ANSWER_MS);
     this.#tell(place.channelId, place.guildId);
@@ -337,20 +367,26 @@ class Voice {
     const { endpoint, token } = d;
     const turn = this.#turn;
     const { VoiceLink } = await parts();
+    const sealing = await (this.#nextSealing ?? loadSealing());
     if (!endpoint || turn !== this.#turn) return;
-    const link: VoiceLink = new VoiceLink(endpoint, () => this.#tracks(), {
+    this.#nextSealing = null;
+    this.#sealing = sealing;
+    this.seals = sealing !== null;
+    const events: LinkEvents = {
       state: (state) => this.#link === link && this.#linkChanged(state),
       latency: (ms) => (this.latency = ms),
       speaking: (user, how) => this.#setSpeaking(user, (how & 1) !== 0),
       track: (user, kind, track) => (kind === 'audio' ? this.#play(user, track) : this.cameras.set(user, track)),
       gone: (user, kind) => (kind === 'audio' ? this.#silence(user) : this.cameras.delete(user)),
+      dave: (status) => this.#link === link && (this.dave = status),
       lost: () => this.#link === link && this.#comeBack(),
-    });
+    };
+    const link: VoiceLink = new VoiceLink(endpoint, () => this.#tracks(), events, sealing);
     this.#link = link;
     // Who has begun to speak meanwhile says nothing more of it until the next pause.
     link.speak(this.open ? 1 : 0);
     this.#setSpeaking(me, this.open);
-    link.start({ server_id: keyOf(place), user_id: me, session_id: this.#sessionId, token });
+    link.start({ server_id: keyOf(place), user_id: me, session_id: this.#sessionId, token }, place.channelId);
   }
 
   #linkChanged(state: LinkState): void {
@@ -381,6 +417,8 @@ class Voice {
     this.#turn += 1;
     this.#link?.stop();
     this.#link = null;
+    this.#sealing = null;
+    this.dave = null;
     this.latency = null;
     this.speaking.clear();
     this.cameras.clear();
@@ -398,6 +436,8 @@ class Voice {
     this.problem = null;
     this.#sessionId = '';
     this.#rings = null;
+    void this.#nextSealing?.then((sealing) => sealing?.stop());
+    this.#nextSealing = null;
     if (!this.#watchers) this.#microphone?.close();
   }
 
