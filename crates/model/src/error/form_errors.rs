@@ -8,6 +8,15 @@ use serde::de::{Deserialize, Deserializer, MapAccess, Visitor};
 use serde::ser::{Serialize, SerializeMap, Serializer};
 
 const LEAF: &str = "_errors";
+/// How deep a tree goes: no request nests deeper. Whoever walks the tree does so by recursion, and keys of it may be a client's own words.
+const LEVELS_MAX: usize = 64;
+/// Characters that are kept of a key.
+const KEY_CHARS_MAX: usize = 100;
+
+/// A key as it is told: one that a client made up may be long.
+fn shown(key: &str) -> &str {
+    key.char_indices().nth(KEY_CHARS_MAX).map_or(key, |(end, _)| &key[..end])
+}
 
 /// One thing that is wrong with one field.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
@@ -38,18 +47,20 @@ impl FormErrors {
         tree
     }
 
-    /// Adds an error at a dotted path.
+    /// Adds an error at a dotted path. What is below the 64th key of it is told there.
     pub fn push(
         &mut self,
         path: &str,
         code: impl Into<Cow<'static, str>>,
         message: impl Into<Cow<'static, str>>,
     ) {
-        let mut node = self;
-        for key in path.split('.').filter(|key| !key.is_empty()) {
-            node = node.children.entry(key.to_owned()).or_default();
-        }
-        node.errors.push(FieldError { code: code.into(), message: message.into() });
+        self.node(path).errors.push(FieldError { code: code.into(), message: message.into() });
+    }
+
+    /// The place of a dotted path, made if it is not there.
+    fn node(&mut self, path: &str) -> &mut Self {
+        let keys = path.split('.').filter(|key| !key.is_empty()).take(LEVELS_MAX);
+        keys.fold(self, |node, key| node.children.entry(shown(key).to_owned()).or_default())
     }
 
     /// Adds all errors of another tree, at the same places.
@@ -60,10 +71,15 @@ impl FormErrors {
         }
     }
 
+    /// Adds all errors of another tree below a dotted path.
+    pub(crate) fn merge_at(&mut self, path: &str, other: FormErrors) {
+        self.node(path).merge(other);
+    }
+
     /// Adds all errors of another tree below one key.
     pub fn merge_under(&mut self, key: &str, other: FormErrors) {
         if !other.is_empty() {
-            self.children.entry(key.to_owned()).or_default().merge(other);
+            self.children.entry(shown(key).to_owned()).or_default().merge(other);
         }
     }
 
@@ -159,6 +175,17 @@ mod tests {
         assert_eq!(serde_json::from_str::<FormErrors>(&json).unwrap(), tree);
         assert_eq!(tree.get("embeds.0.title").len(), 2);
         assert_eq!(tree.to_string(), "embeds: too many; embeds.0.title: too long; embeds.0.title: odd");
+    }
+
+    #[test]
+    fn a_key_of_a_clients_own_makes_no_tree_that_nobody_can_walk() {
+        for path in ["a.".repeat(1 << 20), "a".repeat(1 << 20)] {
+            let mut tree = FormErrors::at(&path, "A", "b");
+            tree.merge_under(&path, FormErrors::at("c", "A", "b"));
+            tree.merge_at(&path, FormErrors::at("c", "A", "b"));
+            assert!(!tree.is_empty());
+            assert!(serde_json::to_string(&tree).unwrap().len() < 1000);
+        }
     }
 
     #[test]

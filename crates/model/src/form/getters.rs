@@ -377,12 +377,7 @@ impl<'a> Form<'a> {
         if errors.is_empty() {
             return got;
         }
-        let nested = path.rsplit('.').fold(errors, |tree, key| {
-            let mut above = crate::error::FormErrors::new();
-            above.merge_under(key, tree);
-            above
-        });
-        self.errors.borrow_mut().merge(nested);
+        self.errors.borrow_mut().merge_at(path, errors);
         None
     }
 

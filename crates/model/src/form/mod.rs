@@ -118,6 +118,11 @@ impl<'a> Form<'a> {
         self.errors.borrow_mut().push(path, code, message);
     }
 
+    /// Notes an error at a key that the client made up; dots in it part nothing.
+    pub fn error_at_key(&self, key: &str, code: &'static str, message: impl Into<Cow<'static, str>>) {
+        self.merge_under(key, FormErrors::at("", code, message));
+    }
+
     /// Notes all errors of a tree below a key.
     pub fn merge_under(&self, name: &str, errors: FormErrors) {
         self.errors.borrow_mut().merge_under(name, errors);

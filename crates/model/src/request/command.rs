@@ -9,7 +9,7 @@ use crate::limits::{
     COMMAND_NAME_CHARS, COMMAND_OPTIONS_MAX, ENTRY_POINT_COMMANDS_MAX, MESSAGE_COMMANDS_MAX,
     USER_COMMANDS_MAX,
 };
-use crate::validate::{self, Named};
+use crate::validate::Named;
 use crate::{ApiError, CommandId, Form, FormErrors, Permissions};
 
 const CHOICE_CHARS: std::ops::RangeInclusive<usize> = 1..=100;
@@ -105,7 +105,7 @@ impl Draft {
             description: description?,
             description_localizations: match kept("description_localizations") {
                 Some(command) => command.description_localizations.clone(),
-                None => localizations(f, "description_localizations", *COMMAND_DESCRIPTION_CHARS.end()),
+                None => localized_descriptions(f),
             },
             options: options?,
             default_member_permissions: match kept("default_member_permissions") {
@@ -163,16 +163,25 @@ impl Draft {
         }
     }
 
+    /// Characters of names, descriptions and values. Of a text in several languages the longest counts (Application Commands,
+    /// "Slash Commands").
     fn characters(&self) -> usize {
-        let own = self.name.chars().count() + self.description.chars().count();
-        own + self.options.iter().map(option_characters).sum::<usize>()
+        let name = longest(&self.name, self.name_localizations.as_ref());
+        let description = longest(&self.description, self.description_localizations.as_ref());
+        name + description + self.options.iter().map(option_characters).sum::<usize>()
     }
 }
 
+fn longest(text: &str, localized: Option<&Localizations>) -> usize {
+    let others = localized.into_iter().flat_map(|texts| texts.values());
+    others.map(|text| text.chars().count()).fold(text.chars().count(), usize::max)
+}
+
 fn option_characters(of: &CommandOption) -> usize {
-    let own = of.name.chars().count() + of.description.chars().count();
+    let own = longest(&of.name, of.name_localizations.as_ref())
+        + longest(&of.description, of.description_localizations.as_ref());
     let choices = of.choices.iter().flatten().map(|choice| {
-        choice.name.chars().count() + choice.value.as_str().map_or(0, |text| text.chars().count())
+        longest(&choice.name, choice.name_localizations.as_ref()) + choice.value.as_str().map_or(0, |text| text.chars().count())
     });
     own + choices.sum::<usize>() + of.options.iter().flatten().map(option_characters).sum::<usize>()
 }
@@ -192,9 +201,14 @@ fn name(f: &Form<'_>, kind: u8) -> Option<String> {
     if kind != kind::CHAT {
         return f.name("name", Named::Command);
     }
-    let name = f.text("name", COMMAND_NAME_CHARS)?;
+    written_name(f, "name")
+}
+
+/// The name of a chat command or of an option.
+fn written_name(f: &Form<'_>, field: &str) -> Option<String> {
+    let name = f.text(field, COMMAND_NAME_CHARS)?;
     if !is_name(&name) {
-        f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
+        f.error(field, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
         return None;
     }
     Some(name)
@@ -202,24 +216,19 @@ fn name(f: &Form<'_>, kind: u8) -> Option<String> {
 
 /// Names in other languages follow the rule of the name itself; `is_written` tells those of commands in the box and of options.
 fn localized_names(f: &Form<'_>, is_written: bool) -> Option<Localizations> {
-    let field = "name_localizations";
-    let mut names = localizations(f, field, *COMMAND_NAME_CHARS.end())?;
-    for (locale, text) in &mut names {
-        let kept = if is_written { Ok(text.clone()) } else { validate::name(Named::Command, text) };
-        match kept {
-            Ok(kept) if !is_written || is_name(&kept) => *text = kept,
-            _ => {
-                let path = format!("{field}.{locale}");
-                f.error(&path, "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
-            }
-        }
-    }
-    Some(names)
+    f.localized("name_localizations", |f, locale| match is_written {
+        true => written_name(f, locale),
+        false => f.name(locale, Named::Command),
+    })
+}
+
+fn localized_descriptions(f: &Form<'_>) -> Option<Localizations> {
+    f.localized("description_localizations", |f, locale| f.lines(locale, COMMAND_DESCRIPTION_CHARS))
 }
 
 fn description(f: &Form<'_>, kind: u8) -> Option<String> {
     if kind == kind::CHAT {
-        return f.required("description", f.text("description", COMMAND_DESCRIPTION_CHARS));
+        return f.required("description", f.lines("description", COMMAND_DESCRIPTION_CHARS));
     }
     if f.opt("description").and_then(Value::as_str).is_some_and(|text| !text.is_empty())
         && kind != kind::ENTRY_POINT
@@ -260,28 +269,6 @@ fn numbers(f: &Form<'_>, field: &str, max: u8) -> Option<Vec<u8>> {
     Some(numbers)
 }
 
-fn localizations(f: &Form<'_>, field: &str, chars_max: usize) -> Option<Localizations> {
-    let Value::Object(texts) = f.opt(field)? else {
-        f.error(field, "DICT_TYPE_CONVERT", "Only dictionaries may be used in a DictType");
-        return None;
-    };
-    let mut localizations = Localizations::new();
-    for (locale, text) in texts.iter().take(40) {
-        match text {
-            Value::Null => {}
-            Value::String(text) if (1..=chars_max).contains(&text.chars().count()) && locale.len() <= 8 => {
-                localizations.insert(locale.clone(), text.clone());
-            }
-            _ => f.error(
-                &format!("{field}.{locale}"),
-                "BASE_TYPE_BAD_LENGTH",
-                format!("Must be between 1 and {chars_max} in length."),
-            ),
-        }
-    }
-    Some(localizations)
-}
-
 /// Options at a depth: groups only at the top, subcommands below a command or a group.
 fn options(f: &Form<'_>, depth: usize) -> Option<Vec<CommandOption>> {
     if f.opt("options").is_none() {
@@ -319,11 +306,8 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
         _ => &[3, 4, 5, 6, 7, 8, 9, 10, 11],
     };
     let kind = f.required("type", f.choice_u8("type", kinds))?;
-    let name = f.required("name", f.text("name", COMMAND_NAME_CHARS));
-    if name.as_deref().is_some_and(|name| !is_name(name)) {
-        f.error("name", "APPLICATION_COMMAND_INVALID_NAME", "Command name is invalid");
-    }
-    let description = f.required("description", f.text("description", COMMAND_DESCRIPTION_CHARS));
+    let name = f.required("name", written_name(f, "name"));
+    let description = f.required("description", f.lines("description", COMMAND_DESCRIPTION_CHARS));
     let nests = matches!(kind, option::SUB_COMMAND | option::SUB_COMMAND_GROUP);
     let below = match kind {
         option::SUB_COMMAND => Some(options(f, 2)?),
@@ -354,11 +338,7 @@ fn read_option(f: &Form<'_>, depth: usize) -> Option<CommandOption> {
         name: name?,
         name_localizations: localized_names(f, true),
         description: description?,
-        description_localizations: localizations(
-            f,
-            "description_localizations",
-            *COMMAND_DESCRIPTION_CHARS.end(),
-        ),
+        description_localizations: localized_descriptions(f),
         required: !nests && f.flag("required"),
         choices,
         options: below.filter(|below| !below.is_empty()),
@@ -396,12 +376,13 @@ fn number(f: &Form<'_>, field: &str, kind: u8) -> Option<Number> {
 
 fn choices(f: &Form<'_>, kind: u8) -> Option<Vec<Choice>> {
     f.array("choices", CHOICES_MAX, |f| {
-        let name = f.required("name", f.text("name", CHOICE_CHARS));
+        let name = f.required("name", f.line("name", CHOICE_CHARS));
         let value = match kind {
             option::STRING => f.required("value", f.str("value", CHOICE_CHARS)).map(Value::String),
             _ => f.required("value", number(f, "value", kind)).map(Value::Number),
         };
-        let name_localizations = localizations(f, "name_localizations", *CHOICE_CHARS.end());
+        let name_localizations =
+            f.localized("name_localizations", |f, locale| f.line(locale, CHOICE_CHARS));
         Some(Choice { name: name?, name_localizations, value: value? })
     })
 }
@@ -458,6 +439,18 @@ mod tests {
         let errors = refused(&translated);
         assert_eq!(errors.get("name_localizations.de").len(), 1);
         assert!(errors.get("name_localizations.fr").is_empty());
+        let option = json!({"type": 3, "name": "o", "description": "d", "name_localizations": {"xx": "o"},
+            "choices": [{"name": "a", "value": "a", "name_localizations": {"en": "a"}}]});
+        let errors = refused(
+            &json!({"name": "x", "description": "x", "description_localizations": {"de": ""}, "options": [option]}),
+        );
+        for path in [
+            "description_localizations.de",
+            "options.0.name_localizations.xx",
+            "options.0.choices.0.name_localizations.en",
+        ] {
+            assert_eq!(errors.get(path).len(), 1, "{path}");
+        }
         assert_eq!(refused(&json!({"name": "x"})).get("description")[0].code, "BASE_TYPE_REQUIRED");
         let described = json!({"name": "x", "type": 3, "description": "no"});
         assert_eq!(refused(&described).get("description").len(), 1);
@@ -549,5 +542,13 @@ mod tests {
         let of = |name: &str| json!({"type": 3, "name": name, "description": "d", "choices": choices});
         let body = json!({"name": "c", "description": "d", "options": [of("a"), of("b")]});
         assert_eq!(refused(&body).get("")[0].code, "APPLICATION_COMMAND_TOO_LARGE");
+        let translated: Vec<_> = (0..25)
+            .map(|n| json!({"name": n.to_string(), "value": "v", "name_localizations": {"de": format!("{n:0100}")}}))
+            .collect();
+        let of = |n: usize| json!({"type": 3, "name": format!("o{n}"), "description": "d", "choices": translated});
+        let of_many = |n| json!({"name": "c", "description": "d", "options": (0..n).map(of).collect::<Vec<_>>()});
+        assert!(Draft::read(&of_many(3)).is_ok());
+        let errors = refused(&of_many(4));
+        assert_eq!(errors.get("")[0].code, "APPLICATION_COMMAND_TOO_LARGE", "the longest of all languages counts");
     }
 }

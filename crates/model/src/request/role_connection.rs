@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::Form;
-use crate::validate::{Named, locale};
+use crate::validate::Named;
 
 /// Records of one application.
 const RECORDS_MAX: usize = 5;
@@ -56,25 +56,11 @@ impl ConnectionMetadata {
             kind: kind?,
             key: key?,
             name: name?,
-            name_localizations: localizations(form, "name_localizations", 100),
+            name_localizations: form.localized("name_localizations", |form, locale| form.line(locale, 1..=100)),
             description: description?,
-            description_localizations: localizations(form, "description_localizations", 200),
+            description_localizations: form.localized("description_localizations", |form, locale| form.line(locale, 1..=200)),
         })
     }
-}
-
-fn localizations(form: &Form<'_>, name: &str, max: usize) -> Option<BTreeMap<String, String>> {
-    form.object(name, |form| {
-        let mut texts = BTreeMap::new();
-        for key in form.keys().map(str::to_owned).collect::<Vec<_>>() {
-            let Some(known) = locale(&key) else {
-                form.error(&key, "BASE_TYPE_CHOICES", "Value is no locale of the API Reference.");
-                continue;
-            };
-            texts.extend(form.line(&key, 1..=max).map(|text| (known.to_owned(), text)));
-        }
-        Some(texts)
-    })
 }
 
 /// What an application has said of a person.
@@ -95,7 +81,7 @@ impl RoleConnection {
     pub fn read(form: &Form<'_>, known: &[ConnectionMetadata]) -> Option<Self> {
         let metadata = form.object("metadata", |form| {
             let mut values = BTreeMap::new();
-            for key in form.keys().map(str::to_owned).collect::<Vec<_>>() {
+            for key in form.keys().map(str::to_owned).take(RECORDS_MAX + 1).collect::<Vec<_>>() {
                 // Libraries send numbers for what is compared as such.
                 let value = match form.opt(&key) {
                     Some(number @ serde_json::Value::Number(_)) => Some(number.to_string()),
@@ -103,7 +89,7 @@ impl RoleConnection {
                     _ => form.str(&key, 1..=100),
                 };
                 if !known.iter().any(|record| record.key == key) {
-                    form.error(&key, "BASE_TYPE_CHOICES", "The application has no such key.");
+                    form.error_at_key(&key, "BASE_TYPE_CHOICES", "The application has no such key.");
                 }
                 values.extend(value.map(|value| (key, value)));
             }

@@ -224,7 +224,7 @@ fn overrides_form(f: &Form<'_>) -> Option<Vec<Value>> {
             }
             let read = |id: &String| {
                 if id.parse::<GenericId>().is_err() {
-                    f.error(id, "NUMBER_TYPE_COERCE", "Value is not snowflake.");
+                    f.error_at_key(id, "NUMBER_TYPE_COERCE", "Value is not snowflake.");
                     return None;
                 }
                 f.object(id, |f| Some(named(f, id.clone())))
