@@ -27,6 +27,8 @@ const SLOT_LIFETIME_S: u64 = 3600;
 const UNCLAIMED_MS: u64 = 6 * 3_600_000;
 /// How long a client may take to send them.
 const DEADLINE: Duration = Duration::from_secs(120);
+/// How long a client may be silent meanwhile.
+const SILENCE_MAX: Duration = Duration::from_secs(15);
 /// Uploads under way of one account: the files of a message.
 const ACCOUNT_ACTIVE_MAX: usize = 10;
 /// Uploads under way from one address.
@@ -132,7 +134,7 @@ impl Cdn {
             Err(error) => return Err(failed(&error)),
         }
         let received = tokio::time::timeout(DEADLINE, self.receive(&blob, limit, body)).await;
-        match received.unwrap_or_else(|_| Err(ApiError::new(408, 0, "408: Request Timeout"))) {
+        match received.unwrap_or_else(|_| Err(ApiError::too_slow())) {
             Ok(size) => {
                 active.keep(slot.key, size);
                 Ok(())
@@ -148,7 +150,10 @@ impl Cdn {
         let mut writer = self.blobs.create(blob).await?;
         let mut size = 0u64;
         let mut chunks = body.into_data_stream();
-        while let Some(chunk) = chunks.next().await {
+        loop {
+            let chunk =
+                tokio::time::timeout(SILENCE_MAX, chunks.next()).await.map_err(|_| ApiError::too_slow())?;
+            let Some(chunk) = chunk else { break };
             let chunk = chunk.map_err(|_| ApiError::bad_request())?;
             size += chunk.len() as u64;
             if size > limit {

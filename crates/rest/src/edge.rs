@@ -15,7 +15,7 @@ use consort_runtime::{Holder, Sender, Share, network};
 use futures_util::FutureExt as _;
 use http::header::{
     ACCESS_CONTROL_ALLOW_HEADERS, ACCESS_CONTROL_ALLOW_METHODS, ACCESS_CONTROL_ALLOW_ORIGIN,
-    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION, CONTENT_TYPE,
+    ACCESS_CONTROL_EXPOSE_HEADERS, ACCESS_CONTROL_MAX_AGE, AUTHORIZATION,
 };
 use http::request::Parts;
 use http::uri::PathAndQuery;
@@ -28,12 +28,12 @@ use tower_http::compression::predicate::{NotForContentType, Predicate, SizeAbove
 use crate::extract::Identity;
 use crate::normalise::{self, Normal};
 use crate::token::{Kind, TokenRow};
-use crate::{App, Failure, extract, limit, operations, routes};
+use crate::{App, Failure, coming, extract, limit, operations, routes};
 
-/// From the head of a request to its answer.
+/// From the end of a request to its answer. Whoever reads a body bounds how long that takes, and answers 408.
 const DEADLINE: Duration = Duration::from_secs(15);
-/// The same for a request that brings files: as long as they may take to arrive, and then some.
-const UPLOAD_DEADLINE: Duration = Duration::from_secs(150);
+/// When a body counts as come, whoever reads it or does not. Later than any reader's bound.
+const ARRIVAL_MAX: Duration = Duration::from_secs(135);
 /// Bytes of an answer from which on it is compressed.
 const COMPRESSED_BYTES_MIN: u16 = 1024;
 /// Where the CDN is.
@@ -98,6 +98,9 @@ fn unbuilt(method: &Method, uri: &Uri) -> Option<ApiError> {
 }
 
 async fn handle(app: Arc<App>, inner: Router, mut request: Request) -> Response {
+    if request.method() == Method::OPTIONS && request.uri().path() == "*" {
+        return StatusCode::NO_CONTENT.into_response();
+    }
     let public = match route(&mut request) {
         Ok(public) => public,
         Err(error) => return Failure(error).into_response(),
@@ -172,16 +175,23 @@ async fn guarded(app: Arc<App>, inner: Router, mut request: Request) -> Response
     if !app.room.load(Ordering::Relaxed) && needs_room(&request) {
         return Failure(ApiError::storage_full()).into_response();
     }
-    let deadline = deadline(&request);
+    let (request, come) = coming::watched(request);
     let handled = AssertUnwindSafe(inner.oneshot(request)).catch_unwind();
-    match tokio::time::timeout(deadline, handled).await {
-        Ok(Ok(Ok(response))) => response,
-        Ok(Ok(Err(never))) => match never {},
-        Ok(Err(_)) => {
-            tracing::error!("a handler panicked");
-            Failure(ApiError::internal()).into_response()
-        }
-        Err(_) => Failure(ApiError::unavailable()).into_response(),
+    let deadline = async {
+        let _come = tokio::time::timeout(ARRIVAL_MAX, come).await;
+        tokio::time::sleep(DEADLINE).await;
+    };
+    tokio::select! {
+        biased;
+        handled = handled => match handled {
+            Ok(Ok(response)) => response,
+            Ok(Err(never)) => match never {},
+            Err(_) => {
+                tracing::error!("a handler panicked");
+                Failure(ApiError::internal()).into_response()
+            }
+        },
+        () = deadline => Failure(ApiError::unavailable()).into_response(),
     }
 }
 
@@ -224,13 +234,6 @@ async fn identify(app: &App, parts: &Parts) -> Result<Option<Arc<TokenRow>>, Fai
         return Ok(None);
     }
     Ok(app.tokens.authorize(header).await?)
-}
-
-fn deadline(request: &Request) -> Duration {
-    let kind = request.headers().get(CONTENT_TYPE).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let uploads = kind.starts_with("multipart/")
-        || (request.method() == Method::PUT && request.uri().path().starts_with(CDN));
-    if uploads { UPLOAD_DEADLINE } else { DEADLINE }
 }
 
 fn allow_any_origin(headers: &mut HeaderMap) {

@@ -16,6 +16,7 @@ pub mod accounts;
 pub mod app;
 pub mod apps;
 pub mod channel_owner;
+mod coming;
 pub mod commands;
 mod edge;
 pub mod extract;

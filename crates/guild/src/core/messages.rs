@@ -14,7 +14,6 @@ use consort_store::Table;
 use super::Guild;
 use super::audit::Note;
 use super::threads::Archived;
-use crate::planted::Leak;
 use crate::roster::Packed;
 
 /// Members above which nobody is told one by one of a mentioned role.
@@ -131,12 +130,7 @@ impl Host for Guild {
         if !cx.caller.system && self.is_silenced(cx.caller.user, cx.now_ms) {
             return Err(ApiError::missing_permissions());
         }
-        let Some(thread) = self.thread(channel) else { return Ok(()) };
-        let locked = thread.channel.thread_metadata.as_ref().is_some_and(|metadata| metadata.locked);
-        if locked && !held.contains(Permissions::MANAGE_THREADS) && !Leak::Locks.is_planted() {
-            return Err(ApiError::thread_locked());
-        }
-        Ok(())
+        if held.contains(Permissions::MANAGE_THREADS) { Ok(()) } else { self.not_locked(channel) }
     }
 
     fn screen(&mut self, cx: &mut Cx<'_>, said: &Message) -> Result<(), Stop> {

@@ -255,6 +255,9 @@ impl Guild {
             return Outcome::json(&self.open_post(cx, channel, start, &create)?.1);
         }
         let place = self.webhook_place(cx, &webhook, execute.thread)?;
+        // Whoever holds the token need not manage threads (Threads page: a message opens an archived thread "unless the thread has
+        // been locked by a moderator").
+        self.not_locked(place)?;
         Outcome::json(&conversation::create(self, cx, place, &create)?)
     }
 

@@ -292,6 +292,26 @@ fn whoever_leaves_has_left_archived_private_threads_too() {
 }
 
 #[test]
+fn no_archived_thread_outlives_its_channel_however_many_there_are() {
+    let mut world = World::new();
+    let place = world.create_channel(new_channel("place", ChannelType::GuildText));
+    let other = world.create_channel(new_channel("other", ChannelType::GuildText));
+    let before = world.stored_rows(Table::Threads);
+    for channel in (0..300).map(|_| place).chain([other]) {
+        let thread: ChannelId =
+            id(&serde_json::from_slice(world.call(OWNER, start(channel, 11)).unwrap().body().unwrap())
+                .unwrap());
+        world.call(OWNER, archive(thread, true)).unwrap();
+    }
+    assert_eq!(world.stored_rows(Table::Threads), before + 301);
+    world.ok(OWNER, Op::Channel(channel::Op::Delete { channel: place }));
+    for _ in 0..20 {
+        world.advance(std::time::Duration::from_millis(1));
+    }
+    assert_eq!(world.stored_rows(Table::Threads), before + 1, "that of the other channel");
+}
+
+#[test]
 fn slowmode_rations_threads_and_posts_apart_from_messages_and_over_restarts() {
     let mut world = World::new();
     world.seed([2, 1000]);

@@ -1,7 +1,7 @@
 //! Webhooks: making them, speaking through them, what a token may and may not.
 
 use consort_model::request::message::{CreateMessage, EditMessage};
-use consort_model::request::thread::StartThread;
+use consort_model::request::thread::{StartThread, UpdateThread};
 use consort_model::{ApiError, ChannelId, ChannelType, Patch, Permissions, WebhookId};
 use consort_rpc::guild::webhook::{Execute, OnMessage, Op as W};
 use consort_rpc::guild::{Op, thread};
@@ -122,6 +122,35 @@ fn threads_and_forum_posts_take_webhooks_of_their_channel_only() {
     let posts = world.truth().unwrap().threads;
     let posted = posts.iter().find(|thread| thread.parent_id == Some(forum)).unwrap();
     assert_eq!(posted.owner_id, Some(HOOK.cast()));
+}
+
+#[test]
+fn a_webhook_opens_an_archived_thread_and_writes_in_no_locked_one() {
+    let mut world = World::new();
+    let general = world.channel("general");
+    let token = made(&mut world, general);
+    let open = StartThread { name: "talk".into(), kind: Some(11), ..StartThread::default() };
+    let op = thread::Op::Start { thread: Box::new(open), post: None };
+    let talk = crate::world::id::<ChannelId>(&world.ok(OWNER, Op::Thread { channel: general, op }));
+    let update = |world: &mut World, update: UpdateThread| {
+        let op = thread::Op::Update(Box::new(update));
+        world.ok(OWNER, Op::Thread { channel: talk, op })
+    };
+    let say = |world: &World| execute(world, Execute { thread: Some(talk), ..saying(&token, "x") });
+    update(&mut world, UpdateThread { archived: Some(true), ..UpdateThread::default() });
+    assert!(say(&world).is_ok());
+    let get = |world: &mut World| world.ok(OWNER, Op::Thread { channel: talk, op: thread::Op::Get });
+    assert_eq!(get(&mut world)["thread_metadata"]["archived"], false);
+    update(&mut world, UpdateThread { locked: Some(true), ..UpdateThread::default() });
+    assert_eq!(say(&world), Err((400, 160_005)));
+    update(&mut world, UpdateThread { archived: Some(true), ..UpdateThread::default() });
+    for restarts in [false, true] {
+        if restarts {
+            world.restart();
+        }
+        assert_eq!(say(&world), Err((400, 160_005)));
+        assert_eq!(get(&mut world)["thread_metadata"]["archived"], true);
+    }
 }
 
 #[test]

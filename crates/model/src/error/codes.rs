@@ -24,6 +24,7 @@ catalogue! {
     not_found_route 404 0 "404: Not Found",
     method_not_allowed 405 0 "405: Method Not Allowed",
     bad_request 400 0 "400: Bad Request",
+    too_slow 408 0 "408: Request Timeout",
     not_implemented 501 0 "501: Not Implemented",
     internal 500 0 "500: Internal Server Error",
     unavailable 503 0 "503: Service Unavailable",

@@ -181,7 +181,8 @@ fn option_characters(of: &CommandOption) -> usize {
     let own = longest(&of.name, of.name_localizations.as_ref())
         + longest(&of.description, of.description_localizations.as_ref());
     let choices = of.choices.iter().flatten().map(|choice| {
-        longest(&choice.name, choice.name_localizations.as_ref()) + choice.value.as_str().map_or(0, |text| text.chars().count())
+        longest(&choice.name, choice.name_localizations.as_ref())
+            + choice.value.as_str().map_or(0, |text| text.chars().count())
     });
     own + choices.sum::<usize>() + of.options.iter().flatten().map(option_characters).sum::<usize>()
 }
@@ -381,8 +382,7 @@ fn choices(f: &Form<'_>, kind: u8) -> Option<Vec<Choice>> {
             option::STRING => f.required("value", f.str("value", CHOICE_CHARS)).map(Value::String),
             _ => f.required("value", number(f, "value", kind)).map(Value::Number),
         };
-        let name_localizations =
-            f.localized("name_localizations", |f, locale| f.line(locale, CHOICE_CHARS));
+        let name_localizations = f.localized("name_localizations", |f, locale| f.line(locale, CHOICE_CHARS));
         Some(Choice { name: name?, name_localizations, value: value? })
     })
 }
@@ -545,10 +545,16 @@ mod tests {
         let translated: Vec<_> = (0..25)
             .map(|n| json!({"name": n.to_string(), "value": "v", "name_localizations": {"de": format!("{n:0100}")}}))
             .collect();
-        let of = |n: usize| json!({"type": 3, "name": format!("o{n}"), "description": "d", "choices": translated});
-        let of_many = |n| json!({"name": "c", "description": "d", "options": (0..n).map(of).collect::<Vec<_>>()});
+        let of =
+            |n: usize| json!({"type": 3, "name": format!("o{n}"), "description": "d", "choices": translated});
+        let of_many =
+            |n| json!({"name": "c", "description": "d", "options": (0..n).map(of).collect::<Vec<_>>()});
         assert!(Draft::read(&of_many(3)).is_ok());
         let errors = refused(&of_many(4));
-        assert_eq!(errors.get("")[0].code, "APPLICATION_COMMAND_TOO_LARGE", "the longest of all languages counts");
+        assert_eq!(
+            errors.get("")[0].code,
+            "APPLICATION_COMMAND_TOO_LARGE",
+            "the longest of all languages counts"
+        );
     }
 }

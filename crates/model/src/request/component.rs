@@ -449,11 +449,17 @@ fn default_values(form: &Form<'_>, kind: u8) -> Vec<DefaultValue> {
         _ => &[("channel", DefaultValueKind::Channel)],
     };
     let names = allowed.iter().map(|(name, _)| *name).collect::<Vec<_>>();
+    let mut earlier = Vec::new();
     let list = form.array("default_values", SELECT_OPTIONS_MAX, |form| {
         let id = form.required("id", form.id("id"));
         let kind = form.required("type", form.choice_str("type", &names))?;
         let (_, kind) = allowed.iter().find(|(name, _)| *name == kind)?;
-        Some(DefaultValue { id: id?, kind: *kind })
+        let value = DefaultValue { id: id?, kind: *kind };
+        if earlier.contains(&value) {
+            form.error("id", "SET_TYPE_ALREADY_CONTAINS_VALUE", "The value has already been chosen.");
+        }
+        earlier.push(value.clone());
+        Some(value)
     });
     list.unwrap_or_default()
 }

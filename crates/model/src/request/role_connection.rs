@@ -56,9 +56,11 @@ impl ConnectionMetadata {
             kind: kind?,
             key: key?,
             name: name?,
-            name_localizations: form.localized("name_localizations", |form, locale| form.line(locale, 1..=100)),
+            name_localizations: form
+                .localized("name_localizations", |form, locale| form.line(locale, 1..=100)),
             description: description?,
-            description_localizations: form.localized("description_localizations", |form, locale| form.line(locale, 1..=200)),
+            description_localizations: form
+                .localized("description_localizations", |form, locale| form.line(locale, 1..=200)),
         })
     }
 }

@@ -58,10 +58,10 @@ mod tests {
             form.check(|form| form.localized("texts", |form, locale| form.lines(locale, 1..=5)))
         };
         let texts = read(json!({"de": " hallo ", "pt-BR": "olá", "fr": null})).unwrap();
-        assert_eq!(texts.into_iter().collect::<Vec<_>>(), [
-            ("de".to_owned(), "hallo".to_owned()),
-            ("pt-BR".to_owned(), "olá".to_owned()),
-        ]);
+        assert_eq!(
+            texts.into_iter().collect::<Vec<_>>(),
+            [("de".to_owned(), "hallo".to_owned()), ("pt-BR".to_owned(), "olá".to_owned()),]
+        );
         for (wrong, path, code) in [
             (json!({"de-AT": "x"}), "texts.de-AT", "BASE_TYPE_CHOICES"),
             (json!({"EN-us": "x"}), "texts.EN-us", "BASE_TYPE_CHOICES"),

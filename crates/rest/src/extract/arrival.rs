@@ -58,7 +58,9 @@ impl Arrival {
             let share = share.clone();
             async move {
                 let next = tokio::time::timeout(SILENCE_MAX, chunks.next()).await;
-                let Some(chunk) = next.map_err(|_| too_slow())?.transpose()? else { return Ok(None) };
+                let Some(chunk) = next.map_err(|_| ApiError::too_slow())?.transpose()? else {
+                    return Ok(None);
+                };
                 let left = left.checked_sub(chunk.len()).ok_or_else(ApiError::too_large)?;
                 if let Some(share) = share {
                     let mut share = share.lock().unwrap_or_else(PoisonError::into_inner);
@@ -68,11 +70,6 @@ impl Arrival {
             }
         })
     }
-}
-
-/// The answer to who sends a body too slowly.
-pub(crate) fn too_slow() -> ApiError {
-    ApiError::new(408, 0, "408: Request Timeout")
 }
 
 #[cfg(test)]

@@ -14,7 +14,7 @@ use http::header::CONTENT_TYPE;
 use serde_json::{Map, Value};
 
 use crate::extract::Query;
-use crate::extract::arrival::{Arrival, too_slow};
+use crate::extract::arrival::Arrival;
 use crate::{App, Failure};
 
 /// Bytes of a JSON body that may carry an image, in base64.
@@ -134,7 +134,7 @@ async fn read(request: Request, max: usize) -> Result<Value, Failure> {
     let arrival = Arrival::begin(&parts, body, max)?;
     let _share = arrival.share();
     let read = tokio::time::timeout(BODY_DEADLINE, collect(arrival)).await;
-    let bytes = read.map_err(|_| too_slow())??;
+    let bytes = read.map_err(|_| ApiError::too_slow())??;
     Ok(decode(media, &parts.headers, &bytes)?)
 }
 

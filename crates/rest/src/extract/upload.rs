@@ -13,7 +13,7 @@ use http::header::{CONTENT_LENGTH, CONTENT_TYPE};
 use multer::{Constraints, Field, Multipart, SizeLimit};
 use serde_json::{Map, Value};
 
-use super::arrival::{Arrival, Held, too_slow};
+use super::arrival::{Arrival, Held};
 use super::body::{self, Media, PAYLOAD_JSON};
 use crate::{App, Failure};
 
@@ -100,7 +100,7 @@ impl Unread {
         let arrival = Arrival::begin(&parts, body, bytes_max)?;
         let memory = arrival.share();
         let read = tokio::time::timeout(UPLOAD_DEADLINE, read(&parts.headers, arrival.stream())).await;
-        let (payload, files) = read.map_err(|_| too_slow())??;
+        let (payload, files) = read.map_err(|_| ApiError::too_slow())??;
         Ok(Upload { payload, files, _memory: memory })
     }
 }

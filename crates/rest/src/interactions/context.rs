@@ -154,6 +154,16 @@ impl Context {
         }
     }
 
+    /// Refuses what is used in a locked thread by who does not manage it, since the answer would be written there.
+    ///
+    /// # Errors
+    /// 400/160005.
+    pub(super) fn not_locked(&self) -> Result<(), ApiError> {
+        let locked = self.channel.thread_metadata.as_ref().is_some_and(|metadata| metadata.locked);
+        let manages = self.permissions.contains(Permissions::MANAGE_THREADS);
+        if locked && !manages { Err(ApiError::thread_locked()) } else { Ok(()) }
+    }
+
     /// The guild's id.
     pub fn guild_id(&self) -> Option<GuildId> {
         self.guild.as_ref().map(|of| of.guild.id)

@@ -85,6 +85,7 @@ impl App {
             return Err(Failure(ApiError::missing_permissions()));
         }
         let sent = Sent { data: &request.data, files };
+        context.not_locked()?;
         let particular =
             self.particular(Asking { app: self, auth, context: &context }, &request, sent).await?;
         let id = InteractionId::new(self.next_id());

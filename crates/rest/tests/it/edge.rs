@@ -337,3 +337,21 @@ async fn on_a_full_disk_only_reading_and_deleting_go_on() {
     assert_ne!(status("DELETE", "/api/v10/channels/1").await, 507);
     assert_ne!(status("POST", "/api/v10/auth/login").await, 507, "to delete something");
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_does_not_end_is_answered_408_whatever_of_it_comes() {
+    let world = world();
+    let drip = || {
+        futures_util::stream::unfold((), |()| async {
+            tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+            Some((Ok::<_, std::io::Error>(Bytes::from_static(b" ")), ()))
+        })
+    };
+    let silent = || futures_util::stream::pending::<Result<Bytes, std::io::Error>>();
+    for (body, seconds) in [(Body::from_stream(drip()), 30), (Body::from_stream(silent()), 15)] {
+        let request = Request::post("/api/v10/auth/login").header("content-type", "application/json");
+        let begun = tokio::time::Instant::now();
+        let answer = world.send(request.body(body).unwrap()).await;
+        assert_eq!((answer.status().as_u16(), begun.elapsed().as_secs()), (408, seconds));
+    }
+}

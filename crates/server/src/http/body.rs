@@ -41,8 +41,11 @@ impl HttpBody for Lent {
                 self.seat.progress(frame.data_ref().map_or(0, Bytes::len));
                 self.seat.serve();
             }
-            Poll::Ready(_) => {
+            Poll::Ready(end) => {
                 self.body = None;
+                if end.is_some() {
+                    self.lender.lock().broken = true;
+                }
                 self.seat.serve();
             }
         }
@@ -72,6 +75,8 @@ impl Drop for Lent {
 struct Rest {
     rest: Option<Incoming>,
     touched: bool,
+    /// The client has sent what is no body, so it cannot be known where its next request begins.
+    broken: bool,
 }
 
 /// Whoever lent a body.
@@ -98,11 +103,11 @@ impl Lender {
     /// Reads what is left of the body, if that is little and comes soon. Whether nothing is left then. `waits` says that the client
     /// waits to be told to go on (100), which it need not be if nobody has asked for the body yet.
     pub(crate) async fn drain(&self, waits: bool) -> bool {
-        let (rest, touched) = {
+        let (rest, touched, broken) = {
             let mut lent = self.lock();
-            (lent.rest.take(), lent.touched)
+            (lent.rest.take(), lent.touched, lent.broken)
         };
-        let Some(mut rest) = rest else { return true };
+        let Some(mut rest) = rest else { return !broken };
         if rest.size_hint().lower() > DRAIN_BYTES_MAX || (waits && !touched) {
             return false;
         }

@@ -8,6 +8,8 @@
 mod body;
 mod seats;
 mod socket;
+#[cfg(test)]
+mod tests;
 mod voice;
 
 use std::convert::Infallible;
@@ -24,6 +26,7 @@ use consort_gateway::Gateway;
 use consort_model::ApiError;
 use consort_rest::{Failure, Peer};
 use http::request::Parts;
+use http::{Method, StatusCode};
 use hyper::Request;
 use hyper::body::Incoming;
 use hyper::header::{AUTHORIZATION, CONNECTION, EXPECT, HeaderValue};
@@ -221,10 +224,10 @@ async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, share
         .serve_connection(TokioIo::new(Socket::new(socket, seat.clone())), service)
         .with_upgrades();
     let end = until_end(&mut serving, &seat, stopping).await;
-    let socket = match serving.into_parts() {
-        Some(parts) => parts.io.into_inner(),
+    let (mut socket, has_begun) = match serving.into_parts() {
+        Some(parts) => (parts.io.into_inner(), !parts.read_buf.is_empty()),
         None => match visit.socket_back().await {
-            Some(socket) => socket,
+            Some(socket) => (socket, false),
             None => return,
         },
     };
@@ -235,10 +238,24 @@ async fn connection(socket: TcpStream, peer: SocketAddr, place: TakenSeat, share
         End::Served(Ok(())) => {}
         End::Served(Err(error)) => {
             tracing::debug!(%error, "a connection ended");
-            if error.is_parse() {
+            let unanswered = unanswered(&error, has_begun);
+            if let Some(status) = unanswered {
+                socket.say(status).await;
+            }
+            if error.is_parse() || unanswered.is_some() {
                 socket.close().await;
             }
         }
+    }
+}
+
+/// What is to be said to a client whose request was given up before it was one, and that hyper leaves without an answer: it speaks
+/// HTTP/2, or has begun a head and not ended it.
+fn unanswered(error: &hyper::Error, has_begun: bool) -> Option<StatusCode> {
+    match () {
+        () if error.is_parse_version_h2() => Some(StatusCode::HTTP_VERSION_NOT_SUPPORTED),
+        () if error.is_timeout() && has_begun => Some(StatusCode::REQUEST_TIMEOUT),
+        () => None,
     }
 }
 
@@ -298,13 +315,17 @@ async fn answer(
     let mut response = if !names_one_host(&parts) {
         visit.is_unread.store(true, Ordering::Relaxed);
         Failure(ApiError::bad_request()).into_response()
+    } else if parts.method == Method::CONNECT {
+        // Nothing is tunnelled here, and what follows may be meant for the other end of the tunnel.
+        visit.is_unread.store(true, Ordering::Relaxed);
+        Failure(ApiError::method_not_allowed()).into_response()
     } else if seat.stands() && !may_stand(&parts) {
         Failure(ApiError::overloaded()).into_response()
     } else {
         respond(&shared, &visit, peer, Request::from_parts(parts, body)).await
     };
-    *visit.refused() = upgrade.filter(|_| response.status() != http::StatusCode::SWITCHING_PROTOCOLS);
-    if is_authorized && response.status() != http::StatusCode::UNAUTHORIZED {
+    *visit.refused() = upgrade.filter(|_| response.status() != StatusCode::SWITCHING_PROTOCOLS);
+    if is_authorized && response.status() != StatusCode::UNAUTHORIZED {
         seat.authenticated();
     }
     let is_drained = lender.drain(waits).await;

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
+use http::StatusCode;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _, ReadBuf};
 use tokio::net::TcpStream;
 use tokio::time::Instant;
@@ -53,6 +54,17 @@ impl Socket {
                 _ => return,
             }
         }
+    }
+
+    /// Says the last word to a client whose request nobody has answered.
+    pub(crate) async fn say(&mut self, status: StatusCode) {
+        let body = format!(r#"{{"message":"{status}","code":0}}"#);
+        let answer = format!(
+            "HTTP/1.1 {status}\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: {}\r\n\r\n{body}",
+            body.len()
+        );
+        // Whoever takes nothing is not waited for.
+        let _said = tokio::time::timeout(LINGER_SILENCE, self.tcp.write_all(answer.as_bytes())).await;
     }
 
     /// Closes it and forgets what the client has not taken.

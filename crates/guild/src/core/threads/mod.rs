@@ -21,6 +21,7 @@ use consort_store::{Key, Range, Table};
 
 use super::members::still_in;
 use super::{Guild, Thread};
+use crate::planted::Leak;
 
 /// Archived threads kept in memory; the one brought in first makes room.
 const ARCHIVED_MAX: usize = 256;
@@ -105,6 +106,16 @@ impl Guild {
     /// A thread that is in memory: active, or archived and lately used.
     pub(crate) fn thread(&self, thread: ChannelId) -> Option<&Thread> {
         self.threads.get(&thread).or_else(|| self.talk.archived.threads.get(&thread))
+    }
+
+    /// Refuses to write in a locked thread, for who does not manage it.
+    ///
+    /// # Errors
+    /// 400/160005.
+    pub(crate) fn not_locked(&self, channel: ChannelId) -> Result<(), ApiError> {
+        let metadata = self.thread(channel).and_then(|thread| thread.channel.thread_metadata.as_ref());
+        let locked = metadata.is_some_and(|metadata| metadata.locked);
+        if locked && !Leak::Locks.is_planted() { Err(ApiError::thread_locked()) } else { Ok(()) }
     }
 
     fn thread_mut(&mut self, thread: ChannelId) -> Option<&mut Thread> {

@@ -18,8 +18,8 @@ use super::{is_archived, is_private, with_member};
 use crate::core::Guild;
 use crate::core::audit::Note;
 
-/// Archived threads that go with a deleted channel at once; more are left behind, where nobody finds them.
-const DELETED_ARCHIVED_MAX: usize = 1000;
+/// Archived threads that go with a deleted channel at once; then the guild asks itself to go on. Fewer than are kept in memory.
+const DELETED_AT_ONCE: usize = 100;
 
 impl Guild {
     /// Changes a thread.
@@ -155,23 +155,32 @@ impl Guild {
         let doomed: Vec<Channel> =
             self.threads.values().map(|thread| &thread.channel).filter(of_parent).cloned().collect();
         doomed.iter().for_each(|thread| self.erase_thread(cx, thread));
+        self.go_on_deleting(cx, parent);
+    }
+
+    fn go_on_deleting(&self, cx: &mut Cx<'_>, parent: ChannelId) {
         let op = guild::Op::Thread { channel: parent, op: guild::thread::Op::ParentDeleted { parent } };
         cx.effect(Effect::Guild { guild: self.id, op });
     }
 
-    /// Deletes the archived threads of a channel that was deleted.
+    /// Deletes some of the archived threads of a channel that was deleted, and goes on until there are none.
     pub(super) fn delete_threads_of(&mut self, cx: &mut Cx<'_>, parent: ChannelId) -> Result<Outcome, Stop> {
         if !cx.caller.system {
             return Err(ApiError::missing_permissions().into());
         }
         let rows: Vec<(Key, ChannelId)> =
-            cx.scan_rows(Table::Threads, parent.get(), Range::all(DELETED_ARCHIVED_MAX))?;
+            cx.scan_rows(Table::Threads, parent.get(), Range::all(DELETED_AT_ONCE))?;
         for (_, thread) in &rows {
             self.bring_thread(cx, *thread)?;
         }
         let doomed: Vec<Channel> =
             rows.iter().filter_map(|(_, id)| Some(self.thread(*id)?.channel.clone())).collect();
         doomed.iter().for_each(|thread| self.erase_thread(cx, thread));
+        // Also where an entry has lost its thread: it would be found again and again.
+        rows.iter().for_each(|(key, _)| cx.delete(Table::Threads, parent.get(), key.clone()));
+        if rows.len() == DELETED_AT_ONCE {
+            self.go_on_deleting(cx, parent);
+        }
         Outcome::EMPTY
     }
 }

@@ -132,6 +132,12 @@ fn every_field_of_a_component_is_typed() {
         ),
         (
             "message",
+            "/components/2/components/0/default_values",
+            json!([{"id": "5", "type": "user"}, {"id": "5", "type": "user"}]),
+            "components.2.components.0.default_values.1.id",
+        ),
+        (
+            "message",
             "/components/2/components/0/default_values/0/type",
             json!("role"),
             "components.2.components.0.default_values.0.type",
