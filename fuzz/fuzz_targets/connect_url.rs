@@ -1,19 +1,3 @@
-//! Connect URLs and request heads.
 #![no_main]
 
-use consort_wire::gateway::Connect;
-use consort_wire::ws::handshake::Head;
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    if let Ok(text) = str::from_utf8(data) {
-        if let Ok(connect) = Connect::parse_target(text) {
-            assert!(matches!(connect.version, 9 | 10));
-        }
-        let _ = Connect::parse_query(text);
-    }
-    if let Ok(Some(head)) = Head::parse(data) {
-        let _ = Connect::parse_target(head.target);
-        let _ = head.upgrade();
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| consort_decoders::connect_url::feed(data));

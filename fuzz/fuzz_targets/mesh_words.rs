@@ -1,12 +1,3 @@
-//! What owners say to relays of other nodes, in MessagePack: read or refused.
 #![no_main]
 
-use consort_rpc::relay::{decode_word, encode_word};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    if let Ok(word) = decode_word(data) {
-        let again = encode_word(&word).expect("what was read can be written");
-        assert!(decode_word(&again).is_ok());
-    }
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| consort_decoders::mesh_words::feed(data));

@@ -1,9 +1,3 @@
-//! Key packages and commits, which clients in voice may send: each is read or refused.
 #![no_main]
 
-use consort_voice::dave::{Commit, KeyPackage};
-use libfuzzer_sys::fuzz_target;
-
-fuzz_target!(|data: &[u8]| {
-    let _read = (KeyPackage::read(data), Commit::read(data));
-});
+libfuzzer_sys::fuzz_target!(|data: &[u8]| consort_decoders::voice_dave::feed(data));

@@ -19,5 +19,5 @@ mod status;
 
 pub use cluster::{Cluster, Joining, LEASE};
 pub use etcd::Error;
-pub use record::{Load, Registration};
+pub use record::{Load, Registration, passes_over};
 pub use status::{Drain, Leaving, NodeStatus, Status, drain, status};

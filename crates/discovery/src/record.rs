@@ -142,12 +142,15 @@ impl World {
     }
 
     pub(crate) fn apply(&mut self, change: Change) {
-        let applied = match &change {
+        if let Err(error) = self.try_apply(&change) {
+            tracing::warn!(%error, "a record of the cluster is passed over");
+        }
+    }
+
+    fn try_apply(&mut self, change: &Change) -> Result<(), Error> {
+        match change {
             Change::Put(kv) => self.put(kv),
             Change::Deleted(key) => self.delete(key),
-        };
-        if let Err(error) = applied {
-            tracing::warn!(%error, "a record of the cluster is passed over");
         }
     }
 
@@ -206,6 +209,23 @@ impl World {
         }
         Ok(())
     }
+}
+
+/// How many of these keys and values would be passed over as records of a cluster; also takes them away again. For tests of what etcd
+/// may hold.
+pub fn passes_over(records: &[(&[u8], &[u8])]) -> usize {
+    let mut world = World::default();
+    let mut failed = 0;
+    for (key, value) in records {
+        let kv = KeyValue { key: key.to_vec(), value: value.to_vec(), mod_revision: 1, ..KeyValue::default() };
+        drop(loads(vec![kv.clone()]));
+        failed += usize::from(world.try_apply(&Change::Put(kv)).is_err());
+    }
+    for (key, _) in records {
+        // A key that was no record is none to take away.
+        let _gone = world.try_apply(&Change::Deleted(key.to_vec()));
+    }
+    failed
 }
 
 fn split(key: &str) -> Option<(&str, &str)> {
