@@ -173,6 +173,42 @@ fn foreign_sections(board: &Board) {
     board.on_demand("etcd", etcd_tests);
     board.on_demand("cassandra", cassandra_tests);
     board.on_demand("s3", s3_tests);
+    board.on_demand("deny", deny);
+}
+
+/// Licences, sources and duplicates of what the project stands on, by `deny.toml`, and what is known to be unsafe of it. The last needs
+/// the advisory database of RustSec; where that cannot be had, it is said and the others count.
+fn deny() -> Tally {
+    let program = std::env::var("CONSORT_CARGO_DENY").unwrap_or_else(|_| "cargo-deny".to_owned());
+    if sh::output(Command::new(&program).arg("--version")).is_err() {
+        return Tally::skipped(
+            "needs cargo-deny: cargo install cargo-deny --locked, or set CONSORT_CARGO_DENY to its program"
+                .to_owned(),
+        );
+    }
+    let run = |what: &[&str]| {
+        let name = format!("deny-{}", what[0]);
+        let mut check = Command::new(&program);
+        sh::logged(
+            &name,
+            check.args(["--log-level", "error", "check"]).args(what).current_dir(sh::root()),
+            LIMIT,
+        )
+    };
+    let mut tally = Tally::from(run(&["bans", "licenses", "sources"]));
+    match run(&["advisories"]) {
+        Err(text) if text.contains("failed to fetch advisory database") => {
+            println!(
+                "     the advisory database cannot be reached: what is known to be unsafe was not looked for"
+            );
+        }
+        Err(text) => {
+            tally.failed += 1;
+            tally.text.push_str(&text);
+        }
+        Ok(_) => tally.passed += 1,
+    }
+    tally
 }
 
 fn tools_lane(board: &Board) {

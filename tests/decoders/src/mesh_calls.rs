@@ -3,8 +3,8 @@
 use std::sync::{Arc, OnceLock};
 
 use consort_rpc::{
-    Call, Directory, Host, InProcess, Mesh, MeshRef, NodeId, Responder, Service, Static, account, application, guild, hand_over,
-    limiter, name, operate, private, relay, search, session, user, voice,
+    Call, Directory, Host, InProcess, Mesh, MeshRef, NodeId, Responder, Service, Static, account,
+    application, guild, hand_over, limiter, name, operate, private, relay, search, session, user, voice,
 };
 
 /// Names of the services by the first byte.

@@ -41,7 +41,8 @@ pub fn feed(data: &[u8]) {
     let login = |name: &str| IceLogin { ufrag: name.into(), password: "p".repeat(22) };
     let fingerprint = identity.fingerprint().to_owned();
     let (own, theirs) = (login("own0"), login("them"));
-    let offer = Offer { own, theirs, fingerprint, opus: 111, vp8: Some((96, Some(97))), extensions: Vec::new() };
+    let offer =
+        Offer { own, theirs, fingerprint, opus: 111, vp8: Some((96, Some(97))), extensions: Vec::new() };
     let orders =
         [Order::Open(Seat { ssrcs: 1, room: Room(1), rights }), Order::Offer(Box::new(offer)), Order::Bind];
     orders.into_iter().for_each(|order| plane.apply(&Command { ssrc: 17, order }, 0, &mut Sent(0)));

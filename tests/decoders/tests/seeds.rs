@@ -24,7 +24,8 @@ impl Numbers {
 
 /// Changes some places: other bytes, bytes less, pieces again, pieces of another seed.
 fn change(seed: &[u8], other: &[u8], numbers: &mut Numbers) -> Vec<u8> {
-    const TELLING: &[u8] = &[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'[', b'-', b'0', b'9', b'.', b'\n', 0xd9, 0xdf, 0xca];
+    const TELLING: &[u8] =
+        &[0, 1, 0x7f, 0x80, 0xff, b'"', b'{', b'[', b'-', b'0', b'9', b'.', b'\n', 0xd9, 0xdf, 0xca];
     let mut bytes = seed.to_vec();
     for _ in 0..=numbers.below(4) {
         let at = numbers.below(bytes.len() + 1);
