@@ -217,8 +217,7 @@ pub fn passes_over(records: &[(&[u8], &[u8])]) -> usize {
     let mut world = World::default();
     let mut failed = 0;
     for (key, value) in records {
-        let kv =
-            KeyValue { key: key.to_vec(), value: value.to_vec(), mod_revision: 1, ..KeyValue::default() };
+        let kv = KeyValue { key: key.to_vec(), value: value.to_vec(), mod_revision: 1 };
         drop(loads(vec![kv.clone()]));
         failed += usize::from(world.try_apply(&Change::Put(kv)).is_err());
     }

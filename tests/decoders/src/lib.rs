@@ -15,8 +15,11 @@ pub mod voice_messages;
 pub mod voice_packets;
 pub mod ws_decoder;
 
+/// The name of a target, and what feeds its decoder.
+pub type Target = (&'static str, fn(&[u8]));
+
 /// All of them, by the names of their targets and of the folders of their seeds.
-pub const ALL: &[(&str, fn(&[u8]))] = &[
+pub const ALL: &[Target] = &[
     ("compressed_stream", compressed_stream::feed),
     ("connect_url", connect_url::feed),
     ("discovery_records", discovery_records::feed),
