@@ -23,11 +23,11 @@ impl NewPoll {
     /// Reads the object; errors are noted in the form.
     pub(super) fn read(form: &Form<'_>) -> Option<Self> {
         let question =
-            form.object("question", |form| form.required("text", form.text("text", POLL_QUESTION_CHARS)));
+            form.object("question", |form| form.required("text", form.line("text", POLL_QUESTION_CHARS)));
         let question = form.required("question", question);
         let answers = form.array("answers", *POLL_ANSWERS.end(), |form| {
             let media = form.object("poll_media", |form| {
-                let text = form.required("text", form.text("text", POLL_ANSWER_CHARS));
+                let text = form.required("text", form.line("text", POLL_ANSWER_CHARS));
                 Some((text?, form.object("emoji", emoji)))
             });
             form.required("poll_media", media)
