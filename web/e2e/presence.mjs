@@ -48,7 +48,7 @@ export default async function presence(world) {
     await box(ada).press('Enter');
     await box(ada).press('Enter');
     await rail(ben)
-      .getByRole('link', { name: `${world.guild}, 1 mentions` })
+      .getByRole('link', { name: `${world.guild}, 1 mention` })
       .waitFor();
     await shot(ben, 'badge');
     await rail(ben)

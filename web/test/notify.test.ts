@@ -99,6 +99,13 @@ describe('what calls', () => {
     set(null, { channel_overrides: [{ channel_id: '20', muted: true }] });
     expect(calls({ channel_id: '20', guild_id: undefined })).toBe(false);
   });
+  it('is what people write in a private channel, and not that one was called there', () => {
+    const there = { channel_id: '20', guild_id: undefined };
+    expect([0, 19, 20, 23].map((type) => mentionsMe(store, message({ ...there, type })))).toEqual(Array(4).fill(true));
+    expect([3, 4, 6].map((type) => mentionsMe(store, message({ ...there, type })))).toEqual(Array(3).fill(false));
+    reduce(store, 'MESSAGE_CREATE', message({ ...there, id: '900', type: 3 }));
+    expect(store.readStates.get('20')?.mention_count ?? 0).toBe(0);
+  });
   it('leaves out @everyone and roles when they are suppressed', () => {
     set('1', { message_notifications: 1, suppress_everyone: true, suppress_roles: true });
     expect([

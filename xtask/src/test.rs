@@ -8,6 +8,7 @@ use crate::server::{self, Options, Server};
 use crate::{
     cassandra, cluster, conformance, crash, etcd, permissions, prepare, s3, sh, sim, telling, tidy, web,
 };
+use std::net::{IpAddr, Ipv4Addr, SocketAddr, UdpSocket};
 use std::process::Command;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -362,11 +363,14 @@ fn e2e() -> Tally {
     let prepared = prepare::chromium().and_then(|chromium| {
         let data = sh::fresh("e2e-data")?;
         let binary = server::build(false)?;
+        let media = network_address().map(|ip| SocketAddr::from((ip, 0)).to_string());
+        let mut extra = vec!["--dev"];
+        extra.extend(media.iter().flat_map(|address| ["--media-listen", address]));
         let server = Server::start(&Options {
             binary: &binary,
             data: &data,
             log: "e2e-server",
-            extra: &["--dev"],
+            extra: &extra,
             env: &[],
         })?;
         Ok((chromium, server, data))
@@ -378,13 +382,24 @@ fn e2e() -> Tally {
     // Bots' libraries speak only to a voice gateway that they can verify.
     let authority = data.join("tls/ca.pem").display().to_string();
     let address = format!("http://{}", server.address);
-    let env = [("BASE_URL", address), ("CHROMIUM", chromium), ("VOICE_CA", authority)];
+    let mut env = vec![("BASE_URL", address), ("CHROMIUM", chromium), ("VOICE_CA", authority)];
+    if network_address().is_some() {
+        env.push(("FIREFOX_CALLS", "1".to_owned()));
+    }
     let mut tally = npm("e2e", &["run", "e2e"], &env);
     if tally.failed > 0 {
         let log = sh::tail(&sh::read(server.log()));
         tally.text.push_str(&format!("\nthe end of the server's log:\n{log}"));
     }
     tally
+}
+
+/// This machine's address in its network, if it has one: Firefox sends media to no loopback address. Nothing is sent to find it.
+fn network_address() -> Option<IpAddr> {
+    let socket = UdpSocket::bind((Ipv4Addr::UNSPECIFIED, 0)).ok()?;
+    // Of those that are for documentation (RFC 5737).
+    socket.connect((Ipv4Addr::new(198, 51, 100, 1), 9)).ok()?;
+    Some(socket.local_addr().ok()?.ip()).filter(|ip| !ip.is_loopback() && !ip.is_unspecified())
 }
 
 #[cfg(test)]

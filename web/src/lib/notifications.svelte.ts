@@ -1,4 +1,5 @@
 /** Calls the person outside the page: notifications of the desktop, a sound, a mark on the page's icon. */
+import { chime } from './chime';
 import { avatarUrl } from './cdn';
 import { previewOf } from './notice';
 import { prefs } from './prefs.svelte';
@@ -34,7 +35,7 @@ function isOpen(channelId: Id): boolean {
 export function onMessage(d: unknown): void {
   const message = normalizeMessage(d as Message);
   if (!session.token || session.status === 'dnd' || isOpen(message.channel_id) || !notifies(store, message)) return;
-  if (prefs.sounds) chime();
+  if (prefs.sounds) call();
   if (prefs.desktop && permission() === 'granted') show(message);
 }
 
@@ -64,29 +65,14 @@ function show(message: Message): void {
   };
 }
 
-let audio: AudioContext | undefined;
 const CHIME_EVERY_MS = 1500;
 let chimedAt = -Infinity;
 
-/** Two soft notes. Browsers allow it only after the person has touched the page. */
-function chime(): void {
-  if (performance.now() - chimedAt < CHIME_EVERY_MS || !navigator.userActivation?.hasBeenActive) return;
+/** Two notes, and not for each of many messages. */
+function call(): void {
+  if (performance.now() - chimedAt < CHIME_EVERY_MS) return;
   chimedAt = performance.now();
-  audio ??= new AudioContext();
-  const begin = audio.currentTime;
-  [784, 1175].forEach((pitch, i) => {
-    const at = begin + i * 0.09;
-    const tone = audio!.createOscillator();
-    const volume = audio!.createGain();
-    tone.type = 'sine';
-    tone.frequency.value = pitch;
-    volume.gain.setValueAtTime(0, at);
-    volume.gain.linearRampToValueAtTime(0.08, at + 0.015);
-    volume.gain.exponentialRampToValueAtTime(0.0001, at + 0.35);
-    tone.connect(volume).connect(audio!.destination);
-    tone.start(at);
-    tone.stop(at + 0.4);
-  });
+  chime([784, 1175], { shape: 'sine', apart: 0.09, loudness: 0.08, fades: 0.35 });
 }
 
 const ICON_PX = 64;

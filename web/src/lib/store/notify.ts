@@ -1,5 +1,5 @@
 /** What of all that comes calls the person: notification settings by community, category and channel (userdoccers, "User Guild Settings"). */
-import { ChannelType, type Channel, type Id, type Message } from '../types';
+import { ChannelType, MessageType, type Channel, type Id, type Message } from '../types';
 import { chooses, isChosen } from './chosen';
 import type { Store } from './store.svelte';
 
@@ -103,13 +103,23 @@ const BLOCKED = 2;
 export const isShunned = (store: Store, userId: Id): boolean =>
   store.relationships.get(userId)?.type === BLOCKED || store.ignored.has(userId);
 
+/** Types of messages that people write, by themselves or by a command. */
+const WRITTEN: ReadonlySet<number> = new Set([
+  MessageType.default,
+  MessageType.reply,
+  MessageType.command,
+  MessageType.contextMenu,
+]);
+
 /** Whether the message calls the own user: by name, by role, with everyone, or by being in a private channel. */
 export function mentionsMe(store: Store, message: Message): boolean {
   const me = store.me?.id;
   if (!me || message.author?.id === me) return false;
   if (isShunned(store, message.author?.id)) return false;
   const channel = store.channels.get(message.channel_id);
-  if (channel && (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm)) return true;
+  const isPrivate = channel && (channel.type === ChannelType.dm || channel.type === ChannelType.groupDm);
+  // The server counts what people write, and no notices of calls, names and pins.
+  if (isPrivate && WRITTEN.has(message.type)) return true;
   if (message.mentions.some((u) => u.id === me)) return true;
   const guildId = message.guild_id ?? channel?.guild_id;
   const settings = settingsOf(store, guildId);

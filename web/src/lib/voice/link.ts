@@ -9,6 +9,10 @@ const MEASURE_MS = 3_000;
 /** How long a peer connection may be cut before another is made; browsers mend short cuts themselves. */
 const MEND_MS = 4_000;
 
+/** Packets of a voice that come while nothing of them is played, until that stream is taken for stuck: half a second. */
+const STUCK_PACKETS = 25;
+/** Peer connections that are made anew because one stream is stuck. */
+const STUCK_MAX = 2;
 /** Peer connections that are tried over one session. */
 const FAILURES_MAX = 2;
 /** What browsers say of a socket that ended without a word. */
@@ -29,6 +33,17 @@ export interface LinkEvents {
   dave(status: DaveStatus): void;
   /** The session is over; `code` is what the server closed with. */
   lost(code: number): void;
+}
+
+/** What is read of a connection's statistics (W3C, "Identifiers for WebRTC's Statistics API"). */
+interface Stat {
+  type: string;
+  kind?: string;
+  ssrc?: number;
+  nominated?: boolean;
+  currentRoundTripTime?: number;
+  packetsReceived?: number;
+  jitterBufferEmittedCount?: number;
 }
 
 export class VoiceLink {
@@ -54,6 +69,9 @@ export class VoiceLink {
   #shows = false;
   /** Peer connections that did not come about, one after the other. */
   #failures = 0;
+  /** What has come and was played of each voice when it was last looked at, by SSRC. */
+  #played = new Map<number, { packets: number; played: number }>();
+  #stuck = 0;
   #stopped = false;
   #described = false;
   #nudge = () => this.#input({ type: 'nudge' });
@@ -384,12 +402,27 @@ export class VoiceLink {
     this.#mending = setTimeout(() => this.#meet(), 500);
   }
 
+  /**
+   * Chromium has one receiver for what a transform gives back of a voice. Packets of somebody whose SSRC the page does not know yet may
+   * take that place, and then the voice whose transform it is stays silent for good: only another connection helps.
+   */
+  #watch({ ssrc = 0, packetsReceived: packets = 0, jitterBufferEmittedCount: played = 0 }: Stat): void {
+    const before = this.#played.get(ssrc);
+    this.#played.set(ssrc, { packets, played });
+    if (!this.sealing || !before?.played || played !== before.played) return;
+    if (packets - before.packets < STUCK_PACKETS || this.#stuck >= STUCK_MAX) return;
+    this.#stuck += 1;
+    this.#played.clear();
+    this.#mend();
+  }
+
   #measure(): void {
     clearInterval(this.#measuring);
     const look = async () => {
       const pc = this.#pc;
       if (pc?.connectionState !== 'connected') return;
-      (await pc.getStats()).forEach((s: { type: string; nominated?: boolean; currentRoundTripTime?: number }) => {
+      (await pc.getStats()).forEach((s: Stat) => {
+        if (s.type === 'inbound-rtp' && s.kind === 'audio') this.#watch(s);
         if (s.type === 'candidate-pair' && s.nominated && s.currentRoundTripTime !== undefined)
           this.events.latency(Math.round(s.currentRoundTripTime * 1000));
       });

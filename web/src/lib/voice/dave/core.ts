@@ -110,6 +110,11 @@ export class DaveCore {
     private readonly channel: string,
   ) {}
 
+  /** Whether there is something to tell the gateway. */
+  get hasNews(): boolean {
+    return this.#out.length > 0;
+  }
+
   /** What the gateway is to be told since this was last asked. */
   take(): DaveOutput[] {
     const out = this.#out;

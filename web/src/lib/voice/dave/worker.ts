@@ -95,10 +95,16 @@ addEventListener('rtctransform', (event) => {
   const { readable, writable, options } = (event as TransformEvent).transformer;
   const through = new TransformStream<EncodedFrame, EncodedFrame>({
     transform(frame, controller) {
-      const done = work(options, frame);
-      flush();
-      if (!done) return;
-      if (done.buffer !== frame.data) frame.data = new Uint8Array(done).buffer;
+      try {
+        const done = work(options, frame);
+        if (core?.hasNews) flush();
+        if (!done) return;
+        // What davey gives is a view of its memory.
+        if (done.buffer !== frame.data) frame.data = new Uint8Array(done).buffer;
+      } catch {
+        // An error would end the stream for good; one frame less is not heard.
+        return;
+      }
       controller.enqueue(frame);
     },
   });
